@@ -1,0 +1,94 @@
+"""
+What can go wrong, as callers see it.
+
+    ServiceError
+    ├── Malformed              400  the request cannot be read
+    ├── DuplicateItem          400  an item id is taken or given twice
+    ├── Unauthorized           401  no key, or a key that is not (or no longer) valid
+    ├── NotFound               404  unknown here, or another tenant's
+    ├── TooLarge               413  a body, an item or a conversation over its limit
+    ├── InvalidValue           422  well-formed, but a field is wrong; `param` names it
+    ├── ContextDoesNotFit      422  not even the smallest context fits the budget
+    └── StoreUnavailable       503  the durable tier did not answer in time
+
+A raised ServiceError means that nothing was stored, with one exception that its text states: a write whose
+answer was lost (`StoreUnavailable.outcome_unknown`). Everything that is not a ServiceError is a bug and
+becomes an opaque 500 (shared/problems.py).
+"""
+
+from typing import ClassVar
+
+
+class ServiceError(Exception):
+    """A refusal that the client can act on. *extensions* become members of the problem document."""
+
+    status: ClassVar[int]
+    slug: ClassVar[str]
+    title: ClassVar[str]
+    error_type: ClassVar[str] = "invalid_request_error"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        retry_after_s: int | None = None,
+        **extensions: object,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.param = param
+        self.code = code or self.slug.replace("-", "_")
+        self.retry_after_s = retry_after_s
+        self.extensions = extensions
+
+
+class Malformed(ServiceError):
+    """The request could not be read: broken JSON, a wrong content type, an undecodable header."""
+
+    status, slug, title = 400, "malformed-request", "Malformed request"
+
+
+class DuplicateItem(ServiceError):
+    """An item id is taken in this conversation, or stands twice in one batch."""
+
+    status, slug, title = 400, "duplicate-item", "Duplicate item"
+
+
+class Unauthorized(ServiceError):
+    """There is no API key, or it is not valid."""
+
+    status, slug, title = 401, "unauthorized", "Invalid API key"
+    error_type = "authentication_error"
+
+
+class NotFound(ServiceError):
+    """Nothing of that name exists for this tenant."""
+
+    status, slug, title = 404, "not-found", "Not found"
+
+
+class TooLarge(ServiceError):
+    """A body, an item or a conversation would exceed its limit."""
+
+    status, slug, title = 413, "too-large", "Too large"
+
+
+class InvalidValue(ServiceError):
+    """A well-formed request with a value that is not allowed; `param` names the field."""
+
+    status, slug, title = 422, "invalid-value", "Invalid value"
+
+
+class ContextDoesNotFit(ServiceError):
+    """Head, newest user message and last unit exceed the budget together."""
+
+    status, slug, title = 422, "context-does-not-fit", "Context does not fit"
+
+
+class StoreUnavailable(ServiceError):
+    """The durable tier did not answer, or refused to work."""
+
+    status, slug, title = 503, "store-unavailable", "Store unavailable"
+    error_type = "server_error"
