@@ -1,0 +1,29 @@
+"""
+POST /v1/tokens/count   how many tokens a text, items or chat messages take, with their tools
+"""
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from shared.app import Request, create_app, json_response
+from shared.conversations.refusals import raise_refusal
+from shared.guard import admit, read_json, refuse_unknown
+from shared.parameters import refuse_unknown_parameters
+from shared.store import keys
+from shared.token_counts import FIELDS, count_tokens
+
+
+async def count(request: Request) -> Response:
+    caller, state = admit(request), request.state
+    refuse_unknown_parameters(request.query_params, frozenset())
+    # No script does the work here, so the key is confirmed first: strangers get nothing counted.
+    reply = await state["store"].eval("key", [keys.tenant_key(caller.tenant)], [caller.key_hash])
+    if reply[0] != "ok":
+        raise_refusal(reply, "", state["settings"])
+    body = await read_json(request, state["settings"].body_bytes_max)
+    refuse_unknown(body, FIELDS)
+    counted = await count_tokens(state["counter"], body)
+    return json_response({"object": "tokens.count", **counted._asdict()})
+
+
+app = create_app([Route("/v1/tokens/count", count, methods=["POST"])])

@@ -1,0 +1,66 @@
+"""
+Lua scripts written for Upstash, run by Valkey.
+
+Upstash knows a flag of its own, `#!lua flags=allow-key-locking`: the script locks the keys it declares
+instead of the whole database. Valkey refuses a flag it does not know, so it is taken out of every script on its way.
+The script's SHA then differs from the one its author computes; the table here leads from one to the other.
+"""
+
+import hashlib
+import re
+
+from scripts.local.resp import Reply, Status
+
+FLAG = b"allow-key-locking"
+SHEBANG_FLAGS = re.compile(rb"\A#!lua\b[^\r\n]*?(?P<flags>[ \t]+flags=(?P<names>[^\s]*))")
+SCRIPTS_MAX = 1_000
+
+
+class Scripts:
+    """Rewrites the commands that carry a script or its SHA, and the one reply that is a SHA."""
+
+    def __init__(self) -> None:
+        self._stored_sha: dict[bytes, bytes] = {}
+
+    def stored(self, command: list[bytes]) -> list[bytes]:
+        """Return *command* as Valkey takes it."""
+        name = command[0].upper()
+        if name in (b"EVAL", b"EVAL_RO") and len(command) > 1:
+            return [command[0], self._without_flag(command[1]), *command[2:]]
+        if name in (b"EVALSHA", b"EVALSHA_RO") and len(command) > 1:
+            return [command[0], self._sha(command[1]), *command[2:]]
+        if name == b"SCRIPT" and len(command) > 2:
+            if command[1].upper() == b"LOAD":
+                return [*command[:2], self._without_flag(command[2]), *command[3:]]
+            if command[1].upper() in (b"EXISTS", b"SHOW"):
+                return [*command[:2], *map(self._sha, command[2:])]
+        return command
+
+    def reply(self, command: list[bytes], reply: Reply) -> Reply:
+        """Return the reply that the caller expects: SCRIPT LOAD answers the SHA of the script as sent."""
+        is_load = len(command) == 3 and command[0].upper() == b"SCRIPT" and command[1].upper() == b"LOAD"
+        if is_load and isinstance(reply, bytes) and len(reply) == 40 and not isinstance(reply, Status):
+            return _sha1(command[2])
+        return reply
+
+    def _sha(self, sha: bytes) -> bytes:
+        return self._stored_sha.get(sha.lower(), sha)
+
+    def _without_flag(self, script: bytes) -> bytes:
+        shebang = SHEBANG_FLAGS.match(script)
+        if shebang is None:
+            return script
+        names = shebang["names"].split(b",")
+        if FLAG not in names:
+            return script
+        kept = b",".join(name for name in names if name != FLAG)
+        start, end = shebang.span("flags")
+        stored = script[:start] + (b" flags=" + kept if kept else b"") + script[end:]
+        if len(self._stored_sha) >= SCRIPTS_MAX:
+            self._stored_sha.pop(next(iter(self._stored_sha)))
+        self._stored_sha[_sha1(script)] = _sha1(stored)
+        return stored
+
+
+def _sha1(script: bytes) -> bytes:
+    return hashlib.sha1(script, usedforsecurity=False).hexdigest().encode()

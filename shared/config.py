@@ -1,0 +1,114 @@
+"""
+Settings of one function instance: read from the environment once, in lifespan, and frozen.
+
+The only reader of the environment in the bundle. A wrong value stops the instance with the variable's name.
+A dataclass and not a pydantic model: reads never need pydantic, and importing it costs a cold start 50 ms,
+more than half of what Starlette costs.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from urllib.parse import urlsplit
+
+
+class ConfigError(Exception):
+    """A variable is missing or has a value outside its bounds; the text names it."""
+
+
+class Secret(str):
+    """A string that does not print itself."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every limit and address; the names in the environment are WARMTHREAD_<FIELD>, but for the store's two."""
+
+    store_url: str
+    store_token: Secret
+    store_timeout_s: float = 2.0
+    store_connect_timeout_s: float = 1.0
+    store_reply_bytes_max: int = 4_000_000
+    store_request_bytes_max: int = 8_000_000
+    body_bytes_max: int = 4_500_000
+    response_bytes_max: int = 4_000_000
+    batch_items_max: int = 100
+    item_bytes_max: int = 1_048_576
+    conversation_entries_max: int = 100_000
+    conversation_bytes_max: int = 64 * 1_048_576
+    conversation_expiry_s: int = 30 * 86_400
+    pinned_tokens_max: int = 32_000
+    pool_threads: int = 4
+    deployment: str = "local"
+
+
+STORE_VARIABLES = (
+    ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"),
+    ("KV_REST_API_URL", "KV_REST_API_TOKEN"),
+)
+"""The two pairs of names: Upstash's own, and those that Vercel's integration sets."""
+
+BOUNDS: dict[str, tuple[float, float]] = {
+    "store_timeout_s": (0.05, 30),
+    "store_connect_timeout_s": (0.05, 30),
+    "store_reply_bytes_max": (1_000, 9_000_000),
+    "store_request_bytes_max": (10_000, 10_000_000),
+    "body_bytes_max": (1_000, 4_500_000),
+    "response_bytes_max": (1_000, 4_400_000),
+    "batch_items_max": (1, 100),
+    "item_bytes_max": (1_000, 1_048_576),
+    "conversation_entries_max": (10, 100_000),
+    "conversation_bytes_max": (10_000, 96 * 1_048_576),
+    "conversation_expiry_s": (0, 3_650 * 86_400),
+    "pinned_tokens_max": (0, 1_000_000),
+    "pool_threads": (1, 32),
+}
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """
+    Return the settings that *environ* (the process's own by default) describes.
+
+    Raises:   ConfigError: no store is named, or a value does not parse or is out of bounds.
+    """
+    environ = os.environ if environ is None else environ
+    url, token = _read_store(environ)
+    values: dict[str, object] = {}
+    for field in fields(Settings):
+        raw = environ.get(f"WARMTHREAD_{field.name.upper()}")
+        if field.name in BOUNDS and raw is not None:
+            convert = float if field.name.endswith("_s") and field.name.startswith("store") else int
+            values[field.name] = _read_number(field.name, raw, convert)
+    deployment = environ.get("VERCEL_DEPLOYMENT_ID") or "local"
+    return Settings(store_url=url, store_token=Secret(token), deployment=deployment, **values)  # type: ignore[arg-type]  # each value was converted for its field above.
+
+
+def _read_store(environ: Mapping[str, str]) -> tuple[str, str]:
+    for url_name, token_name in STORE_VARIABLES:
+        url, token = environ.get(url_name, "").strip(), environ.get(token_name, "").strip()
+        if url and token:
+            parts = urlsplit(url)
+            if parts.scheme not in ("https", "http") or not parts.hostname:
+                raise ConfigError(f"{url_name} is not an http(s) address")
+            return url.rstrip("/"), token
+        if url or token:
+            raise ConfigError(f"{url_name} and {token_name} go together; one of them is missing")
+    names = " or ".join(url for url, _ in STORE_VARIABLES)
+    raise ConfigError(f"no store is configured: set {names}, with its token")
+
+
+def _read_number(name: str, raw: str, convert: Callable[[str], float]) -> float:
+    variable = f"WARMTHREAD_{name.upper()}"
+    low, high = BOUNDS[name]
+    try:
+        value = convert(raw)
+    except ValueError:
+        raise ConfigError(f"{variable} is not a number: {raw[:40]!r}") from None
+    if not low <= value <= high:
+        raise ConfigError(f"{variable} is {raw}; it goes from {low:g} to {high:g}")
+    return value

@@ -1,0 +1,234 @@
+"""
+Chooses the items of one model call under a token budget: prefix sums and bisection over a folded log.
+
+    fit  system items and the reply are always paid for
+         newest turn: its newest user message, the last unit, and the longest run of units up to the end
+         older turns: whole ones, newest first; the first that does not fit is thinned to its user message
+         and its newest units, and nothing older is kept
+    fit(stable_prefix=True)  the window starts at an anchor instead, so that it moves rarely
+
+A window starts with a user message. Where a late output joined turns, the units kept may begin between two of
+them: then the user message before them is kept as well when it fits, else the first kept one moves to the
+front. Units before the first user message are sent only if the log has none or a late output joins them.
+
+Same folded log and arguments, same selection; nothing here counts, parses or waits.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable
+from typing import NamedTuple
+
+from shared.context.units import Folded, Unit
+from shared.errors import ContextDoesNotFit
+from shared.items.item import Item
+from shared.items.traits import Kind
+
+REPLY_TOKENS = 3  # Every reply is primed with a frame of its own, which the prompt pays for.
+STABLE_STEPS = 8  # A stable window moves in steps of an eighth of the budget.
+
+
+class Omitted(NamedTuple):
+    """
+    What the log holds and the selection does not: how many items, and their tokens as stored.
+
+    The lists name what can never be sent, from the window's start on: older ones would not be sent anyway,
+    and the answer must not depend on how much of the older log was read.
+    """
+
+    items: int
+    tokens: int
+    orphan_outputs: list[str]
+    unanswered_calls: list[str]
+    dangling_reasoning: list[str]
+
+
+class Selection(NamedTuple):
+    """
+    The chosen items.
+
+    *items* in log order; *units* the same in sending order: system items alone, groups followed by the
+    outputs of their calls. *tokens* counts the chat rendering; *hosted_tokens* the text without chat form,
+    which it leaves out. *first_id* and *last_id* bound the window, system items aside; None when it is empty.
+    *only_text*: each chat message is a single text, so that the provider's own rule is known.
+    """
+
+    items: list[Item]
+    units: list[list[Item]]
+    tokens: int
+    omitted: Omitted
+    first_id: str | None
+    last_id: str | None
+    hosted_tokens: int
+    only_text: bool
+
+
+class _Window(NamedTuple):
+    """Kept units, ascending; *front* is the one sent before its place, None when all stand in order."""
+
+    units: list[int]
+    front: int | None
+
+
+def fit(folded: Folded, budget_tokens: int, stable_prefix: bool = False) -> Selection:
+    """
+    Choose from *folded* what a context of at most *budget_tokens* holds.
+
+    Raises: ContextDoesNotFit: system items (those after the head too), the newest user message and the last
+            unit exceed the budget; its `needed_tokens` would do.
+    """
+    room_tokens = budget_tokens - folded.system_tokens - REPLY_TOKENS
+    mandatory = _mandatory(folded)
+    mandatory_tokens = sum(folded.units[index].tokens for index in mandatory)
+    if mandatory_tokens > room_tokens:
+        needed_tokens = budget_tokens - room_tokens + mandatory_tokens
+        raise ContextDoesNotFit(
+            f"The system messages, the newest user message and the last unit need {needed_tokens} tokens; "
+            f"the budget is {budget_tokens}.",
+            param="budget",
+            needed_tokens=needed_tokens,
+        )
+    if not folded.units:
+        return _selection(folded, _Window([], None))
+    newest = _newest_turn(folded, room_tokens, mandatory)
+    if len(newest) < len(folded.units) - folded.turn_units[-1]:
+        kept = newest  # The newest turn is thinned: nothing older is kept.
+    elif stable_prefix:
+        step_tokens = max(1, budget_tokens // STABLE_STEPS)
+        kept = _units_from(folded, _anchor_turn(folded, room_tokens, step_tokens))
+    else:
+        kept = _older_turns(folded, room_tokens)
+    return _selection(folded, _in_front(folded, kept, room_tokens))
+
+
+def _mandatory(folded: Folded) -> list[int]:
+    newest_user = folded.user_units[-1:]
+    last = [] if folded.last_unit is None else [folded.last_unit]
+    return sorted({*newest_user, *last})
+
+
+def _newest_turn(folded: Folded, room_tokens: int, mandatory: list[int]) -> list[int]:
+    """Return the mandatory units and the longest run of the newest turn's units that fits beside them."""
+    sums = folded.token_sums
+    end = len(folded.units)
+
+    def tokens_from(start: int) -> int:
+        earlier = sum(folded.units[index].tokens for index in mandatory if index < start)
+        return sums[end] - sums[start] + earlier
+
+    start = _first_that_fits(range(folded.turn_units[-1], end), tokens_from, room_tokens)
+    return [*(index for index in mandatory if index < start), *range(start, end)]
+
+
+def _older_turns(folded: Folded, room_tokens: int) -> list[int]:
+    """Return all units from the oldest turn that fits whole, and what fits of the turn before it."""
+    turn = _oldest_whole_turn(folded, room_tokens)
+    kept = _units_from(folded, turn)
+    if turn == folded.leading_turns:
+        return kept
+    begin, end = folded.turn_units[turn - 1], folded.turn_units[turn]
+    sums = folded.token_sums
+
+    def tokens_from(start: int) -> int:
+        user = _user_before(folded, start, begin)
+        return sums[-1] - sums[start] + (0 if user in (None, start) else folded.units[user].tokens)
+
+    start = _first_that_fits(range(begin, end), tokens_from, room_tokens)
+    user = _user_before(folded, start, begin)
+    thinned = list(range(start, end)) if user in (None, start) else [user, *range(start, end)]
+    # A user message alone would be a question without its answer.
+    return [*thinned, *kept] if len(thinned) > 1 else kept
+
+
+def _anchor_turn(folded: Folded, room_tokens: int, step_tokens: int) -> int:
+    """
+    Return the first anchor at or after the oldest turn that fits whole, else the newest turn.
+
+    Anchors are the first turn and each turn before which the weight passed a multiple of *step_tokens*.
+    """
+    weights = folded.turn_weights
+    turn = _oldest_whole_turn(folded, room_tokens)
+    steps = weights[turn] // step_tokens
+    if turn == folded.leading_turns or steps > weights[turn - 1] // step_tokens:
+        return turn
+    return min(bisect_left(weights, (steps + 1) * step_tokens, lo=turn), len(weights) - 1)
+
+
+def _oldest_whole_turn(folded: Folded, room_tokens: int) -> int:
+    """Return the oldest turn from which all fits. The newest one must."""
+    sums = folded.token_sums
+    turns = range(folded.leading_turns, len(folded.turn_units) - 1)
+    return _first_that_fits(turns, lambda turn: sums[-1] - sums[folded.turn_units[turn]], room_tokens)
+
+
+def _units_from(folded: Folded, turn: int) -> list[int]:
+    return list(range(folded.turn_units[turn], len(folded.units)))
+
+
+def _first_that_fits(starts: range, tokens_from: Callable[[int], int], room_tokens: int) -> int:
+    """Return the first of *starts* whose tokens fit, `starts.stop` if none; tokens fall as starts rise."""
+    return starts.start + bisect_left(starts, True, key=lambda start: tokens_from(start) <= room_tokens)
+
+
+def _user_before(folded: Folded, unit: int, begin: int) -> int | None:
+    """Return the nearest user message at or before *unit*, None if there is none from *begin* on."""
+    at = bisect_left(folded.user_units, unit + 1) - 1
+    return folded.user_units[at] if at >= 0 and folded.user_units[at] >= begin else None
+
+
+def _in_front(folded: Folded, kept: list[int], room_tokens: int) -> _Window:
+    """Make the window start with a user message, where the log has one."""
+    if not folded.user_units or _is_user(folded, kept[0]):
+        return _Window(kept, None)
+    turn_begin = folded.turn_units[bisect_left(folded.turn_units, kept[0] + 1) - 1]
+    user = _user_before(folded, kept[0], turn_begin)
+    if user is not None:
+        tokens = sum(folded.units[index].tokens for index in (user, *kept))
+        if tokens <= room_tokens:
+            return _Window([user, *kept], None)
+    return _Window(kept, next(index for index in kept if _is_user(folded, index)))
+
+
+def _is_user(folded: Folded, index: int) -> bool:
+    return folded.items[folded.units[index].first].kind == Kind.USER
+
+
+def _selection(folded: Folded, window: _Window) -> Selection:
+    items = folded.items
+    units = [folded.units[index] for index in window.units]
+    ordered = sorted([*units, *_system_units(folded)])
+    positions = sorted([*folded.systems, *(at for unit in units for at in unit.members)])
+    start = min((unit.first for unit in units), default=len(items))
+    if window.front is not None:
+        front = folded.units[window.front]
+        ordered.remove(front)
+        ordered.insert(ordered.index(units[0]), front)
+        positions.remove(front.first)
+        positions.insert(positions.index(start), front.first)
+
+    kept = [items[at] for at in positions]
+    sent = [item for item in kept if item.kind != Kind.SYSTEM]
+    stored_tokens = sum(item.overhead_tokens + item.content_tokens for item in kept)
+    return Selection(
+        items=kept,
+        units=[[items[at] for at in unit.members] for unit in ordered],
+        tokens=folded.system_tokens + REPLY_TOKENS + sum(unit.tokens for unit in units),
+        omitted=Omitted(
+            items=len(items) - len(kept),
+            tokens=folded.stored_tokens - stored_tokens,
+            orphan_outputs=_ids_from(folded, folded.orphan_outputs, start),
+            unanswered_calls=_ids_from(folded, folded.unanswered_calls, start),
+            dangling_reasoning=_ids_from(folded, folded.dangling_reasoning, start),
+        ),
+        first_id=sent[0].id if sent else None,
+        last_id=sent[-1].id if sent else None,
+        hosted_tokens=sum(item.hosted_tokens for item in kept),
+        only_text=all(item.is_text for item in kept) and all(len(unit.members) == 1 for unit in units),
+    )
+
+
+def _system_units(folded: Folded) -> list[Unit]:
+    return [Unit(at, at, 0, (at,)) for at in folded.systems]
+
+
+def _ids_from(folded: Folded, positions: list[int], start: int) -> list[str]:
+    return [folded.items[at].id for at in positions[bisect_left(positions, start) :]]

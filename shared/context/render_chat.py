@@ -1,0 +1,46 @@
+"""
+Chat Completions messages: a response group is one assistant message, each output a tool message after it.
+
+Role, name, content and calls stand in the messages exactly as they were counted (shared/items/chat.py).
+"""
+
+from collections.abc import Iterable
+
+from shared.context.sent import Message, Sent, SentUnit
+from shared.items.chat import chat_content
+from shared.items.traits import Kind
+
+
+def render_chat(units: Iterable[SentUnit]) -> tuple[list[Message], set[str]]:
+    """Return the messages, and the ids of items that are not (wholly) in them."""
+    messages: list[Message] = []
+    unsupported: set[str] = set()
+    for unit in units:
+        unsupported |= unit.unsupported
+        if unit.head:
+            messages.append(_message(unit.head))
+        messages += [_tool_message(output) for output in unit.outputs]
+    return messages, unsupported
+
+
+def _message(head: list[Sent]) -> Message:
+    parts = [part for sent in head for part in sent.form.parts]
+    calls = [sent.form.tool_call for sent in head if sent.form.tool_call is not None]
+    is_calls_only = all(sent.item.kind == Kind.CALL for sent in head)
+    message: Message = {"role": head[0].form.role, "content": None if is_calls_only else chat_content(parts)}
+    if name := next((sent.form.name for sent in head if sent.form.name), ""):
+        message["name"] = name
+    if calls:
+        message["tool_calls"] = calls
+    return message
+
+
+def _tool_message(output: Sent) -> Message:
+    message: Message = {
+        "role": "tool",
+        "tool_call_id": output.form.tool_call_id,
+        "content": chat_content(output.form.parts),
+    }
+    if output.form.name:
+        message["name"] = output.form.name
+    return message

@@ -1,0 +1,74 @@
+"""
+Entries: the records of a conversation's log, as text in the store.
+
+    <chain hash> <tokens before it> <kind> <facts>\\n<body>
+
+The store's script writes the first two, because only it knows what came before. The facts are what choosing a
+context needs, so that a read never parses an item: two counts, whose place the scripts know, then the rest. The
+body is the item's JSON, encoded once, at append, and spliced into answers ever after.
+
+Kinds: those of items (shared/items/traits.py), `x` a deleted item's blank, `-` a deletion, `m` new metadata.
+"""
+
+from typing import NamedTuple
+
+import orjson
+
+from shared.items.item import Item
+from shared.items.traits import Kind, Traits
+
+BLANK, DELETION, METADATA = "x", "-", "m"
+
+
+class Counts(NamedTuple):
+    """An item's tokens in one encoding; see Item for the three parts."""
+
+    overhead_tokens: int
+    content_tokens: int
+    hosted_tokens: int
+
+
+class Entry(NamedTuple):
+    """One record as it was read; `item` for items that live, `target` for deletions (a version)."""
+
+    seq: int
+    chain: str
+    kind: str
+    item: Item | None = None
+    target: int = 0
+
+
+def write_entry(item_id: str, traits: Traits, counts: Counts, body: bytes) -> str:
+    """Return what the store keeps of an item, but for the part its script adds."""
+    facts = orjson.dumps([*counts, item_id, traits.pair_key, traits.name, traits.is_text])
+    return f"{facts.decode()}\n{body.decode()}"
+
+
+def read_entry(seq: int, raw: str) -> Entry:
+    """Return the entry that *raw*, the store's text for version *seq*, stands for."""
+    head, _, body = raw.partition("\n")
+    chain, preceding, kind, facts = head.split(" ", 3)
+    if kind == DELETION:
+        return Entry(seq, chain, kind, target=orjson.loads(facts)[0])
+    if kind in (BLANK, METADATA):
+        return Entry(seq, chain, kind)
+    overhead, content, hosted, item_id, pair_key, name, is_text = orjson.loads(facts)
+    item = Item(
+        seq,
+        item_id,
+        Kind(kind),
+        pair_key,
+        name,
+        overhead,
+        content,
+        hosted,
+        int(preceding),
+        body.encode(),
+        is_text,
+    )
+    return Entry(seq, chain, kind, item)
+
+
+def read_body(raw: str) -> bytes:
+    """Return the JSON of the item in *raw*."""
+    return raw[raw.index("\n") + 1 :].encode()

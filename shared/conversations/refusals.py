@@ -1,0 +1,38 @@
+"""What the scripts refuse, as errors for the caller."""
+
+from typing import Any, NoReturn
+
+from shared.config import Settings
+from shared.errors import DuplicateItem, InvalidValue, NotFound, TooLarge, Unauthorized
+
+
+def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
+    """Raise the error that the *reply* of a script stands for; *name* is the id it could not find."""
+    match reply[0]:
+        case "unauthorised":
+            raise Unauthorized("The API key is not valid.", code="invalid_api_key")
+        case "unknown":
+            raise NotFound(f"There is no conversation {name!r}.", param="conversation_id")
+        case "unknown_item":
+            raise NotFound(f"There is no item {name!r} in this conversation.", param="item_id")
+        case "after":
+            raise NotFound(f"There is nothing with the id {name!r} to start after.", param="after")
+        case "taken":
+            field = f"items[{reply[1]}].id"
+            raise DuplicateItem(f"{field} is taken in this conversation; nothing was stored.", param=field)
+        case "entries":
+            limit = settings.conversation_entries_max
+            raise TooLarge(f"The conversation would exceed {limit} entries.", param="items", limit_entries=limit)
+        case "bytes":
+            limit = settings.conversation_bytes_max
+            raise TooLarge(f"The conversation would exceed {limit} bytes.", param="items", limit_bytes=limit)
+        case "pinned":
+            raise InvalidValue(
+                f"System and developer messages would take {reply[1]} tokens of every context; "
+                f"the limit is {settings.pinned_tokens_max}.",
+                param="items",
+                code="pinned_tokens_exceeded",
+                limit_tokens=settings.pinned_tokens_max,
+            )
+        case other:
+            raise AssertionError(f"a script replied {other!r}")

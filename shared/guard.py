@@ -1,0 +1,65 @@
+"""
+The guard: what every invocation passes before any work is done for it.
+
+Order: target and headers -> syntax of the key -> size of the body -> its JSON. The script of the operation then
+confirms the key before it does anything else.
+"""
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+
+from shared.auth import Caller, read_authorization
+from shared.errors import InvalidValue, Malformed, TooLarge
+
+TARGET_BYTES_MAX = 8_192
+"""Path and query together; Vercel's own limit on a URL is 14 kB."""
+
+
+def admit(request: Request[Any]) -> Caller:
+    """Return who claims to send *request*. Raises Unauthorized, TooLarge."""
+    if len(request.scope["raw_path"] or b"") + len(request.scope["query_string"]) > TARGET_BYTES_MAX:
+        raise TooLarge(f"Path and query exceed {TARGET_BYTES_MAX} bytes.", limit_bytes=TARGET_BYTES_MAX)
+    return read_authorization(request.headers.get("authorization"))
+
+
+async def read_json(request: Request[Any], body_bytes_max: int) -> dict[str, Any]:
+    """
+    Return the body of *request*, a JSON object. An empty body counts as `{}`.
+
+    Raises:   TooLarge: more than *body_bytes_max*; the rest was not read. Malformed: no JSON.
+              InvalidValue: JSON, but no object.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > body_bytes_max:
+        raise _body_too_large(body_bytes_max)
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > body_bytes_max:
+            raise _body_too_large(body_bytes_max)
+        chunks.append(chunk)
+    if size == 0:
+        return {}
+    try:
+        value = orjson.loads(b"".join(chunks))
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"The body is not JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise InvalidValue("The body is not a JSON object.", param="body")
+    return value
+
+
+def refuse_unknown(body: dict[str, Any], known: frozenset[str]) -> None:
+    """Raise InvalidValue for the first member of *body* that is not *known*: a misspelt option must not be lost."""
+    for name in body:
+        if name not in known:
+            raise InvalidValue(
+                f"There is no field {name[:64]!r} here; known are {', '.join(sorted(known))}.",
+                param=name[:64],
+            )
+
+
+def _body_too_large(limit_bytes: int) -> TooLarge:
+    return TooLarge(f"The body exceeds {limit_bytes} bytes.", limit_bytes=limit_bytes)

@@ -1,0 +1,288 @@
+"""
+From what a client sends to what is stored: whole items, checked, in the form in which OpenAI returns them.
+
+    normalize_items      type known? -> id fit? -> fields right? -> parts right? -> fill in what is missing
+    normalize_metadata   at most 16 short strings
+
+Filled in where absent or null: `type: "message"`, `id`, `status: "completed"`, `execution` of a tool search;
+`annotations` and `detail` of parts; and a message's string becomes its one text part. All else comes out as
+it went in, unknown fields included, and the caller's objects are never changed.
+
+The first thing wrong is refused with an InvalidValue whose `param` is the path to it. Frequent shapes are
+checked by hand (`PLAIN_ITEMS`, text parts); the others by pydantic, which is imported when first needed.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from shared.errors import DuplicateItem, InvalidValue
+from shared.items.types import (
+    ASSISTANT_MESSAGE_PARTS,
+    CALLER_MESSAGE_PARTS,
+    INPUT_ONLY_TYPES,
+    ITEM_TYPES,
+    PARTS,
+    PLAIN_ITEMS,
+    TEXT_PARTS,
+)
+
+ITEMS_PER_BATCH_MAX = 100
+METADATA_PAIRS_MAX = 16
+METADATA_KEY_CHARS_MAX = 64
+METADATA_VALUE_CHARS_MAX = 512
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_QUOTED_CHARS_MAX = 64
+_JSON_KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+class NormalItem(NamedTuple):
+    """*given_id*: the client chose the id, so it may be taken already."""
+
+    id: str
+    item: dict[str, Any]
+    given_id: bool
+
+
+def normalize_items(
+    raw_items: object,
+    new_id: Callable[[str], str],
+    *,
+    path: str = "items",
+    allow_empty: bool = False,
+    count_max: int = ITEMS_PER_BATCH_MAX,
+) -> list[NormalItem]:
+    """
+    Return the items of one batch, same order, ready to be stored. *new_id* makes an id from its prefix.
+
+    *allow_empty* is for the creation of a conversation, where OpenAI takes an empty list, or null, as "none".
+
+    `item_reference` and `compaction_trigger` are refused by name. OpenAI's list of items types the first as
+    possible input, and its meaning there would be to link an item of another conversation into this one;
+    here a conversation owns its items, and each reply has to hold what was appended.
+
+    Raises:  InvalidValue: `param` is e.g. `items[3].content[0].text`.
+             DuplicateItem: an id stands twice in the batch.
+    """
+    if raw_items is None and allow_empty:
+        return []
+    if type(raw_items) is not list:
+        raise _wrong(path, "a list", raw_items)
+    if not raw_items and not allow_empty:
+        raise InvalidValue(f"{path} must hold at least one item.", param=path)
+    if len(raw_items) > count_max:
+        raise InvalidValue(f"{path} holds {len(raw_items)} items; at most {count_max} fit a batch.", param=path)
+    index_by_id: dict[str, int] = {}
+    normal_items: list[NormalItem] = []
+    for index, raw in enumerate(raw_items):
+        normal = _normalize_item(raw, new_id, f"{path}[{index}]")
+        first = index_by_id.setdefault(normal.id, index)
+        if first != index:
+            raise DuplicateItem(
+                f"{path}[{index}].id repeats {path}[{first}].id, {_quoted(normal.id)}.",
+                param=f"{path}[{index}].id",
+            )
+        normal_items.append(normal)
+    return normal_items
+
+
+def normalize_metadata(
+    raw: object,
+    *,
+    pairs_max: int = METADATA_PAIRS_MAX,
+    key_chars_max: int = METADATA_KEY_CHARS_MAX,
+    value_chars_max: int = METADATA_VALUE_CHARS_MAX,
+) -> dict[str, str]:
+    """Return a copy of *raw*, {} for null. Raises InvalidValue: `param` is metadata or metadata.<key>."""
+    if raw is None:
+        return {}
+    if type(raw) is not dict:
+        raise _wrong("metadata", "an object", raw)
+    if len(raw) > pairs_max:
+        raise InvalidValue(f"metadata holds {len(raw)} pairs; at most {pairs_max} are kept.", param="metadata")
+    for key, value in raw.items():
+        if not 1 <= len(key) <= key_chars_max:
+            raise InvalidValue(
+                f"The metadata key {_quoted(key)} must have 1 to {key_chars_max} characters, not {len(key)}.",
+                param="metadata",
+            )
+        if type(value) is not str:
+            raise _wrong(f"metadata.{key}", "a string", value)
+        if len(value) > value_chars_max:
+            raise InvalidValue(
+                f"metadata.{key} must have at most {value_chars_max} characters, not {len(value)}.",
+                param=f"metadata.{key}",
+            )
+    return dict(raw)
+
+
+def _normalize_item(raw: object, new_id: Callable[[str], str], at: str) -> NormalItem:
+    if type(raw) is not dict:
+        raise _wrong(at, "an object", raw)
+    kind = _kind(raw, at)
+    item_type = ITEM_TYPES[kind]
+    given_id = _given_id(raw, at)
+    if not _is_plain_item(kind, item_type.parts, raw):
+        _check_shape(kind, raw, at)
+
+    item_id = given_id or new_id(item_type.id_prefix)
+    item: dict[str, Any] = {"id": item_id, "type": kind}
+    if item_type.has_status:
+        item["status"] = "completed"
+    if kind in ("tool_search_call", "tool_search_output"):
+        # A search that the provider ran has no call id, since nobody has to answer it.
+        item["execution"] = "client" if raw.get("call_id") else "server"
+    item.update((name, value) for name, value in raw.items() if value is not None or name not in item)
+    if item_type.parts:
+        item[item_type.parts] = _parts(kind, item_type.parts, raw, at)
+    return NormalItem(item_id, item, given_id is not None)
+
+
+def _kind(raw: Mapping[str, Any], at: str) -> str:
+    kind = raw.get("type")
+    if kind is None:
+        # OpenAI leaves `type` out in two places: messages, and references, which are an id and nothing else.
+        if "role" in raw or "content" in raw:
+            return "message"
+        if raw.keys() <= {"id", "type"} and "id" in raw:
+            kind = "item_reference"
+        else:
+            raise InvalidValue(f"{at}.type is required; only messages may leave it out.", param=f"{at}.type")
+    if type(kind) is not str:
+        raise _wrong(f"{at}.type", "a string", kind)
+    if kind in ITEM_TYPES:
+        return kind
+    if kind in INPUT_ONLY_TYPES:
+        reason = f"a conversation cannot hold items of type {_quoted(kind)}: {INPUT_ONLY_TYPES[kind]}"
+    else:
+        reason = f"{_quoted(kind)} is not an item type of OpenAI's Conversations API"
+    raise InvalidValue(f"{at}.type: {reason}.", param=f"{at}.type")
+
+
+def _given_id(raw: Mapping[str, Any], at: str) -> str | None:
+    item_id = raw.get("id")
+    if item_id is None:
+        return None
+    if type(item_id) is not str:
+        raise _wrong(f"{at}.id", "a string", item_id)
+    if not _ID.fullmatch(item_id):
+        raise InvalidValue(
+            f"{at}.id must be 1 to 64 letters, digits, underscores or dashes, not {_quoted(item_id)}.",
+            param=f"{at}.id",
+        )
+    return item_id
+
+
+def _is_plain_item(kind: str, parts: str, raw: Mapping[str, Any]) -> bool:
+    """Whether *raw*, parts aside, is right and made of known strings and nulls; else pydantic decides."""
+    plain = PLAIN_ITEMS.get(kind)
+    if plain is None:
+        return False
+    required, fields = plain
+    if not raw.keys() >= required:
+        return False
+    for name, value in raw.items():
+        if name == parts:
+            continue
+        if name not in fields:
+            return False
+        if type(value) is str:
+            allowed = fields[name]
+            if allowed is not None and value not in allowed:
+                return False
+        elif value is not None or name in required:
+            return False
+    return True
+
+
+def _parts(kind: str, field: str, raw: Mapping[str, Any], at: str) -> str | list[Any]:
+    """Return the parts of an item whose other fields are right. Only an output may stay a string."""
+    at = f"{at}.{field}"
+    if field not in raw:
+        raise _missing(at)
+    parts = raw[field]
+    by_assistant = raw.get("role") == "assistant"
+    if type(parts) is str and kind == "message":
+        return [_filled({"type": "output_text" if by_assistant else "input_text", "text": parts})]
+    if type(parts) is str and kind != "reasoning":
+        return parts
+    if type(parts) is not list:
+        raise _wrong(at, "a list of parts" if kind == "reasoning" else "a string or a list of parts", parts)
+    allowed = PARTS.get(kind) or (ASSISTANT_MESSAGE_PARTS if by_assistant else CALLER_MESSAGE_PARTS)
+    return [_part(part, allowed, at, index) for index, part in enumerate(parts)]
+
+
+def _part(part: object, allowed: tuple[str, ...], at: str, index: int) -> dict[str, Any]:
+    if type(part) is not dict:
+        raise _wrong(f"{at}[{index}]", "an object", part)
+    kind = part.get("type")
+    if kind not in allowed:
+        at = f"{at}[{index}].type"
+        if "type" not in part:
+            raise _missing(at)
+        raise _wrong(at, " or ".join(_quoted(name) for name in allowed), kind)
+    if not _is_plain_part(kind, part):
+        _check_shape(kind, part, f"{at}[{index}]")
+    return _filled(part)
+
+
+def _is_plain_part(kind: str, part: Mapping[str, Any]) -> bool:
+    """Whether *part* is text without citations, as it is sent or as the API returns it: most parts are."""
+    if kind not in TEXT_PARTS or type(part.get("text")) is not str:
+        return False
+    return len(part) == 2 or all(
+        name in ("type", "text") or (name in ("annotations", "logprobs") and (value is None or value == []))
+        for name, value in part.items()
+    )
+
+
+def _filled(part: dict[str, Any]) -> dict[str, Any]:
+    """Return *part* with what OpenAI's stored form requires and its input form does not."""
+    kind = part["type"]
+    if kind == "output_text":
+        if part.get("annotations") is None:
+            return {**part, "annotations": []}
+    elif kind in ("input_image", "computer_screenshot") and part.get("detail") is None:
+        return {**part, "detail": "auto"}
+    return part
+
+
+def _check_shape(name: str, value: Mapping[str, Any], at: str) -> None:
+    from shared.items.types_check import first_error
+
+    error = first_error(name, value)
+    if error is None:
+        return
+    wrong: Any = value
+    for step in error.where if error.expected else ():
+        wrong = wrong[step]
+    # A step is a key of the client's own in one place (`env`), where it may be of any length.
+    param = at + "".join(
+        f"[{step}]" if isinstance(step, int) else f".{step[:_QUOTED_CHARS_MAX]}" for step in error.where
+    )
+    raise _wrong(param, error.expected, wrong) if error.expected else _missing(param)
+
+
+def _missing(param: str) -> InvalidValue:
+    return InvalidValue(f"{param} is required.", param=param)
+
+
+def _wrong(param: str, expected: str, value: object) -> InvalidValue:
+    """Word a refusal. A string is quoted only against other strings, where its kind explains nothing."""
+    kind = _JSON_KINDS[type(value)]
+    got = _quoted(value) if isinstance(value, str) and expected.startswith("'") else kind
+    return InvalidValue(f"{param} must be {expected}, not {got}.", param=param)
+
+
+def _quoted(text: str) -> str:
+    """Enough of *text* to recognise it by; the client knows the rest."""
+    return f"'{text}'" if len(text) <= _QUOTED_CHARS_MAX else f"'{text[:_QUOTED_CHARS_MAX]}…'"

@@ -1,0 +1,183 @@
+"""
+The shapes of messages, their parts, function calls, reasoning and the provider's own calls, for pydantic.
+
+A shape says what the official client's types say about the fields that are present: their JSON types, and
+which are required. It is open where OpenAI adds things between releases: unknown fields pass, and a nested
+object that comes in variants (a search action, an annotation) is one shape with the fields of all variants,
+known and unknown. `status` and `role` are closed, since callers act on them. Optional means "absent or null".
+
+Not in here, because normalize.py sees to it for all types alike: `id`, `type`, the field that holds parts.
+"""
+
+from typing import Annotated, Any, Literal, Required, TypedDict
+
+from pydantic import FailFast
+
+# One wrong element is enough to refuse; pydantic would otherwise build an error for each of 100,000.
+type Rows[T] = Annotated[list[T], FailFast()]
+
+Status = Literal["in_progress", "completed", "incomplete"] | None
+
+
+class Variant(TypedDict, total=False):
+    type: Required[str]
+
+
+class Caller(Variant, total=False):
+    caller_id: str | None
+
+
+# `async` is a keyword, hence the functional form.
+Call = TypedDict("Call", {"async": bool | None, "caller": Caller | None, "namespace": str | None}, total=False)
+
+
+class Text(TypedDict):
+    text: str
+
+
+class InputText(Text, total=False):
+    prompt_cache_breakpoint: dict[str, Any] | None
+
+
+class InputImage(TypedDict, total=False):
+    detail: str | None
+    file_id: str | None
+    image_url: str | None
+    prompt_cache_breakpoint: dict[str, Any] | None
+
+
+class InputFile(TypedDict, total=False):
+    detail: str | None
+    file_data: str | None
+    file_id: str | None
+    file_url: str | None
+    filename: str | None
+    prompt_cache_breakpoint: dict[str, Any] | None
+
+
+class Annotation(Variant, total=False):
+    container_id: str | None
+    end_index: int | None
+    file_id: str | None
+    filename: str | None
+    index: int | None
+    start_index: int | None
+    title: str | None
+    url: str | None
+
+
+class TopLogprob(TypedDict, total=False):
+    token: Required[str]
+    logprob: Required[float]
+    bytes: Rows[int] | None
+
+
+class Logprob(TopLogprob, total=False):
+    top_logprobs: Rows[TopLogprob] | None
+
+
+class OutputText(Text, total=False):
+    annotations: Rows[Annotation] | None
+    logprobs: Rows[Logprob] | None
+
+
+class Refusal(TypedDict):
+    refusal: str
+
+
+class Message(TypedDict, total=False):
+    role: Required[Literal["user", "assistant", "system", "developer"]]
+    status: Status
+    phase: Literal["commentary", "final_answer"] | None
+
+
+class FunctionCall(Call, total=False):
+    call_id: Required[str]
+    name: Required[str]
+    arguments: Required[str]
+    status: Status
+
+
+class FunctionCallOutput(TypedDict, total=False):
+    call_id: str | None
+    name: str | None
+    namespace: str | None
+    caller: Caller | None
+    status: Status
+
+
+class CustomToolCall(Call, total=False):
+    call_id: Required[str]
+    name: Required[str]
+    input: Required[str]
+
+
+class CustomToolCallOutput(TypedDict, total=False):
+    call_id: Required[str]
+    caller: Caller | None
+
+
+class ReasoningText(Text):
+    type: Literal["reasoning_text"]
+
+
+class Reasoning(TypedDict, total=False):
+    content: Rows[ReasoningText] | None
+    encrypted_content: str | None
+    status: Status
+
+
+class SearchResult(TypedDict, total=False):
+    attributes: dict[str, Any] | None
+    file_id: str | None
+    filename: str | None
+    score: float | None
+    text: str | None
+
+
+class FileSearchCall(TypedDict, total=False):
+    queries: Required[Rows[str]]
+    results: Rows[SearchResult] | None
+    status: Literal["in_progress", "searching", "completed", "incomplete", "failed"] | None
+
+
+class Source(Variant, total=False):
+    url: str | None
+
+
+class WebSearchAction(Variant, total=False):
+    query: str | None
+    queries: Rows[str] | None
+    sources: Rows[Source] | None
+    url: str | None
+    pattern: str | None
+
+
+class WebSearchCall(TypedDict, total=False):
+    action: Required[WebSearchAction]
+    status: Literal["in_progress", "searching", "completed", "incomplete", "failed"] | None
+
+
+class ImageGenerationCall(TypedDict, total=False):
+    result: str | None
+    status: Literal["in_progress", "completed", "generating", "failed"] | None
+    action: str | None
+    background: str | None
+    error: dict[str, Any] | None
+    output_format: str | None
+    quality: str | None
+    revised_prompt: str | None
+    size: str | None
+    svg_usage: dict[str, Any] | None
+
+
+class CodeOutput(Variant, total=False):
+    logs: str | None
+    url: str | None
+
+
+class CodeInterpreterCall(TypedDict, total=False):
+    container_id: Required[str]
+    code: str | None
+    outputs: Rows[CodeOutput] | None
+    status: Literal["in_progress", "completed", "incomplete", "interpreting", "failed"] | None

@@ -1,0 +1,34 @@
+"""
+The names of everything Warmthread keeps in Redis: one function per family, the schema's version first.
+
+Every name holds the tenant, so that no operation can reach across tenants.
+"""
+
+SCHEMA = "wt1"
+
+
+def tenant_key(tenant: str) -> str:
+    """Hash: `k:<SHA-256 of an API key>` for each key that is valid."""
+    return f"{SCHEMA}:{tenant}:tenant"
+
+
+def conversation_key(tenant: str, conversation_id: str) -> str:
+    """
+    Hash of one conversation.
+
+    `g` generation, `v` version, `h` chain hash, `n` live items, `w` tokens ever appended, `b` bytes of the entries,
+    `p` pinned tokens, `pin` versions of pinned items, `u` version of the newest user message, `e` expiry in seconds,
+    `t` last use, `c` creation, `m` metadata; `<version>` each entry; `i:<item id>` its version;
+    `q:<encoding>:<block>` counts kept for a second encoding.
+    """
+    return f"{SCHEMA}:{tenant}:conversation:{conversation_id}"
+
+
+def activity_key(tenant: str) -> str:
+    """Sorted set: the tenant's conversations by the time of their last write, in microseconds."""
+    return f"{SCHEMA}:{tenant}:activity"
+
+
+def metadata_key(tenant: str) -> str:
+    """Hash: conversation id -> `<created_at> <expiry_s> <last use> <metadata>`."""
+    return f"{SCHEMA}:{tenant}:metadata"

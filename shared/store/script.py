@@ -1,0 +1,28 @@
+"""
+The Lua sources beside this file, ready to send.
+
+Each script starts with the prelude, which checks the caller's key, so that no operation can forget it. They
+travel as source with every EVAL: on Upstash that costs what EVALSHA costs, and never needs a second request
+after the store lost its script cache.
+"""
+
+from functools import cache
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "scripts"
+
+READS = frozenset({"head", "item", "key", "list", "page", "read"})
+"""Scripts that write nothing and say so, or else they would wait for, and hold, an exclusive lock."""
+
+
+@cache
+def script(name: str) -> str:
+    """
+    Return the source of the script *name*, comments removed.
+
+    `allow-key-locking` is Upstash's own flag: the script locks the keys it names instead of the database.
+    """
+    flags = "no-writes,allow-key-locking" if name in READS else "allow-key-locking"
+    lines = (FOLDER / "prelude.lua").read_text().splitlines() + (FOLDER / f"{name}.lua").read_text().splitlines()
+    code = [line for line in lines if line.strip() and not line.lstrip().startswith("--")]
+    return "\n".join([f"#!lua flags={flags}", *code])

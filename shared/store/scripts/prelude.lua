@@ -1,0 +1,49 @@
+-- What every script starts with. KEYS[1] is the tenant's hash, ARGV[1] the SHA-256 of the caller's API key.
+-- A reply is an array whose first element says what happened: 'ok', or why nothing was done.
+
+local function is_authorised()
+  return redis.call('HGET', KEYS[1], 'k:' .. ARGV[1]) and true or false
+end
+
+-- Numbers leave as text: a Lua number would be cut to an integer, or printed as 1e+15.
+local function text(number)
+  return string.format('%.0f', number)
+end
+
+-- An entry is stored as '<chain hash> <tokens before it> <kind> <facts>\n<body>'.
+local function kind_of(entry)
+  return string.match(entry, '^%x+ %d+ (%S)')
+end
+
+local function is_item(entry)
+  local kind = kind_of(entry)
+  return kind ~= 'x' and kind ~= '-' and kind ~= 'm'
+end
+
+-- A conversation's row in the tenant's metadata index.
+local function row(created, expiry, used, metadata)
+  return created .. ' ' .. expiry .. ' ' .. used .. ' ' .. metadata
+end
+
+-- Hands the entries from..to (step 1 or -1) one by one to take(seq, entry) until it returns true, in chunks
+-- that hold about a million bytes by the conversation's average entry, so that one call never copies much more
+-- than is sent.
+local function walk(key, from, to, step, chunk, take)
+  local seq = from
+  while (to - seq) * step >= 0 do
+    local fields = {}
+    while #fields < chunk and (to - seq) * step >= 0 do
+      fields[#fields + 1] = text(seq)
+      seq = seq + step
+    end
+    local entries = redis.call('HMGET', key, unpack(fields))
+    for i, entry in ipairs(entries) do
+      if entry and take(tonumber(fields[i]), entry) then return end
+    end
+  end
+end
+
+local function chunk_for(bytes, version, wanted)
+  local average = bytes / math.max(version, 1)
+  return math.max(4, math.min(wanted, 4000, math.floor(1000000 / math.max(average, 1))))
+end

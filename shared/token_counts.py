@@ -1,0 +1,108 @@
+"""
+Counting what a caller shows us: a text, items, or chat messages, and the tools that go with them.
+
+Nothing is stored. A text counts as itself; items and messages count as the prompt that they become, by the same
+rule as contexts.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from shared.tokens.counter import Counter
+from shared.tokens.encodings import ENCODINGS
+from shared.tokens.models import Model, find_model
+
+from shared.conversations.counting import count_items
+from shared.errors import InvalidValue
+from shared.items.normalize import normalize_items
+from shared.items.traits import Kind, describe
+from shared.tokens import rule
+
+ITEMS_MAX = 10_000
+FIELDS = frozenset({"model", "encoding", "input", "messages", "tools"})
+ASSISTANT_SIDE = frozenset({Kind.ASSISTANT, Kind.CALL, Kind.REASONING, Kind.HOSTED})
+
+
+class TokenCount(NamedTuple):
+    """*exact*: the provider would bill this number; else it is ours, by the documented rule."""
+
+    tokens: int
+    encoding: str
+    exact: bool
+
+
+def read_encoding(values: Mapping[str, Any], default: str | None) -> tuple[Model | None, str]:
+    """
+    Return the model and the encoding that *values* name; exactly one of the two members says it.
+
+    Raises:   InvalidValue: both, an unknown one, or none and there is no *default*.
+    """
+    name, encoding = values.get("model"), values.get("encoding")
+    if name is not None and encoding is not None:
+        raise InvalidValue("Give model or encoding, not both: a model has one encoding.", param="encoding")
+    if encoding is not None:
+        if not isinstance(encoding, str) or encoding not in ENCODINGS:
+            raise InvalidValue(f"encoding is none of {', '.join(ENCODINGS)}.", param="encoding")
+        return None, encoding
+    if name is not None:
+        if not isinstance(name, str):
+            raise InvalidValue("model is not a string.", param="model")
+        model = find_model(name)
+        return model, model.encoding
+    if default is None:
+        raise InvalidValue("Name a model, or an encoding.", param="model")
+    return None, default
+
+
+async def count_tokens(counter: Counter, body: Mapping[str, Any]) -> TokenCount:
+    """
+    Return the count of a request body `{model | encoding, input: text | items | messages, tools?}`.
+
+    A list without any `type` is chat messages, any other list is items. `messages` says so explicitly, so that
+    the body of a Chat Completions request counts as it stands.
+
+    Raises:   InvalidValue, which names the field.
+    """
+    model, encoding = read_encoding(body, default=None)
+    field = "messages" if "messages" in body else "input"
+    if "messages" in body and "input" in body:
+        raise InvalidValue("Give input or messages, not both.", param="input")
+    value, tools = body.get(field), body.get("tools")
+    is_text = True
+    if isinstance(value, str) and field == "input":
+        tokens = sum(await counter.count(encoding, [value]))
+    elif not isinstance(value, list):
+        raise InvalidValue(f"{field} is neither a text nor a list.", param=field)
+    elif len(value) > ITEMS_MAX:
+        raise InvalidValue(f"{field} holds {len(value)} elements; the limit is {ITEMS_MAX}.", param=field)
+    elif field == "messages" or not any(isinstance(each, dict) and "type" in each for each in value):
+        tokens = await rule.count_messages(counter, encoding, value)
+        is_text = all(_is_text_message(message) for message in value)
+    else:
+        tokens, is_text = await _count_items(counter, encoding, value)
+    if tools is not None:
+        tokens += await rule.count_tools(counter, encoding, tools)
+    is_known = model is None or model.exact
+    return TokenCount(tokens, encoding, is_known and is_text)
+
+
+async def _count_items(counter: Counter, encoding: str, value: list[Any]) -> tuple[int, bool]:
+    normal = normalize_items(value, lambda prefix: prefix, path="input", allow_empty=True, count_max=ITEMS_MAX)
+    traits = [describe(each.item) for each in normal]
+    tokens, frame_tokens, name = rule.REPLY_TOKENS, 0, ""
+    for trait, counts in zip(traits, await count_items(counter, encoding, traits), strict=True):
+        tokens += counts.content_tokens
+        is_named_anew = trait.kind == Kind.ASSISTANT and frame_tokens > 0 and trait.name != name
+        if trait.kind not in ASSISTANT_SIDE or is_named_anew:
+            frame_tokens = 0
+        # Consecutive assistant-side items are one chat message and share its frame.
+        tokens += max(0, counts.overhead_tokens - frame_tokens)
+        if trait.kind in ASSISTANT_SIDE:
+            frame_tokens = max(frame_tokens, counts.overhead_tokens)
+        if trait.kind == Kind.ASSISTANT:
+            name = trait.name
+    return tokens, all(trait.is_text for trait in traits)
+
+
+def _is_text_message(message: Mapping[str, Any]) -> bool:
+    return isinstance(message.get("content"), str) and not message.get("tool_calls")

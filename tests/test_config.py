@@ -1,0 +1,53 @@
+"""Settings: read once, checked, and never printed with a secret in them."""
+
+import dataclasses
+
+import pytest
+
+from shared.config import BOUNDS, ConfigError, Settings, read_settings
+
+STORE = {"UPSTASH_REDIS_REST_URL": "https://example.upstash.io/", "UPSTASH_REDIS_REST_TOKEN": "very-secret"}
+
+
+def test_both_pairs_of_names_name_the_store() -> None:
+    kv = {"KV_REST_API_URL": "https://kv.example", "KV_REST_API_TOKEN": "t"}
+
+    assert read_settings(STORE).store_url == "https://example.upstash.io"
+    assert read_settings(kv).store_url == "https://kv.example"
+    assert read_settings({**kv, **STORE}).store_url == "https://example.upstash.io"
+
+
+@pytest.mark.parametrize(
+    ("environ", "named"),
+    [
+        ({}, "UPSTASH_REDIS_REST_URL"),
+        ({"UPSTASH_REDIS_REST_URL": "https://x"}, "UPSTASH_REDIS_REST_TOKEN"),
+        ({**STORE, "UPSTASH_REDIS_REST_URL": "redis://x"}, "UPSTASH_REDIS_REST_URL"),
+        ({**STORE, "WARMTHREAD_BATCH_ITEMS_MAX": "many"}, "WARMTHREAD_BATCH_ITEMS_MAX"),
+        ({**STORE, "WARMTHREAD_BATCH_ITEMS_MAX": "101"}, "WARMTHREAD_BATCH_ITEMS_MAX"),
+        ({**STORE, "WARMTHREAD_STORE_TIMEOUT_S": "0"}, "WARMTHREAD_STORE_TIMEOUT_S"),
+    ],
+)
+def test_a_wrong_value_stops_the_instance_with_its_name(environ: dict[str, str], named: str) -> None:
+    with pytest.raises(ConfigError, match=named):
+        read_settings(environ)
+
+
+def test_a_value_from_the_environment_wins_over_the_default() -> None:
+    settings = read_settings({**STORE, "WARMTHREAD_PINNED_TOKENS_MAX": "500", "WARMTHREAD_STORE_TIMEOUT_S": "0.5"})
+
+    assert (settings.pinned_tokens_max, settings.store_timeout_s) == (500, 0.5)
+
+
+def test_the_token_is_not_printed() -> None:
+    assert "very-secret" not in repr(read_settings(STORE))
+
+
+def test_every_number_has_bounds_that_hold_its_default() -> None:
+    numbers = {field.name: field.default for field in dataclasses.fields(Settings) if field.type in (int, float)}
+
+    assert numbers.keys() == BOUNDS.keys()
+    for name, (low, high) in BOUNDS.items():
+        default = numbers[name]
+        assert isinstance(default, int | float)
+        assert low <= default <= high

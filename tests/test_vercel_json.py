@@ -1,0 +1,120 @@
+"""What vercel.json and its neighbours promise the platform; scripts/check-deploy proves it on a build."""
+
+import ast
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from scripts.deploy.vercel_json import api_files, first_globs, read_config
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIG = read_config(ROOT)
+FUNCTIONS = [file.removesuffix(".py") for file in api_files(ROOT)]
+
+# The platform's own bounds.
+FUNCTIONS_MAX = 10  # The smallest plan stops at 12 and has refused 11.
+GLOB_CHARS_MAX = 256
+DURATION_S_MAX = 60
+
+
+def _top_level_names(file: str) -> list[str]:
+    """The names that the platform looks for, in the order in which *file* binds them at its top level."""
+    names: list[str] = []
+    for statement in ast.parse((ROOT / file).read_bytes()).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                names.append(name)
+            case ast.ImportFrom(names=aliases):
+                names += [alias.asname or alias.name for alias in aliases]
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.append(name)
+    return [name for name in names if name.lower() in ("app", "application", "handler")]
+
+
+def _elements(glob: str) -> set[str]:
+    return set(glob.removeprefix("{").removesuffix("}").split(","))
+
+
+def test_no_framework_preset_takes_over() -> None:
+    assert "framework" in CONFIG
+    assert CONFIG["framework"] is None
+
+
+def test_there_are_functions_and_the_smallest_plan_takes_them() -> None:
+    assert 1 <= len(FUNCTIONS) <= FUNCTIONS_MAX
+
+
+@pytest.mark.parametrize("file", api_files(ROOT))
+def test_each_api_file_offers_an_app_and_nothing_the_platform_would_prefer(file: str) -> None:
+    assert _top_level_names(file) == ["app"]
+
+
+@pytest.mark.parametrize("file", api_files(ROOT))
+def test_each_api_file_gets_its_settings_from_a_glob(file: str) -> None:
+    assert file in first_globs(ROOT, CONFIG)
+
+
+@pytest.mark.parametrize("glob", CONFIG["functions"])
+def test_each_glob_is_the_first_for_some_file(glob: str) -> None:
+    assert glob in first_globs(ROOT, CONFIG).values()
+
+
+@pytest.mark.parametrize("glob", CONFIG["functions"])
+def test_each_function_may_run_for_a_bounded_time_and_leaves_memory_to_the_dashboard(glob: str) -> None:
+    settings = CONFIG["functions"][glob]
+
+    assert settings.keys() == {"maxDuration", "excludeFiles"}
+    assert 1 <= settings["maxDuration"] <= DURATION_S_MAX
+
+
+@pytest.mark.parametrize("glob", CONFIG["functions"])
+def test_what_is_not_the_product_stays_out_of_the_bundle(glob: str) -> None:
+    excluded: str = CONFIG["functions"][glob]["excludeFiles"]
+    # A brace list with a single element is taken literally and excludes nothing.
+    wanted = {
+        ".*",
+        ".*/**",
+        "docs/**",
+        "node_modules/**",
+        "scripts/**",
+        "tests/**",
+        "*.md",
+        "requirements-dev.txt",
+    }
+
+    assert len(excluded) <= GLOB_CHARS_MAX
+    assert excluded.startswith("{")
+    assert excluded.endswith("}")
+    assert wanted <= _elements(excluded)
+
+
+@pytest.mark.parametrize("rewrite", CONFIG["rewrites"])
+def test_each_rewrite_leads_to_a_function_and_adds_nothing_to_the_query(rewrite: dict[str, str]) -> None:
+    assert rewrite["destination"].removeprefix("/") in FUNCTIONS
+    assert rewrite["source"].startswith("/v1/")
+    assert ":" not in rewrite["source"]  # A named parameter would be appended to the query.
+
+
+def test_no_rewrite_is_written_twice() -> None:
+    sources = Counter(rewrite["source"] for rewrite in CONFIG["rewrites"])
+
+    assert max(sources.values()) == 1
+
+
+def test_each_cron_has_five_fields_runs_daily_and_leads_to_a_function() -> None:
+    for cron in CONFIG.get("crons", []):
+        assert re.fullmatch(r"\d+ \d+ \* \* \*", cron["schedule"])
+        assert cron["path"].removeprefix("/") in FUNCTIONS
+
+
+def test_public_holds_files_so_the_source_tree_is_not_published() -> None:
+    assert (ROOT / "public/index.html").is_file()
+
+
+def test_requirements_are_not_hidden_by_a_project_file_and_are_pinned() -> None:
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+
+    assert not (ROOT / "pyproject.toml").exists()
+    assert [line for line in lines if not re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][0-9A-Za-z.]*", line)] == []
