@@ -253,11 +253,14 @@ def _answer(
         else:
             front = users[0]
     tokens = fixed + tokens_of(log, window)
+    first_user = min((at for at, item in enumerate(log) if item.kind == "u"), default=0)
+    head = [at for at in known.systems if at < first_user]
+    later = [OracleUnit([at]) for at in known.systems if at >= first_user]
     rest = [unit for unit in window if unit is not front]
-    ordered = sorted(rest + [OracleUnit([at]) for at in known.systems], key=lambda unit: unit.head)
+    ordered = sorted(rest + later, key=lambda unit: unit.head)
     in_log = sorted(at for unit in ordered for at in unit.members)
     if front is not None:
         ordered.insert(ordered.index(rest[0]), front)
         in_log.insert(in_log.index(rest[0].head[0]), front.head[0])
-    ids = [log[at].id for unit in ordered for at in unit.members]
-    return Expected(ids, [log[at].id for at in in_log], tokens)
+    sending = head + [at for unit in ordered for at in unit.members]
+    return Expected([log[at].id for at in sending], [log[at].id for at in head + in_log], tokens)

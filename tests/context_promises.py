@@ -19,7 +19,7 @@ import orjson
 from shared.items.item import Item
 from tests.context_oracle import facts
 
-ASSISTANT_SIDE = {("other", kind) for kind in ("reasoning", "web_search_call", "mcp_call", "computer_call")}
+ASSISTANT_SIDE = {("other", kind) for kind in ("reasoning", "web_search_call", "mcp_call")}
 
 
 class Event(NamedTuple):
@@ -76,7 +76,7 @@ def broken_promises(
         shown, systems = ["\n".join(shown)], ["\n".join(text for text in systems if text)]
     if shown != systems:
         broken.add("head kept")
-    first_user = next((at for at, item in enumerate(log) if item.kind == "u"), len(log))
+    first_user = next((at for at, item in enumerate(log) if item.kind == "u"), 0)
     head_count = sum(at < first_user for at in known.systems)
     if context_format != "anthropic" and any(event.what != "system" for event in events[:head_count]):
         broken.add("head kept")
@@ -106,8 +106,9 @@ def _broken_pairs(context_format: str, events: Sequence[Event]) -> set[str]:
         elif event.what == "output":
             call = open_calls[event.detail].pop()
             # Providers demand the outputs right after the message that calls; items stay in log order.
-            between = events[call + 1 : index]
-            if context_format != "items" and any(other.what not in ("call", "output") for other in between):
+            may_intervene = {"call", "output"} | ({"assistant"} if context_format == "text" else set())
+            between = {other.what for other in events[call + 1 : index]}
+            if context_format != "items" and between - may_intervene:
                 broken.add("output away from its call")
     left = [call for calls in open_calls.values() for call in calls]
     if not all(_is_at_the_tail(events, call) for call in left):
@@ -134,10 +135,9 @@ def _item_event(item: Mapping[str, Any]) -> Event:
     item_type = str(item["type"])
     if item_type == "message":
         return _said(item["role"], item["content"])
-    if item_type in ("function_call", "custom_tool_call"):
-        return Event("call", item_type + item["call_id"])
-    if item_type in ("function_call_output", "custom_tool_call_output"):
-        return Event("output", item_type.removesuffix("_output") + item["call_id"])
+    if "call_id" in item:
+        family = item_type.removesuffix("_output")
+        return Event("call" if family == item_type else "output", family + item["call_id"])
     return Event("other", item_type)
 
 

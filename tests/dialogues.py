@@ -1,11 +1,11 @@
 """
 Real conversations as items: reads recorded chat messages and turns them into what a client would append.
 
-    read_dialogues(path)   one conversation a line, or one SWE-agent trajectory
+    read_dialogues(path)   one conversation a line: {id, messages}
     to_items(messages)     the items of chat messages, ids filled in
     to_log(raw_items, …)   the items as a context sees them, with their counts
 
-A tool message keeps its `name`. A trajectory's tool messages name their call in `tool_call_ids`.
+A tool message keeps its `name`. SWE-agent's tool messages name their call in `tool_call_ids`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -28,11 +28,9 @@ class Dialogue(NamedTuple):
 
 
 def read_dialogues(path: Path) -> list[Dialogue]:
-    """Read *path*: JSON lines of `{id, messages}`, or a trajectory with `history`."""
-    data = path.read_bytes()
-    if path.suffix == ".jsonl":
-        return [Dialogue(line["id"], line["messages"]) for line in map(orjson.loads, data.splitlines())]
-    return [Dialogue(path.stem, orjson.loads(data)["history"])]
+    """Read JSON lines of `{id, messages}`."""
+    lines = map(orjson.loads, path.read_bytes().splitlines())
+    return [Dialogue(line["id"], line["messages"]) for line in lines]
 
 
 def to_items(messages: Iterable[Message]) -> list[dict[str, Any]]:

@@ -106,3 +106,15 @@ def logs_with_budgets(draw: st.DrawFn) -> tuple[list[Item], int]:
         tokens for tokens, item in zip(stored[from_item:], log[from_item:], strict=True) if item.kind != "s"
     )
     return log, max(0, 3 + system_tokens + tail_tokens + draw(st.integers(-60, 60)))
+
+
+@st.composite
+def chats(draw: st.DrawFn) -> tuple[list[Item], int]:
+    """A log of many small complete turns after one system message, and a budget that holds some of them."""
+    raw_items = [message("system", ["s" * draw(st.integers(0, 30))])]
+    for length in draw(st.lists(st.integers(1, 60), min_size=1, max_size=25)):
+        raw_items.append(message("user", ["u" * length]))
+        raw_items += draw(st.sampled_from([[], [call("call_1"), output("call_1")]]))
+        raw_items.append(message("assistant", ["a" * (length // 2)]))
+    numbered = [{"id": f"item_{seq}", "status": "completed", **raw} for seq, raw in enumerate(raw_items)]
+    return to_log(numbered, characters), draw(st.integers(150, 1200))

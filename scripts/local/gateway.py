@@ -84,11 +84,7 @@ class Gateway:
         encoding = headers.get(b"upstash-encoding", b"").lower()
         form = headers.get(b"upstash-response-format", b"json").lower()
         try:
-            if (
-                encoding not in (b"", b"base64")
-                or form not in (b"json", b"resp2")
-                or (encoding and form == b"resp2")
-            ):
+            if encoding not in (b"", b"base64") or form not in (b"json", b"resp2") or (encoding and form == b"resp2"):
                 raise RequestError("ERR invalid response encoding or format")
             call = read_call(scope["method"], scope["raw_path"], scope["query_string"], body)
             if call.form is Form.TRANSACTION and form == b"resp2":
@@ -127,9 +123,7 @@ class Gateway:
         if call.form is Form.TRANSACTION:
             for failure in filter(None, refusals):
                 raise RequestError(failure.decode())
-        admitted = [
-            command for command, failure in zip(call.commands, refusals, strict=True) if failure is None
-        ]
+        admitted = [command for command, failure in zip(call.commands, refusals, strict=True) if failure is None]
         sent = [self._scripts.stored(command) for command in admitted]
         if call.form is Form.TRANSACTION:
             received = await self._transaction(sent)

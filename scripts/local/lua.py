@@ -2,8 +2,9 @@
 Lua scripts written for Upstash, run by Valkey.
 
 Upstash knows a flag of its own, `#!lua flags=allow-key-locking`: the script locks the keys it declares
-instead of the whole database. Valkey refuses a flag it does not know, so it is taken out of every script on its way.
-The script's SHA then differs from the one its author computes; the table here leads from one to the other.
+instead of the whole database. Valkey refuses a flag it does not know, so it is taken out of every script on
+its way. The script's SHA then differs from the one its author computes; the table here leads from one to the
+other.
 """
 
 import hashlib

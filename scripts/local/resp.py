@@ -162,9 +162,7 @@ class Address(NamedTuple):
         if parts.scheme == "unix":
             return cls(unquote(parts.path), "", 0, False, login, "")
         is_tls = parts.scheme in ("rediss", "valkeys")
-        return cls(
-            "", parts.hostname or "127.0.0.1", parts.port or 6379, is_tls, login, parts.path.strip("/")
-        )
+        return cls("", parts.hostname or "127.0.0.1", parts.port or 6379, is_tls, login, parts.path.strip("/"))
 
     async def connect(self) -> Connection:
         loop = asyncio.get_running_loop()

@@ -13,7 +13,6 @@ came. What Upstash does not offer over REST is refused by name before anything i
 import base64
 import json
 import re
-from collections.abc import Callable
 from enum import Enum
 from typing import NamedTuple, NoReturn
 from urllib.parse import unquote_to_bytes
@@ -144,9 +143,16 @@ def refusal(command: list[bytes]) -> Failure | None:
 
 
 def json_body(form: Form, replies: list[Reply], *, is_base64: bool) -> bytes:
-    quoted = _base64 if is_base64 else _text
-    parts = [_member(reply, quoted) for reply in replies]
-    return parts[0] if form is Form.SINGLE else b"[" + b",".join(parts) + b"]"
+    parts: list[bytes] = []  # Joined once: a value of megabytes is not copied again at every level.
+    for reply in replies:
+        parts.append(b"[" if not parts else b",")
+        if isinstance(reply, Failure):
+            parts.append(error_body(reply))
+        else:
+            parts.append(b'{"result":')
+            _append_json(parts, reply, is_base64)
+            parts.append(b"}")
+    return b"".join(parts[1:]) if form is Form.SINGLE else b"".join([*parts, b"]"])
 
 
 def error_body(text: bytes | str) -> bytes:
@@ -154,30 +160,23 @@ def error_body(text: bytes | str) -> bytes:
     return b'{"error":%b}' % json.dumps(text).encode()
 
 
-def _member(reply: Reply, quoted: Callable[[bytes], bytes]) -> bytes:
-    if isinstance(reply, Failure):
-        return error_body(reply)
-    return b'{"result":%b}' % _json_value(reply, quoted)
-
-
-def _json_value(reply: Reply, quoted: Callable[[bytes], bytes]) -> bytes:
+def _append_json(parts: list[bytes], reply: Reply, is_base64: bool) -> None:
     if isinstance(reply, bytes):
-        return quoted(reply)
-    if reply is None:
-        return b"null"
-    if isinstance(reply, int):
-        return b"%d" % reply
-    return b"[" + b",".join([_json_value(item, quoted) for item in reply]) + b"]"
+        # A stored "OK" is a value and is encoded; only the status passes through. Errors are never encoded.
+        is_plain = isinstance(reply, Failure) or (isinstance(reply, Status) and reply == b"OK")
+        parts += (b'"', base64.b64encode(reply), b'"') if is_base64 and not is_plain else (_json_text(reply),)
+    elif reply is None:
+        parts.append(b"null")
+    elif isinstance(reply, int):
+        parts.append(b"%d" % reply)
+    else:
+        for index, item in enumerate(reply):
+            parts.append(b"," if index else b"[")
+            _append_json(parts, item, is_base64)
+        parts.append(b"]" if reply else b"[]")
 
 
-def _base64(text: bytes) -> bytes:
-    # A stored "OK" is a value and is encoded; only the status passes through, and errors are never encoded.
-    if isinstance(text, Failure) or (isinstance(text, Status) and text == b"OK"):
-        return _text(text)
-    return b'"%b"' % base64.b64encode(text)
-
-
-def _text(text: bytes) -> bytes:
+def _json_text(text: bytes) -> bytes:
     return json.dumps(text.decode(errors="replace"), ensure_ascii=False).encode()
 
 

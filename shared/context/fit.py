@@ -195,15 +195,18 @@ def _is_user(folded: Folded, index: int) -> bool:
 def _selection(folded: Folded, window: _Window) -> Selection:
     items = folded.items
     units = [folded.units[index] for index in window.units]
-    ordered = sorted([*units, *_system_units(folded)])
-    positions = sorted([*folded.systems, *(at for unit in units for at in unit.members)])
-    start = min((unit.first for unit in units), default=len(items))
+    start = units[0].first if units else len(items)
+    head, later_systems = _head(folded)
+    ordered = sorted([*units, *later_systems])
+    positions = sorted(at for unit in ordered for at in unit.members)
     if window.front is not None:
         front = folded.units[window.front]
         ordered.remove(front)
         ordered.insert(ordered.index(units[0]), front)
         positions.remove(front.first)
         positions.insert(positions.index(start), front.first)
+    ordered[:0] = head
+    positions[:0] = [unit.first for unit in head]
 
     kept = [items[at] for at in positions]
     sent = [item for item in kept if item.kind != Kind.SYSTEM]
@@ -226,8 +229,12 @@ def _selection(folded: Folded, window: _Window) -> Selection:
     )
 
 
-def _system_units(folded: Folded) -> list[Unit]:
-    return [Unit(at, at, 0, (at,)) for at in folded.systems]
+def _head(folded: Folded) -> tuple[list[Unit], list[Unit]]:
+    """Split the system items: the head stands before all else, the later ones in their places."""
+    systems = [Unit(at, at, 0, (at,)) for at in folded.systems]
+    first_user = folded.units[folded.user_units[0]].first if folded.user_units else 0
+    head_count = bisect_left(folded.systems, first_user)
+    return systems[:head_count], systems[head_count:]
 
 
 def _ids_from(folded: Folded, positions: list[int], start: int) -> list[str]:

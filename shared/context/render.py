@@ -10,7 +10,6 @@ What a format cannot carry is left out there, and the item's id is listed in `un
 no form, or one of its parts has none. Only kept items are parsed, and only for the last three.
 """
 
-from enum import StrEnum
 from typing import NamedTuple
 
 import orjson
@@ -21,14 +20,7 @@ from shared.context.render_chat import render_chat
 from shared.context.render_text import render_text
 from shared.context.sent import read_units
 
-
-class Format(StrEnum):
-    """The formats a context can be asked for in."""
-
-    ITEMS = "items"
-    CHAT = "chat"
-    ANTHROPIC = "anthropic"
-    TEXT = "text"
+FORMATS = ("items", "chat", "anthropic", "text")
 
 
 class Rendering(NamedTuple):
@@ -38,15 +30,16 @@ class Rendering(NamedTuple):
     unsupported: list[str]
 
 
-def render(context_format: Format, selection: Selection) -> Rendering:
-    """Render *selection*. The same selection and format give the same bytes."""
-    if context_format is Format.ITEMS:
+def render(context_format: str, selection: Selection) -> Rendering:
+    """Render *selection* in one of FORMATS. The same selection and format give the same bytes."""
+    assert context_format in FORMATS
+    if context_format == "items":
         return Rendering({"input": b"[" + b",".join(item.body for item in selection.items) + b"]"}, [])
     units = read_units(selection.units)
-    if context_format is Format.CHAT:
+    if context_format == "chat":
         messages, unsupported = render_chat(units)
         members = {"messages": orjson.dumps(messages)}
-    elif context_format is Format.ANTHROPIC:
+    elif context_format == "anthropic":
         system, messages, unsupported = render_anthropic(units)
         members = {"system": orjson.dumps(system), "messages": orjson.dumps(messages)}
     else:

@@ -64,10 +64,9 @@ def render_anthropic(units: Iterable[SentUnit]) -> tuple[list[Block], list[Messa
 
 
 def _blocks(head: list[Sent], call_ids: list[str]) -> tuple[list[Block], set[str]]:
-    """Return the content blocks of one message, and the ids of items with a part that has no block."""
+    """Return the blocks of one message, calls last, and the ids of items with a part that has no block."""
     blocks: list[Block] = []
     without_form: set[str] = set()
-    remaining_ids = iter(call_ids)
     for sent in head:
         for part in sent.form.parts:
             if part["type"] in ("text", "refusal"):
@@ -76,8 +75,8 @@ def _blocks(head: list[Sent], call_ids: list[str]) -> tuple[list[Block], set[str
                 blocks.append({"type": "image", "source": _image_source(part["image_url"]["url"])})
             else:
                 without_form.add(sent.item.id)
-        if sent.form.tool_call is not None:
-            blocks.append(_tool_use(sent.form.tool_call, next(remaining_ids)))
+    tool_calls = [sent.form.tool_call for sent in head if sent.form.tool_call]
+    blocks += map(_tool_use, tool_calls, call_ids)
     return blocks, without_form
 
 

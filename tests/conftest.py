@@ -1,0 +1,123 @@
+"""
+Fixtures: the local Upstash server over a real Valkey (one per run), instances of the service in front of it, a
+fresh tenant for each test.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from scripts.local.upstash import LocalUpstash
+from shared.auth import make_key, read_key
+from shared.store import keys
+from tests.instances import running_instance
+
+SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
+
+
+@pytest.fixture(scope="session")
+def upstash() -> Iterator[LocalUpstash]:
+    """The store. `requests` counts what reached it since the last `reset`."""
+    with LocalUpstash() as server, pytest.MonkeyPatch.context() as patch:
+        for name in SETTINGS_TO_CLEAR:
+            patch.delenv(name, raising=False)
+        patch.setenv("UPSTASH_REDIS_REST_URL", server.url)
+        patch.setenv("UPSTASH_REDIS_REST_TOKEN", server.token)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def service_url(upstash: LocalUpstash) -> Iterator[str]:
+    """The address of a warm instance."""
+    with running_instance() as url:
+        yield url
+
+
+@pytest.fixture
+def make_service(upstash: LocalUpstash) -> Iterator[Callable[[], str]]:
+    """Start another, cold instance and return its address."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(running_instance())
+
+
+@pytest.fixture
+def run(upstash: LocalUpstash) -> Iterator[Callable[..., Any]]:
+    """Run one command on the store, past the service."""
+    headers = {"authorization": f"Bearer {upstash.token}"}
+    with httpx.Client(base_url=upstash.url, headers=headers) as client:
+
+        def command(*parts: object) -> Any:
+            answer = client.post("/", json=list(parts)).json()
+            assert "error" not in answer, answer
+            return answer["result"]
+
+        yield command
+
+
+@pytest.fixture
+def mint(run: Callable[..., Any]) -> Callable[[], str]:
+    """Make a fresh tenant and return a key of it."""
+
+    def mint_key() -> str:
+        caller = read_key(key := make_key(f"t{uuid4().hex[:20]}"))
+        run("HSET", keys.tenant_key(caller.tenant), f"k:{caller.key_hash}", "0")
+        return key
+
+    return mint_key
+
+
+@pytest.fixture
+def key(mint: Callable[[], str]) -> str:
+    """A key of the test's own tenant."""
+    return mint()
+
+
+@pytest.fixture
+def api(service_url: str, key: str) -> Iterator[httpx.Client]:
+    """The warm instance, called as the test's tenant."""
+    with httpx.Client(base_url=service_url, headers={"authorization": f"Bearer {key}"}, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def other_api(service_url: str, mint: Callable[[], str]) -> Iterator[httpx.Client]:
+    """The warm instance, called as another tenant."""
+    with httpx.Client(base_url=service_url, headers={"authorization": f"Bearer {mint()}"}, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def key_of(key: str) -> Callable[[str], str]:
+    """Return the name under which the store keeps a conversation of the test's tenant."""
+    return lambda conversation_id: keys.conversation_key(read_key(key).tenant, conversation_id)
+
+
+@pytest.fixture
+def stored(run: Callable[..., Any], key_of: Callable[[str], str]) -> Callable[[str], str]:
+    """Return all that the store holds of a conversation, as one text."""
+    return lambda conversation_id: str(sorted(run("HGETALL", key_of(conversation_id))))
+
+
+@pytest.fixture
+def ttl_s(run: Callable[..., Any], key_of: Callable[[str], str]) -> Callable[[str], int]:
+    """Return the seconds that a conversation has left, -1 for ever."""
+    return lambda conversation_id: int(run("TTL", key_of(conversation_id)))
+
+
+@pytest.fixture
+def billed_commands(run: Callable[..., Any]) -> Callable[[], int]:
+    """Return how many commands the store ever ran, those inside scripts too, without this look at it."""
+
+    def read() -> int:
+        lines = run("INFO", "commandstats").splitlines()
+        calls = {
+            name.removeprefix("cmdstat_"): int(rest.split(",")[0].removeprefix("calls="))
+            for name, _, rest in (line.partition(":") for line in lines if line.startswith("cmdstat_"))
+        }
+        return sum(count for name, count in calls.items() if name not in ("info", "ping"))
+
+    return read

@@ -1,0 +1,33 @@
+"""Instances of the service for tests: every function of api/ over HTTP, as the development server runs it."""
+
+import contextlib
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from scripts.local.functions import Project
+from scripts.local.serving import loopback_listener, quiet_server
+
+ROOT = Path(__file__).parents[1]
+START_TIMEOUT_S = 20.0
+
+
+@contextlib.contextmanager
+def running_instance() -> Iterator[str]:
+    """Run one instance in a thread with its own loop; yield its address. Settings come from the environment."""
+    project = Project(ROOT)
+    server = quiet_server(project, lifespan="on", http="h11", keep_alive_s=60)
+    with loopback_listener(0) as listener:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        give_up_at_s = time.monotonic() + START_TIMEOUT_S
+        while not server.started:
+            assert thread.is_alive(), "the instance did not start"
+            assert time.monotonic() < give_up_at_s, "the instance did not start in time"
+            time.sleep(0.002)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()

@@ -1,0 +1,18 @@
+"""The o200k_base count of a text by plain tiktoken: what the product's counts are held against."""
+
+from functools import cache
+
+from tiktoken import Encoding
+
+from shared.tokens.encodings import load_encoding
+
+
+@cache
+def _encoding() -> Encoding:
+    return load_encoding("o200k_base")
+
+
+@cache
+def real_count(text: str) -> int:
+    """Count *text*; special tokens are plain text."""
+    return len(_encoding().encode_ordinary(text))
