@@ -59,7 +59,7 @@ def print_table(surveys: list[Survey]) -> None:
     rows: list[tuple[str, list[object]]] = [
         ("prefixes before a model call", [each.prefixes for each in surveys]),
         ("of them over the budget", [each.over for each in surveys]),
-        *((f"broken: {name}", [each.broken[name] for each in surveys]) for name in PROMISES),
+        *_broken_rows(surveys),
         ("does not fit (422)", [f"{each.refused / max(1, each.prefixes):.1%}" for each in surveys]),
         ("422 although it would fit", [each.refused_wrongly for each in surveys]),
         ("next older unit would have fitted", [each.short for each in surveys]),
@@ -70,6 +70,10 @@ def print_table(surveys: list[Survey]) -> None:
     for title, cells in rows:
         print(f"{title:<38}" + "".join(f"{cell:>10}" for cell in cells))
     print("Renderings are counted in all four formats; 0 is wanted in each row of broken promises.")
+
+
+def _broken_rows(surveys: list[Survey]) -> list[tuple[str, list[object]]]:
+    return [(f"broken: {name}", [each.broken[name] for each in surveys]) for name in PROMISES]
 
 
 if __name__ == "__main__":

@@ -86,6 +86,15 @@ class ContextDoesNotFit(ServiceError):
 
     status, slug, title = 422, "context-does-not-fit", "Context does not fit"
 
+    def __init__(self, budget_tokens: int, needed_tokens: int) -> None:
+        super().__init__(
+            f"The system messages, the newest user message and the last unit need {needed_tokens} tokens; "
+            f"the budget is {budget_tokens}.",
+            param="budget",
+            needed_tokens=needed_tokens,
+        )
+        self.needed_tokens = needed_tokens
+
 
 class StoreUnavailable(ServiceError):
     """The durable tier did not answer, or refused to work."""

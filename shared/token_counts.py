@@ -8,15 +8,14 @@ rule as contexts.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from shared.tokens.counter import Counter
-from shared.tokens.encodings import ENCODINGS
-from shared.tokens.models import Model, find_model
-
-from shared.conversations.counting import count_items
 from shared.errors import InvalidValue
+from shared.items.counts import count_items
 from shared.items.normalize import normalize_items
 from shared.items.traits import Kind, describe
 from shared.tokens import rule
+from shared.tokens.counter import Counter
+from shared.tokens.encodings import ENCODINGS
+from shared.tokens.models import Model, find_model
 
 ITEMS_MAX = 10_000
 FIELDS = frozenset({"model", "encoding", "input", "messages", "tools"})
@@ -76,7 +75,7 @@ async def count_tokens(counter: Counter, body: Mapping[str, Any]) -> TokenCount:
     elif len(value) > ITEMS_MAX:
         raise InvalidValue(f"{field} holds {len(value)} elements; the limit is {ITEMS_MAX}.", param=field)
     elif field == "messages" or not any(isinstance(each, dict) and "type" in each for each in value):
-        tokens = await rule.count_messages(counter, encoding, value)
+        tokens = await rule.count_messages(counter, encoding, value, path=field)
         is_text = all(_is_text_message(message) for message in value)
     else:
         tokens, is_text = await _count_items(counter, encoding, value)

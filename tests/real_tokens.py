@@ -8,11 +8,12 @@ from shared.tokens.encodings import load_encoding
 
 
 @cache
-def _encoding() -> Encoding:
+def encoding() -> Encoding:
+    """Return the encoding itself, loaded once."""
     return load_encoding("o200k_base")
 
 
 @cache
 def real_count(text: str) -> int:
     """Count *text*; special tokens are plain text."""
-    return len(_encoding().encode_ordinary(text))
+    return len(encoding().encode_ordinary(text))

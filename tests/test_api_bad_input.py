@@ -180,9 +180,7 @@ def test_a_full_conversation_takes_no_more_but_lets_items_go(
     assert api.delete(f"/v1/conversations/{conversation}/items/msg_first").status_code == 200
 
 
-def test_a_conversation_ends_at_its_limit_of_bytes(
-    api: httpx.Client, conversation: str, run: Any, key_of: Any
-) -> None:
+def test_a_conversation_ends_at_its_limit_of_bytes(api: httpx.Client, conversation: str, run: Any, key_of: Any) -> None:
     run("HSET", key_of(conversation), "b", str(64 * 1_048_576 - 10))
 
     check(api.post(f"/v1/conversations/{conversation}/items", json={"items": [message()]}), 413, "items")

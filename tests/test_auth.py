@@ -21,7 +21,17 @@ def test_a_new_key_names_its_tenant_and_hashes_as_a_whole() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [None, "", "Basic abc", "Bearer", "Bearer ", "Bearer sk-123", "Bearer wt_acme", "Bearer wt__secret", "Bearer wt_A_12345"],
+    [
+        None,
+        "",
+        "Basic abc",
+        "Bearer",
+        "Bearer ",
+        "Bearer sk-123",
+        "Bearer wt_acme",
+        "Bearer wt__secret",
+        "Bearer wt_A_12345",
+    ],
 )
 def test_what_is_not_a_key_is_refused(header: str | None) -> None:
     with pytest.raises(Unauthorized):

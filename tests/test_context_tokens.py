@@ -8,9 +8,10 @@ from shared.context.fit import fit
 from shared.context.render import render
 from shared.context.units import fold
 from shared.errors import ContextDoesNotFit
+from shared.tokens.rule import REPLY_TOKENS, message_parts
 from tests.context_promises import recount
 from tests.dialogues import to_log
-from tests.logs import call, message, output
+from tests.logs import call, characters, message, output
 from tests.real_tokens import real_count
 
 Raw = dict[str, object]
@@ -36,3 +37,26 @@ def test_the_count_is_that_of_the_messages(raw_items: list[Raw], budget: int) ->
     messages = orjson.loads(render("chat", selection).members["messages"])
 
     assert recount(messages, real_count) == selection.tokens
+
+
+pictures = st.builds(
+    lambda url, detail: {"type": "input_image", "image_url": url, "detail": detail},
+    st.sampled_from(["https://example.com/a.png", "data:image/gif;base64,R0lGODlhAAQAAoAAAP///wAAACw="]),
+    st.sampled_from(["low", "high", "auto", "original"]),
+)
+said = st.builds(
+    lambda role, parts: {"type": "message", "role": role, "content": parts},
+    st.sampled_from(["user", "user", "assistant"]),
+    st.lists(st.one_of(pictures, words.map(lambda text: {"type": "input_text", "text": text})), max_size=3),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of(raws, said), max_size=8))
+def test_it_is_the_count_of_the_rule_for_messages_that_come_from_elsewhere(raw_items: list[Raw]) -> None:
+    numbered = [{"id": f"item_{seq}", "status": "completed", **raw} for seq, raw in enumerate(raw_items)]
+    selection = fit(fold(to_log(numbered, characters)), 10**6)
+    counted = [message_parts(each) for each in orjson.loads(render("chat", selection).members["messages"])]
+    tokens = sum(parts.fixed_tokens + sum(map(len, parts.texts)) for parts in counted)
+
+    assert REPLY_TOKENS + tokens == selection.tokens

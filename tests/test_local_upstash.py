@@ -234,6 +234,19 @@ def test_scripts_with_upstash_s_own_flag_run_by_text_and_by_sha(upstash: LocalUp
     assert call(upstash, "POST", "/multi-exec", [["EVAL", INCREMENT, 1, "lua:n"]]).body == [{"result": 3}]
 
 
+def test_a_script_with_the_flag_touches_only_the_keys_it_declares(upstash: LocalUpstash) -> None:
+    refused = "ERR Dynamic keys are not allowed in Lua scripts when 'allow-key-locking' flag is set. Key was: lua:o"
+    flag = "#!lua flags=allow-key-locking\n"
+    copy = "return redis.call('COPY', KEYS[1], 'lua:o')"
+
+    assert command(upstash, "EVAL", flag + "return redis.call('SET', 'lua:o', 1)", 0).startswith(refused)
+    assert command(upstash, "EVAL", flag + "return redis.pcall('SET', 'lua:o', 1)", 0) == refused
+    assert command(upstash, "EVAL", flag + copy, 1, "lua:n").startswith(refused)
+    assert command(upstash, "EVAL", flag + "redis.call('TIME') return redis.call('DEL', KEYS[1])", 1, "lua:o") == 0
+    assert "user_script:3" in command(upstash, "EVAL", flag + "\nreturn nil + 1", 0), "line numbers stay right"
+    assert command(upstash, "EVAL", "return redis.call('DEL', 'lua:o')", 0) == 0
+
+
 def test_a_request_over_10_mib_is_refused_and_one_under_it_is_stored(upstash: LocalUpstash) -> None:
     value = "x" * (10 * 1024 * 1024 - 100)
 

@@ -12,9 +12,7 @@ def client(service_url: str, key: str) -> openai.OpenAI:
 
 
 def test_every_call_of_the_openai_client(client: openai.OpenAI) -> None:
-    conversation = client.conversations.create(
-        items=[{"role": "user", "content": "Hello"}], metadata={"topic": "demo"}
-    )
+    conversation = client.conversations.create(items=[{"role": "user", "content": "Hello"}], metadata={"topic": "demo"})
     assert conversation.object == "conversation"
     assert client.conversations.retrieve(conversation.id) == conversation
     assert client.conversations.update(conversation.id, metadata={"topic": "other"}).metadata == {"topic": "other"}

@@ -159,12 +159,11 @@ def _await_start(channel: socket.socket, instance: Instance) -> dict[str, Any]:
     try:
         message = arrived.get(timeout=START_TIMEOUT_S)
     except queue.Empty:
-        message = {"type": "nothing"}
+        message = {"type": f"no word in {START_TIMEOUT_S:.0f} s"}
     payload: dict[str, Any] = message.get("payload", {})
     if message["type"] == "server-started":
         return payload
-    said = payload.get("message", message["type"])
-    raise CheckFailed(f"{instance.name} did not start: {said}\n{instance.log_tail()}")
+    raise CheckFailed(f"{instance.name} did not start: {message['type']}\n{instance.log_tail()}")
 
 
 def _read_messages(channel: socket.socket, instance: Instance, arrived: queue.Queue[dict[str, Any]]) -> None:
@@ -178,7 +177,7 @@ def _read_messages(channel: socket.socket, instance: Instance, arrived: queue.Qu
                     instance.log.extend(text.splitlines())
                 elif message["type"] in ("server-started", "unrecoverable-error"):
                     arrived.put(message)
-    arrived.put({"type": "it closed its channel"})
+    arrived.put({"type": "channel closed"})
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

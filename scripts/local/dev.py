@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from scripts.local.signals import Stop
+
 ROOT = Path(__file__).resolve().parents[2]
 STORE_FILE = Path(".warmthread", "dev-store.json")
 PUBLIC_KEY = "wt_dev_local"
@@ -38,11 +40,11 @@ and else a Valkey started for this run, empty at its start and gone at its end."
 
 
 def main() -> int:
+    stop = Stop()
     arguments = _arguments()
-    # Imported late: --help has to work on a machine where nothing is installed yet.
-    from scripts.local.serving import exit_on_signals, loopback_listener
+    # Packages are imported late: --help has to work on a machine where nothing is installed yet.
+    from scripts.local.serving import loopback_listener
 
-    exit_on_signals()
     try:
         listener = loopback_listener(arguments.port)
     except (OSError, OverflowError) as exc:
@@ -53,10 +55,10 @@ def main() -> int:
         )
         return 1
     with listener:
-        return _serve(listener, arguments.root.resolve(), arguments.key)
+        return _serve(listener, stop, arguments.root.resolve(), arguments.key)
 
 
-def _serve(listener: socket.socket, root: Path, key: str | None) -> int:
+def _serve(listener: socket.socket, stop: Stop, root: Path, key: str | None) -> int:
     from scripts.local.functions import FunctionError, Project
     from scripts.local.mint import mint
     from scripts.local.serving import quiet_server
@@ -72,12 +74,14 @@ def _serve(listener: socket.socket, root: Path, key: str | None) -> int:
             stack.enter_context(_store_file(root / STORE_FILE, store.environ()))
             os.environ.update(store.environ())
             project = Project(root)
+            # h11, as Vercel's own launcher uses.
+            server = quiet_server(project, lifespan="off", http="h11", keep_alive_s=KEEP_ALIVE_S)
 
             async def run() -> None:
                 async with project.running():
                     _announce(listener.getsockname()[1], key)
-                    # h11, as Vercel's own launcher uses.
-                    await quiet_server(project, http="h11", keep_alive_s=KEEP_ALIVE_S).serve([listener])
+                    stop.tell(lambda: setattr(server, "should_exit", True))
+                    await server.serve([listener])
 
             asyncio.run(run())
     except (OSError, ValueError, ConfigError, FunctionError, ServiceError, ValkeyError) as exc:

@@ -158,7 +158,10 @@ class Project:
             yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer an HTTP request, within `running`."""
+        """Answer an HTTP request, within `running` or under a server that knows lifespan."""
+        if scope["type"] == "lifespan":
+            await self._run_lifespan(receive, send)
+            return
         app = self._find(scope["path"])
         if app is None and (rewritten := destination(self._rewrites, scope["path"])) is not None:
             path, query = rewritten
@@ -166,6 +169,17 @@ class Project:
             joined = b"&".join(part for part in (scope["query_string"], query.encode()) if part)
             scope = {**scope, "query_string": joined}
         await (app or _not_found)(scope, receive, send)
+
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            async with self.running():
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except FunctionError as exc:
+            await send({"type": "lifespan.startup.failed", "message": str(exc)})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
 
     def _find(self, path: str) -> ASGIApp | None:
         """Return what answers *path* without a rewrite."""

@@ -1,10 +1,10 @@
 """
 Lua scripts written for Upstash, run by Valkey.
 
-Upstash knows a flag of its own, `#!lua flags=allow-key-locking`: the script locks the keys it declares
-instead of the whole database. Valkey refuses a flag it does not know, so it is taken out of every script on
-its way. The script's SHA then differs from the one its author computes; the table here leads from one to the
-other.
+Upstash knows a flag of its own, `#!lua flags=allow-key-locking`: the script locks the keys it declares instead of
+the whole database, and may touch no others. Valkey refuses a flag it does not know, so it is taken out of every
+script on its way, and a prologue put in that refuses undeclared keys in Upstash's words. The script's SHA then
+differs from the one its author computes; the table here leads from one to the other.
 """
 
 import hashlib
@@ -15,6 +15,45 @@ from scripts.local.resp import Reply, Status
 FLAG = b"allow-key-locking"
 SHEBANG_FLAGS = re.compile(rb"\A#!lua\b[^\r\n]*?(?P<flags>[ \t]+flags=(?P<names>[^\s]*))")
 SCRIPTS_MAX = 1_000
+
+# One line, so that the line numbers in a script's errors stay right. Most commands have one key, the first
+# argument; the server is asked about the others, and answers with an error where there is none.
+ONE_KEY = (
+    "GET SET INCR INCRBY DECRBY STRLEN EXPIRE PEXPIRE EXPIREAT PEXPIREAT TTL PTTL TYPE "
+    "HGET HSET HSETNX HMGET HMSET HDEL HLEN HEXISTS HGETALL HKEYS HVALS HINCRBY HSTRLEN HSCAN "
+    "ZADD ZREM ZSCORE ZCARD ZRANGE ZREVRANGE ZRANGEBYSCORE ZREVRANGEBYSCORE ZREMRANGEBYSCORE "
+    "SADD SREM SISMEMBER SMEMBERS LPUSH RPUSH LPOP RPOP LRANGE LLEN LTRIM"
+)
+PROLOGUE = " ".join(
+    """
+    local redis = (function(redis, KEYS)
+      local declared, first = {}, { ONE_KEY }
+      for i = 1, #KEYS do declared[KEYS[i]] = true end
+      local function undeclared(name, ...)
+        if type(name) ~= 'string' then return nil end
+        local keys = { (...) }
+        if not first[string.upper(name)] then keys = redis.pcall('COMMAND', 'GETKEYS', name, ...) end
+        for i = 1, #keys do
+          if not declared[tostring(keys[i])] then
+            return "ERR Dynamic keys are not allowed in Lua scripts when 'allow-key-locking' flag is set. Key was: "
+              .. tostring(keys[i])
+          end
+        end
+      end
+      local function call(...)
+        local refused = undeclared(...)
+        if refused then error({ err = refused }) end
+        return redis.call(...)
+      end
+      local function pcall(...)
+        local refused = undeclared(...)
+        if refused then return { err = refused } end
+        return redis.pcall(...)
+      end
+      return setmetatable({ call = call, pcall = pcall }, { __index = redis })
+    end)(redis, KEYS);
+    """.replace("ONE_KEY", ",".join(f"{name}=true" for name in ONE_KEY.split())).split()
+).encode()
 
 
 class Scripts:
@@ -56,7 +95,10 @@ class Scripts:
             return script
         kept = b",".join(name for name in names if name != FLAG)
         start, end = shebang.span("flags")
-        stored = script[:start] + (b" flags=" + kept if kept else b"") + script[end:]
+        first_line, newline, rest = (script[:start] + (b" flags=" + kept if kept else b"") + script[end:]).partition(
+            b"\n"
+        )
+        stored = first_line + newline + PROLOGUE + b" " + rest
         if len(self._stored_sha) >= SCRIPTS_MAX:
             self._stored_sha.pop(next(iter(self._stored_sha)))
         self._stored_sha[_sha1(script)] = _sha1(stored)

@@ -18,6 +18,7 @@ TOKEN = re.compile(
     r"(?P<slash>/)?:(?P<name>[A-Za-z_]\w*)(?P<pattern>\((?:[^()\\]|\\.)+\))?(?P<repeat>[*+?])?"
     r"|(?P<group>\((?:[^()\\]|\\.)+\))(?P<optional>[*+?])?"
 )
+SPECIAL = re.compile(r"[(){}*+?\\]")
 REFERENCE = re.compile(r"\$(?P<number>\d+)|:(?P<name>[A-Za-z_]\w*)[*+?]?")
 
 
@@ -70,7 +71,7 @@ def _compiled(source: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
     names: list[str] = []
     regex, position = "", 0
     for token in TOKEN.finditer(source):
-        regex += re.escape(source[position : token.start()])
+        regex += _literal(source[position : token.start()])
         position = token.end()
         if token["group"]:
             names.append(str(sum(name.isdigit() for name in names)))
@@ -78,10 +79,14 @@ def _compiled(source: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
         else:
             names.append(token["name"])
             regex += _named(token)
-    pattern = re.compile(regex + re.escape(source[position:]))
-    if pattern.groups != len(names):
-        raise ValueError(f"could not read the rewrite of {source}: groups inside a group")
+    pattern = re.compile(regex + _literal(source[position:]))
     return pattern, tuple(names)
+
+
+def _literal(text: str) -> str:
+    if SPECIAL.search(text):
+        raise ValueError(f"could not read a rewrite: {text} is not understood in its source")
+    return re.escape(text)
 
 
 def _named(token: re.Match[str]) -> str:

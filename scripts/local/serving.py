@@ -1,32 +1,14 @@
 """
-What the servers here have in common: they listen on loopback only, and the first signal ends them.
-
-A program ends by SystemExit, once, so that every `with` block cleans up and is not interrupted at it.
+What the servers here have in common: they listen on loopback only, and uvicorn runs them without a word.
 """
 
-import signal
 import socket
-import sys
-from types import FrameType
 from typing import Literal
 
 import uvicorn
 from starlette.types import ASGIApp
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_S = 2
-
-
-def exit_on_signals() -> None:
-    """Let the first of SIGINT, SIGTERM and SIGHUP raise SystemExit(0); those after it are ignored."""
-    for number in SIGNALS:
-        signal.signal(number, _exit)
-
-
-def _exit(number: int, frame: FrameType | None) -> None:
-    for later in SIGNALS:
-        signal.signal(later, signal.SIG_IGN)
-    sys.exit(0)
 
 
 def loopback_listener(port: int) -> socket.socket:
@@ -44,11 +26,13 @@ def loopback_listener(port: int) -> socket.socket:
     return listener
 
 
-def quiet_server(app: ASGIApp, *, http: Literal["h11", "httptools"], keep_alive_s: int) -> uvicorn.Server:
-    """Return a uvicorn server for *app*, without a lifespan, that logs warnings only."""
+def quiet_server(
+    app: ASGIApp, *, lifespan: Literal["on", "off"], http: Literal["h11", "httptools"], keep_alive_s: int
+) -> uvicorn.Server:
+    """Return a uvicorn server for *app* that logs warnings only."""
     config = uvicorn.Config(
         app,
-        lifespan="off",
+        lifespan=lifespan,
         http=http,
         ws="none",
         log_level="warning",

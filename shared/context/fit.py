@@ -22,8 +22,8 @@ from shared.context.units import Folded, Unit
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
 from shared.items.traits import Kind
+from shared.tokens.rule import REPLY_TOKENS
 
-REPLY_TOKENS = 3  # Every reply is primed with a frame of its own, which the prompt pays for.
 STABLE_STEPS = 8  # A stable window moves in steps of an eighth of the budget.
 
 
@@ -81,12 +81,7 @@ def fit(folded: Folded, budget_tokens: int, stable_prefix: bool = False) -> Sele
     mandatory_tokens = sum(folded.units[index].tokens for index in mandatory)
     if mandatory_tokens > room_tokens:
         needed_tokens = budget_tokens - room_tokens + mandatory_tokens
-        raise ContextDoesNotFit(
-            f"The system messages, the newest user message and the last unit need {needed_tokens} tokens; "
-            f"the budget is {budget_tokens}.",
-            param="budget",
-            needed_tokens=needed_tokens,
-        )
+        raise ContextDoesNotFit(budget_tokens, needed_tokens)
     if not folded.units:
         return _selection(folded, _Window([], None))
     newest = _newest_turn(folded, room_tokens, mandatory)

@@ -11,32 +11,34 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
-from shared.tokens.counter import Counter
-from shared.tokens.models import Model
 
 from shared.auth import Caller
 from shared.config import Settings
 from shared.context.fit import Selection, fit
 from shared.context.render import FORMATS, Rendering, render
 from shared.context.units import fold as fold_units
-from shared.conversations.counting import PRIMARY_ENCODING, read_kept_counts, recount, write_kept_counts
 from shared.conversations.entries import Entry, read_entry
+from shared.conversations.kept_counts import read_kept_counts, recount, write_kept_counts
 from shared.conversations.refusals import raise_refusal
 from shared.conversations.service import Conversations
 from shared.conversations.snapshot import Snapshot, fold, read_header
-from shared.errors import InvalidValue
+from shared.errors import ContextDoesNotFit, InvalidValue
+from shared.items.counts import PRIMARY_ENCODING, Counts
+from shared.items.item import Item
 from shared.later import Later
 from shared.parameters import boolean, choice, integer
 from shared.store import keys
 from shared.store.upstash import Store
 from shared.token_counts import read_encoding
+from shared.tokens.counter import Counter
+from shared.tokens.models import Model
 
 TOKENS_MAX = 100_000_000
 PARAMETERS = frozenset({"model", "encoding", "budget", "reserve_output", "overhead_tokens", "stable_prefix", "format"})
 
 
 class ContextRequest(NamedTuple):
-    """What a context is wanted for. `available_tokens` is the budget less the caller's own overhead."""
+    """What a context is wanted for. Of the budget, the caller fills *overhead_tokens* itself."""
 
     model: Model | None
     encoding: str
@@ -44,10 +46,6 @@ class ContextRequest(NamedTuple):
     overhead_tokens: int
     stable_prefix: bool
     format: str
-
-    @property
-    def available_tokens(self) -> int:
-        return self.budget_tokens - self.overhead_tokens
 
 
 def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
@@ -103,12 +101,10 @@ class Contexts:
                 later.add(
                     partial(self._keep_counts, caller, conversation_id, header.generation, wanted.encoding, blocks)
                 )
-        selection = fit(fold_units(items), wanted.available_tokens, stable_prefix=wanted.stable_prefix)
+        selection = _choose(items, wanted)
         return _write_context(conversation_id, header.version, wanted, selection, render(wanted.format, selection))
 
-    async def _read(
-        self, caller: Caller, conversation_id: str, encoding: str
-    ) -> tuple[Snapshot, dict[int, tuple[int, int, int]]]:
+    async def _read(self, caller: Caller, conversation_id: str, encoding: str) -> tuple[Snapshot, dict[int, Counts]]:
         """
         Return the newest snapshot and the counts kept for *encoding*: one request per reply of the largest size.
 
@@ -117,7 +113,7 @@ class Contexts:
         names = [keys.tenant_key(caller.tenant), keys.conversation_key(caller.tenant, conversation_id)]
         wanted = "" if encoding == PRIMARY_ENCODING else encoding
         entries: list[Entry] = []
-        kept: dict[int, Any] = {}
+        kept: dict[int, Counts] = {}
         following = 1
         while True:
             reply = await self._store.eval(
@@ -140,16 +136,21 @@ class Contexts:
         await self._store.eval("keep_counts", names, [caller.key_hash, generation, encoding, *fields])
 
 
+def _choose(items: list[Item], wanted: ContextRequest) -> Selection:
+    try:
+        return fit(fold_units(items), wanted.budget_tokens - wanted.overhead_tokens, stable_prefix=wanted.stable_prefix)
+    except ContextDoesNotFit as error:
+        if not wanted.overhead_tokens:
+            raise
+        needed_tokens = error.needed_tokens + wanted.overhead_tokens
+        raise ContextDoesNotFit(wanted.budget_tokens, needed_tokens) from None
+
+
 def _write_context(
     conversation_id: str, version: int, wanted: ContextRequest, selection: Selection, rendering: Rendering
 ) -> bytes:
     is_known = wanted.model is None or wanted.model.exact
-    unsupported = set(rendering.unsupported)
-    kept = [item for item in selection.items if item.id not in unsupported]
     omitted = selection.omitted
-    unsupported_tokens = sum(
-        item.overhead_tokens + item.content_tokens for item in selection.items if item.id in unsupported
-    )
     return orjson.dumps(
         {
             "object": "conversation.context",
@@ -166,13 +167,13 @@ def _write_context(
             "uncounted_tokens": selection.hosted_tokens,
             **{name: orjson.Fragment(value) for name, value in rendering.members.items()},
             "kept": {
-                "items": len(kept),
-                "first_id": kept[0].id if kept else None,
-                "last_id": kept[-1].id if kept else None,
+                "items": len(selection.items),
+                "first_id": selection.first_id,
+                "last_id": selection.last_id,
             },
             "omitted": {
-                "items": omitted.items + len(selection.items) - len(kept),
-                "tokens": omitted.tokens + unsupported_tokens,
+                "items": omitted.items,
+                "tokens": omitted.tokens,
                 "unsupported": rendering.unsupported,
                 "orphan_outputs": omitted.orphan_outputs,
                 "unanswered_calls": omitted.unanswered_calls,

@@ -14,18 +14,11 @@ from typing import NamedTuple
 
 import orjson
 
+from shared.items.counts import Counts
 from shared.items.item import Item
 from shared.items.traits import Kind, Traits
 
 BLANK, DELETION, METADATA = "x", "-", "m"
-
-
-class Counts(NamedTuple):
-    """An item's tokens in one encoding; see Item for the three parts."""
-
-    overhead_tokens: int
-    content_tokens: int
-    hosted_tokens: int
 
 
 class Entry(NamedTuple):

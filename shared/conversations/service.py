@@ -11,23 +11,23 @@ import secrets
 import sys
 import time
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 from anyio import to_thread
-from shared.tokens.counter import Counter
 
 from shared.auth import Caller
 from shared.config import Settings
-from shared.conversations.counting import PRIMARY_ENCODING, count_items
 from shared.conversations.entries import read_body, read_entry, write_entry
 from shared.conversations.refusals import raise_refusal
 from shared.errors import InvalidValue, TooLarge
+from shared.items.counts import PRIMARY_ENCODING, count_items
 from shared.items.normalize import NormalItem, normalize_items, normalize_metadata
 from shared.items.traits import describe
 from shared.later import Later
 from shared.store import keys
 from shared.store.upstash import Store
+from shared.tokens.counter import Counter
 
 SCAN_MAX = 1_000
 PYDANTIC_CHECKS = "shared.items.types_check"
@@ -71,18 +71,18 @@ class Conversations:
         self._settings = settings
 
     async def create(
-        self, caller: Caller, raw_items: list[Any], raw_metadata: object, expires_after_s: int | None
+        self, caller: Caller, raw_items: object, raw_metadata: object, expires_after_s: int | None
     ) -> ConversationInfo:
         """Create a conversation that holds *raw_items*; they are checked and stored as by `append`."""
         conversation_id = make_id("conv")
         metadata = orjson.dumps(normalize_metadata(raw_metadata)).decode()
         expiry_s = self._settings.conversation_expiry_s if expires_after_s is None else expires_after_s
         items = await self._check(raw_items, allow_empty=True)
-        born = [secrets.token_hex(8), expiry_s, int(time.time()), metadata]
+        born: list[str | int] = [secrets.token_hex(8), expiry_s, int(time.time()), metadata]
         _, created_at, metadata = await self._append(caller, conversation_id, "create", items, born)
         return ConversationInfo(conversation_id, int(created_at), metadata)
 
-    async def append(self, caller: Caller, conversation_id: str, raw_items: list[Any]) -> Page:
+    async def append(self, caller: Caller, conversation_id: str, raw_items: object) -> Page:
         """
         Append a batch, all of it or nothing, and return the items as they are now stored.
 
@@ -158,7 +158,7 @@ class Conversations:
         reply = await self._store.eval("head", self._keys(caller, conversation_id), [caller.key_hash])
         if reply[0] != "ok":
             raise_refusal(reply, conversation_id, self._settings)
-        self.touch_when_due(caller, conversation_id, *map(int, reply[3]), later)
+        self.touch_when_due(caller, conversation_id, int(reply[3][0]), int(reply[3][1]), later)
         return ConversationInfo(conversation_id, int(reply[1]), reply[2])
 
     async def update(self, caller: Caller, conversation_id: str, raw_metadata: object) -> ConversationInfo:
@@ -231,7 +231,7 @@ class Conversations:
         if reply[0] != "ok":
             raise_refusal(reply, after if reply[0] == "after" else conversation_id, self._settings)
         _, more, use, entries = reply
-        self.touch_when_due(caller, conversation_id, *map(int, use), later)
+        self.touch_when_due(caller, conversation_id, int(use[0]), int(use[1]), later)
         ids = [entry.item.id for raw in entries[:1] + entries[-1:] if (entry := read_entry(0, raw)).item]
         first_id, last_id = (ids[0], ids[-1]) if ids else (None, None)
         return Page([read_body(raw) for raw in entries], first_id, last_id, more == "1")

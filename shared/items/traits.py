@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from shared.items.chat import ChatForm, chat_form
+from shared.tokens.images import data_url_size, image_bound, image_tokens
 
 
 class Kind(StrEnum):
@@ -161,11 +162,10 @@ def _is_text(kind: Kind, form: ChatForm) -> bool:
 
 
 def _image_tokens(image: Mapping[str, Any]) -> int:
-    from shared.tokens import rule
-
-    size = rule.data_url_size(image["url"])
     detail = image.get("detail", "auto")
-    return rule.image_tokens(detail, *size) if size else rule.image_bound()
+    # At low detail the size is of no matter.
+    size = (1, 1) if detail == "low" else data_url_size(image["url"])
+    return image_tokens(detail, *size) if size else image_bound()
 
 
 def _texts_within(value: object) -> Iterator[str]:

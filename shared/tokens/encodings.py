@@ -77,6 +77,9 @@ DEFINITIONS = {
 }
 
 
+ENCODINGS = tuple(DEFINITIONS)
+
+
 class CorruptEncoding(Exception):
     """A shipped encoding file is not the one that its hash names: the bundle is broken."""
 
@@ -125,7 +128,7 @@ class Encodings:
             return self._loaded[name]
         if name not in DEFINITIONS:
             raise InvalidValue(
-                f"There is no encoding {name!r}; the encodings are {', '.join(DEFINITIONS)}.", param="encoding"
+                f"There is no encoding {name!r}; the encodings are {', '.join(ENCODINGS)}.", param="encoding"
             )
         async with self._locks.setdefault(name, anyio.Lock()):
             if name not in self._loaded:

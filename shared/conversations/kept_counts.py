@@ -1,9 +1,9 @@
 """
-Counts of items, by the token rule, in any encoding.
+Counts in a second encoding, kept beside the entries.
 
-The count of an item in the primary encoding is made once, at append, and stored with it. Counts in a second
-encoding are made when a context first asks for them, and kept beside the entries in blocks, so that each is made
-once per conversation and not once per instance.
+The count of an item in the primary encoding is made once, at append, and stored with it. Counts in another one are
+made when a context first asks for them, and kept in blocks, so that each is made once per conversation and not once
+per instance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,42 +11,14 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from shared.tokens.counter import Counter
-from shared.tokens.rule import MESSAGE_TOKENS
 
-from shared.conversations.entries import Counts
+from shared.items.counts import Counts, count_items
 from shared.items.item import Item
-from shared.items.traits import Traits, describe
-
-PRIMARY_ENCODING = "o200k_base"
-"""The encoding of OpenAI's current models; every entry carries its counts in it."""
-
-ROLE_TOKENS = 1
-"""Each role that a message can have (user, assistant, system, developer, tool) is one token in both encodings."""
-
-NAME_TOKENS = 1
-"""What a name costs beside its own tokens."""
+from shared.items.traits import describe
+from shared.tokens.counter import Counter
 
 BLOCK_ENTRIES = 512
 """Entries whose kept counts share a field; the read script knows this number."""
-
-
-async def count_items(counter: Counter, encoding: str, traits: Sequence[Traits]) -> list[Counts]:
-    """Return the counts of items with *traits*, same order; off the loop, one batch for all of them."""
-    texts: list[str] = []
-    for each in traits:
-        texts += (each.name, *each.texts, *each.hosted_texts)
-    tokens = iter(await counter.count(encoding, texts))
-    counts = []
-    for each in traits:
-        name_tokens = next(tokens)
-        content_tokens = each.fixed_tokens + sum(next(tokens) for _ in each.texts)
-        hosted_tokens = sum(next(tokens) for _ in each.hosted_texts)
-        overhead_tokens = 0
-        if each.role:
-            overhead_tokens = MESSAGE_TOKENS + ROLE_TOKENS + (name_tokens + NAME_TOKENS if each.name else 0)
-        counts.append(Counts(overhead_tokens, content_tokens, hosted_tokens))
-    return counts
 
 
 def read_kept_counts(blocks: Sequence[str | None]) -> dict[int, Counts]:

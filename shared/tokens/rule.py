@@ -1,0 +1,251 @@
+"""
+The token rule: what a prompt of chat messages and tools counts.
+
+    messages   3 for the whole, and for each message 3 + role + text parts + images, for each tool call its name
+               and arguments, for a tool result its tool_call_id, and for a name its tokens + 1
+    tools      per function 7 (10 in cl100k_base), its "name:description", its properties; 12 for the whole
+
+These are the rules of the OpenAI cookbook, "How to count tokens with tiktoken", which are exact for messages of
+text and simple functions. It says nothing about tool calls, for which the above is ours, nor about nested schemas:
+what a tool has beside name, description and simple properties counts as its compact JSON. Audio and files count
+nothing, since no rule for them is published.
+
+Nothing is encoded here: the functions give the texts to count and the fixed tokens, so that one call of the counter
+does for a whole prompt.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from shared.errors import InvalidValue
+from shared.tokens.counter import Counter
+from shared.tokens.images import data_url_size, image_bound, image_tokens
+
+__all__ = [
+    "MESSAGE_TOKENS",
+    "NAME_TOKENS",
+    "REPLY_TOKENS",
+    "Parts",
+    "count_messages",
+    "count_tools",
+    "data_url_size",
+    "image_bound",
+    "image_tokens",
+    "message_parts",
+    "tools_parts",
+]
+
+MESSAGE_TOKENS = 3
+NAME_TOKENS = 1
+REPLY_TOKENS = 3
+
+_ROLES = {"system", "developer", "user", "assistant", "tool", "function"}
+_TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
+_UNCOUNTED_PARTS = {"file", "input_file", "input_audio"}
+
+_FUNCTION_TOKENS = {"o200k_base": 7}
+_FUNCTION_TOKENS_BEFORE = 10  # In all older encodings.
+_PROPERTIES_TOKENS = 3
+_PROPERTY_TOKENS = 3
+_ENUM_TOKENS = -3
+_ENUM_ITEM_TOKENS = 3
+_TOOLS_TOKENS = 12
+# Flags of the API that the formula ignores, as it does `required`; no word of them is known to reach the model.
+_UNCOUNTED_FUNCTION_FIELDS = {"name", "description", "parameters", "strict", "type"}
+_UNCOUNTED_SCHEMA_FIELDS = {"type", "properties", "required"}
+
+
+class Parts(NamedTuple):
+    """What something counts: the tokens of *texts*, and *fixed_tokens*."""
+
+    texts: list[str]
+    fixed_tokens: int
+
+
+async def count_messages(
+    counter: Counter,
+    encoding: str,
+    messages: Sequence[Mapping[str, Any]],
+    tools: Sequence[Mapping[str, Any]] | None = None,
+    *,
+    path: str = "messages",
+) -> int:
+    """
+    Return what a prompt of *messages* and *tools* counts.
+
+    Raises: InvalidValue: names the field that is no part of a message or tool, or that cannot be counted.
+    """
+    counted = [message_parts(message, f"{path}[{index}]") for index, message in enumerate(messages)]
+    counted.append(tools_parts(tools or [], encoding))
+    return REPLY_TOKENS + await _count(counter, encoding, counted)
+
+
+async def count_tools(counter: Counter, encoding: str, tools: Sequence[Mapping[str, Any]]) -> int:
+    """Return what *tools* count. Raises: as `count_messages`."""
+    return await _count(counter, encoding, [tools_parts(tools, encoding)])
+
+
+async def _count(counter: Counter, encoding: str, counted: list[Parts]) -> int:
+    texts = [text for parts in counted for text in parts.texts]
+    return sum(parts.fixed_tokens for parts in counted) + sum(await counter.count(encoding, texts))
+
+
+def message_parts(message: Mapping[str, Any], param: str = "message") -> Parts:
+    """
+    Return what a chat *message* counts; *param* is its name in errors.
+
+    Raises: InvalidValue: names the field that is no part of a message.
+    """
+    fields = _mapping(message, param)
+    role = _text(fields, "role", param)
+    if role not in _ROLES:
+        raise InvalidValue(f"{role!r} is no role of a message.", param=f"{param}.role")
+    texts, fixed_tokens = [role], MESSAGE_TOKENS
+    for part in _content(fields.get("content"), f"{param}.content"):
+        if isinstance(part, int):
+            fixed_tokens += part
+        else:
+            texts.append(part)
+    texts += _call_texts(fields, param)
+    if fields.get("refusal"):
+        texts.append(_text(fields, "refusal", param))
+    if role == "tool":
+        texts.append(_text(fields, "tool_call_id", param))
+    if fields.get("name"):
+        texts.append(_text(fields, "name", param))
+        fixed_tokens += NAME_TOKENS
+    return Parts(texts, fixed_tokens)
+
+
+def _content(content: object, param: str) -> Iterator[str | int]:
+    """Yield texts, and tokens of images."""
+    if content is None:
+        return
+    if isinstance(content, str):
+        yield content
+        return
+    for index, each in enumerate(_list(content, param)):
+        name = f"{param}[{index}]"
+        part = _mapping(each, name)
+        part_type = _text(part, "type", name)
+        if part_type in _TEXT_PARTS:
+            yield _text(part, _TEXT_PARTS[part_type], name)
+        elif part_type in ("image_url", "input_image"):
+            yield _image(part, name)
+        elif part_type not in _UNCOUNTED_PARTS:
+            raise InvalidValue(f"{part_type!r} is no type of a content part.", param=f"{name}.type")
+
+
+def _image(part: Mapping[str, Any], param: str) -> int:
+    """Return the tokens of an image part, of the Chat or of the Responses API."""
+    image = part.get("image_url")
+    fields = image if isinstance(image, Mapping) else part
+    url = image.get("url") if isinstance(image, Mapping) else image
+    if not isinstance(url, str) and not isinstance(part.get("file_id"), str):
+        raise InvalidValue("An image has neither a URL nor a file_id.", param=f"{param}.image_url")
+    detail = fields.get("detail") or "auto"
+    size = data_url_size(url) if isinstance(url, str) else None
+    return image_tokens(detail, *size) if size else image_bound(detail)
+
+
+def _call_texts(message: Mapping[str, Any], param: str) -> list[str]:
+    texts: list[str] = []
+    for index, each in enumerate(_list(message.get("tool_calls") or [], f"{param}.tool_calls")):
+        name = f"{param}.tool_calls[{index}]"
+        call = _mapping(each, name)
+        kind = "custom" if call.get("type") == "custom" else "function"
+        called = _mapping(call.get(kind), f"{name}.{kind}")
+        argument = "input" if kind == "custom" else "arguments"
+        texts += (_text(called, "name", f"{name}.{kind}"), _text(called, argument, f"{name}.{kind}"))
+    if message.get("function_call"):  # What tool_calls replaced.
+        name = f"{param}.function_call"
+        called = _mapping(message["function_call"], name)
+        texts += (_text(called, "name", name), _text(called, "arguments", name))
+    return texts
+
+
+def tools_parts(tools: Sequence[Mapping[str, Any]], encoding: str) -> Parts:
+    """
+    Return what *tools* count in the models of *encoding*; tools are as in the Chat or in the Responses API.
+
+    Raises: InvalidValue: names the field that is no part of a tool.
+    """
+    texts: list[str] = []
+    fixed_tokens = _TOOLS_TOKENS if _list(tools, "tools") else 0
+    for index, each in enumerate(tools):
+        param = f"tools[{index}]"
+        tool = _mapping(each, param)
+        if tool.get("type") != "function":
+            texts.append(_json(tool, param))
+            continue
+        function = _mapping(tool["function"], f"{param}.function") if "function" in tool else tool
+        function_texts, tokens = _function_parts(function, param)
+        texts += function_texts
+        fixed_tokens += _FUNCTION_TOKENS.get(encoding, _FUNCTION_TOKENS_BEFORE) + tokens
+    return Parts(texts, fixed_tokens)
+
+
+def _function_parts(function: Mapping[str, Any], param: str) -> Parts:
+    description = _text(function, "description", param) if function.get("description") else ""
+    texts = [f"{_text(function, 'name', param)}:{description.removesuffix('.')}"]
+    texts += _rest(function, _UNCOUNTED_FUNCTION_FIELDS, param)
+    schema = _mapping(function.get("parameters") or {}, f"{param}.parameters")
+    # `false` for additionalProperties is what strict functions must say; only a schema there says anything.
+    ignored = {"additionalProperties"} if isinstance(schema.get("additionalProperties"), bool) else set()
+    texts += _rest(schema, _UNCOUNTED_SCHEMA_FIELDS | ignored, f"{param}.parameters")
+    properties = _mapping(schema.get("properties") or {}, f"{param}.parameters.properties")
+    fixed_tokens = _PROPERTIES_TOKENS if properties else 0
+    for name, property_schema in properties.items():
+        property_texts, tokens = _property_parts(name, property_schema, f"{param}.parameters.properties")
+        texts += property_texts
+        fixed_tokens += _PROPERTY_TOKENS + tokens
+    return Parts(texts, fixed_tokens)
+
+
+def _property_parts(name: str, schema: object, param: str) -> Parts:
+    """Return what a property counts; its schema may also be `true` or `false`, or anything that JSON can say."""
+    if not isinstance(schema, Mapping):
+        return Parts([f"{name}::", _json(schema, param)], 0)
+    simple = {field: schema[field] for field in ("type", "description") if isinstance(schema.get(field), str)}
+    texts = [f"{name}:{simple.get('type', '')}:{simple.get('description', '').removesuffix('.')}"]
+    fixed_tokens = 0
+    counted = set(simple)
+    if isinstance(schema.get("enum"), list):
+        counted.add("enum")
+        items = [item if isinstance(item, str) else _json(item, param) for item in schema["enum"]]
+        texts += items
+        fixed_tokens = _ENUM_TOKENS + _ENUM_ITEM_TOKENS * len(items)
+    return Parts(texts + _rest(schema, counted, param), fixed_tokens)
+
+
+def _rest(fields: Mapping[str, Any], counted: set[str], param: str) -> list[str]:
+    rest = {field: value for field, value in fields.items() if field not in counted}
+    return [_json(rest, param)] if rest else []
+
+
+def _json(value: object, param: str) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:  # JSON that was read can be written again, unless it nests too deeply.
+        raise InvalidValue(f"{param} cannot be counted: {error}.", param=param) from error
+
+
+def _mapping(value: object, param: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidValue(f"{param} is not an object.", param=param)
+    return value
+
+
+def _list(value: object, param: str) -> Sequence[Any]:
+    if not isinstance(value, list | tuple):
+        raise InvalidValue(f"{param} is not a list.", param=param)
+    return value
+
+
+def _text(fields: Mapping[str, Any], field: str, param: str) -> str:
+    value = fields.get(field)
+    if not isinstance(value, str):
+        raise InvalidValue(f"{param}.{field} is not a string.", param=f"{param}.{field}")
+    return value

@@ -1,0 +1,261 @@
+"""What each format makes of the things that it treats in its own way."""
+
+from typing import Any
+
+import orjson
+
+from shared.context.fit import Selection, fit
+from shared.context.render import Rendering, render
+from shared.context.units import fold
+from tests.dialogues import to_log
+from tests.logs import call, characters, message, output
+
+Raw = dict[str, Any]
+
+PICTURE = "data:image/png;base64,iVBORw0KGgo="
+ROUND = [
+    message("system", ["be brief"]),
+    message("user", ["weather?"]),
+    message("assistant", ["looking"]),
+    call("call:1", '{"city":"Rome"}'),
+    call("call_2", "not json"),
+    output("call_2", "rain"),
+    output("call:1", "sun"),
+    message("assistant", ["sunny"]),
+]
+
+
+def select(*raw_items: Raw) -> Selection:
+    numbered = [{"id": f"item_{seq}", "status": "completed", **raw} for seq, raw in enumerate(raw_items)]
+    return fit(fold(to_log(numbered, characters)), 10**6)
+
+
+def rendered(context_format: str, *raw_items: Raw) -> tuple[dict[str, Any], list[str]]:
+    rendering: Rendering = render(context_format, select(*raw_items))
+    return {name: orjson.loads(value) for name, value in rendering.members.items()}, rendering.unsupported
+
+
+def test_items_are_the_stored_bytes_in_log_order() -> None:
+    selection = select(*ROUND)
+    rendering = render("items", selection)
+
+    assert rendering.members == {"input": b"[" + b",".join(item.body for item in selection.items) + b"]"}
+    assert [item.seq for item in selection.items] == list(range(8))
+
+
+def test_chat_has_one_message_per_response_and_outputs_in_the_order_of_their_calls() -> None:
+    members, unsupported = rendered("chat", *ROUND)
+
+    assert members["messages"] == [
+        {"role": "system", "content": "be brief"},
+        {"role": "user", "content": "weather?"},
+        {
+            "role": "assistant",
+            "content": "looking",
+            "tool_calls": [
+                {
+                    "id": "call:1",
+                    "type": "function",
+                    "function": {"name": "tool", "arguments": '{"city":"Rome"}'},
+                },
+                {"id": "call_2", "type": "function", "function": {"name": "tool", "arguments": "not json"}},
+            ],
+        },
+        {"role": "tool", "tool_call_id": "call:1", "content": "sun"},
+        {"role": "tool", "tool_call_id": "call_2", "content": "rain"},
+        {"role": "assistant", "content": "sunny"},
+    ]
+    assert unsupported == []
+
+
+def test_chat_content_is_null_for_calls_alone_and_a_list_for_several_texts() -> None:
+    members, _ = rendered("chat", message("user", ["a", "b"], "bob"), call("c"), output("c", ""), message("user", []))
+    asked, called, answered, empty = members["messages"]
+
+    assert asked == {
+        "role": "user",
+        "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
+        "name": "bob",
+    }
+    assert called["content"] is None
+    assert (answered["content"], empty["content"]) == ("", "")
+
+
+def test_chat_keeps_custom_calls_pictures_files_and_refusals() -> None:
+    refusal = {"type": "refusal", "refusal": "no"}
+    file = {"type": "input_file", "file_id": "file_1"}
+    link = {"type": "input_file", "file_url": "https://example.com/a.pdf"}
+    members, unsupported = rendered(
+        "chat",
+        {"type": "message", "role": "user", "content": [file, link]},
+        {"type": "message", "role": "assistant", "content": [refusal]},
+        message("user", ["go"]),
+        call("c", "free text", custom=True),
+        output("c", "done", custom=True),
+    )
+    asked, refused, _, called, _ = members["messages"]
+
+    assert asked["content"] == [{"type": "file", "file": {"file_id": "file_1"}}]
+    assert refused["content"] == [refusal]
+    assert called["tool_calls"] == [{"id": "c", "type": "custom", "custom": {"name": "tool", "input": "free text"}}]
+    assert unsupported == ["item_0"]
+
+
+def test_what_has_no_chat_form_is_listed_and_sent_as_item_only() -> None:
+    log = [
+        message("user", ["search"]),
+        {"type": "reasoning", "summary": []},
+        {"type": "web_search_call", "action": {"type": "search", "query": "x"}},
+        message("assistant", ["found"]),
+    ]
+    items, nothing = rendered("items", *log)
+
+    assert [item["id"] for item in items["input"]] == ["item_0", "item_1", "item_2", "item_3"]
+    assert nothing == []
+    for context_format in ("chat", "anthropic", "text"):
+        assert rendered(context_format, *log)[1] == ["item_1", "item_2"]
+
+
+def test_anthropic_answers_parallel_calls_in_one_user_message() -> None:
+    members, unsupported = rendered("anthropic", *ROUND)
+
+    assert members["system"] == [{"type": "text", "text": "be brief"}]
+    assert members["messages"] == [
+        {"role": "user", "content": [{"type": "text", "text": "weather?"}]},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "text", "text": "looking"},
+                {"type": "tool_use", "id": "call_1", "name": "tool", "input": {"city": "Rome"}},
+                {"type": "tool_use", "id": "call_2", "name": "tool", "input": {"arguments": "not json"}},
+            ],
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "call_1", "content": [{"type": "text", "text": "sun"}]},
+                {"type": "tool_result", "tool_use_id": "call_2", "content": [{"type": "text", "text": "rain"}]},
+            ],
+        },
+        {"role": "assistant", "content": [{"type": "text", "text": "sunny"}]},
+    ]
+    assert unsupported == []
+
+
+def test_anthropic_makes_reused_call_ids_unique_and_results_follow_their_calls() -> None:
+    rounds = [raw for text in ("1", "2", "3") for raw in (call("call 1"), output("call 1", text))]
+    members, _ = rendered("anthropic", message("user", ["go"]), *rounds)
+    blocks = [block for each in members["messages"][1:] for block in each["content"]]
+
+    assert [block.get("id") or block["tool_use_id"] for block in blocks] == [
+        "call_1",
+        "call_1",
+        "call_1_2",
+        "call_1_2",
+        "call_1_3",
+        "call_1_3",
+    ]
+    assert [block["content"][0]["text"] for block in blocks if "tool_use_id" in block] == ["1", "2", "3"]
+
+
+def test_anthropic_cuts_long_call_ids_and_keeps_them_apart() -> None:
+    long_id = "x" * 80
+    members, _ = rendered("anthropic", message("user", ["go"]), *[call(long_id), output(long_id)] * 2)
+    ids = [block["id"] for each in members["messages"] for block in each["content"] if "id" in block]
+
+    assert [len(call_id) for call_id in ids] == [64, 64]
+    assert ids[1] == "x" * 62 + "_2"
+
+
+def test_anthropic_gives_the_result_to_the_answered_one_of_two_calls_with_one_id() -> None:
+    members, _ = rendered("anthropic", message("user", ["go"]), call("c", '{"a":1}'), call("c", '{"a":2}'), output("c"))
+    _, called, answered = members["messages"]
+
+    assert [block["id"] for block in called["content"]] == ["c", "c_2"]
+    assert [block["tool_use_id"] for block in answered["content"]] == ["c_2"]
+
+
+def test_anthropic_drops_empty_texts_and_lists_a_message_with_nothing_left() -> None:
+    members, unsupported = rendered(
+        "anthropic", message("user", ["", "hello"]), message("assistant", [" \n"]), message("user", ["go"])
+    )
+
+    assert [each["content"] for each in members["messages"]] == [
+        [{"type": "text", "text": "hello"}],
+        [{"type": "text", "text": "go"}],
+    ]
+    assert unsupported == ["item_1"]
+
+
+def test_anthropic_moves_every_system_message_to_the_front() -> None:
+    members, _ = rendered(
+        "anthropic",
+        message("system", ["a"]),
+        message("user", ["hi"]),
+        message("developer", ["b"]),
+        message("user", ["go"]),
+    )
+
+    assert [block["text"] for block in members["system"]] == ["a", "b"]
+    assert [each["role"] for each in members["messages"]] == ["user", "user"]
+
+
+def test_pictures_become_image_parts_and_image_sources() -> None:
+    parts = [
+        {"type": "input_image", "image_url": PICTURE, "detail": "low"},
+        {"type": "input_image", "image_url": "https://example.com/a.png", "detail": "auto"},
+    ]
+    asked = {"type": "message", "role": "user", "content": parts}
+    chat, _ = rendered("chat", asked)
+    anthropic, _ = rendered("anthropic", asked)
+    _, unsupported = rendered("text", asked)
+
+    assert chat["messages"][0]["content"] == [
+        {"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "auto"}},
+    ]
+    assert [block["source"] for block in anthropic["messages"][0]["content"]] == [
+        {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="},
+        {"type": "url", "url": "https://example.com/a.png"},
+    ]
+    assert unsupported == ["item_0"]
+
+
+def test_text_is_a_transcript_with_calls_and_outputs() -> None:
+    members, _ = rendered("text", *ROUND[:2], message("user", ["and?"], "bob"), *ROUND[3:4], output("call:1", "sun"))
+
+    assert members["text"] == (
+        "system: be brief\n\n"
+        "user: weather?\n\n"
+        "user (bob): and?\n\n"
+        'assistant (call call:1): tool({"city":"Rome"})\n\n'
+        "tool (call:1): sun"
+    )
+
+
+def test_a_late_output_keeps_its_place_among_items_and_follows_its_call_in_messages() -> None:
+    log = [
+        message("user", ["one"]),
+        call("c"),
+        message("user", ["two"]),
+        output("c", "late"),
+        message("assistant", ["ok"]),
+    ]
+    items, _ = rendered("items", *log)
+    chat, _ = rendered("chat", *log)
+
+    assert [item["id"] for item in items["input"]] == ["item_0", "item_1", "item_2", "item_3", "item_4"]
+    assert [each["role"] for each in chat["messages"]] == ["user", "assistant", "tool", "user", "assistant"]
+
+
+def test_names_split_a_response_and_its_reasoning_goes_with_what_follows() -> None:
+    selection = select(
+        message("user", ["hi"]),
+        message("assistant", ["a"], "alice"),
+        {"type": "reasoning", "summary": []},
+        message("assistant", ["b"], "bob"),
+    )
+    chat = orjson.loads(render("chat", selection).members["messages"])
+
+    assert [each.get("name") for each in chat] == [None, "alice", "bob"]
+    assert selection.omitted.items == 0
