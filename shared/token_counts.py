@@ -6,6 +6,7 @@ rule as contexts.
 """
 
 from collections.abc import Mapping
+from itertools import count
 from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue
@@ -86,7 +87,10 @@ async def count_tokens(counter: Counter, body: Mapping[str, Any]) -> TokenCount:
 
 
 async def _count_items(counter: Counter, encoding: str, value: list[Any]) -> tuple[int, bool]:
-    normal = normalize_items(value, lambda prefix: prefix, path="input", allow_empty=True, count_max=ITEMS_MAX)
+    ids = count(1)
+    normal = normalize_items(
+        value, lambda prefix: f"{prefix}_{next(ids)}", path="input", allow_empty=True, count_max=ITEMS_MAX
+    )
     traits = [describe(each.item) for each in normal]
     tokens, frame_tokens, name = rule.REPLY_TOKENS, 0, ""
     for trait, counts in zip(traits, await count_items(counter, encoding, traits), strict=True):

@@ -53,7 +53,7 @@ def conversation(api: httpx.Client) -> str:
         ([message(id="twice"), message(id="twice")], 400, "items[1].id"),
         ([message(), message(id="msg_first")], 400, "items[1].id"),
         ([{"type": "function_call", "call_id": "c", "name": "f"}], 422, "items[0].arguments"),
-        ([{"type": "function_call_output", "output": "x"}], 422, "items[0].call_id"),
+        ([{"type": "function_call_output", "call_id": "c"}], 422, "items[0].output"),
         ([{"type": "item_reference", "id": "msg_first"}], 422, "items[0].type"),
         ([message("x" * 1_048_600)], 413, "items[0]"),
         ([{"role": "system", "content": "word " * 40_000}], 422, "items"),
@@ -151,7 +151,7 @@ def test_a_wrong_query_is_refused(
         ({"budget": "100", "format": "xml"}, "format"),
         ({"budget": "100", "stable_prefix": "maybe"}, "stable_prefix"),
         ({"budgett": "100"}, "budgett"),
-        ({"budget": "10"}, "budget"),
+        ({"budget": "7"}, "budget"),
     ],
 )
 def test_a_wrong_context_query_is_refused(

@@ -4,7 +4,7 @@ Counts the tokens of a text exactly, whatever it is, in bounded steps.
     text -> stretches between hard cuts (shared/tokens/cuts.py) -> tiktoken, without the GIL -> a sum
 
 The count is `len(encoding.encode(text, disallowed_special=()))`: special tokens are plain text. tiktoken itself
-panics on half a million spaces, needs many times longer for one huge piece than for as many small ones, and hands
+panics on a million spaces, needs many times longer for one huge piece than for as many small ones, and hands
 back a list of all the tokens. So a stretch without a hard cut is counted in windows: of white space and of digits
 the pieces are known, elsewhere soft cuts are used, and at each joint of two windows it is checked that the byte
 pairs would not have merged across it. They do not, if and only if the last token before the joint and the first one
