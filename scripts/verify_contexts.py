@@ -1,4 +1,3 @@
-#!/usr/bin/env python
 """
 Hold contexts of recorded dialogues against the promises of the README: every prefix that ends before a model
 call, every budget, every format. Exits with 1 when one is broken.
@@ -8,12 +7,11 @@ import argparse
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+from tests.context_survey import Survey, survey
+from tests.dialogues import read_dialogues
+from tests.real_tokens import real_count
 
-from tests.context_survey import Survey, survey  # noqa: E402 - the path comes first.
-from tests.dialogues import read_dialogues  # noqa: E402
-from tests.real_tokens import real_count  # noqa: E402
+ROOT = Path(__file__).parents[1]
 
 PROMISES = [
     "over budget",
@@ -41,7 +39,7 @@ def main() -> int:
 
 
 def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/verify-contexts", description=__doc__)
     parser.add_argument(
         "dialogues",
         nargs="*",

@@ -36,7 +36,6 @@ class Settings:
     store_reply_bytes_max: int = 4_000_000
     store_request_bytes_max: int = 8_000_000
     body_bytes_max: int = 4_500_000
-    response_bytes_max: int = 4_000_000
     batch_items_max: int = 100
     item_bytes_max: int = 1_048_576
     conversation_entries_max: int = 100_000
@@ -59,7 +58,6 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "store_reply_bytes_max": (1_000, 9_000_000),
     "store_request_bytes_max": (10_000, 10_000_000),
     "body_bytes_max": (1_000, 4_500_000),
-    "response_bytes_max": (1_000, 4_400_000),
     "batch_items_max": (1, 100),
     "item_bytes_max": (1_000, 1_048_576),
     "conversation_entries_max": (10, 100_000),

@@ -1,4 +1,4 @@
-"""Contexts over HTTP: defaults, formats, encodings, and what an answer says of itself. What is chosen: test_context_*."""
+"""Contexts over HTTP: defaults, formats, encodings, what an answer says of itself. The choice: test_context_*."""
 
 from typing import Any
 
@@ -67,9 +67,11 @@ def test_each_format_carries_the_same_choice(api: httpx.Client, url: str) -> Non
 
 
 def test_the_budget_defaults_to_the_window_less_what_is_reserved(api: httpx.Client, url: str) -> None:
-    assert get(api, url, model="gpt-4o")["budget"] == 128_000
+    assert get(api, url, model="gpt-4o", reserve_output=0)["budget"] == 128_000
     assert get(api, url, model="gpt-4o", reserve_output=28_000)["budget"] == 100_000
-    assert get(api, url, model="gpt-4")["budget"] == 8_192
+    assert get(api, url, model="gpt-4o")["budget"] == 128_000 - 16_384
+    assert get(api, url, model="gpt-5")["budget"] == 272_000
+    assert get(api, url, model="gpt-4")["budget"] == 4_096
 
 
 def test_overhead_is_taken_from_the_budget_first(api: httpx.Client, url: str) -> None:

@@ -115,7 +115,8 @@ def test_a_page_ends_before_it_grows_too_large(api: httpx.Client) -> None:
     for _ in range(3):
         batch = [{"role": "user", "content": "x" * 900_000} for _ in range(3)]
         assert api.post(url, json={"items": batch}).status_code == 200
-    sizes, query = [], {"limit": 100, "order": "asc"}
+    sizes: list[tuple[int, bool]] = []
+    query: dict[str, str | int] = {"limit": 100, "order": "asc"}
     for _ in range(9):
         answer = api.get(url, params=query)
         page = answer.json()

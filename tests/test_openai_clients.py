@@ -1,5 +1,7 @@
 """The official clients work unchanged: nothing but `base_url` is set."""
 
+from typing import Any
+
 import openai
 import pytest
 from agents import OpenAIConversationsSession, TResponseInputItem
@@ -50,8 +52,9 @@ def test_the_client_pages_by_itself_through_everything(client: openai.OpenAI) ->
 
 def test_errors_arrive_as_the_clients_own_exceptions(client: openai.OpenAI, service_url: str) -> None:
     conversation = client.conversations.create()
+    nobody: Any = {"role": "nobody", "content": "x"}
     with pytest.raises(openai.UnprocessableEntityError) as refused:
-        client.conversations.items.create(conversation.id, items=[{"role": "nobody", "content": "x"}])  # type: ignore[list-item,typeddict-item]  # the wrong role is the point.
+        client.conversations.items.create(conversation.id, items=[nobody])
     with pytest.raises(openai.AuthenticationError):
         openai.OpenAI(base_url=f"{service_url}/v1", api_key="wt_x_wrong", max_retries=0).conversations.create()
 

@@ -51,13 +51,13 @@ class ContextRequest(NamedTuple):
 def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
     """Return the request that query parameters or a body describe. Raises InvalidValue, which names the field."""
     model, encoding = read_encoding(values, default=PRIMARY_ENCODING)
-    reserve = integer(values, "reserve_output", low=0, high=TOKENS_MAX) or 0
     overhead = integer(values, "overhead_tokens", low=0, high=TOKENS_MAX) or 0
+    reserve = integer(values, "reserve_output", low=0, high=TOKENS_MAX)
     budget = integer(values, "budget", low=1, high=TOKENS_MAX)
     if budget is None:
         if model is None or model.window_tokens is None:
             raise InvalidValue("budget is needed: no window is known to derive it from.", param="budget")
-        budget = model.window_tokens - reserve
+        budget = model.window_tokens - (model.reserve_tokens if reserve is None else reserve)
         if budget < 1:
             raise InvalidValue(
                 f"reserve_output leaves nothing of the window of {model.window_tokens}.",

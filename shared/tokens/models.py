@@ -25,6 +25,18 @@ class Model:
     output_tokens_max: int | None
     exact: bool
 
+    @property
+    def reserve_tokens(self) -> int:
+        """
+        What a prompt leaves of the window when its caller does not say: the longest answer.
+
+        Some providers refuse prompts beyond that before they have written a word. Where the longest answer is as
+        long as the window, half of it.
+        """
+        if self.window_tokens is None or self.output_tokens_max is None:
+            return 0
+        return min(self.output_tokens_max, self.window_tokens // 2)
+
 
 class _Row(NamedTuple):
     window_tokens: int | None
