@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 from typing import Any, TypedDict
 
 import orjson
-from shared.tokens.counter import Counter
-from shared.tokens.encodings import Encodings
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
@@ -23,6 +21,8 @@ from shared.errors import ServiceError
 from shared.later import Later
 from shared.problems import on_bug, on_http_exception, on_service_error
 from shared.store.upstash import Store
+from shared.tokens.counter import Counter
+from shared.tokens.encodings import Encodings
 
 
 class State(TypedDict):
