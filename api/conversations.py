@@ -18,11 +18,18 @@ import orjson
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.app import Request, create_app, json_response
-from shared.conversations.contexts import PARAMETERS, Contexts, read_context_request
+from shared.app import Request, create_app, json_response, unchanged_response
+from shared.conversations.appending import Appending
+from shared.conversations.context_request import PARAMETERS, read_context_request
+from shared.conversations.contexts import Contexts
+from shared.conversations.freshness import read_freshness
+from shared.conversations.idempotency import Attempt, read_attempt
+from shared.conversations.reader import Reader
 from shared.conversations.service import Conversations, Page
+from shared.conversations.source import Source
 from shared.errors import InvalidValue, NotFound
-from shared.guard import admit, read_json, refuse_unknown
+from shared.guard import admit, parse_json, read_body, refuse_unknown
+from shared.headers import read_etags, source_headers
 from shared.later import Later
 from shared.parameters import choice, integer, refuse_unknown_parameters
 
@@ -42,11 +49,12 @@ LIST_PARAMETERS = frozenset({"after", "limit", "metadata[…]"})
 async def create(request: Request) -> Response:
     caller = admit(request)
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
-    body = await read_json(request, request.state["settings"].body_bytes_max)
-    refuse_unknown(body, CREATE_FIELDS)
+    body, attempt = await _read_write(request, CREATE_FIELDS)
     expires_after_s = integer(body, "expires_after_s", low=0, high=EXPIRY_S_MAX)
-    info = await _service(request).create(caller, body.get("items"), body.get("metadata"), expires_after_s)
-    return json_response(info.as_json())
+    info, etag, is_replay = await _appending(request).create(
+        caller, attempt, body.get("items"), body.get("metadata"), expires_after_s
+    )
+    return json_response(info.as_json(), headers=_write_headers(etag, is_replay=is_replay))
 
 
 async def list_(request: Request) -> Response:
@@ -64,80 +72,117 @@ async def list_(request: Request) -> Response:
 
 
 async def retrieve(request: Request) -> Response:
-    caller, later = admit(request), Later()
+    caller, later, freshness = admit(request), Later(), read_freshness(request.headers)
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
-    info = await _service(request).retrieve(caller, _conversation_id(request), later)
-    return json_response(info.as_json(), later)
+    info, source = await _reader(request).retrieve(caller, _conversation_id(request), freshness, later)
+    return _answer(request, info.as_json(), source, later)
 
 
 async def update(request: Request) -> Response:
     caller = admit(request)
     conversation_id = _conversation_id(request)
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
-    body = await read_json(request, request.state["settings"].body_bytes_max)
-    refuse_unknown(body, UPDATE_FIELDS)
+    body, attempt = await _read_write(request, UPDATE_FIELDS)
     if "metadata" not in body:
         raise InvalidValue("metadata is missing.", param="metadata")
-    info = await _service(request).update(caller, conversation_id, body["metadata"])
-    return json_response(info.as_json())
+    info, etag, is_replay = await _service(request).update(caller, conversation_id, attempt, body["metadata"])
+    return json_response(info.as_json(), headers=_write_headers(etag, is_replay=is_replay))
 
 
 async def delete(request: Request) -> Response:
     caller = admit(request)
     conversation_id = _conversation_id(request)
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
-    await _service(request).delete(caller, conversation_id)
-    return json_response({"id": conversation_id, "object": "conversation.deleted", "deleted": True})
+    attempt = await read_attempt(request.method, request.url.path, request.headers, b"")
+    is_replay = await _service(request).delete(caller, conversation_id, attempt)
+    body = {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
+    return json_response(body, headers=_write_headers(None, is_replay=is_replay))
 
 
 async def append(request: Request) -> Response:
     caller = admit(request)
     conversation_id = _conversation_id(request)
     refuse_unknown_parameters(request.query_params, INCLUDE)
-    body = await read_json(request, request.state["settings"].body_bytes_max)
-    refuse_unknown(body, APPEND_FIELDS)
-    page = await _service(request).append(caller, conversation_id, body.get("items"))
-    return json_response(_write_list(page))
+    body, attempt = await _read_write(request, APPEND_FIELDS)
+    page, etag, is_replay = await _appending(request).append(caller, conversation_id, attempt, body.get("items"))
+    return json_response(_write_list(page), headers=_write_headers(etag, is_replay=is_replay))
 
 
 async def items(request: Request) -> Response:
-    caller, later = admit(request), Later()
+    caller, later, freshness = admit(request), Later(), read_freshness(request.headers)
     conversation_id, query = _conversation_id(request), request.query_params
     refuse_unknown_parameters(query, PAGE_PARAMETERS)
     limit = integer(query, "limit", low=1, high=PAGE_LIMIT_MAX) or PAGE_LIMIT
     order = choice(query, "order", ("asc", "desc"), "desc")
-    page = await _service(request).items(caller, conversation_id, _after(request), limit, order, later)
-    return json_response(_write_list(page), later)
+    page, source = await _reader(request).items(
+        caller, conversation_id, _after(request), limit, order, freshness, later
+    )
+    return _answer(request, _write_list(page), source, later)
 
 
 async def item(request: Request) -> Response:
-    caller = admit(request)
+    caller, freshness = admit(request), read_freshness(request.headers)
     conversation_id, item_id = _conversation_id(request), _item_id(request)
     refuse_unknown_parameters(request.query_params, INCLUDE)
-    return json_response(await _service(request).item(caller, conversation_id, item_id))
+    body, source = await _reader(request).item(caller, conversation_id, item_id, freshness)
+    return _answer(request, body, source, Later())
 
 
 async def delete_item(request: Request) -> Response:
     caller = admit(request)
     conversation_id, item_id = _conversation_id(request), _item_id(request)
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
-    info = await _service(request).delete_item(caller, conversation_id, item_id)
-    return json_response(info.as_json())
+    attempt = await read_attempt(request.method, request.url.path, request.headers, b"")
+    info, etag, is_replay = await _service(request).delete_item(caller, conversation_id, attempt, item_id)
+    return json_response(info.as_json(), headers=_write_headers(etag, is_replay=is_replay))
 
 
 async def context(request: Request) -> Response:
-    caller, later = admit(request), Later()
-    conversation_id = _conversation_id(request)
+    caller, later, freshness = admit(request), Later(), read_freshness(request.headers)
+    conversation_id, state = _conversation_id(request), request.state
     refuse_unknown_parameters(request.query_params, PARAMETERS)
     wanted = read_context_request(request.query_params)
-    state = request.state
-    contexts = Contexts(state["store"], state["counter"], state["settings"], _service(request))
-    return json_response(await contexts.context(caller, conversation_id, wanted, later), later)
+    contexts = Contexts(state["store"], state["counter"], state["history"])
+    known = read_etags(request.headers.get("if-none-match"))
+    body, etag, source = await contexts.context(caller, conversation_id, wanted, freshness, known, later)
+    headers = source_headers(source, etag)
+    return unchanged_response(later, headers) if body is None else json_response(body, later, headers)
 
 
 def _service(request: Request) -> Conversations:
     state = request.state
-    return Conversations(state["store"], state["counter"], state["settings"])
+    return Conversations(state["store"], state["settings"])
+
+
+def _appending(request: Request) -> Appending:
+    state = request.state
+    return Appending(state["store"], state["counter"], state["settings"])
+
+
+def _reader(request: Request) -> Reader:
+    state = request.state
+    return Reader(state["store"], state["history"], state["settings"])
+
+
+def _answer(request: Request, body: bytes, source: Source, later: Later) -> Response:
+    headers = source_headers(source, source.etag)
+    if source.etag in read_etags(request.headers.get("if-none-match")):
+        return unchanged_response(later, headers)
+    return json_response(body, later, headers)
+
+
+async def _read_write(request: Request, fields: frozenset[str]) -> tuple[dict[str, Any], Attempt]:
+    """Return the body of a request that changes something, and what the request is known by when it comes again."""
+    raw = await read_body(request, request.state["settings"].body_bytes_max)
+    attempt = await read_attempt(request.method, request.url.path, request.headers, raw)
+    body = parse_json(raw)
+    refuse_unknown(body, fields)
+    return body, attempt
+
+
+def _write_headers(etag: str | None, *, is_replay: bool) -> dict[str, str]:
+    headers = {} if etag is None else {"etag": etag}
+    return {**headers, "idempotency-replayed": "true"} if is_replay else headers
 
 
 def _conversation_id(request: Request) -> str:

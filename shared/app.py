@@ -4,7 +4,7 @@ The only wiring: settings, store, counter and services of one function instance,
 The graph is built in lifespan, so that importing a function opens nothing. Each function has its own.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypedDict
 
@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from shared.config import Settings, read_settings
+from shared.conversations.history import History
 from shared.errors import ServiceError
 from shared.later import Later
 from shared.problems import on_bug, on_http_exception, on_service_error
@@ -31,6 +32,7 @@ class State(TypedDict):
     settings: Settings
     store: Store
     counter: Counter
+    history: History
 
 
 Request = StarletteRequest[State]
@@ -38,6 +40,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 STREAMED_BYTES = 1_000_000
 """Answers above this are sent in pieces: Vercel limits a whole response to 4.5 MB, a streamed one not."""
+
+HEADERS = {"cache-control": "private, no-cache"}
+"""A caller may keep an answer, and must ask whether it is still the newest before using it again."""
 
 PIECE_BYTES = 256 * 1024
 
@@ -47,7 +52,12 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     settings = read_settings()
     store = Store(settings)
     try:
-        yield {"settings": settings, "store": store, "counter": Counter(Encodings(), settings.pool_threads)}
+        yield {
+            "settings": settings,
+            "store": store,
+            "counter": Counter(Encodings(), settings.pool_threads),
+            "history": History(store, settings),
+        }
     finally:
         await store.close()
 
@@ -62,14 +72,22 @@ def create_app(routes: Sequence[BaseRoute]) -> Starlette:
     return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
 
 
-def json_response(body: bytes | dict[str, Any], later: Later | None = None) -> Response:
+def json_response(
+    body: bytes | dict[str, Any], later: Later | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
     """Return *body* as the answer; the work in *later* is done once it is sent."""
     raw = body if isinstance(body, bytes) else orjson.dumps(body)
     task = BackgroundTask(later.run) if later else None
-    headers = {"cache-control": "private, no-store"}
+    headers = {**HEADERS, **(headers or {})}
     if len(raw) <= STREAMED_BYTES:
         return Response(raw, headers=headers, media_type="application/json", background=task)
     return StreamingResponse(_pieces(raw), headers=headers, media_type="application/json", background=task)
+
+
+def unchanged_response(later: Later | None = None, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a 304: the caller has what it asks for."""
+    task = BackgroundTask(later.run) if later else None
+    return Response(status_code=304, headers={**HEADERS, **(headers or {})}, background=task)
 
 
 async def _pieces(raw: bytes) -> AsyncIterator[memoryview]:

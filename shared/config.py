@@ -42,6 +42,8 @@ class Settings:
     conversation_bytes_max: int = 64 * 1_048_576
     conversation_expiry_s: int = 30 * 86_400
     pinned_tokens_max: int = 32_000
+    idempotency_s: int = 86_400
+    l1_bytes_max: int = 32 * 1_048_576
     pool_threads: int = 4
     deployment: str = "local"
 
@@ -64,6 +66,8 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "conversation_bytes_max": (10_000, 96 * 1_048_576),
     "conversation_expiry_s": (0, 3_650 * 86_400),
     "pinned_tokens_max": (0, 1_000_000),
+    "idempotency_s": (60, 7 * 86_400),
+    "l1_bytes_max": (0, 1_073_741_824),
     "pool_threads": (1, 32),
 }
 

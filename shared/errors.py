@@ -6,9 +6,12 @@ What can go wrong, as callers see it.
     ├── DuplicateItem          400  an item id is taken or given twice
     ├── Unauthorized           401  no key, or a key that is not (or no longer) valid
     ├── NotFound               404  unknown here, or another tenant's
+    ├── VersionMoved           412  `If-Match` names a version that is no longer the current one
     ├── TooLarge               413  a body, an item or a conversation over its limit
     ├── InvalidValue           422  well-formed, but a field is wrong; `param` names it
+    ├── KeyReused              422  an Idempotency-Key came with another request before
     ├── ContextDoesNotFit      422  not even the smallest context fits the budget
+    ├── NotCached              504  `only-if-cached`, and nothing fresh enough is held here
     └── StoreUnavailable       503  the durable tier did not answer in time
 
 A raised ServiceError means that nothing was stored, with one exception that its text states: a write whose
@@ -34,6 +37,7 @@ class ServiceError(Exception):
         param: str | None = None,
         code: str | None = None,
         retry_after_s: int | None = None,
+        etag: str | None = None,
         **extensions: object,
     ) -> None:
         super().__init__(detail)
@@ -41,6 +45,7 @@ class ServiceError(Exception):
         self.param = param
         self.code = code or self.slug.replace("-", "_")
         self.retry_after_s = retry_after_s
+        self.etag = etag
         self.extensions = extensions
 
 
@@ -69,6 +74,12 @@ class NotFound(ServiceError):
     status, slug, title = 404, "not-found", "Not found"
 
 
+class VersionMoved(ServiceError):
+    """The conversation has another version than the caller expects; `version` says which."""
+
+    status, slug, title = 412, "version-moved", "Version moved"
+
+
 class TooLarge(ServiceError):
     """A body, an item or a conversation would exceed its limit."""
 
@@ -79,6 +90,12 @@ class InvalidValue(ServiceError):
     """A well-formed request with a value that is not allowed; `param` names the field."""
 
     status, slug, title = 422, "invalid-value", "Invalid value"
+
+
+class KeyReused(ServiceError):
+    """The Idempotency-Key stands for another request already."""
+
+    status, slug, title = 422, "idempotency-key-reused", "Idempotency key reused"
 
 
 class ContextDoesNotFit(ServiceError):
@@ -94,6 +111,12 @@ class ContextDoesNotFit(ServiceError):
             needed_tokens=needed_tokens,
         )
         self.needed_tokens = needed_tokens
+
+
+class NotCached(ServiceError):
+    """The caller forbade asking the store, and this instance has nothing fresh enough."""
+
+    status, slug, title = 504, "not-cached", "Not cached"
 
 
 class StoreUnavailable(ServiceError):

@@ -24,13 +24,8 @@ def admit(request: Request[Any]) -> Caller:
     return read_authorization(request.headers.get("authorization"))
 
 
-async def read_json(request: Request[Any], body_bytes_max: int) -> dict[str, Any]:
-    """
-    Return the body of *request*, a JSON object. An empty body counts as `{}`.
-
-    Raises:   TooLarge: more than *body_bytes_max*; the rest was not read. Malformed: no JSON.
-              InvalidValue: JSON, but no object.
-    """
+async def read_body(request: Request[Any], body_bytes_max: int) -> bytes:
+    """Return the body of *request*. Raises TooLarge: it has more than *body_bytes_max*; the rest was not read."""
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > body_bytes_max:
         raise _body_too_large(body_bytes_max)
@@ -40,10 +35,20 @@ async def read_json(request: Request[Any], body_bytes_max: int) -> dict[str, Any
         if size > body_bytes_max:
             raise _body_too_large(body_bytes_max)
         chunks.append(chunk)
-    if size == 0:
+    return b"".join(chunks)
+
+
+async def read_json(request: Request[Any], body_bytes_max: int) -> dict[str, Any]:
+    """Return the body of *request*, a JSON object. Raises as `read_body` and `parse_json`."""
+    return parse_json(await read_body(request, body_bytes_max))
+
+
+def parse_json(raw: bytes) -> dict[str, Any]:
+    """Return *raw* as a JSON object, {} when it is empty. Raises Malformed: no JSON. InvalidValue: no object."""
+    if not raw:
         return {}
     try:
-        value = orjson.loads(b"".join(chunks))
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise Malformed(f"The body is not JSON: {error}.") from None
     if not isinstance(value, dict):

@@ -58,6 +58,8 @@ async def on_service_error(request: Request[Any], error: Exception) -> Response:
     headers = {}
     if error.retry_after_s is not None:
         headers["retry-after"] = str(error.retry_after_s)
+    if error.etag is not None:
+        headers["etag"] = error.etag
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers["www-authenticate"] = 'Bearer realm="warmthread"'
     return problem_response(

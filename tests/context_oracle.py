@@ -11,6 +11,7 @@ letters of the kinds.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from shared.items.item import Item
 
@@ -31,9 +32,13 @@ class OracleUnit:
 
 @dataclass
 class Facts:
-    """Positions in the log: *turns* holds units, in order; *leading* those before the first user message."""
+    """
+    Positions in the log: *turns* holds units, in order; *leading* those before the first user message; *note* the
+    summary, if there is one.
+    """
 
     systems: list[int]
+    note: list[int]
     leading: list[OracleUnit]
     turns: list[list[OracleUnit]]
     newest_user: int | None
@@ -70,7 +75,7 @@ def groups(log: Sequence[Item]) -> list[list[int]]:
     """Return the runs of assistant-side items, cut where the name of the message changes, and all else alone."""
     runs: list[list[int]] = []
     for at, item in enumerate(log):
-        if item.kind in "so":
+        if item.kind in "soy":
             continue
         joins = item.kind in ASSISTANT_SIDE and at > 0 and log[at - 1].kind in ASSISTANT_SIDE
         if joins and item.kind == "a":
@@ -106,7 +111,7 @@ def facts(log: Sequence[Item]) -> Facts:
         return kept
 
     # The last item that is sent if its own calls may stay open: trailing reasoning leads to nothing.
-    candidates = [at for at, item in enumerate(log) if item.kind not in "sr" and at not in orphans]
+    candidates = [at for at, item in enumerate(log) if item.kind not in "syr" and at not in orphans]
     last = candidates[-1] if candidates else None
     last_run = None
     if last is not None:
@@ -129,6 +134,7 @@ def facts(log: Sequence[Item]) -> Facts:
     users = [at for at, item in enumerate(log) if item.kind == "u"]
     return Facts(
         systems=[at for at, item in enumerate(log) if item.kind == "s"],
+        note=[at for at, item in enumerate(log) if item.kind == "y"],
         leading=leading,
         turns=turns,
         newest_user=users[-1] if users else None,
@@ -177,7 +183,7 @@ def tokens_of(log: Sequence[Item], units: Sequence[OracleUnit]) -> int:
 def expected(log: Sequence[Item], budget: int, stable_prefix: bool = False) -> Expected:
     """Return what a context of *budget* tokens must be."""
     known = facts(log)
-    fixed = 3 + tokens_of(log, [OracleUnit([at]) for at in known.systems])
+    fixed = 3 + tokens_of(log, [OracleUnit([at]) for at in known.systems + known.note])
     if not known.turns:
         return _answer(log, known, [], fixed) if fixed <= budget else Expected([], [], 0, fixed)
 
@@ -243,7 +249,10 @@ def _answer(
     turn: Sequence[OracleUnit] = (),
     budget: int = 0,
 ) -> Expected:
-    """Put *window* in order, with the system items; (e) it begins with a user message if the log has one."""
+    """
+    Put *window* in order, with the system items; (e) it begins with a user message if the log has one. The note
+    stands before it, behind the system items that come before it.
+    """
     front: OracleUnit | None = None
     users = [unit for unit in window if log[unit.head[0]].kind == "u"]
     if users and log[window[0].head[0]].kind != "u":
@@ -262,5 +271,12 @@ def _answer(
     if front is not None:
         ordered.insert(ordered.index(rest[0]), front)
         in_log.insert(in_log.index(rest[0].head[0]), front.head[0])
+    for at in known.note:
+        ordered.insert(_systems_before(log, [unit.head[0] for unit in ordered]), OracleUnit([at]))
+        in_log.insert(_systems_before(log, in_log), at)
     sending = head + [at for unit in ordered for at in unit.members]
     return Expected([log[at].id for at in sending], [log[at].id for at in head + in_log], tokens)
+
+
+def _systems_before(log: Sequence[Item], positions: Sequence[int]) -> int:
+    return len(list(takewhile(lambda at: log[at].kind == "s", positions)))

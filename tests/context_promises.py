@@ -76,6 +76,10 @@ def broken_promises(
         shown, systems = ["\n".join(shown)], ["\n".join(text for text in systems if text)]
     if shown != systems:
         broken.add("head kept")
+    if known.note:
+        index = next((index for index, event in enumerate(events) if event.what != "system"), None)
+        if index is None or events.pop(index) != Event("user", _text(log[known.note[0]], context_format)):
+            broken.add("summary before the window")
     first_user = next((at for at, item in enumerate(log) if item.kind == "u"), 0)
     head_count = sum(at < first_user for at in known.systems)
     if context_format != "anthropic" and any(event.what != "system" for event in events[:head_count]):

@@ -11,7 +11,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from shared.context.summarised import Summary, summarised
 from shared.items.item import Item
+from shared.items.traits import Kind
 from tests.dialogues import to_log
 
 Raw = dict[str, Any]
@@ -83,7 +85,10 @@ def rounds(draw: st.DrawFn) -> list[Raw]:
 
 @st.composite
 def logs(draw: st.DrawFn, episodes_max: int = 14) -> list[Item]:
-    """The live items of one conversation, counted in characters; some of its items were deleted."""
+    """
+    The items of one conversation that a context is chosen from, counted in characters: some of its items were
+    deleted, and a summary may stand for the first of them.
+    """
     loose = st.one_of(messages, messages, calls, outputs, reasoning, hosted).map(lambda raw: [raw])
     episodes = draw(st.lists(st.one_of(loose, rounds()), max_size=episodes_max))
     raw_items = [
@@ -92,7 +97,17 @@ def logs(draw: st.DrawFn, episodes_max: int = 14) -> list[Item]:
     ]
     log = to_log(raw_items, characters)
     deleted = draw(st.sets(st.integers(0, len(log)), max_size=3))
-    return [item for item in log if item.seq not in deleted]
+    summary = draw(st.one_of(st.none(), summaries(len(log))))
+    return summarised([item for item in log if item.seq not in deleted], summary)
+
+
+@st.composite
+def summaries(draw: st.DrawFn, seqs: int) -> Summary:
+    """A summary through any of *seqs* items: one may since have torn a unit, by a late output or a deletion."""
+    raw = {"id": "summary", **message("user", ["Summary:\n" + draw(texts)])}
+    through_seq = draw(st.integers(0, seqs))
+    [item] = to_log([raw], characters)
+    return Summary(item._replace(kind=Kind.SUMMARY, seq=seqs), through_seq, f"item_{through_seq}")
 
 
 @st.composite
@@ -100,12 +115,12 @@ def logs_with_budgets(draw: st.DrawFn) -> tuple[list[Item], int]:
     """A log, and a budget near one of the sums at which the choice changes."""
     log = draw(logs())
     stored = [item.overhead_tokens + item.content_tokens for item in log]
-    system_tokens = sum(tokens for tokens, item in zip(stored, log, strict=True) if item.kind == "s")
+    pinned_tokens = sum(tokens for tokens, item in zip(stored, log, strict=True) if item.kind in "sy")
     from_item = draw(st.integers(0, len(log)))
     tail_tokens = sum(
-        tokens for tokens, item in zip(stored[from_item:], log[from_item:], strict=True) if item.kind != "s"
+        tokens for tokens, item in zip(stored[from_item:], log[from_item:], strict=True) if item.kind not in "sy"
     )
-    return log, max(0, 3 + system_tokens + tail_tokens + draw(st.integers(-60, 60)))
+    return log, max(0, 3 + pinned_tokens + tail_tokens + draw(st.integers(-60, 60)))
 
 
 @st.composite

@@ -52,7 +52,7 @@ def test_newest_user_message_and_last_unit_are_always_kept(case: Case) -> None:
     selection = select(case)
     known = facts(log)
     kept = {item.id for item in selection.items}
-    wanted = [at for at in (*known.systems, known.newest_user, known.last) if at is not None]
+    wanted = [at for at in (*known.systems, *known.note, known.newest_user, known.last) if at is not None]
 
     assert {log[at].id for at in wanted} <= kept
 
@@ -92,7 +92,7 @@ def test_what_can_never_be_sent_is_named_from_the_start_of_the_window_on(case: C
     log, _ = case
     selection = select(case)
     known = facts(log)
-    kept = [at for at, item in enumerate(log) if item in selection.items and item.kind != "s"]
+    kept = [at for at, item in enumerate(log) if item in selection.items and item.kind not in "sy"]
     start = min(kept, default=len(log))
     omitted = selection.omitted
 

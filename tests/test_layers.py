@@ -8,12 +8,13 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS: list[set[str]] = [
     {"shared.errors"},
-    {"shared.auth", "shared.config", "shared.later", "shared.parameters"},
+    {"shared.cache", "shared.config", "shared.later", "shared.parameters"},
+    {"shared.auth"},
     {"shared.tokens"},
     {"shared.items"},
     {"shared.token_counts", "shared.context", "shared.store"},
     {"shared.conversations"},
-    {"shared.guard", "shared.problems"},
+    {"shared.guard", "shared.headers", "shared.problems"},
     {"shared.app"},
     {"api"},
 ]

@@ -27,9 +27,23 @@ CALLS: dict[str, tuple[int, Call]] = {
     "delete_item": (7, lambda api, id_: api.delete(f"/v1/conversations/{id_}/items/msg_1")),
     "context": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/context", params={"budget": 500})),
     "count": (2, lambda api, _: api.post("/v1/tokens/count", json={"model": "gpt-4o", "input": "x"})),
-    "delete": (5, lambda api, id_: api.delete(f"/v1/conversations/{id_}")),
+    "delete": (6, lambda api, id_: api.delete(f"/v1/conversations/{id_}")),
 }
 """Call -> the commands that Upstash bills for it, the EVAL itself and those inside the script."""
+
+KEYED = {"idempotency-key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
+HELD = {"if-match": '"31"'}
+
+CONDITIONAL: dict[str, tuple[int, Call]] = {
+    "create_keyed": (9, lambda api, _: api.post("/v1/conversations", json=items(10), headers=KEYED)),
+    "update_keyed": (9, lambda api, id_: api.post(f"/v1/conversations/{id_}", json={"metadata": {}}, headers=KEYED)),
+    "append_keyed": (8, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10), headers=KEYED)),
+    "append_held": (6, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10), headers=HELD)),
+    "delete_item_keyed": (9, lambda api, id_: api.delete(f"/v1/conversations/{id_}/items/msg_1", headers=KEYED)),
+    "delete_keyed": (7, lambda api, id_: api.delete(f"/v1/conversations/{id_}", headers=KEYED)),
+    "delete_held": (7, lambda api, id_: api.delete(f"/v1/conversations/{id_}", headers=HELD)),
+}
+"""The same with an Idempotency-Key, or with If-Match."""
 
 
 @pytest.fixture
@@ -38,11 +52,11 @@ def conversation(api: httpx.Client) -> str:
     return str(api.post("/v1/conversations", json=body).json()["id"])
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", [*CALLS, *CONDITIONAL])
 def test_a_call_is_one_request_to_the_store(
     api: httpx.Client, upstash: LocalUpstash, conversation: str, billed_commands: Callable[[], int], name: str
 ) -> None:
-    commands, call = CALLS[name]
+    commands, call = (CALLS | CONDITIONAL)[name]
     before = billed_commands()
     upstash.reset()
     answer = call(api, conversation)
@@ -51,6 +65,19 @@ def test_a_call_is_one_request_to_the_store(
     assert answer.status_code == 200, answer.text
     assert requests == 1
     assert billed_commands() - before == commands
+
+
+def test_a_request_that_comes_again_costs_less_than_the_first_time(
+    api: httpx.Client, upstash: LocalUpstash, conversation: str, billed_commands: Callable[[], int]
+) -> None:
+    _, append = CONDITIONAL["append_keyed"]
+    append(api, conversation)
+    before = billed_commands()
+    upstash.reset()
+    answer = append(api, conversation)
+
+    assert answer.headers["idempotency-replayed"] == "true"
+    assert (upstash.requests, billed_commands() - before) == (1, 3)
 
 
 def test_a_cold_instance_needs_no_more_than_a_warm_one(
@@ -68,8 +95,11 @@ def test_a_large_conversation_costs_a_request_per_four_megabytes(api: httpx.Clie
     for _ in range(3):
         body = {"items": [{"role": "user", "content": "x" * 1_000_000} for _ in range(3)]}
         assert api.post(f"/v1/conversations/{conversation}/items", json=body).status_code == 200
-    upstash.reset()
-    context = api.get(f"/v1/conversations/{conversation}/context", params={"budget": 500_000}).json()
+    requests = {}
+    for budget, kept in ((500_000, 3), (10_000_000, 9)):
+        upstash.reset()
+        context = api.get(f"/v1/conversations/{conversation}/context", params={"budget": budget}).json()
+        assert context["kept"]["items"] == kept
+        requests[budget] = upstash.requests
 
-    assert context["kept"]["items"] == 3
-    assert upstash.requests == 3
+    assert requests == {500_000: 2, 10_000_000: 3}

@@ -5,20 +5,26 @@ Measurements, a subcommand each. `scripts/bench <subcommand> --help` tells what 
 import argparse
 import sys
 
-from scripts.benchmarks import context
+from scripts.benchmarks import context, peers, store
+from scripts.benchmarks.worker import ContenderError
+from scripts.local.valkey import ValkeyError
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     subcommands = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
-    for benchmark in (context,):
+    for benchmark in (context, store, peers):
         name = benchmark.__name__.rpartition(".")[2]
         help_text, _, details = (benchmark.__doc__ or "").strip().partition("\n")
         subparser = subcommands.add_parser(name, help=help_text, description=f"{help_text} {details}")
         benchmark.add_arguments(subparser)
         subparser.set_defaults(run=benchmark.run)
     arguments = parser.parse_args()
-    return int(arguments.run(arguments))
+    try:
+        return int(arguments.run(arguments))
+    except (ContenderError, OSError, ValkeyError) as error:
+        print(f"could not measure: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

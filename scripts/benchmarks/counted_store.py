@@ -68,19 +68,14 @@ class CountedStore(NamedTuple):
 def counted_store() -> Iterator[CountedStore]:
     """Run an empty store for this block. Raises ValkeyError or OSError when it does not start."""
     with running_valkey() as redis_url:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "scripts.local.upstash"],
-            cwd=ROOT,
-            env={**os.environ, "REDIS_URL": redis_url},
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert server.stdout is not None
-            url, token = (server.stdout.readline().strip().partition("=")[2] for _ in range(2))
-            if not token:
-                raise OSError("the local Upstash server did not start")
-            yield CountedStore(url, token, redis_url.removeprefix("unix://"))
-        finally:
-            server.terminate()
-            server.wait(TIMEOUT_S)
+        command = [sys.executable, "-m", "scripts.local.upstash"]
+        environ = {**os.environ, "REDIS_URL": redis_url}
+        with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as server:
+            try:
+                assert server.stdout is not None
+                url, token = (server.stdout.readline().strip().partition("=")[2] for _ in range(2))
+                if not token:
+                    raise OSError("the local Upstash server did not start")
+                yield CountedStore(url, token, redis_url.removeprefix("unix://"))
+            finally:
+                server.terminate()

@@ -9,14 +9,15 @@ It counts the round trips that were paid: each time a client speaks after the se
 
 import asyncio
 import selectors
-import socket
 import threading
 from collections import deque
 from typing import cast
 
-from scripts.local.serving import loopback_listener
-
 STOP_TIMEOUT_S = 5.0
+POLL_S = 0.0004
+"""Timers come late by a tenth of a millisecond and more, so the last stretch is waited for awake,"""
+POLLED_MAX = 4
+"""but not for many messages at once: then it would take the processor from those who work."""
 
 
 class Target:
@@ -38,12 +39,17 @@ class DelayProxy:
     """The proxy in its own thread, from `with` to its end. `delay_ms`, a round trip, may be changed at any time."""
 
     def __init__(self, target: Target, delay_ms: float = 0) -> None:
+        # Imported late: --help has to work on a machine where nothing is installed yet.
+        from scripts.local.serving import loopback_listener
+
         self.target = target
         self.delay_ms = delay_ms
         self.round_trips = 0
-        self.port = 0
+        self.waiting = 0
+        """Messages on their way."""
         self._thread = threading.Thread(target=self._run, name="delay-proxy", daemon=True)
-        self._listener: socket.socket | None = None
+        self._listener = loopback_listener(0)
+        self.port: int = self._listener.getsockname()[1]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._started = threading.Event()
@@ -51,8 +57,6 @@ class DelayProxy:
         self._halves: set[_Half] = set()
 
     def __enter__(self) -> "DelayProxy":
-        self._listener = loopback_listener(0)
-        self.port = self._listener.getsockname()[1]
         self._thread.start()
         self._started.wait()
         return self
@@ -82,7 +86,7 @@ class DelayProxy:
         try:
             await self.target.connect(to_server)
         except OSError:
-            to_server.other.close()
+            to_server.connection_lost(None)
 
     def _run(self) -> None:
         # epoll waits in whole milliseconds, rounded up: half a round trip of 0.5 ms would become 1. select does not.
@@ -116,9 +120,10 @@ class _Half(asyncio.Protocol):
         self._proxy = proxy
         self._is_client = counts
         self._spoke_last = False
+        self._is_lost = False
         self._transport: asyncio.Transport | None = None
         self._waiting: deque[tuple[float, bytes]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
         self.not_before_s = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -133,16 +138,22 @@ class _Half(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        self._is_lost = True
+        self._proxy.waiting -= len(self._waiting)
+        self._waiting.clear()
         self._proxy.forget(self)
         self.other.send_later(b"")
 
     def send_later(self, data: bytes) -> None:
         """Send *data* half a round trip from now; nothing closes the connection then."""
+        if self._is_lost:
+            return
         now_s = asyncio.get_running_loop().time()
         # Not before what was given earlier: the delay may have been changed in between.
         self.not_before_s = max(self.not_before_s, now_s)
         due_s = self.not_before_s + self._proxy.delay_ms / 2000
         self._waiting.append((max(due_s, self._waiting[-1][0]) if self._waiting else due_s, data))
+        self._proxy.waiting += 1
         if self._timer is None:
             self._flush()
 
@@ -155,10 +166,15 @@ class _Half(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         while self._waiting and self._transport is not None:
             due_s, data = self._waiting[0]
-            if due_s > loop.time():
-                self._timer = loop.call_at(due_s, self._flush)
+            wait_s = due_s - loop.time()
+            if wait_s > 0:
+                polls = self._proxy.waiting <= POLLED_MAX
+                is_soon = polls and wait_s <= POLL_S
+                wake_s = due_s - POLL_S if polls else due_s
+                self._timer = loop.call_soon(self._flush) if is_soon else loop.call_at(wake_s, self._flush)
                 return
             self._waiting.popleft()
+            self._proxy.waiting -= 1
             if data:
                 self._transport.write(data)
             else:

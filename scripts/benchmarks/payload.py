@@ -30,8 +30,3 @@ def history(count: int) -> list[Item]:
             kept.pop("name", None)
         plain.append(kept)
     return plain
-
-
-def exchange(items: list[Item]) -> list[Item]:
-    """Return what one append adds: the first user message of *items* and the first answer."""
-    return [next(item for item in items if item.get("role") == role) for role in ("user", "assistant")]

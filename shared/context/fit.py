@@ -1,7 +1,7 @@
 """
 Chooses the items of one model call under a token budget: prefix sums and bisection over a folded log.
 
-    fit  system items and the reply are always paid for
+    fit  system items, the note of a summary and the reply are always paid for
          newest turn: its newest user message, the last unit, and the longest run of units up to the end
          older turns: whole ones, newest first; the first that does not fit is thinned to its user message
          and its newest units, and nothing older is kept
@@ -46,14 +46,15 @@ class Selection(NamedTuple):
     """
     The chosen items.
 
-    *items* in log order; *units* the same in sending order: system items alone, groups followed by the
-    outputs of their calls. *tokens* counts the chat rendering; *hosted_tokens* the text without chat form,
-    which it leaves out. *first_id* and *last_id* bound the window, system items aside; None when it is empty.
+    *items* in log order, the note, if there is one, directly before the window; *units* the same in sending order:
+    system items and the note alone, groups followed by the outputs of their calls. *tokens* counts the chat rendering; *hosted_tokens* the text without chat form,
+    which it leaves out. *first_id* and *last_id* bound the window, system items and note aside; None when it is empty.
     *only_text*: each chat message is a single text, so that the provider's own rule is known.
     """
 
     items: list[Item]
     units: list[list[Item]]
+    note: Item | None
     tokens: int
     omitted: Omitted
     first_id: str | None
@@ -73,8 +74,8 @@ def fit(folded: Folded, budget_tokens: int, stable_prefix: bool = False) -> Sele
     """
     Choose from *folded* what a context of at most *budget_tokens* holds.
 
-    Raises: ContextDoesNotFit: system items (those after the head too), the newest user message and the last
-            unit exceed the budget; its `needed_tokens` would do.
+    Raises: ContextDoesNotFit: system items (those after the head too), the note, the newest user message and the
+            last unit exceed the budget; its `needed_tokens` would do.
     """
     room_tokens = budget_tokens - folded.system_tokens - REPLY_TOKENS
     mandatory = _mandatory(folded)
@@ -200,15 +201,19 @@ def _selection(folded: Folded, window: _Window) -> Selection:
         ordered.insert(ordered.index(units[0]), front)
         positions.remove(front.first)
         positions.insert(positions.index(start), front.first)
+    if folded.note is not None:
+        ordered.insert(_window_start(folded, [unit.first for unit in ordered]), _lone(folded.note))
+        positions.insert(_window_start(folded, positions), folded.note)
     ordered[:0] = head
     positions[:0] = [unit.first for unit in head]
 
     kept = [items[at] for at in positions]
-    sent = [item for item in kept if item.kind != Kind.SYSTEM]
+    sent = [item for item in kept if item.kind not in (Kind.SYSTEM, Kind.SUMMARY)]
     stored_tokens = sum(item.overhead_tokens + item.content_tokens for item in kept)
     return Selection(
         items=kept,
         units=[[items[at] for at in unit.members] for unit in ordered],
+        note=None if folded.note is None else items[folded.note],
         tokens=folded.system_tokens + REPLY_TOKENS + sum(unit.tokens for unit in units),
         omitted=Omitted(
             items=len(items) - len(kept),
@@ -226,10 +231,20 @@ def _selection(folded: Folded, window: _Window) -> Selection:
 
 def _head(folded: Folded) -> tuple[list[Unit], list[Unit]]:
     """Split the system items: the head stands before all else, the later ones in their places."""
-    systems = [Unit(at, at, 0, (at,)) for at in folded.systems]
+    systems = [_lone(at) for at in folded.systems]
     first_user = folded.units[folded.user_units[0]].first if folded.user_units else 0
     head_count = bisect_left(folded.systems, first_user)
     return systems[:head_count], systems[head_count:]
+
+
+def _lone(at: int) -> Unit:
+    """Return a pinned item as a unit, to be put in order with the others; it is paid for already."""
+    return Unit(at, at, 0, (at,))
+
+
+def _window_start(folded: Folded, positions: list[int]) -> int:
+    """Return the index of the first of *positions* that is no system item."""
+    return next((index for index, at in enumerate(positions) if folded.items[at].kind != Kind.SYSTEM), len(positions))
 
 
 def _ids_from(folded: Folded, positions: list[int], start: int) -> list[str]:

@@ -56,7 +56,7 @@ def render_anthropic(units: Iterable[SentUnit]) -> tuple[list[Block], list[Messa
         elif unit.head[0].item.kind == Kind.SYSTEM:
             system += blocks
         else:
-            role = "user" if unit.head[0].item.kind == Kind.USER else "assistant"
+            role = "user" if unit.head[0].item.kind in (Kind.USER, Kind.SUMMARY) else "assistant"
             messages.append({"role": role, "content": blocks})
         if results := _results(unit, call_ids):
             messages.append({"role": "user", "content": results})

@@ -22,6 +22,9 @@ from shared.items.traits import Kind
 
 _ASSISTANT_SIDE = frozenset({Kind.ASSISTANT, Kind.CALL, Kind.REASONING, Kind.HOSTED})
 _SELF_CONTAINED = frozenset({Kind.USER, Kind.OTHER, Kind.ASSISTANT, Kind.HOSTED})
+_PINNED = frozenset({Kind.SYSTEM, Kind.SUMMARY})
+_IN_NO_GROUP = _PINNED | {Kind.OUTPUT}
+_NEVER_LAST = _PINNED | {Kind.REASONING}
 
 
 class Unit(NamedTuple):
@@ -42,6 +45,9 @@ class Folded(NamedTuple):
     """
     A conversation, ready for choosing. All lists of positions are ascending.
 
+    *note* is the summary, None without one; it belongs to no unit. *system_tokens* are those of the system items
+    and the note: what is always paid for.
+
     *token_sums[k]* counts the first k units. *turn_units[t]* is the first unit of turn t; turn 0 may lack a
     user message (`leading_turns` is then 1). *turn_weights[t]*: the tokens ever appended before turn t.
     *user_units* are the units that are user messages; *last_unit* holds the last item that is sent, None
@@ -50,6 +56,7 @@ class Folded(NamedTuple):
 
     items: Sequence[Item]
     systems: list[int]
+    note: int | None
     system_tokens: int
     units: list[Unit]
     token_sums: list[int]
@@ -65,10 +72,15 @@ class Folded(NamedTuple):
 
 
 class _Scan(NamedTuple):
-    """The first pass: *groups* as (start, end) ranges of positions, *answers* from call to its output."""
+    """
+    The first pass: *groups* as (start, end) ranges of positions, *answers* from call to its output; *pinned* are
+    the system items and the note.
+    """
 
     groups: list[tuple[int, int]]
+    pinned: list[int]
     systems: list[int]
+    note: int | None
     answers: dict[int, int]
     orphan_outputs: list[int]
 
@@ -102,7 +114,8 @@ def fold(items: Sequence[Item]) -> Folded:
     return Folded(
         items=items,
         systems=scan.systems,
-        system_tokens=sum(items[at].overhead_tokens + items[at].content_tokens for at in scan.systems),
+        note=scan.note,
+        system_tokens=sum(items[at].overhead_tokens + items[at].content_tokens for at in scan.pinned),
         units=units,
         token_sums=list(accumulate((unit.tokens for unit in units), initial=0)),
         user_units=user_units,
@@ -119,8 +132,10 @@ def fold(items: Sequence[Item]) -> Folded:
 
 def _scan(items: Sequence[Item]) -> _Scan:
     answers, orphan_outputs = _pair(items)
-    systems = [at for at, item in enumerate(items) if item.kind == Kind.SYSTEM]
-    return _Scan(_groups(items), systems, answers, orphan_outputs)
+    pinned = [at for at, item in enumerate(items) if item.kind in _PINNED]
+    systems = [at for at in pinned if items[at].kind == Kind.SYSTEM]
+    note = next((at for at in pinned if items[at].kind == Kind.SUMMARY), None)
+    return _Scan(_groups(items), pinned, systems, note, answers, orphan_outputs)
 
 
 def _pair(items: Sequence[Item]) -> tuple[dict[int, int], list[int]]:
@@ -141,7 +156,7 @@ def _pair(items: Sequence[Item]) -> tuple[dict[int, int], list[int]]:
 
 
 def _groups(items: Sequence[Item]) -> list[tuple[int, int]]:
-    """Cut *items* into runs of the assistant side, and single items; outputs and system items are in none."""
+    """Cut *items* into runs of the assistant side, and single items; outputs and what is pinned are in none."""
     groups: list[tuple[int, int]] = []
     start = None
     name: str | None = None  # None until the run's first message.
@@ -159,7 +174,7 @@ def _groups(items: Sequence[Item]) -> list[tuple[int, int]]:
         if start is not None:
             groups.append((start, at))
             start = None
-        if item.kind not in (Kind.OUTPUT, Kind.SYSTEM):
+        if item.kind not in _IN_NO_GROUP:
             groups.append((at, at + 1))
     if start is not None:
         groups.append((start, len(items)))
@@ -174,11 +189,11 @@ def _before_reasoning(items: Sequence[Item], at: int) -> int:
 
 
 def _tail_group(items: Sequence[Item], scan: _Scan) -> int | None:
-    """Return the group that holds the last item which is sent, system items aside."""
+    """Return the group that holds the last item which is sent, pinned ones aside."""
     orphans = set(scan.orphan_outputs)
     for at in range(len(items) - 1, -1, -1):
         # Reasoning met here has nothing behind it: it dangles.
-        if items[at].kind in (Kind.SYSTEM, Kind.REASONING) or at in orphans:
+        if items[at].kind in _NEVER_LAST or at in orphans:
             continue
         if items[at].kind == Kind.OUTPUT:
             at = next(call for call, output in scan.answers.items() if output == at)

@@ -1,132 +1,106 @@
 """
 Contexts: everything that matters of a conversation, in at most N tokens.
 
-    read the log (one request per 4 MB) -> fold -> fit -> render -> splice
+    read what is new, or the tail that the budget can hold -> fold that tail -> fit -> render -> splice
 
-Choosing and rendering are pure (shared/context/); no count is made here when the encoding is the primary one.
+Choosing and rendering are pure (shared/context/), and cost what the budget holds, not what the conversation holds. No
+count is made here when the encoding is the primary one.
 """
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from shared.auth import Caller
-from shared.config import Settings
 from shared.context.fit import Selection, fit
-from shared.context.render import FORMATS, Rendering, render
+from shared.context.render import Rendering, render
+from shared.context.summarised import summarised
+from shared.context.tail import is_enough
+from shared.context.units import Folded
 from shared.context.units import fold as fold_units
-from shared.conversations.entries import Entry, read_entry
-from shared.conversations.kept_counts import read_kept_counts, recount, write_kept_counts
-from shared.conversations.refusals import raise_refusal
-from shared.conversations.service import Conversations
-from shared.conversations.snapshot import Snapshot, fold, read_header
-from shared.errors import ContextDoesNotFit, InvalidValue
-from shared.items.counts import PRIMARY_ENCODING, Counts
+from shared.conversations.context_request import ContextRequest
+from shared.conversations.freshness import Freshness
+from shared.conversations.history import Held, History, Need
+from shared.conversations.kept_counts import recount, write_kept_counts
+from shared.conversations.snapshot import Snapshot, tail
+from shared.conversations.source import Source, touch_when_due
+from shared.errors import ContextDoesNotFit
+from shared.items.counts import PRIMARY_ENCODING
 from shared.items.item import Item
+from shared.items.traits import Kind
 from shared.later import Later
-from shared.parameters import boolean, choice, integer
 from shared.store import keys
 from shared.store.upstash import Store
-from shared.token_counts import read_encoding
 from shared.tokens.counter import Counter
-from shared.tokens.models import Model
 
-TOKENS_MAX = 100_000_000
-PARAMETERS = frozenset({"model", "encoding", "budget", "reserve_output", "overhead_tokens", "stable_prefix", "format"})
-
-
-class ContextRequest(NamedTuple):
-    """What a context is wanted for. Of the budget, the caller fills *overhead_tokens* itself."""
-
-    model: Model | None
-    encoding: str
-    budget_tokens: int
-    overhead_tokens: int
-    stable_prefix: bool
-    format: str
+SPARE_TOKENS = 500
+"""Read beyond the budget: consecutive answers share a frame, and so count less together than each alone."""
 
 
-def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
-    """Return the request that query parameters or a body describe. Raises InvalidValue, which names the field."""
-    model, encoding = read_encoding(values, default=PRIMARY_ENCODING)
-    overhead = integer(values, "overhead_tokens", low=0, high=TOKENS_MAX) or 0
-    reserve = integer(values, "reserve_output", low=0, high=TOKENS_MAX)
-    budget = integer(values, "budget", low=1, high=TOKENS_MAX)
-    if budget is None:
-        if model is None or model.window_tokens is None:
-            raise InvalidValue("budget is needed: no window is known to derive it from.", param="budget")
-        budget = model.window_tokens - (model.reserve_tokens if reserve is None else reserve)
-        if budget < 1:
-            raise InvalidValue(
-                f"reserve_output leaves nothing of the window of {model.window_tokens}.",
-                param="reserve_output",
-            )
-    if overhead >= budget:
-        raise InvalidValue(f"overhead_tokens leaves nothing of the budget of {budget}.", param="overhead_tokens")
-    return ContextRequest(
-        model,
-        encoding,
-        budget,
-        overhead,
-        boolean(values, "stable_prefix"),
-        choice(values, "format", FORMATS, "items"),
-    )
+class Context(NamedTuple):
+    """An answer: *body* is None where the caller has it already, by its tag."""
+
+    body: bytes | None
+    etag: str
+    source: Source
 
 
 class Contexts:
     """Reads conversations and answers with the part of them that fits."""
 
-    def __init__(self, store: Store, counter: Counter, settings: Settings, conversations: Conversations) -> None:
+    def __init__(self, store: Store, counter: Counter, history: History) -> None:
         self._store = store
         self._counter = counter
-        self._settings = settings
-        self._conversations = conversations
+        self._history = history
 
-    async def context(self, caller: Caller, conversation_id: str, wanted: ContextRequest, later: Later) -> bytes:
+    async def context(
+        self,
+        caller: Caller,
+        conversation_id: str,
+        wanted: ContextRequest,
+        freshness: Freshness,
+        known_etags: frozenset[str],
+        later: Later,
+    ) -> Context:
         """
         Return the JSON of a `conversation.context`: promises (a) to (g) of the README.
 
-        Raises:   ContextDoesNotFit, NotFound, Unauthorized, StoreUnavailable.
+        Raises:   ContextDoesNotFit, and as History.read.
         """
-        snapshot, kept_counts = await self._read(caller, conversation_id, wanted.encoding)
-        header = snapshot.header
-        self._conversations.touch_when_due(caller, conversation_id, header.expiry_s, header.used_at_unix_s, later)
-        items = list(snapshot.items)
-        if wanted.encoding != PRIMARY_ENCODING:
-            items, fresh = await recount(self._counter, wanted.encoding, items, kept_counts)
-            if fresh:
-                blocks = write_kept_counts(kept_counts | fresh, list(fresh))
-                later.add(
-                    partial(self._keep_counts, caller, conversation_id, header.generation, wanted.encoding, blocks)
-                )
-        selection = _choose(items, wanted)
-        return _write_context(conversation_id, header.version, wanted, selection, render(wanted.format, selection))
+        encoding = "" if wanted.encoding == PRIMARY_ENCODING else wanted.encoding
+        tokens_min = wanted.available_tokens * (3 if encoding else 5) // (2 if encoding else 4) + SPARE_TOKENS
+        reading = await self._history.read(caller, conversation_id, Need(tokens_min, encoding), freshness)
+        source = Source.of_reading(reading)
+        touch_when_due(self._store, caller, conversation_id, source, later)
+        if (etag := source.etag_with(wanted.digest)) in known_etags:
+            return Context(None, etag, source)
+        items, is_all = tail(reading.held.snapshot, tokens_min)
+        folded = await self._fold(caller, conversation_id, reading.held, items, encoding, later)
+        if not is_all and not is_enough(folded, wanted.available_tokens):
+            reading = await self._history.read(caller, conversation_id, Need(None, encoding), freshness)
+            source, snapshot = Source.of_reading(reading), reading.held.snapshot
+            items = summarised(snapshot.items, snapshot.summary)
+            folded = await self._fold(caller, conversation_id, reading.held, items, encoding, later)
+        selection = _choose(folded, wanted)
+        stored = {item.seq: item for item in items}
+        kept_tokens = sum(_stored_tokens(stored[item.seq]) for item in selection.items if item.kind != Kind.SUMMARY)
+        rendering = render(wanted.format, selection)
+        body = _write_context(conversation_id, reading.held.snapshot, wanted, selection, kept_tokens, rendering)
+        return Context(body, source.etag_with(wanted.digest), source)
 
-    async def _read(self, caller: Caller, conversation_id: str, encoding: str) -> tuple[Snapshot, dict[int, Counts]]:
-        """
-        Return the newest snapshot and the counts kept for *encoding*: one request per reply of the largest size.
-
-        The log only grows and later requests read to its newest end, so what was deleted meanwhile is deleted here.
-        """
-        names = [keys.tenant_key(caller.tenant), keys.conversation_key(caller.tenant, conversation_id)]
-        wanted = "" if encoding == PRIMARY_ENCODING else encoding
-        entries: list[Entry] = []
-        kept: dict[int, Counts] = {}
-        following = 1
-        while True:
-            reply = await self._store.eval(
-                "read", names, [caller.key_hash, following, self._settings.store_reply_bytes_max, wanted]
-            )
-            if reply[0] != "ok":
-                raise_refusal(reply, conversation_id, self._settings)
-            header = read_header(reply[1])
-            entries += [read_entry(seq, raw) for seq, raw in enumerate(reply[3], start=following)]
-            kept |= read_kept_counts(reply[4])
-            following = int(reply[2])
-            if following > header.version:
-                return Snapshot(header, fold(header, entries).items), kept
+    async def _fold(
+        self, caller: Caller, conversation_id: str, held: Held, items: list[Item], encoding: str, later: Later
+    ) -> Folded:
+        if not encoding:
+            return fold_units(items)
+        recounted, fresh = await recount(self._counter, encoding, items, held.counts[encoding])
+        if fresh:
+            kept = self._history.add_counts(caller, conversation_id, held, encoding, fresh)
+            blocks = write_kept_counts(kept, list(fresh))
+            generation = held.snapshot.header.generation
+            later.add(partial(self._keep_counts, caller, conversation_id, generation, encoding, blocks))
+        return fold_units(recounted)
 
     async def _keep_counts(
         self, caller: Caller, conversation_id: str, generation: str, encoding: str, blocks: dict[int, str]
@@ -136,26 +110,35 @@ class Contexts:
         await self._store.eval("keep_counts", names, [caller.key_hash, generation, encoding, *fields])
 
 
-def _choose(items: list[Item], wanted: ContextRequest) -> Selection:
+def _choose(folded: Folded, wanted: ContextRequest) -> Selection:
     try:
-        return fit(fold_units(items), wanted.budget_tokens - wanted.overhead_tokens, stable_prefix=wanted.stable_prefix)
+        return fit(folded, wanted.available_tokens, stable_prefix=wanted.stable_prefix)
     except ContextDoesNotFit as error:
         if not wanted.overhead_tokens:
             raise
-        needed_tokens = error.needed_tokens + wanted.overhead_tokens
-        raise ContextDoesNotFit(wanted.budget_tokens, needed_tokens) from None
+        raise ContextDoesNotFit(wanted.budget_tokens, error.needed_tokens + wanted.overhead_tokens) from None
+
+
+def _stored_tokens(item: Item) -> int:
+    return item.overhead_tokens + item.content_tokens
 
 
 def _write_context(
-    conversation_id: str, version: int, wanted: ContextRequest, selection: Selection, rendering: Rendering
+    conversation_id: str,
+    snapshot: Snapshot,
+    wanted: ContextRequest,
+    selection: Selection,
+    kept_tokens: int,
+    rendering: Rendering,
 ) -> bytes:
     is_known = wanted.model is None or wanted.model.exact
-    omitted = selection.omitted
+    header, summary, note, omitted = snapshot.header, snapshot.summary, selection.note, selection.omitted
+    kept_items = len(selection.items) - (note is not None)
     return orjson.dumps(
         {
             "object": "conversation.context",
             "conversation_id": conversation_id,
-            "version": version,
+            "version": header.version,
             "model": wanted.model.name if wanted.model else None,
             "encoding": wanted.encoding,
             "exact": is_known and selection.only_text,
@@ -166,14 +149,16 @@ def _write_context(
             "tokens": selection.tokens,
             "uncounted_tokens": selection.hosted_tokens,
             **{name: orjson.Fragment(value) for name, value in rendering.members.items()},
+            "summary": {"through": summary.through_id, "tokens": _stored_tokens(note)} if summary and note else None,
             "kept": {
-                "items": len(selection.items),
+                "items": kept_items,
                 "first_id": selection.first_id,
                 "last_id": selection.last_id,
             },
             "omitted": {
-                "items": omitted.items,
-                "tokens": omitted.tokens,
+                # By the header, and in the primary encoding: the same whether all of the log was read or a tail.
+                "items": header.live_items - kept_items,
+                "tokens": header.written_tokens - header.deleted_tokens - kept_tokens,
                 "unsupported": rendering.unsupported,
                 "orphan_outputs": omitted.orphan_outputs,
                 "unanswered_calls": omitted.unanswered_calls,

@@ -7,13 +7,16 @@ The store's script writes the first two, because only it knows what came before.
 context needs, so that a read never parses an item: two counts, whose place the scripts know, then the rest. The
 body is the item's JSON, encoded once, at append, and spliced into answers ever after.
 
-Kinds: those of items (shared/items/traits.py), `x` a deleted item's blank, `-` a deletion, `m` new metadata.
+Kinds: those of items (shared/items/traits.py), `x` a deleted item's blank, `-` a deletion, `m` new metadata, `y` a
+summary. A summary's facts are those of its note, a user message, and then the id and the version of the last item that
+it stands for, and the version of the summary before it (0: none). The store's script writes the two versions.
 """
 
 from typing import NamedTuple
 
 import orjson
 
+from shared.context.summarised import Summary
 from shared.items.counts import Counts
 from shared.items.item import Item
 from shared.items.traits import Kind, Traits
@@ -22,19 +25,26 @@ BLANK, DELETION, METADATA = "x", "-", "m"
 
 
 class Entry(NamedTuple):
-    """One record as it was read; `item` for items that live, `target` for deletions (a version)."""
+    """One record as it was read; `item` for items that live, `target` (a version) for deletions, or `summary`."""
 
     seq: int
     chain: str
     kind: str
     item: Item | None = None
     target: int = 0
+    summary: Summary | None = None
 
 
 def write_entry(item_id: str, traits: Traits, counts: Counts, body: bytes) -> str:
     """Return what the store keeps of an item, but for the part its script adds."""
     facts = orjson.dumps([*counts, item_id, traits.pair_key, traits.name, traits.is_text])
     return f"{facts.decode()}\n{body.decode()}"
+
+
+def write_summary(note_id: str, through_id: str, traits: Traits, counts: Counts) -> str:
+    """Return the facts of a summary, but for the versions that its script adds."""
+    facts = [*counts, note_id, traits.pair_key, traits.name, traits.is_text, through_id]
+    return orjson.dumps(facts).decode()
 
 
 def read_entry(seq: int, raw: str) -> Entry:
@@ -45,7 +55,7 @@ def read_entry(seq: int, raw: str) -> Entry:
         return Entry(seq, chain, kind, target=orjson.loads(facts)[0])
     if kind in (BLANK, METADATA):
         return Entry(seq, chain, kind)
-    overhead, content, hosted, item_id, pair_key, name, is_text = orjson.loads(facts)
+    overhead, content, hosted, item_id, pair_key, name, is_text, *stands_for = orjson.loads(facts)
     item = Item(
         seq,
         item_id,
@@ -59,6 +69,9 @@ def read_entry(seq: int, raw: str) -> Entry:
         body.encode(),
         is_text,
     )
+    if kind == Kind.SUMMARY:
+        through_id, through_seq, _ = stands_for
+        return Entry(seq, chain, kind, summary=Summary(item, through_seq, through_id))
     return Entry(seq, chain, kind, item)
 
 

@@ -3,7 +3,8 @@
 from typing import Any, NoReturn
 
 from shared.config import Settings
-from shared.errors import DuplicateItem, InvalidValue, NotFound, TooLarge, Unauthorized
+from shared.conversations.idempotency import etag
+from shared.errors import DuplicateItem, InvalidValue, KeyReused, NotFound, TooLarge, Unauthorized, VersionMoved
 
 
 def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
@@ -17,6 +18,19 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
             raise NotFound(f"There is no item {name!r} in this conversation.", param="item_id")
         case "after":
             raise NotFound(f"There is nothing with the id {name!r} to start after.", param="after")
+        case "reused":
+            raise KeyReused(
+                "This Idempotency-Key was sent with another method, path or body before; nothing was stored.",
+                param="Idempotency-Key",
+            )
+        case "moved":
+            _, generation, version = reply
+            raise VersionMoved(
+                f"The conversation is at version {version}, which If-Match does not name; nothing was stored.",
+                param="If-Match",
+                etag=etag(generation, version),
+                version=int(version),
+            )
         case "taken":
             field = f"items[{reply[1]}].id"
             raise DuplicateItem(f"{field} is taken in this conversation; nothing was stored.", param=field)

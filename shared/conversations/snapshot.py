@@ -1,19 +1,30 @@
 """
-A snapshot: the state of a conversation at one version, folded from its entries.
+A snapshot: the state of a conversation at one version, folded from its entries; whole, or its tail only.
 
-Immutable, and made of tuples of atoms: the garbage collector leaves those alone, and any number of requests may
-hold one while a newer one is made.
+Immutable, so that any number of requests may hold one while a newer one is made. Folding costs what the news cost:
+entries are read once, and a deletion takes its item out.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
+from shared.context.summarised import Summary, summarised
 from shared.conversations.entries import DELETION, Entry
 from shared.items.item import Item
+from shared.items.traits import Kind
+
+ITEM_BYTES = 480
+"""What an item holds beside its JSON: the tuple, its numbers and its short texts; measured, see the tests."""
 
 
 class Header(NamedTuple):
-    """What a conversation says of itself, beside its entries. Times are Unix seconds; expiry 0 means never."""
+    """
+    What a conversation says of itself, beside its entries. Times are Unix seconds; expiry 0 means never.
+
+    *written_tokens* counts every item ever appended, *deleted_tokens* those of them that are gone.
+    """
 
     generation: str
     version: int
@@ -23,27 +34,128 @@ class Header(NamedTuple):
     used_at_unix_s: int
     created_at_unix_s: int
     metadata: str
+    written_tokens: int
+    deleted_tokens: int
 
 
 class Snapshot(NamedTuple):
-    """The live items of a conversation, in order, at `header.version`."""
+    """
+    The live items of a conversation at `header.version`, in order.
+
+    *first*: the version from which all is known; 1 when that is everything. *items*: the pinned ones before it, then
+    all from there on; a tail starts with a user message. *pins*: the pinned ones among them. *tail_tokens*: those of
+    the items from *first* on that are not pinned. *summary* is the newest one.
+    """
 
     header: Header
+    first: int
     items: tuple[Item, ...]
+    pins: tuple[Item, ...]
+    tail_tokens: int
+    size_bytes: int
+    summary: Summary | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.first == 1
 
 
-def read_header(fields: list[str]) -> Header:
-    """Return the header that a script replied as eight strings, in Header's order."""
-    generation, version, chain, live, expiry_s, used_at, created_at, metadata = fields
-    return Header(generation, int(version), chain, int(live), int(expiry_s), int(used_at), int(created_at), metadata)
+def read_header(fields: list[Any]) -> Header:
+    """Return the header that the read script replied, in Header's order."""
+    generation, version, chain, live, expiry_s, used_at, created_at, metadata, written, deleted = fields[:10]
+    return Header(
+        generation,
+        int(version),
+        chain,
+        int(live),
+        int(expiry_s),
+        int(used_at),
+        int(created_at),
+        metadata,
+        int(written or 0),
+        int(deleted or 0),
+    )
 
 
-def fold(header: Header, entries: Iterable[Entry]) -> Snapshot:
-    """Return the snapshot after *entries*, which start at version 1 and may end in later deletions."""
-    live: dict[int, Item] = {}
-    for entry in entries:
-        if entry.item is not None:
-            live[entry.seq] = entry.item
-        elif entry.kind == DELETION:
-            live.pop(entry.target, None)
-    return Snapshot(header, tuple(live.values()))
+def begin(header: Header, first: int, pins: Iterable[Entry], entries: list[Entry]) -> Snapshot:
+    """Return the snapshot of *entries*, the versions from *first* on, with the *pins* from before."""
+    pins = list(pins)
+    pinned = tuple(entry.item for entry in pins if entry.item is not None)
+    size_bytes = sum(_size_bytes(item) for item in pinned)
+    before = _with_summary(Snapshot(header, first, pinned, pinned, 0, size_bytes), pins)
+    return advance(before, header, entries)
+
+
+def advance(snapshot: Snapshot, header: Header, news: list[Entry]) -> Snapshot:
+    """
+    Return the snapshot after *news*, the entries that follow it.
+
+    Where *header* is ahead of them, because a reply was full, the new snapshot is at the last of them.
+    """
+    if news and news[-1].seq < header.version:
+        header = header._replace(version=news[-1].seq, chain=news[-1].chain)
+    snapshot = _with_summary(snapshot, news)
+    added = [entry.item for entry in news if entry.item is not None]
+    gone = {entry.target for entry in news if entry.kind == DELETION}
+    if not added and not gone:
+        return snapshot._replace(header=header)
+    items = snapshot.items + tuple(added)
+    pins = snapshot.pins + tuple(item for item in added if item.kind == Kind.SYSTEM)
+    size_bytes = snapshot.size_bytes + sum(_size_bytes(item) for item in added)
+    tail_tokens = snapshot.tail_tokens + sum(_tail_tokens(item) for item in added)
+    if gone:
+        removed = [item for item in items if item.seq in gone]
+        items = tuple(item for item in items if item.seq not in gone)
+        pins = tuple(item for item in pins if item.seq not in gone)
+        size_bytes -= sum(_size_bytes(item) for item in removed)
+        tail_tokens -= sum(_tail_tokens(item) for item in removed if item.seq >= snapshot.first)
+    return Snapshot(header, snapshot.first, items, pins, tail_tokens, size_bytes, snapshot.summary)
+
+
+def extend(snapshot: Snapshot, first: int, pins: Iterable[Entry], older: list[Entry]) -> Snapshot:
+    """Return *snapshot* with *older*, the entries from *first* up to where it began, and the *pins* from before."""
+    longer = begin(snapshot.header, first, pins, older)
+    newer = [Entry(item.seq, "", item.kind, item) for item in snapshot.items if item.seq >= snapshot.first]
+    summary = snapshot.summary or longer.summary
+    return advance(longer._replace(header=snapshot.header, summary=summary), snapshot.header, newer)
+
+
+def _with_summary(snapshot: Snapshot, entries: list[Entry]) -> Snapshot:
+    """Return *snapshot* with the newest summary among *entries*, if there is one."""
+    summary = next((entry.summary for entry in reversed(entries) if entry.summary is not None), None)
+    if summary is None:
+        return snapshot
+    before_bytes = _size_bytes(snapshot.summary.item) if snapshot.summary else 0
+    size_bytes = snapshot.size_bytes - before_bytes + _size_bytes(summary.item)
+    return snapshot._replace(summary=summary, size_bytes=size_bytes)
+
+
+def tail(snapshot: Snapshot, tokens_min: int) -> tuple[list[Item], bool]:
+    """
+    Return the pinned items and the newest others that hold *tokens_min*, and whether that is all there is.
+
+    What is returned starts, pinned items aside, with a user message, so that no turn is cut. It costs what it holds,
+    not what the conversation holds. A summary is in its place; what it stands for is not part of all there is.
+    """
+    items, summary = snapshot.items, snapshot.summary
+    whole_from = summary.through_seq + 1 if summary else 1
+    begin_at = bisect_left(items, max(snapshot.first, whole_from), key=attrgetter("seq"))
+    start, tokens = len(items), 0
+    while start > begin_at:
+        start -= 1
+        item = items[start]
+        tokens += _tail_tokens(item)
+        if tokens >= tokens_min and item.kind == Kind.USER:
+            break
+    if start == begin_at:
+        return summarised(items, summary), snapshot.first <= whole_from
+    pins = snapshot.pins[: bisect_left(snapshot.pins, items[start].seq, key=attrgetter("seq"))]
+    return summarised([*pins, *items[start:]], summary), False
+
+
+def _tail_tokens(item: Item) -> int:
+    return 0 if item.kind == Kind.SYSTEM else item.overhead_tokens + item.content_tokens
+
+
+def _size_bytes(item: Item) -> int:
+    return ITEM_BYTES + len(item.body)

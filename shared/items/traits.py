@@ -12,6 +12,7 @@ Which item is what:
     HOSTED  executed by the provider within its response, and complete in itself
     OTHER   from the caller, not paired, without a chat form: added tools, configuration updates,
             compactions, messages of roles that chat does not know
+    SUMMARY a summary in the place of earlier items (shared/context/summarised.py); no item that a caller appends
 """
 
 from collections.abc import Iterator, Mapping
@@ -33,6 +34,7 @@ class Kind(StrEnum):
     REASONING = "r"
     HOSTED = "h"
     OTHER = "n"
+    SUMMARY = "y"
 
 
 class Traits(NamedTuple):

@@ -17,8 +17,10 @@ def conversation_key(tenant: str, conversation_id: str) -> str:
     Hash of one conversation.
 
     `g` generation, `v` version, `h` chain hash, `n` live items, `w` tokens ever appended, `b` bytes of the entries,
-    `p` pinned tokens, `pin` versions of pinned items, `u` version of the newest user message, `e` expiry in seconds,
+    `p` pinned tokens, `pin` versions of pinned items, `u` version of the newest user message, `y` that of the newest
+    summary, `d` tokens of deleted items, `e` expiry in seconds,
     `t` last use, `c` creation, `m` metadata; `<version>` each entry; `i:<item id>` its version;
+    `r` the last batches, each with the version after it (once.lua), `last` the newest append (append.lua);
     `q:<encoding>:<block>` counts kept for a second encoding.
     """
     return f"{SCHEMA}:{tenant}:conversation:{conversation_id}"
@@ -32,3 +34,8 @@ def activity_key(tenant: str) -> str:
 def metadata_key(tenant: str) -> str:
     """Hash: conversation id -> `<created_at> <expiry_s> <last use> <metadata>`."""
     return f"{SCHEMA}:{tenant}:metadata"
+
+
+def attempt_key(tenant: str, name: str) -> str:
+    """Text: what was replied to an operation that may be asked for twice (once.lua); *name* is a hash."""
+    return f"{SCHEMA}:{tenant}:attempt:{name}"

@@ -1,9 +1,9 @@
 """
 The Lua sources beside this file, ready to send.
 
-Each script starts with the prelude, which checks the caller's key, so that no operation can forget it. They
-travel as source with every EVAL: on Upstash that costs what EVALSHA costs, and never needs a second request
-after the store lost its script cache.
+Each script starts with the prelude, which checks the caller's key, so that no operation can forget it; those that
+change something go on with once.lua, which keeps them from doing it twice. They travel as source with every EVAL: on
+Upstash that costs what EVALSHA costs, and never needs a second request after the store lost its script cache.
 """
 
 from functools import cache
@@ -23,6 +23,7 @@ def script(name: str) -> str:
     `allow-key-locking` is Upstash's own flag: the script locks the keys it names instead of the database.
     """
     flags = "no-writes,allow-key-locking" if name in READS else "allow-key-locking"
-    lines = (FOLDER / "prelude.lua").read_text().splitlines() + (FOLDER / f"{name}.lua").read_text().splitlines()
+    parts = ("prelude", name) if name in READS else ("prelude", "once", name)
+    lines = [line for part in parts for line in (FOLDER / f"{part}.lua").read_text().splitlines()]
     code = [line for line in lines if line.strip() and not line.lstrip().startswith("--")]
     return "\n".join([f"#!lua flags={flags}", *code])

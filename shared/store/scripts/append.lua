@@ -1,18 +1,25 @@
 -- Create a conversation, or append a batch of items to one, atomically.
--- KEYS: tenant, conversation, activity index, metadata index
--- ARGV: key hash, mode ('create' or 'append'), now_us, batch id, conversation id,
+-- KEYS: tenant, conversation, activity index, metadata index, record (only with an Idempotency-Key)
+-- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id,
+--       mode ('create' or 'append'), '1' if an OpenAI client says that it sends this again,
 --       entries_max, bytes_max, pinned_tokens_max,
 --       generation, expiry_s, created_at, metadata (these four only matter to 'create'),
 --       then per item: id, '1' if the caller chose it, kind, tokens, '<facts>\n<body>'
--- Reply: 'ok', version, created_at, metadata | 'unauthorised' | 'unknown' | 'taken', index | 'entries' | 'bytes' | 'pinned', sum
+-- Reply: 'ok', seed, generation, version, created_at | 'unauthorised' | 'reused' | 'unknown'
+--        | 'moved', generation, version | 'taken', index | 'entries' | 'bytes' | 'pinned', sum
 if not is_authorised() then return {'unauthorised'} end
-local conversation = KEYS[2]
-local mode, now_us, batch, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local entries_max, bytes_max, pinned_max = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local FIRST, WIDTH = 13, 5
+local conversation, record = KEYS[2], KEYS[5]
+local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local mode, is_retry = ARGV[8], ARGV[9] == '1'
+local entries_max, bytes_max, pinned_max = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local FIRST, WIDTH = 17, 5
+local RETRY_S = 120
 local count = (#ARGV - FIRST + 1) / WIDTH
+local now_s = string.sub(now_us, 1, -7)
+local done = recall(record, fingerprint)
+if done then return done end
 
-local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'u', 'e', 'c', 'm'}
+local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'u', 'e', 'c', 'g', 'r', 'last'}
 local HEADER = #wanted
 local given = {}
 for i = 1, count do
@@ -23,11 +30,23 @@ for i = 1, count do
   end
 end
 local header = redis.call('HMGET', conversation, unpack(wanted))
+local generation, recent, created = header[11] or ARGV[13], header[12], header[10] or ARGV[15]
+local known = version_after(recent, seed)
+if known then return {'ok', seed, generation, known, created} end
 if mode == 'create' then
   if header[1] then return {'taken', '-1'} end
 elseif not header[1] then
   return {'unknown'}
 end
+if is_retry and header[13] then
+  -- The instances' clocks decide: the store's would cost a command with every append, and they differ by less than
+  -- it matters here. A batch that anything came after is stored again, because it may have been meant anew.
+  local seed_then, version_then, at = string.match(header[13], '^' .. fingerprint .. ' (%x+) (%d+) (%d+)$')
+  if version_then == header[1] and now_s - at <= RETRY_S then
+    return {'ok', seed_then, generation, version_then, created}
+  end
+end
+if mode == 'append' and has_moved(expected, header[1]) then return {'moved', generation, header[1]} end
 for i, index in ipairs(given) do
   if header[HEADER + i] then return {'taken', text(index - 1)} end
 end
@@ -40,9 +59,8 @@ local bytes = tonumber(header[5] or 0)
 local pinned = tonumber(header[6] or 0)
 local pins = header[7] or ''
 local user = header[8] or '0'
-local expiry = header[9] or ARGV[10]
-local created = header[10] or ARGV[11]
-local metadata = header[11] or ARGV[12]
+local expiry = header[9] or ARGV[14]
+local batch = batch_of(seed)
 
 if version + count > entries_max then return {'entries'} end
 local fields = {}
@@ -72,10 +90,10 @@ if bytes > bytes_max then return {'bytes'} end
 if pinned > pinned_max then return {'pinned', text(pinned)} end
 
 if mode == 'create' then
-  set('g', ARGV[9])
+  set('g', generation)
   set('e', expiry)
   set('c', created)
-  set('m', metadata)
+  set('m', ARGV[16])
 end
 set('v', text(version))
 set('h', chain)
@@ -85,11 +103,13 @@ set('b', text(bytes))
 set('p', text(pinned))
 set('pin', pins)
 set('u', user)
-set('t', string.sub(now_us, 1, -7))
+set('t', now_s)
+set('r', with_batch(recent, seed, text(version)))
+set('last', fingerprint .. ' ' .. seed .. ' ' .. text(version) .. ' ' .. now_s)
 redis.call('HSET', conversation, unpack(fields))
 if expiry ~= '0' then redis.call('EXPIRE', conversation, expiry) end
 redis.call('ZADD', KEYS[3], now_us, id)
 if mode == 'create' then
-  redis.call('HSET', KEYS[4], id, row(created, expiry, string.sub(now_us, 1, -7), metadata))
+  redis.call('HSET', KEYS[4], id, row(created, expiry, now_s, ARGV[16]))
 end
-return {'ok', text(version), created, metadata}
+return remember(record, fingerprint, record_s, {'ok', seed, generation, text(version), created})

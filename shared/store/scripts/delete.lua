@@ -1,10 +1,21 @@
 -- Remove a conversation, its items and its place in the indexes.
--- KEYS: tenant, conversation, activity index, metadata index
--- ARGV: key hash, conversation id
--- Reply: 'ok' | 'unauthorised' | 'unknown'
+-- KEYS: tenant, conversation, activity index, metadata index, record
+-- ARGV: key hash, seed, fingerprint, record_s, expected versions, conversation id, '1' with an Idempotency-Key
+-- Reply: 'ok', seed | 'unauthorised' | 'reused' | 'unknown' | 'moved', generation, version
+-- What is gone cannot say who removed it, so there is a record without an Idempotency-Key too, for as long as the
+-- store's client may send this again; it is looked at only when there is nothing left to remove.
 if not is_authorised() then return {'unauthorised'} end
-local removed = redis.call('UNLINK', KEYS[2])
-redis.call('ZREM', KEYS[3], ARGV[2])
-redis.call('HDEL', KEYS[4], ARGV[2])
-if removed == 0 then return {'unknown'} end
-return {'ok'}
+local conversation, record = KEYS[2], KEYS[5]
+local seed, fingerprint, record_s, expected, id, is_keyed = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] == '1'
+local done = is_keyed and recall(record, fingerprint)
+if done then return done end
+if expected ~= '' then
+  local header = redis.call('HMGET', conversation, 'v', 'g')
+  if header[1] and has_moved(expected, header[1]) then return {'moved', header[2], header[1]} end
+end
+
+local removed = redis.call('UNLINK', conversation)
+redis.call('ZREM', KEYS[3], id)
+redis.call('HDEL', KEYS[4], id)
+if removed == 0 then return not is_keyed and recall(record, fingerprint) or {'unknown'} end
+return remember(record, fingerprint, record_s, {'ok', seed})

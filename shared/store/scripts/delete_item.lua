@@ -1,25 +1,36 @@
 -- Blank an item's content at once and write down that it is gone.
--- KEYS: tenant, conversation, activity index
--- ARGV: key hash, now_us, batch id, conversation id, item id
--- Reply: 'ok', created_at, metadata | 'unauthorised' | 'unknown' | 'unknown_item'
+-- KEYS: tenant, conversation, activity index, record (only with an Idempotency-Key)
+-- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, item id
+-- Reply: 'ok', seed, generation, version, created_at, metadata | 'unauthorised' | 'reused' | 'unknown'
+--        | 'unknown_item' | 'moved', generation, version
 -- The limit on entries does not hold here: an item can be deleted once, so deletions are bounded by it already.
 if not is_authorised() then return {'unauthorised'} end
-local conversation = KEYS[2]
-local header = redis.call('HMGET', conversation, 'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. ARGV[5])
+local conversation, record = KEYS[2], KEYS[4]
+local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local done = recall(record, fingerprint)
+if done then return done end
+
+local header = redis.call('HMGET', conversation, 'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. ARGV[8],
+  'd', 'g', 'r')
 if not header[1] then return {'unknown'} end
+local generation, recent = header[13], header[14]
+local known = version_after(recent, seed)
+if known then return {'ok', seed, generation, known, header[9], header[10]} end
+if has_moved(expected, header[1]) then return {'moved', generation, header[1]} end
 local target = header[11]
 local entry = target and redis.call('HGET', conversation, target)
 if not entry or not is_item(entry) then return {'unknown_item'} end
 local version = tonumber(header[1]) + 1
 local seq = text(version)
-local chain = string.sub(redis.sha1hex(header[2] .. ARGV[3] .. seq), 1, 16)
-local blank = string.match(entry, '^%x+ %d+ ') .. 'x []\n'
+local chain = string.sub(redis.sha1hex(header[2] .. batch_of(seed) .. seq), 1, 16)
+local blank = string.match(entry, '^%x+ %d+ ') .. 'x ["' .. ARGV[8] .. '"]\n'
 local news = chain .. ' ' .. header[4] .. ' - [' .. target .. ']\n'
+-- The facts of an item start with its two counts: overhead and content.
+local overhead, content = string.match(entry, '^%x+ %d+ %a %[(%d+),(%d+)')
+local tokens = tonumber(overhead) + tonumber(content)
 local pinned, pins = tonumber(header[6]), header[7]
 if kind_of(entry) == 's' then
-  -- The facts of an item start with its two counts: overhead and content.
-  local overhead, content = string.match(entry, '^%x+ %d+ s %[(%d+),(%d+)')
-  pinned = pinned - tonumber(overhead) - tonumber(content)
+  pinned = pinned - tokens
   local left = {}
   for pin in string.gmatch(pins, '%d+') do
     if pin ~= target then left[#left + 1] = pin end
@@ -28,7 +39,8 @@ if kind_of(entry) == 's' then
 end
 redis.call('HSET', conversation, target, blank, seq, news, 'v', seq, 'h', chain,
   'n', text(tonumber(header[3]) - 1), 'b', text(tonumber(header[5]) - #entry + #blank + #news),
-  'p', text(pinned), 'pin', pins, 't', string.sub(ARGV[2], 1, -7))
+  'p', text(pinned), 'pin', pins, 'd', text(tonumber(header[12] or 0) + tokens), 't', string.sub(now_us, 1, -7),
+  'r', with_batch(recent, seed, seq))
 if header[8] ~= '0' then redis.call('EXPIRE', conversation, header[8]) end
-redis.call('ZADD', KEYS[3], ARGV[2], ARGV[4])
-return {'ok', header[9], header[10]}
+redis.call('ZADD', KEYS[3], now_us, id)
+return remember(record, fingerprint, record_s, {'ok', seed, generation, seq, header[9], header[10]})

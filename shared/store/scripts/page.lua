@@ -1,10 +1,10 @@
 -- One page of items, deleted ones and other entries skipped.
 -- KEYS: tenant, conversation
 -- ARGV: key hash, id to start after ('' for none), order ('asc' or 'desc'), limit, reply_bytes_max
--- Reply: 'ok', '1' if there are more, {e, t}, entries | 'unauthorised' | 'unknown' | 'after'
+-- Reply: 'ok', '1' if there are more, {g, v, e, t}, entries | 'unauthorised' | 'unknown' | 'after'
 if not is_authorised() then return {'unauthorised'} end
 local after, limit, bytes_max = ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
-local header = redis.call('HMGET', KEYS[2], 'v', 'b', 'e', 't', 'i:' .. after)
+local header = redis.call('HMGET', KEYS[2], 'v', 'b', 'e', 't', 'i:' .. after, 'g')
 if not header[1] then return {'unknown'} end
 if after ~= '' and not header[5] then return {'after'} end
 local version = tonumber(header[1])
@@ -22,4 +22,4 @@ walk(KEYS[2], from, to, step, chunk_for(tonumber(header[2]), version, limit + 8)
   end
   entries[#entries + 1] = entry
 end)
-return {'ok', more, {header[3], header[4]}, entries}
+return {'ok', more, {header[6], header[1], header[3], header[4]}, entries}

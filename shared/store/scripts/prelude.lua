@@ -17,7 +17,11 @@ end
 
 local function is_item(entry)
   local kind = kind_of(entry)
-  return kind ~= 'x' and kind ~= '-' and kind ~= 'm'
+  return kind ~= 'x' and kind ~= '-' and kind ~= 'm' and kind ~= 'y'
+end
+
+local function facts_of(entry)
+  return string.match(entry, '^%x+ %d+ %S ([^\n]*)')
 end
 
 -- A conversation's row in the tenant's metadata index.

@@ -1,29 +1,103 @@
--- The conversation's header and its entries from a version on, as many as fit one reply.
+-- The news of a conversation for a reader that holds some of it, or all of it, or its tail.
 -- KEYS: tenant, conversation
--- ARGV: key hash, first seq, reply_bytes_max, encoding whose kept counts are wanted ('' for the primary one)
--- Reply: 'ok', {g, v, h, n, e, t, c, m}, next seq (v + 1 when all was read), entries, kept counts by block
+-- ARGV: key hash, reply_bytes_max,
+--       generation, version and chain hash that the reader holds ('' for none),
+--       'all', or 'tail' and the tokens that the tail should hold,
+--       encoding whose kept counts are wanted ('' for none),
+--       seq before which the tail should end ('' for the newest end)
+-- Reply: 'ok', {g, v, h, n, e, t, c, m, w, d, pin, y}, 'news' | 'all' | 'tail' | 'older', first seq, entries, pinned
+--        entries before the first as {seq, entry, …}, kept counts by block
 --        | 'unauthorised' | 'unknown'
+-- 'news' starts behind the version held; where generation, version or chain hash do not belong to this history, for
+-- instance because the store was set back, the reader gets 'all' or 'tail' as if it held nothing. A reply ends where
+-- it gets too large; its reader asks for the news of what it then holds, or for what is older than the tail that it
+-- got. A tail starts with a user message, unless the reply was full.
 if not is_authorised() then return {'unauthorised'} end
-local header = redis.call('HMGET', KEYS[2], 'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'b')
+local conversation = KEYS[2]
+local header = redis.call('HMGET', conversation, 'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'pin', 'y', 'b')
 if not header[1] then return {'unknown'} end
-local version, first, bytes_max = tonumber(header[2]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local entries, size, following = {}, 0, version + 1
-local chunk = chunk_for(tonumber(header[9]), version, version)
-walk(KEYS[2], first, version, 1, chunk, function(seq, entry)
+local version, written, bytes = tonumber(header[2]), tonumber(header[9]), tonumber(header[13])
+local bytes_max, mode, tokens_min = tonumber(ARGV[2]), ARGV[6], tonumber(ARGV[7])
+local entries, size, first = {}, 0, 1
+
+local function take(_, entry)
   size = size + #entry
-  if size > bytes_max and #entries > 0 then
-    following = seq
-    return true
-  end
+  if size > bytes_max and #entries > 0 then return true end
   entries[#entries + 1] = entry
-end)
+end
+
+local function read_news()
+  local held = tonumber(ARGV[4])
+  if ARGV[3] ~= header[1] or held > version or held < 1 then return false end
+  first = held + 1
+  if held == version then return ARGV[5] == header[3] end
+  local belongs = false
+  walk(conversation, held, version, 1, chunk_for(bytes, version, version - held + 1), function(seq, entry)
+    if seq > held then return take(seq, entry) end
+    belongs = string.sub(entry, 1, #ARGV[5] + 1) == ARGV[5] .. ' '
+    return not belongs
+  end)
+  return belongs
+end
+
+local function tokens_of(entry)
+  local overhead, content = string.match(entry, '^%x+ %d+ %a %[(%d+),(%d+)')
+  return overhead and tonumber(overhead) + tonumber(content) or 0
+end
+
+local function read_tail(last)
+  local average = math.max(1, written / version)
+  local wanted = math.ceil(tokens_min / average * 1.25) + 16
+  local backwards, sum = {}, 0
+  walk(conversation, last, 1, -1, chunk_for(bytes, version, wanted), function(seq, entry)
+    size = size + #entry
+    if size > bytes_max and #backwards > 0 then return true end
+    backwards[#backwards + 1] = entry
+    first = seq
+    local kind = kind_of(entry)
+    if kind ~= 's' then sum = sum + tokens_of(entry) end
+    return sum >= tokens_min and kind == 'u'
+  end)
+  for i = #backwards, 1, -1 do entries[#entries + 1] = backwards[i] end
+end
+
+local function read_pins()
+  local fields, pins = {}, {}
+  for seq in string.gmatch(header[11] .. ',' .. (header[12] or ''), '%d+') do
+    if tonumber(seq) < first then fields[#fields + 1] = seq end
+  end
+  for start = 1, #fields, 4000 do
+    local found = redis.call('HMGET', conversation, unpack(fields, start, math.min(start + 3999, #fields)))
+    for i, entry in ipairs(found) do
+      pins[#pins + 1] = fields[start + i - 1]
+      pins[#pins + 1] = entry
+    end
+  end
+  return pins
+end
+
+local kind, pins = 'news', {}
+if ARGV[9] ~= '' then
+  kind = 'older'
+  read_tail(tonumber(ARGV[9]) - 1)
+  pins = read_pins()
+elseif ARGV[3] == '' or not read_news() then
+  entries, size, first, kind = {}, 0, 1, mode
+  if version > 0 and mode == 'tail' then
+    read_tail(version)
+    pins = read_pins()
+  elseif version > 0 then
+    walk(conversation, 1, version, 1, chunk_for(bytes, version, version), take)
+  end
+end
 local kept = {}
-if ARGV[4] ~= '' and first <= version then
+if ARGV[8] ~= '' and version > 0 then
   local blocks = {}
   for block = math.floor(first / 512), math.floor(version / 512) do
-    blocks[#blocks + 1] = 'q:' .. ARGV[4] .. ':' .. text(block)
+    blocks[#blocks + 1] = 'q:' .. ARGV[8] .. ':' .. text(block)
   end
-  kept = redis.call('HMGET', KEYS[2], unpack(blocks))
+  kept = redis.call('HMGET', conversation, unpack(blocks))
 end
-header[9] = nil
-return {'ok', header, text(following), entries, kept}
+header[13] = nil
+for i = 9, 12 do header[i] = header[i] or '' end
+return {'ok', header, kind, text(first), entries, pins, kept}

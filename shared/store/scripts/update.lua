@@ -1,21 +1,34 @@
 -- Replace a conversation's metadata.
--- KEYS: tenant, conversation, activity index, metadata index
--- ARGV: key hash, now_us, batch id, conversation id, metadata, entries_max, bytes_max
--- Reply: 'ok', created_at, metadata | 'unauthorised' | 'unknown' | 'entries' | 'bytes'
+-- KEYS: tenant, conversation, activity index, metadata index, record (only with an Idempotency-Key)
+-- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id,
+--       metadata, entries_max, bytes_max
+-- Reply: 'ok', seed, generation, version, created_at | 'unauthorised' | 'reused' | 'unknown'
+--        | 'moved', generation, version | 'entries' | 'bytes'
 if not is_authorised() then return {'unauthorised'} end
-local conversation, metadata = KEYS[2], ARGV[5]
-local header = redis.call('HMGET', conversation, 'v', 'h', 'w', 'b', 'e', 'c')
+local conversation, record = KEYS[2], KEYS[5]
+local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local metadata, entries_max, bytes_max = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
+local now_s = string.sub(now_us, 1, -7)
+local done = recall(record, fingerprint)
+if done then return done end
+
+local header = redis.call('HMGET', conversation, 'v', 'h', 'w', 'b', 'e', 'c', 'g', 'r')
 if not header[1] then return {'unknown'} end
+local expiry, created, generation, recent = header[5], header[6], header[7], header[8]
+local known = version_after(recent, seed)
+if known then return {'ok', seed, generation, known, created} end
+if has_moved(expected, header[1]) then return {'moved', generation, header[1]} end
+
 local version = tonumber(header[1]) + 1
-if version > tonumber(ARGV[6]) then return {'entries'} end
+if version > entries_max then return {'entries'} end
 local seq = text(version)
-local chain = string.sub(redis.sha1hex(header[2] .. ARGV[3] .. seq), 1, 16)
+local chain = string.sub(redis.sha1hex(header[2] .. batch_of(seed) .. seq), 1, 16)
 local news = chain .. ' ' .. header[3] .. ' m []\n' .. metadata
 local bytes = tonumber(header[4]) + #news
-if bytes > tonumber(ARGV[7]) then return {'bytes'} end
-redis.call('HSET', conversation, seq, news, 'v', seq, 'h', chain, 'm', metadata,
-  'b', text(bytes), 't', string.sub(ARGV[2], 1, -7))
-if header[5] ~= '0' then redis.call('EXPIRE', conversation, header[5]) end
-redis.call('ZADD', KEYS[3], ARGV[2], ARGV[4])
-redis.call('HSET', KEYS[4], ARGV[4], row(header[6], header[5], string.sub(ARGV[2], 1, -7), metadata))
-return {'ok', header[6], metadata}
+if bytes > bytes_max then return {'bytes'} end
+redis.call('HSET', conversation, seq, news, 'v', seq, 'h', chain, 'm', metadata, 'b', text(bytes),
+  't', now_s, 'r', with_batch(recent, seed, seq))
+if expiry ~= '0' then redis.call('EXPIRE', conversation, expiry) end
+redis.call('ZADD', KEYS[3], now_us, id)
+redis.call('HSET', KEYS[4], id, row(created, expiry, now_s, metadata))
+return remember(record, fingerprint, record_s, {'ok', seed, generation, seq, created})

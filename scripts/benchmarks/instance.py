@@ -1,0 +1,113 @@
+"""
+Instances of the service in this process, called as ASGI applications: no socket in front, the real store behind.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from starlette.types import Message
+
+from api.conversations import app
+from scripts.benchmarks.worker import Item, Place
+from shared.app import lifespan
+
+CREATE_BATCH = 100
+
+
+class CallError(RuntimeError):
+    """The service refused a call; the text is its answer."""
+
+
+class Instance:
+    """One function instance: the app of api/conversations.py with the state of its own lifespan."""
+
+    def __init__(self, place: Place, headers: dict[str, str]) -> None:
+        sent = {"authorization": f"Bearer {place.key}", "content-type": "application/json", **headers}
+        self._headers = [(name.encode(), value.encode()) for name, value in sent.items()]
+        self._place = place
+        self._state: dict[str, Any] = {}
+        self._resources = contextlib.AsyncExitStack()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> "Instance":
+        os.environ["UPSTASH_REDIS_REST_URL"] = self._place.store_url
+        os.environ["UPSTASH_REDIS_REST_TOKEN"] = self._place.store_token
+        state = await self._resources.enter_async_context(lifespan(app))
+        self._state = dict(state)
+        return self
+
+    async def stop(self) -> None:
+        await asyncio.gather(*self._tasks)
+        await self._resources.aclose()
+
+    async def call(self, method: str, path: str, query: str = "", body: object = None) -> Any:
+        """
+        Send one request and return the JSON of its answer, as soon as that is complete.
+
+        Raises:   CallError: the status is not 200.
+        """
+        raw = b"" if body is None else orjson.dumps(body)
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "scheme": "http",
+            "method": method,
+            "path": path,
+            "raw_path": path.encode(),
+            "root_path": "",
+            "query_string": query.encode(),
+            "headers": [*self._headers, (b"content-length", b"%d" % len(raw))],
+            "state": dict(self._state),
+        }
+        exchange = _Exchange(raw)
+        # What the app does after its answer goes on by itself, as it does behind a server.
+        task = asyncio.create_task(app(scope, exchange.receive, exchange.send))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(exchange.ended)
+        await exchange.answered
+        answer = b"".join(exchange.parts)
+        if exchange.status != 200:
+            raise CallError(f"{method} {path}: {exchange.status} {answer[:300].decode(errors='replace')}")
+        return orjson.loads(answer)
+
+    async def create(self, items: Sequence[Item]) -> str:
+        """Make a conversation of *items* and return its path."""
+        conversation = await self.call("POST", "/v1/conversations", body={"items": items[:CREATE_BATCH]})
+        path = f"/v1/conversations/{conversation['id']}"
+        for start in range(CREATE_BATCH, len(items), CREATE_BATCH):
+            await self.call("POST", f"{path}/items", body={"items": items[start : start + CREATE_BATCH]})
+        return path
+
+
+class _Exchange:
+    """The caller's side of one request."""
+
+    def __init__(self, body: bytes) -> None:
+        self.status = 0
+        self.parts: list[bytes] = []
+        self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._body: bytes | None = body
+
+    async def receive(self) -> Message:
+        if self._body is None:
+            await asyncio.get_running_loop().create_future()  # This caller never hangs up.
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body}
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            return
+        self.parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            self.answered.set_result(None)
+
+    def ended(self, task: asyncio.Task[None]) -> None:
+        if not self.answered.done():
+            self.answered.set_exception(task.exception() or CallError("no answer"))

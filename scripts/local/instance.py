@@ -1,0 +1,46 @@
+"""
+One instance of the service in a process of its own: every function of api/ on one port of loopback.
+
+    python -m scripts.local.instance     prints its address, serves until SIGTERM or the end of its standard input
+
+The address takes connections as soon as it is printed; they are answered once the functions have started. The
+settings come from the environment. Whoever starts it keeps the other end of its standard input: when that
+process dies, however it dies, so does the instance.
+"""
+
+import argparse
+import os
+import sys
+import threading
+from pathlib import Path
+
+import uvicorn
+
+from scripts.local.functions import Project
+from scripts.local.serving import loopback_listener, quiet_server
+
+ROOT = Path(__file__).parents[2]
+KEEP_ALIVE_S = 60
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.local.instance", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one by default")
+    arguments = parser.parse_args()
+    with loopback_listener(arguments.port) as listener:
+        print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+        server = quiet_server(Project(ROOT), lifespan="on", http="h11", keep_alive_s=KEEP_ALIVE_S)
+        threading.Thread(target=_stop_with_input, args=(server,), daemon=True).start()
+        server.run(sockets=[listener])
+    return int(not server.started)
+
+
+def _stop_with_input(server: uvicorn.Server) -> None:
+    # Not sys.stdin: a thread that holds its lock keeps the interpreter from ending.
+    while os.read(0, 4096):
+        pass
+    server.should_exit = True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,64 @@
+"""
+L1: what this instance remembers, bounded in bytes, least recently used out first.
+
+Keys hold the tenant. Values are immutable and say their own size, so that a value never grows behind its accounting.
+"""
+
+from typing import Protocol
+
+from cachetools import LRUCache
+
+
+class Sized(Protocol):
+    """A value that knows how much memory it holds."""
+
+    @property
+    def size_bytes(self) -> int: ...
+
+
+class Memory[V: Sized]:
+    """A bounded map from names to values; `hits`, `misses` and `evictions` count since the start."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self._values: _Counting[V] = _Counting(bytes_max)
+        self.hits = 0
+        self.misses = 0
+
+    def get(self, key: tuple[str, ...]) -> V | None:
+        """Return the value of *key* and count the look."""
+        value = self._values.get(key)
+        if value is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return value
+
+    def put(self, key: tuple[str, ...], value: V) -> None:
+        """Remember *value*, and forget what has to go for it; a value larger than L1 is not kept at all."""
+        self._values.pop(key, None)
+        if value.size_bytes <= self._values.maxsize:
+            self._values[key] = value
+
+    def forget(self, key: tuple[str, ...]) -> None:
+        self._values.pop(key, None)
+
+    @property
+    def size_bytes(self) -> int:
+        return int(self._values.currsize)
+
+    @property
+    def evictions(self) -> int:
+        return self._values.evictions
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+class _Counting[V: Sized](LRUCache[tuple[str, ...], V]):
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(bytes_max, getsizeof=lambda value: value.size_bytes)
+        self.evictions = 0
+
+    def popitem(self) -> tuple[tuple[str, ...], V]:
+        self.evictions += 1
+        return super().popitem()

@@ -1,0 +1,71 @@
+"""
+Forks: a conversation up to one of its items, as a new one that goes its own way. One script, one request.
+
+The copy is made inside the store, so a fork costs the caller nothing that grows with the conversation. It lives as long
+as the conversation would, from now on; what either of them does later is nothing to the other.
+"""
+
+import secrets
+
+import orjson
+
+from shared.auth import Caller
+from shared.config import Settings
+from shared.conversations.idempotency import Attempt, Ids, Written, etag
+from shared.conversations.refusals import raise_refusal
+from shared.conversations.service import ConversationInfo, now_us
+from shared.conversations.source import Source, touch_when_due
+from shared.items.counts import PRIMARY_ENCODING
+from shared.items.normalize import normalize_metadata
+from shared.later import Later
+from shared.store import keys
+from shared.store.upstash import Store
+from shared.tokens.encodings import ENCODINGS
+
+COUNTED_ENCODINGS = [name for name in ENCODINGS if name != PRIMARY_ENCODING]
+
+
+class Forks:
+    """The use case that copies conversations."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+
+    async def fork(
+        self, caller: Caller, conversation_id: str, attempt: Attempt, after: str, raw_metadata: object, later: Later
+    ) -> Written[ConversationInfo]:
+        """
+        Return a new conversation that holds everything up to and including the item *after*, all there is for "".
+
+        Without *raw_metadata* it gets the conversation's own. An item that was deleted marks its place as well.
+        Raises NotFound: `param` is `after` when it is that.
+        """
+        tenant = caller.tenant
+        fork_id = attempt.ids()("conv")
+        metadata = "" if raw_metadata is None else orjson.dumps(normalize_metadata(raw_metadata)).decode()
+        reply = await self._store.eval(
+            "fork",
+            [
+                keys.tenant_key(tenant),
+                keys.conversation_key(tenant, conversation_id),
+                keys.conversation_key(tenant, fork_id),
+                keys.activity_key(tenant),
+                keys.metadata_key(tenant),
+                *attempt.record_keys(tenant),
+            ],
+            [
+                caller.key_hash,
+                *attempt.arguments(self._settings.idempotency_s),
+                *(now_us(), fork_id, after, metadata, secrets.token_hex(8)),
+                *COUNTED_ENCODINGS,
+            ],
+            is_idempotent=True,
+        )
+        if reply[0] != "ok":
+            raise_refusal(reply, after if reply[0] == "after" else conversation_id, self._settings)
+        _, seed, generation, version, created_at, metadata, expiry_s, used_at = reply
+        source = Source("", 0, int(expiry_s), int(used_at))
+        touch_when_due(self._store, caller, conversation_id, source, later)
+        info = ConversationInfo(Ids(seed)("conv"), int(created_at), metadata)
+        return Written(info, etag(generation, version), is_replay=seed != attempt.seed)

@@ -1,0 +1,203 @@
+"""
+Conversations as this instance knows them: L1 in front of the store, never stale by default.
+
+    held here and fresh enough for the caller -> L0, no request
+    held here                                 -> "I have version v; what came after?" -> L1, or L2 with the news
+    not held                                  -> all of it, or the tail that a budget can hold
+
+One request each, and one more for every further 4 MB. The reader names generation, version and chain hash of what it
+holds, so a store that was set back is noticed, and read anew. Callers of one turn of the loop share a request; one that
+comes while a conversation is first read waits for that, and then asks for the news.
+"""
+
+from typing import Any, NamedTuple
+
+from shared.auth import Caller, KnownKeys
+from shared.cache.clock import Clock, Instant
+from shared.cache.flight import Flights
+from shared.cache.memory import Memory
+from shared.config import Settings
+from shared.conversations.entries import Entry, read_entry
+from shared.conversations.freshness import Freshness, Tier
+from shared.conversations.kept_counts import read_kept_counts
+from shared.conversations.refusals import raise_refusal
+from shared.conversations.snapshot import Snapshot, advance, begin, extend, read_header
+from shared.errors import NotCached, StoreUnavailable
+from shared.items.counts import Counts
+from shared.store import keys
+from shared.store.upstash import Store
+
+REPLIES_MAX = 64
+"""Replies that one read may take: four times what the largest conversation fills."""
+
+COUNT_BYTES = 200
+"""What a kept count of a second encoding holds in memory."""
+
+
+class Held(NamedTuple):
+    """
+    A snapshot in L1, and when the store last said that it is the newest.
+
+    *counts*: by encoding, the counts that the store keeps beside the entries. They are facts of a generation, so
+    newer snapshots share them, and whoever counts adds to them.
+    """
+
+    snapshot: Snapshot
+    validated_at: Instant
+    counts: dict[str, dict[int, Counts]]
+
+    @property
+    def size_bytes(self) -> int:
+        return self.snapshot.size_bytes + COUNT_BYTES * sum(map(len, self.counts.values()))
+
+
+class Reading(NamedTuple):
+    """What a read found, and where."""
+
+    held: Held
+    tier: Tier
+    age_s: float
+
+
+class Need(NamedTuple):
+    """How much of a conversation is needed: its newest *tail_tokens*, or all of it; and the counts in *encoding*."""
+
+    tail_tokens: int | None = None
+    encoding: str = ""
+
+
+class History:
+    """The conversations of one instance."""
+
+    def __init__(self, store: Store, settings: Settings, clock: Clock | None = None) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock or Clock()
+        self._memory: Memory[Held] = Memory(settings.l1_bytes_max)
+        self._flights: Flights[tuple[Held, Tier]] = Flights()
+        self._known_keys = KnownKeys(self._clock)
+
+    async def read(self, caller: Caller, conversation_id: str, need: Need, freshness: Freshness) -> Reading:
+        """
+        Return the conversation as *freshness* wants it.
+
+        Raises:   NotFound, Unauthorized; NotCached: the store may not be asked and L1 will not do;
+                  StoreUnavailable: it was asked and did not answer, and L1 will not do.
+        """
+        key = (caller.tenant, conversation_id)
+        held = self._memory.get(key)
+        if held is not None and _is_enough(held, need) and self._known_keys.is_known(caller):
+            age_s = self._clock.age_s(held.validated_at)
+            if freshness.accepts(age_s, held.snapshot.header.version):
+                return Reading(held, Tier.L0, age_s)
+        if freshness.is_only_if_cached:
+            raise NotCached("This instance has no copy that is fresh enough.")
+        try:
+            return await self._ask(caller, conversation_id, need)
+        except StoreUnavailable:
+            held = self._memory.get(key)
+            if held is not None and _is_enough(held, need) and self._known_keys.was_known(caller):
+                age_s = self._clock.age_s(held.validated_at)
+                if freshness.accepts_stale(age_s):
+                    return Reading(held, Tier.STALE, age_s)
+            raise
+
+    def holds(self, caller: Caller, conversation_id: str, need: Need) -> bool:
+        """Tell whether a `read` would at the most ask for news."""
+        held = self._memory.get((caller.tenant, conversation_id))
+        return held is not None and _is_enough(held, need)
+
+    def add_counts(
+        self, caller: Caller, conversation_id: str, held: Held, encoding: str, fresh: dict[int, Counts]
+    ) -> dict[int, Counts]:
+        """Add *fresh* counts to those of *held*, and return all of that encoding."""
+        kept = held.counts[encoding]
+        kept |= fresh
+        key = (caller.tenant, conversation_id)
+        if self._memory.get(key) is held:
+            self._memory.put(key, held)  # Its size is another one now.
+        return kept
+
+    async def _ask(self, caller: Caller, conversation_id: str, need: Need) -> Reading:
+        key = (caller.tenant, conversation_id)
+        flight = (*caller, conversation_id, need)
+        if self._memory.get(key) is None:
+            await self._flights.settle(flight)
+
+        async def load() -> tuple[Held, Tier]:
+            return await self._load(caller, conversation_id, need)
+
+        held, tier = await self._flights.share(flight, load)
+        return Reading(held, tier, 0.0)
+
+    async def _load(self, caller: Caller, conversation_id: str, need: Need) -> tuple[Held, Tier]:
+        key = (caller.tenant, conversation_id)
+        names = [keys.tenant_key(caller.tenant), keys.conversation_key(caller.tenant, conversation_id)]
+        held = self._memory.get(key)
+        if held is not None and not _is_enough(held, need):
+            held = None
+        tier = Tier.L1
+        for _ in range(REPLIES_MAX):
+            asked_at = self._clock.now()
+            reply = await self._store.eval("read", names, self._arguments(caller, held, need))
+            if reply[0] != "ok":
+                self._forget(caller, key, reply)
+                raise_refusal(reply, conversation_id, self._settings)
+            self._known_keys.confirm(caller)
+            if reply[2] != "news" or reply[4]:
+                tier = Tier.L2
+            held = _take(held, need, asked_at, reply)
+            # Generation, version and chain hash: between two replies the log may have grown, or been set back.
+            if held and held.snapshot.header[:3] == read_header(reply[1])[:3] and _is_enough(held, need):
+                break
+        assert held is not None
+        present = self._memory.get(key)
+        if present is None or present.validated_at <= held.validated_at:
+            self._memory.put(key, held)
+        return held, tier
+
+    def _arguments(self, caller: Caller, held: Held | None, need: Need) -> list[str | int]:
+        header = held.snapshot.header if held else None
+        position = (header.generation, header.version, header.chain) if header else ("", 0, "")
+        tokens_min, before = need.tail_tokens or 0, ""
+        if held and not _is_enough(held, need):
+            tokens_min -= held.snapshot.tail_tokens
+            before = str(held.snapshot.first)
+        amount = ("all" if need.tail_tokens is None else "tail", tokens_min)
+        encoding = "" if held and not before and need.encoding in held.counts else need.encoding
+        return [caller.key_hash, self._settings.store_reply_bytes_max, *position, *amount, encoding, before]
+
+    def _forget(self, caller: Caller, key: tuple[str, str], reply: list[Any]) -> None:
+        if reply[0] == "unknown":
+            self._memory.forget(key)
+        else:
+            self._known_keys.forget(caller)
+
+
+def _take(held: Held | None, need: Need, asked_at: Instant, reply: list[Any]) -> Held | None:
+    """Return what is held after *reply*; None when it is no part of the same history."""
+    _, fields, kind, first, raw_entries, raw_pins, blocks = reply
+    header, first = read_header(fields), int(first)
+    entries = [read_entry(seq, raw) for seq, raw in enumerate(raw_entries, start=first)]
+    pins: list[Entry] = [read_entry(int(raw_pins[at]), raw_pins[at + 1]) for at in range(0, len(raw_pins), 2)]
+    counts: dict[str, dict[int, Counts]] = {}
+    if held is not None and kind == "news":
+        snapshot, counts = advance(held.snapshot, header, entries), held.counts
+    elif kind == "older":
+        if held is None or header.generation != held.snapshot.header.generation:
+            return None
+        # What was written since the newer part was read is asked for next.
+        snapshot, counts = extend(held.snapshot, first, pins, entries), held.counts
+        asked_at = held.validated_at
+    else:
+        snapshot = begin(header, first, pins, entries)
+    if need.encoding:
+        counts.setdefault(need.encoding, {}).update(read_kept_counts(blocks))
+    return Held(snapshot, asked_at, counts)
+
+
+def _is_enough(held: Held, need: Need) -> bool:
+    snapshot = held.snapshot
+    if need.tail_tokens is None or snapshot.is_whole:
+        return snapshot.is_whole
+    return snapshot.tail_tokens >= need.tail_tokens

@@ -1,0 +1,62 @@
+"""
+Which version of a conversation an answer is of, where it came from, and when it has to be called used.
+"""
+
+import time
+from functools import partial
+from typing import NamedTuple, Self
+
+from shared.auth import Caller
+from shared.conversations.freshness import Tier
+from shared.conversations.history import Reading
+from shared.later import Later
+from shared.store import keys
+from shared.store.upstash import Store
+
+TOUCH_SHARE = 10
+"""A read renews the expiry when a tenth of it has gone by since the last use."""
+
+
+class Source(NamedTuple):
+    """Version, life and origin of what an answer was made from. Times are Unix seconds; expiry 0 means never."""
+
+    generation: str
+    version: int
+    expiry_s: int
+    used_at_unix_s: int
+    tier: Tier = Tier.L2
+    age_s: float = 0.0
+
+    @classmethod
+    def of_reply(cls, fields: list[str]) -> Self:
+        """Return the source that a script names as {generation, version, expiry, last use}."""
+        generation, version, expiry_s, used_at = fields
+        return cls(generation, int(version), int(expiry_s), int(used_at))
+
+    @classmethod
+    def of_reading(cls, reading: Reading) -> Self:
+        header = reading.held.snapshot.header
+        return cls(
+            header.generation, header.version, header.expiry_s, header.used_at_unix_s, reading.tier, reading.age_s
+        )
+
+    @property
+    def etag(self) -> str:
+        return f'"{self.generation}.{self.version}"'
+
+    def etag_with(self, digest: str) -> str:
+        """Return the tag of an answer that also depends on parameters."""
+        return f'"{self.generation}.{self.version}.{digest}"'
+
+
+def touch_when_due(store: Store, caller: Caller, conversation_id: str, source: Source, later: Later) -> None:
+    """Renew the expiry of a conversation after the response, when enough of it has gone by and the store is there."""
+    now_unix_s = int(time.time())
+    is_due = source.expiry_s and now_unix_s - source.used_at_unix_s > source.expiry_s // TOUCH_SHARE
+    if is_due and source.tier in (Tier.L1, Tier.L2):
+        names = [
+            keys.tenant_key(caller.tenant),
+            keys.conversation_key(caller.tenant, conversation_id),
+            keys.metadata_key(caller.tenant),
+        ]
+        later.add(partial(store.eval, "touch", names, [caller.key_hash, now_unix_s, conversation_id]))

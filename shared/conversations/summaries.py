@@ -1,0 +1,143 @@
+"""
+Summaries: a caller's text in the place of the items up to one of them. One script, one request.
+
+    check -> note (a user message) -> count, off the loop -> script
+
+A summary is an entry of the log. Contexts show the newest one's note and leave out the items it stands for, which stay
+readable as items. The note is pinned: it takes part in the limit on pinned tokens.
+
+An item may end a summary when nothing that belongs together is torn by it. What the script decides that from is kinds,
+names and pairs, which the entries carry:
+
+- what follows is not part of the same response;
+- no output that follows answers a call up to there;
+- at the end of the conversation, no call of the newest turn still waits for its output.
+
+The last is stricter than contexts are, which send such a call: its output is likely to come. An output that comes later
+all the same is an orphan, left out of contexts and listed there.
+"""
+
+from typing import Any, NamedTuple
+
+import orjson
+
+from shared.auth import Caller
+from shared.config import Settings
+from shared.conversations.entries import write_summary
+from shared.conversations.idempotency import Attempt, Written, etag
+from shared.conversations.refusals import raise_refusal
+from shared.conversations.service import now_us
+from shared.errors import InvalidValue, NotFound, ServiceError, TooLarge
+from shared.items.counts import PRIMARY_ENCODING, count_items
+from shared.items.normalize import normalize_items
+from shared.items.traits import describe
+from shared.store import keys
+from shared.store.upstash import Store
+from shared.tokens.counter import Counter
+
+TEXT_CHARS_MAX = 100_000
+FIRST_LINE = "Summary of the conversation so far:\n"
+
+TORN = {
+    "response": "is followed by more of the same response",
+    "output": "comes before the output of a call up to there",
+    "open": "ends a turn with a call that has no output yet",
+}
+
+
+class SummaryInfo(NamedTuple):
+    """A summary as its maker sees it; *tokens* is what contexts pay for it."""
+
+    conversation_id: str
+    through: str
+    tokens: int
+    created_at_unix_s: int
+
+    def as_json(self) -> bytes:
+        return orjson.dumps(
+            {
+                "object": "conversation.summary",
+                "conversation_id": self.conversation_id,
+                "through": self.through,
+                "tokens": self.tokens,
+                "created_at": self.created_at_unix_s,
+            }
+        )
+
+
+class Summaries:
+    """The use case that appends summaries."""
+
+    def __init__(self, store: Store, counter: Counter, settings: Settings) -> None:
+        self._store = store
+        self._counter = counter
+        self._settings = settings
+
+    async def summarise(
+        self, caller: Caller, conversation_id: str, attempt: Attempt, through: str, text: str
+    ) -> Written[SummaryInfo]:
+        """
+        Let *text* stand for the items up to and including *through*.
+
+        Raises:   InvalidValue, NotFound: `param` says which of the two is wrong; TooLarge, VersionMoved, KeyReused,
+                  Unauthorized: nothing was stored.
+        """
+        if not 1 <= len(text) <= TEXT_CHARS_MAX:
+            raise InvalidValue(f"text must have 1 to {TEXT_CHARS_MAX} characters, not {len(text)}.", param="text")
+        raw = [{"role": "user", "content": FIRST_LINE + text}]
+        [note] = normalize_items(raw, attempt.ids())
+        traits = describe(note.item)
+        [counts] = await count_items(self._counter, PRIMARY_ENCODING, [traits])
+        tokens = counts.overhead_tokens + counts.content_tokens
+        facts = write_summary(note.id, through, traits, counts)
+        settings, tenant = self._settings, caller.tenant
+        reply = await self._store.eval(
+            "summary",
+            [
+                keys.tenant_key(tenant),
+                keys.conversation_key(tenant, conversation_id),
+                keys.activity_key(tenant),
+                *attempt.record_keys(tenant),
+            ],
+            [
+                caller.key_hash,
+                *attempt.arguments(settings.idempotency_s),
+                *(now_us(), conversation_id),
+                settings.conversation_entries_max,
+                settings.conversation_bytes_max,
+                settings.pinned_tokens_max,
+                *(through, tokens, facts, orjson.dumps(note.item).decode()),
+            ],
+            is_idempotent=True,
+        )
+        if reply[0] != "ok":
+            raise _refusal(reply, through, settings) or raise_refusal(reply, conversation_id, settings)
+        _, seed, generation, version, now_s = reply
+        info = SummaryInfo(conversation_id, through, tokens, int(now_s))
+        return Written(info, etag(generation, version), is_replay=seed != attempt.seed)
+
+
+def _refusal(reply: list[Any], through: str, settings: Settings) -> ServiceError | None:
+    """Return the error for what only this script refuses, or refuses because of a field of its own."""
+    match reply[0]:
+        case "through":
+            return NotFound(f"There is no item {through!r} in this conversation.", param="through")
+        case "deleted":
+            return InvalidValue(f"The item {through!r} was deleted.", param="through")
+        case "older":
+            return InvalidValue(f"The newest summary goes further than the item {through!r} already.", param="through")
+        case "torn":
+            return InvalidValue(f"The item {through!r} {TORN[reply[1]]}.", param="through", code="unit_torn")
+        case "pinned":
+            return InvalidValue(
+                f"System messages and summary would take {reply[1]} tokens of every context; "
+                f"the limit is {settings.pinned_tokens_max}.",
+                param="text",
+                code="pinned_tokens_exceeded",
+                limit_tokens=settings.pinned_tokens_max,
+            )
+        case "bytes":
+            limit = settings.conversation_bytes_max
+            return TooLarge(f"The conversation would exceed {limit} bytes.", param="text", limit_bytes=limit)
+        case _:
+            return None

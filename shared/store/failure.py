@@ -1,0 +1,39 @@
+"""Why a command has no result: what the parts of the client tell each other, and what callers are told."""
+
+import math
+from enum import Enum
+
+from shared.errors import StoreUnavailable
+
+RETRY_AFTER_S = 1
+"""What a caller is told to wait when nothing better is known."""
+
+
+class Sign(Enum):
+    """What a failure says about the store itself."""
+
+    AWAY = "away"  # Not reached, or it answered as no store does.
+    THERE = "there"  # It answered, and refused.
+    NONE = "none"  # It was not asked, or not given the time to answer.
+
+
+class Failure(Exception):
+    """A command has no result; `outcome_unknown`: it may have been carried out all the same."""
+
+    def __init__(self, reason: str, *, outcome_unknown: bool, sign: Sign, wait_s: float = RETRY_AFTER_S) -> None:
+        super().__init__(reason)
+        self.outcome_unknown = outcome_unknown
+        self.sign = sign
+        self.wait_s = wait_s
+
+    def for_caller(self, *, is_read: bool) -> StoreUnavailable:
+        """Return the error for one caller. A read stores nothing whatever became of it."""
+        is_open = self.outcome_unknown and not is_read
+        known = "It is not known whether anything was stored." if is_open else "Nothing was stored."
+        error = StoreUnavailable(
+            f"The store did not answer as it should. {known}",
+            retry_after_s=max(RETRY_AFTER_S, math.ceil(self.wait_s)),
+            outcome_unknown=is_open,
+        )
+        error.__cause__ = self
+        return error

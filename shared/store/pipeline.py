@@ -1,0 +1,199 @@
+"""
+The commands of one turn of the event loop travel together: one request instead of one each.
+
+    call -> the turn's commands -> requests of at most COMMANDS_MAX and BYTES_MAX -> results, matched by position
+
+Within one request the store carries commands out in the order of the calls; requests overtake each other. Every
+command has its own outcome: one that is refused, cancelled or out of time takes no other with it. When a request
+is lost, its idempotent commands are sent once more, in the same order and without the others.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from shared.store.breaker import Breaker
+from shared.store.failure import Failure, Sign
+from shared.store.replies import read_replies
+from shared.store.transport import Transport
+
+log = logging.getLogger("warmthread.store")
+
+COMMANDS_MAX = 32
+"""The store answers when the last command of a request is done: more would make the first callers wait."""
+
+BYTES_MAX = 256 * 1024
+"""Small commands do not wait for the transfer of large ones, which travel alone."""
+
+PAUSE_S = (0.005, 0.05)
+"""Before the one retry: instances that lost their answers together do not come back together."""
+
+RETRY_TIME_MIN_S = 0.01
+"""A retry that cannot end in time is not sent."""
+
+SAME_DEADLINE_S = 0.001
+"""The deadlines of a turn's commands lie microseconds apart; the deadline of their request then serves them all."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Command:
+    """
+    A command as JSON, and the future of its result.
+
+    `is_idempotent`: sending it twice does what sending it once does. `is_read`: it stores nothing in any case.
+    """
+
+    body: bytes
+    deadline_at_s: float
+    is_idempotent: bool
+    is_read: bool
+    result: asyncio.Future[Any]
+
+
+class Turn(NamedTuple):
+    """What was called in the current turn of one event loop."""
+
+    loop: asyncio.AbstractEventLoop
+    commands: list[Command]
+
+
+class Pipeline:
+    """Collects commands, sends them through one transport and breaker, and hands out the results."""
+
+    def __init__(self, transport: Transport, breaker: Breaker, clock: Callable[[], float]) -> None:
+        self._transport = transport
+        self._breaker = breaker
+        self._clock = clock
+        # A turn is used once and belongs to its loop, so that nothing waits in a loop that was closed.
+        self._turn: Turn | None = None
+        self._requests: set[asyncio.Task[None]] = set()
+
+    async def call(self, body: bytes, deadline_at_s: float, *, is_idempotent: bool, is_read: bool) -> Any:
+        """Send one command with the others of this turn and return its result. Raises StoreUnavailable."""
+        loop = asyncio.get_running_loop()
+        command = Command(body, deadline_at_s, is_idempotent, is_read, loop.create_future())
+        turn = self._turn
+        if turn is None or turn.loop is not loop:
+            turn = self._turn = Turn(loop, [])
+            loop.call_soon(self._send, turn)
+        turn.commands.append(command)
+        return await command.result
+
+    async def close(self) -> None:
+        """Give up the requests that this loop waits for."""
+        loop = asyncio.get_running_loop()
+        requests = [request for request in self._requests if request.get_loop() is loop]
+        for request in requests:
+            request.cancel()
+        await asyncio.gather(*requests, return_exceptions=True)
+
+    def _send(self, turn: Turn) -> None:
+        if self._turn is turn:
+            self._turn = None
+        for commands in _split(_waiting(turn.commands)):
+            self._limit_waiting(turn.loop, commands)
+            # Started at once and not a turn later: a read on a warm instance is short enough to feel it.
+            request = asyncio.Task(self._carry(commands), loop=turn.loop, eager_start=True)
+            self._requests.add(request)
+            request.add_done_callback(partial(self._end, commands))
+
+    def _limit_waiting(self, loop: asyncio.AbstractEventLoop, commands: Sequence[Command]) -> None:
+        """The request may run until its last deadline; who has an earlier one leaves it then."""
+        last_at_s = _last_deadline(commands)
+        for command in commands:
+            if last_at_s - command.deadline_at_s > SAME_DEADLINE_S:
+                late = Failure("no answer in the caller's time", outcome_unknown=True, sign=Sign.NONE)
+                loop.call_later(command.deadline_at_s - self._clock(), _fail, [command], late)
+
+    async def _carry(self, commands: Sequence[Command]) -> None:
+        failure = await self._attempt(commands)
+        if failure is None:
+            return
+        pause_s = random.uniform(*PAUSE_S)  # noqa: S311  # jitter is no secret.
+        again: list[Command] = []
+        if failure.sign is Sign.AWAY:
+            end_at_s = self._clock() + pause_s + RETRY_TIME_MIN_S
+            again = [each for each in _waiting(commands) if each.is_idempotent and each.deadline_at_s > end_at_s]
+        _fail([each for each in commands if each not in again], failure)
+        if again:
+            await asyncio.sleep(pause_s)
+            await self._retry(_waiting(again), failure)
+
+    async def _retry(self, commands: Sequence[Command], first: Failure) -> None:
+        failure = await self._attempt(commands) if commands else None
+        if failure is not None:
+            failure.outcome_unknown |= first.outcome_unknown
+            _fail(commands, failure)
+
+    async def _attempt(self, commands: Sequence[Command]) -> Failure | None:
+        """Send one request and hand out its results; return why there are none."""
+        permit = self._breaker.enter()
+        if permit is None:
+            return away(self._breaker.wait_s())
+        try:
+            results = await self._request(commands)
+        except Failure as failure:
+            log.warning("store: %s", failure)
+            self._breaker.record(permit, failure.sign)
+            return failure
+        self._breaker.record(permit, Sign.THERE)
+        for command, result in zip(commands, results, strict=True):
+            if isinstance(result, Failure):
+                log.warning("store: %s", result)
+                _fail([command], result)
+            elif not command.result.done():
+                command.result.set_result(result)
+        return None
+
+    async def _request(self, commands: Sequence[Command]) -> list[Any | Failure]:
+        is_pipeline = len(commands) > 1
+        bodies = b",".join([command.body for command in commands])
+        path, body = ("pipeline", b"[" + bodies + b"]") if is_pipeline else ("", bodies)
+        status, raw = await self._transport.post(path, body, _last_deadline(commands) - self._clock())
+        return read_replies(status, raw, len(commands), is_pipeline=is_pipeline)
+
+    def _end(self, commands: Sequence[Command], request: asyncio.Task[None]) -> None:
+        """Nobody may wait for a request that has ended, whatever ended it."""
+        self._requests.discard(request)
+        if request.cancelled():
+            _fail(commands, Failure("closed", outcome_unknown=True, sign=Sign.NONE))
+        elif bug := request.exception():
+            for command in _waiting(commands):
+                command.result.set_exception(bug)
+
+
+def away(wait_s: float) -> Failure:
+    """Return the failure of a command that the breaker keeps back."""
+    return Failure("away", outcome_unknown=False, sign=Sign.NONE, wait_s=wait_s)
+
+
+def _split(commands: Iterable[Command]) -> Iterator[list[Command]]:
+    """Yield the commands of one request after the other, in order."""
+    request: list[Command] = []
+    size_bytes = 0
+    for command in commands:
+        if request and (len(request) == COMMANDS_MAX or size_bytes + len(command.body) > BYTES_MAX):
+            yield request
+            request, size_bytes = [], 0
+        request.append(command)
+        size_bytes += len(command.body) + len(b",")
+    if request:
+        yield request
+
+
+def _waiting(commands: Iterable[Command]) -> list[Command]:
+    """Return those that are neither settled nor given up by their callers."""
+    return [command for command in commands if not command.result.done()]
+
+
+def _fail(commands: Iterable[Command], failure: Failure) -> None:
+    for command in _waiting(commands):
+        command.result.set_exception(failure.for_caller(is_read=command.is_read))
+
+
+def _last_deadline(commands: Iterable[Command]) -> float:
+    return max(command.deadline_at_s for command in commands)

@@ -1,0 +1,125 @@
+-- Copy a conversation up to and including one of its items: a new conversation with a history of its own.
+-- KEYS: tenant, conversation, fork, activity index, metadata index, record (only with an Idempotency-Key)
+-- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, id of the fork,
+--       id of the last item ('' for all there is), metadata ('' for the conversation's own), generation of the fork,
+--       then the encodings whose counts may be kept beside the entries
+-- Reply: 'ok', seed, generation, version, created_at, metadata, expiry and last use of the conversation
+--        | 'unauthorised' | 'reused' | 'unknown' | 'moved', generation, version | 'after'
+-- Entries that are kept keep their versions, so all that names one stays right. What was deleted after the cut is as
+-- blank in the fork; the entry that says so is not needed, because nobody holds the fork from before the deletion.
+if not is_authorised() then return {'unauthorised'} end
+local conversation, fork, record = KEYS[2], KEYS[3], KEYS[6]
+local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local after, generation, FIRST_ENCODING = ARGV[8], ARGV[10], 11
+local now_s = string.sub(now_us, 1, -7)
+local done = recall(record, fingerprint)
+if done then return done end
+
+local header = redis.call('HMGET', conversation, 'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'u', 'd', 'y', 'e', 'm', 'g',
+  't', 'i:' .. after)
+local refusal = nil
+if not header[1] then
+  refusal = {'unknown'}
+elseif has_moved(expected, header[1]) then
+  refusal = {'moved', header[13], header[1]}
+elseif after ~= '' and not header[15] then
+  refusal = {'after'}
+end
+if refusal or redis.call('COPY', conversation, fork) == 0 then
+  -- The id of the fork comes from the seed: where it exists, this very attempt made it and its answer was lost.
+  local made = redis.call('HMGET', fork, 'g', 'v', 'c', 'm')
+  return made[1] and {'ok', seed, made[1], made[2], made[3], made[4], header[11] or '0', header[14] or '0'} or refusal
+end
+
+local chain, live, written, bytes = header[2], tonumber(header[3]), tonumber(header[4]), tonumber(header[5])
+local pinned, pins, user, deleted, summary = tonumber(header[6]), header[7], header[8], tonumber(header[9] or 0), header[10]
+local expiry, metadata = header[11], ARGV[9] ~= '' and ARGV[9] or header[12]
+local newest = tonumber(header[1])
+local version = after ~= '' and tonumber(header[15]) or newest
+
+-- What does not belong to the fork; HDEL takes as many fields at once as unpack can hold.
+local doomed = {'r', 'last'}
+local function flush()
+  if #doomed > 0 then redis.call('HDEL', fork, unpack(doomed)) end
+  doomed = {}
+end
+local function doom(field)
+  doomed[#doomed + 1] = field
+  if #doomed == 4000 then flush() end
+end
+
+-- The facts of an item and of a summary start with its two counts.
+local function tokens_of(entry)
+  local overhead, content = string.match(entry, '^%x+ %d+ %a %[(%d+),(%d+)')
+  return tonumber(overhead) + tonumber(content)
+end
+
+local function cut()
+  local oldest_note, newest_note
+  local blank_at = nil
+  walk(conversation, version, newest, 1, chunk_for(bytes, newest, newest - version + 1), function(seq, entry)
+    local entry_chain, preceding, kind = string.match(entry, '^(%x+) (%d+) (%S)')
+    if seq == version then
+      chain = entry_chain
+      return false
+    end
+    -- The tokens of a blank are those between it and the entry behind it.
+    if blank_at then deleted = deleted - (tonumber(preceding) - blank_at) end
+    blank_at = kind == 'x' and tonumber(preceding) or nil
+    if seq == version + 1 then written = tonumber(preceding) end
+    bytes = bytes - #entry
+    doom(text(seq))
+    if kind == 'x' then
+      doom('i:' .. string.match(entry, '%["([^"]*)"%]'))
+    elseif kind == 'y' then
+      oldest_note, newest_note = oldest_note or entry, entry
+    elseif is_item(entry) then
+      live = live - 1
+      if kind == 's' then pinned = pinned - tokens_of(entry) end
+      doom('i:' .. string.match(entry, '%[%d+,%d+,%d+,"([^"]*)"'))
+    end
+  end)
+  if oldest_note then
+    -- The last fact of a summary is the version of the one before it.
+    pinned = pinned - tokens_of(newest_note)
+    summary = string.match(facts_of(oldest_note), ',(%d+)%]$')
+    if summary == '0' then
+      doom('y')
+      summary = nil
+    else
+      pinned = pinned + tokens_of(redis.call('HGET', conversation, summary))
+    end
+  end
+end
+
+if version < newest then
+  cut()
+  local left = {}
+  for pin in string.gmatch(pins, '%d+') do
+    if tonumber(pin) <= version then left[#left + 1] = pin end
+  end
+  pins = table.concat(left, ',')
+  if tonumber(user) > version then
+    user = '0'
+    walk(conversation, version, 1, -1, chunk_for(bytes, version, 64), function(seq, entry)
+      if kind_of(entry) ~= 'u' then return false end
+      user = text(seq)
+      return true
+    end)
+  end
+  -- Counts kept for versions that the fork will give to other entries.
+  for i = FIRST_ENCODING, #ARGV do
+    for block = math.floor((version + 1) / 512), math.floor(newest / 512) do
+      doom('q:' .. ARGV[i] .. ':' .. text(block))
+    end
+  end
+end
+flush()
+redis.call('HSET', fork, 'g', generation, 'v', text(version), 'h', chain, 'n', text(live), 'w', text(written),
+  'b', text(bytes), 'p', text(pinned), 'pin', pins, 'u', user, 'd', text(deleted), 'c', now_s, 'm', metadata, 't', now_s)
+if summary then redis.call('HSET', fork, 'y', summary) end
+if expiry ~= '0' then redis.call('EXPIRE', fork, expiry) end
+redis.call('ZADD', KEYS[4], now_us, id)
+redis.call('HSET', KEYS[5], id, row(now_s, expiry, now_s, metadata))
+return remember(record, fingerprint, record_s,
+  {'ok', seed, generation, text(version), now_s, metadata, expiry, header[14]})

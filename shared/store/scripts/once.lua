@@ -1,0 +1,42 @@
+-- What scripts that change something have besides the prelude: how an operation that comes twice is done once, and
+-- how one that expects a version is held to it.
+--
+-- Every attempt carries a seed, 48 random hexadecimal digits, from which its ids were made, and a fingerprint, the
+-- SHA-256 of its request. A reply that did something starts with 'ok' and the seed of the attempt that did it: when
+-- that is another one's, the caller is answered as the first one was.
+
+-- The record of an Idempotency-Key is a key of its own: the fingerprint, then the reply, strings only, as JSON.
+-- recall returns what to reply instead of doing anything, nil when the operation is new or has no key.
+local function recall(record, fingerprint)
+  local kept = record and redis.call('GET', record)
+  if not kept then return nil end
+  if string.sub(kept, 1, 64) ~= fingerprint then return {'reused'} end
+  return cjson.decode(string.sub(kept, 65))
+end
+
+-- Keeps *reply* for `recall` and returns it.
+local function remember(record, fingerprint, record_s, reply)
+  if record then redis.call('SET', record, fingerprint .. cjson.encode(reply), 'EX', record_s) end
+  return reply
+end
+
+-- Field r of a conversation: '<batch> <version after it>;' of its last 32 batches. A batch is named by the first 16
+-- digits of its seed. The store's own client sends a batch again when its answer was lost.
+local function batch_of(seed)
+  return string.sub(seed, 1, 16)
+end
+
+local function version_after(recent, seed)
+  return recent and string.match(recent, batch_of(seed) .. ' (%d+);')
+end
+
+local function with_batch(recent, seed, version)
+  local batches = (recent or '') .. batch_of(seed) .. ' ' .. version .. ';'
+  local _, count = string.gsub(batches, ';', '')
+  return count > 32 and string.match(batches, ';(.*)$') or batches
+end
+
+-- Whether the version is none of those that the caller expects: '' for no matter, '*' for any, else ' 12 15 '.
+local function has_moved(expected, version)
+  return expected ~= '' and expected ~= '*' and not string.find(expected, ' ' .. version .. ' ', 1, true)
+end

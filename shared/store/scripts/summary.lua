@@ -1,0 +1,110 @@
+-- Append a summary that stands for all items up to one of them.
+-- KEYS: tenant, conversation, activity index, record (only with an Idempotency-Key)
+-- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id,
+--       entries_max, bytes_max, pinned_tokens_max, id of the last item it stands for, its tokens, its facts, its body
+-- Reply: 'ok', seed, generation, version, now_s | 'unauthorised' | 'reused' | 'unknown'
+--        | 'moved', generation, version | 'through' | 'deleted' | 'older' | 'torn', how | 'entries' | 'bytes'
+--        | 'pinned', sum
+if not is_authorised() then return {'unauthorised'} end
+local conversation, record = KEYS[2], KEYS[4]
+local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local entries_max, bytes_max, pinned_max = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
+local through_id, tokens, facts, body = ARGV[11], tonumber(ARGV[12]), ARGV[13], ARGV[14]
+local now_s = string.sub(now_us, 1, -7)
+local done = recall(record, fingerprint)
+if done then return done end
+
+local header = redis.call('HMGET', conversation, 'v', 'h', 'w', 'b', 'p', 'e', 'y', 'g', 'r', 'i:' .. through_id)
+if not header[1] then return {'unknown'} end
+local generation, recent = header[8], header[9]
+local known = version_after(recent, seed)
+if known then return {'ok', seed, generation, known, now_s} end
+if has_moved(expected, header[1]) then return {'moved', generation, header[1]} end
+if not header[10] then return {'through'} end
+local newest, through = tonumber(header[1]), tonumber(header[10])
+local bytes, pinned, before = tonumber(header[4]), tonumber(header[5]), header[7] or '0'
+
+-- What the newest summary stands for is out of contexts already.
+local floor = 0
+if before ~= '0' then
+  local old = cjson.decode(facts_of(redis.call('HGET', conversation, before)))
+  pinned, floor = pinned - old[1] - old[2], old[9]
+  if through < floor then return {'older'} end
+end
+
+local ASSISTANT_SIDE = {a = true, c = true, r = true, h = true}
+local SAID = {u = true, n = true, a = true, c = true, h = true}
+
+-- What follows: whether a response goes on, which outputs have no call behind *through*, whether anything is said.
+local target, follower
+local calls, outputs, is_end = {}, {}, true
+walk(conversation, through, newest, 1, chunk_for(bytes, newest, newest - through + 1), function(seq, entry)
+  if not is_item(entry) then return seq == through end
+  local kind = kind_of(entry)
+  if seq == through then
+    target = entry
+    return false
+  end
+  if SAID[kind] then is_end = false end
+  if kind ~= 'r' then follower = follower or entry end
+  if kind == 'c' or kind == 'o' then
+    local key = cjson.decode(facts_of(entry))[5]
+    local open = calls[key] or 0
+    if kind == 'c' then
+      calls[key] = open + 1
+    elseif open > 0 then
+      calls[key] = open - 1
+    else
+      outputs[key] = true
+    end
+  end
+end)
+if not target then return {'deleted'} end
+
+local function is_same_response(a, b)
+  if not ASSISTANT_SIDE[kind_of(a)] or not b or not ASSISTANT_SIDE[kind_of(b)] then return false end
+  local is_message = kind_of(a) == 'a' and kind_of(b) == 'a'
+  -- One chat message has one name.
+  return not is_message or cjson.decode(facts_of(a))[6] == cjson.decode(facts_of(b))[6]
+end
+if is_same_response(target, follower) then return {'torn', 'response'} end
+
+-- What precedes: whether one of those outputs answers a call here; at the end of the conversation, whether a call of
+-- the newest turn still waits for its output. Read backwards, an output closes the nearest call of its key.
+if next(outputs) or is_end then
+  local answered, is_turn, how = {}, is_end, nil
+  walk(conversation, through, floor + 1, -1, chunk_for(bytes, newest, 64), function(_, entry)
+    local kind = kind_of(entry)
+    if kind == 'u' or kind == 'n' then
+      is_turn = false
+      return not next(outputs)
+    elseif kind == 'c' or kind == 'o' then
+      local key = cjson.decode(facts_of(entry))[5]
+      local closing = answered[key] or 0
+      if kind == 'o' then
+        answered[key] = closing + 1
+      elseif closing > 0 then
+        answered[key] = closing - 1
+      elseif outputs[key] or is_turn then
+        how = outputs[key] and 'output' or 'open'
+        return true
+      end
+    end
+  end)
+  if how then return {'torn', how} end
+end
+
+local version = newest + 1
+if version > entries_max then return {'entries'} end
+local seq = text(version)
+local chain = string.sub(redis.sha1hex(header[2] .. batch_of(seed) .. seq), 1, 16)
+facts = string.sub(facts, 1, -2) .. ',' .. header[10] .. ',' .. before .. ']'
+local news = chain .. ' ' .. header[3] .. ' y ' .. facts .. '\n' .. body
+bytes, pinned = bytes + #news, pinned + tokens
+if bytes > bytes_max then return {'bytes'} end
+if pinned > pinned_max then return {'pinned', text(pinned)} end
+redis.call('HSET', conversation, seq, news, 'v', seq, 'h', chain, 'b', text(bytes), 'p', text(pinned), 'y', seq,
+  't', now_s, 'r', with_batch(recent, seed, seq))
+if header[6] ~= '0' then redis.call('EXPIRE', conversation, header[6]) end
+redis.call('ZADD', KEYS[3], now_us, id)
+return remember(record, fingerprint, record_s, {'ok', seed, generation, seq, now_s})

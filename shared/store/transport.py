@@ -1,0 +1,96 @@
+"""
+One HTTP request to the database within a time limit: its answer, or a Failure that says what is known.
+
+Nothing is ever sent twice here. Connections are kept alive longer than the pauses of a busy conversation, and may
+be used from one event loop after another.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from pyreqwest.bytes import Bytes
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import DetailedPyreqwestError, PoolTimeoutError, PyreqwestError
+
+from shared.config import Settings
+from shared.store.failure import Failure, Sign
+
+IDLE_S = 55.0
+"""
+Connections outlive a pause in traffic: a function would else pay for TCP and TLS again. But not the minute after
+which load balancers close them: a write sent into a closing connection has an unknown outcome.
+"""
+
+REQUESTS_MAX = 128
+"""Requests under way at once. An instance has 1,024 file descriptors, which its callers' connections share."""
+
+NOTHING_SENT = "client error (Connect)"
+"""The cause that the HTTP library names when it failed before it had a connection. Its exception class does not
+tell: ConnectError also stands for an answer that was lost on a connection in use."""
+
+UNFAIR_SHARE = 0.5
+"""A timeout counts against the store only when the request had this share of the usual time."""
+
+
+class Transport:
+    """A pool of connections to one database."""
+
+    def __init__(self, settings: Settings, wall_clock: Callable[[], float] = time.time) -> None:
+        self._settings = settings
+        self._wall_clock = wall_clock
+        self._used_at_unix_s = wall_clock()
+        self._client = _open_client(settings)
+
+    async def post(self, path: str, body: bytes, timeout_s: float) -> tuple[int, Bytes]:
+        """Send *body* and return status and body of the answer. Raises Failure."""
+        if timeout_s <= 0:
+            raise Failure("no time left", outcome_unknown=False, sign=Sign.NONE)
+        try:
+            request = self._awake_client().post(path).timeout(timedelta(seconds=timeout_s)).body_bytes(body).build()
+            response = await request.send()
+            return response.status, await response.bytes()
+        except PyreqwestError as error:
+            raise _failure(error, is_short=timeout_s < UNFAIR_SHARE * self._settings.store_timeout_s) from error
+
+    def _awake_client(self) -> Client:
+        """
+        Return the client, a new one after a pause of IDLE_S.
+
+        The pool measures idleness by the monotonic clock, which stands still while an instance is suspended: on
+        waking it would send into connections that were given up long ago.
+        """
+        now_unix_s = self._wall_clock()
+        if now_unix_s - self._used_at_unix_s > IDLE_S:
+            self._client = _open_client(self._settings)
+        self._used_at_unix_s = now_unix_s
+        return self._client
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.close()
+
+
+def _open_client(settings: Settings) -> Client:
+    connect_timeout = timedelta(seconds=settings.store_connect_timeout_s)
+    return (
+        ClientBuilder()
+        .base_url(settings.store_url + "/")
+        .default_headers({"authorization": f"Bearer {settings.store_token}", "content-type": "application/json"})
+        .connect_timeout(connect_timeout)
+        .pool_timeout(connect_timeout)
+        .pool_idle_timeout(timedelta(seconds=IDLE_S))
+        .max_connections(REQUESTS_MAX)
+        .http1_only()
+        .follow_redirects(False)
+        .build()
+    )
+
+
+def _failure(error: PyreqwestError, *, is_short: bool) -> Failure:
+    details = error.details if isinstance(error, DetailedPyreqwestError) else {"causes": None}
+    causes = [cause["message"] for cause in details["causes"] or []]
+    was_sent = NOTHING_SENT not in causes and not isinstance(error, PoolTimeoutError)
+    reason = f"{'no answer' if was_sent else 'no connection'} ({type(error).__name__}: {causes[-1] if causes else ''})"
+    sign = Sign.NONE if is_short and isinstance(error, TimeoutError) else Sign.AWAY
+    return Failure(reason, outcome_unknown=was_sent, sign=sign)

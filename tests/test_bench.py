@@ -1,0 +1,118 @@
+"""The benchmarks measure what they say: the network that the proxy stands for, and every row of `bench store`."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.benchmarks import peers, store, tables
+from scripts.benchmarks.delay_proxy import DelayProxy, Target
+from scripts.local.serving import loopback_listener
+
+RECEIVE_BYTES = 65_536
+
+
+@pytest.fixture
+def echo_port() -> Iterator[int]:
+    """A server that sends back what it receives, on each connection until that is closed."""
+
+    def echo(client: socket.socket) -> None:
+        with client:
+            while data := client.recv(RECEIVE_BYTES):
+                client.sendall(data)
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=echo, args=(client,), daemon=True).start()
+
+    listener = loopback_listener(0)
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1]
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    thread.join()
+
+
+def exchange(client: socket.socket, data: bytes) -> bytes:
+    client.sendall(data)
+    received = b""
+    while len(received) < len(data):
+        received += client.recv(RECEIVE_BYTES)
+    return received
+
+
+def test_the_proxy_takes_a_round_trip_for_a_request_and_another_for_a_new_connection(echo_port: int) -> None:
+    with (
+        DelayProxy(Target(port=echo_port), delay_ms=20) as proxy,
+        socket.create_connection(("127.0.0.1", proxy.port)) as client,
+    ):
+        begin_s = time.monotonic()
+        exchange(client, b"a")
+        first_s = time.monotonic() - begin_s
+        begin_s = time.monotonic()
+        exchange(client, b"b")
+        second_s = time.monotonic() - begin_s
+
+        assert first_s >= 0.038
+        assert second_s >= 0.02
+        assert proxy.round_trips == 3
+
+
+def test_the_proxy_keeps_bytes_in_order_when_the_delay_changes(echo_port: int) -> None:
+    data = b"".join(b"%08d" % number for number in range(50_000))
+    with (
+        DelayProxy(Target(port=echo_port), delay_ms=10) as proxy,
+        socket.create_connection(("127.0.0.1", proxy.port)) as client,
+    ):
+        sender = threading.Thread(target=client.sendall, args=(data,))
+        sender.start()
+        proxy.delay_ms = 0
+        received = b""
+        while len(received) < len(data):
+            received += client.recv(RECEIVE_BYTES)
+        sender.join()
+
+        assert received == data
+
+
+def test_the_proxy_closes_what_has_no_server() -> None:
+    with loopback_listener(0) as free:
+        port = free.getsockname()[1]
+    with (
+        DelayProxy(Target(port=port)) as proxy,
+        socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as client,
+    ):
+        assert client.recv(1) == b""
+
+
+def test_every_operation_of_ours_has_its_row_with_requests_and_commands() -> None:
+    operations, at_once = store.measure([1], runs=2, rounds=1)
+
+    rows = [line.strip("| ").split(" | ") for line in operations.splitlines()[2:]]
+    assert [row[0] for row in rows] == list(store.ROWS.values())
+    assert all(float(requests) <= 1 and float(commands) <= 8 for _, requests, commands, *_ in rows)
+    assert len(at_once.splitlines()) == 2 + len(store.AT_ONCE_ROWS)
+
+
+def test_a_peer_that_was_not_measured_at_every_delay_has_no_row() -> None:
+    whole, part = peers.ENTRIES[:2]
+    figures = peers.Figures([2.0, 4.0, 3.0], [20, 20, 20], round_trips=3, commands=12)
+    results: peers.Results = {
+        ("read last", 1, whole): figures,
+        ("read last", 5, whole): figures,
+        ("read last", 1, part): figures,
+    }
+
+    lines = peers.section_table(results, "read last", [1, 5]).splitlines()
+    assert lines[2:] == [f"| {whole.name} | HTTP | 1 | 4 | 3.00 / 4.00 | 3.00 | 3.00 / 4.00 | 0.60 |"]
+
+
+def test_a_percentile_is_one_of_the_samples() -> None:
+    assert [tables.percentile([3, 1, 2, 4], share) for share in (0, 0.5, 0.95)] == [1, 2, 4]

@@ -1,0 +1,191 @@
+"""The breaker: when it keeps requests back, when it tries again, and that it never stays open for good."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from scripts.local.upstash import LocalUpstash
+from shared.config import Secret, Settings
+from shared.errors import StoreUnavailable
+from shared.store.breaker import COOL_DOWN_FIRST_S, COOL_DOWN_MAX_S, FAILURES_MAX, Breaker
+from shared.store.failure import Sign
+from shared.store.upstash import Store
+from tests.faulty_server import Fault, FaultyServer
+
+
+class ManualClock:
+    """A monotonic clock that the test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def breaker(clock: ManualClock) -> Breaker:
+    return Breaker(clock)
+
+
+@pytest.fixture
+def server(upstash: LocalUpstash) -> Iterator[FaultyServer]:
+    with FaultyServer(upstash.url) as server:
+        yield server
+
+
+def attempt(breaker: Breaker, sign: Sign) -> None:
+    permit = breaker.enter()
+    assert permit is not None
+    breaker.record(permit, sign)
+
+
+def open_up(breaker: Breaker) -> None:
+    for _ in range(FAILURES_MAX):
+        attempt(breaker, Sign.AWAY)
+
+
+def test_failures_in_a_row_open_it(breaker: Breaker) -> None:
+    for _ in range(FAILURES_MAX - 1):
+        attempt(breaker, Sign.AWAY)
+    assert breaker.wait_s() == 0
+    attempt(breaker, Sign.AWAY)
+
+    assert breaker.enter() is None
+    assert COOL_DOWN_FIRST_S / 2 <= breaker.wait_s() <= COOL_DOWN_FIRST_S
+
+
+def test_an_answer_between_them_keeps_it_closed(breaker: Breaker) -> None:
+    for _ in range(5):
+        for _ in range(FAILURES_MAX - 1):
+            attempt(breaker, Sign.AWAY)
+        attempt(breaker, Sign.THERE)
+
+    assert breaker.wait_s() == 0
+
+
+def test_what_says_nothing_changes_nothing(breaker: Breaker) -> None:
+    for _ in range(FAILURES_MAX - 1):
+        attempt(breaker, Sign.AWAY)
+        attempt(breaker, Sign.NONE)
+    attempt(breaker, Sign.AWAY)
+
+    assert breaker.enter() is None
+
+
+def test_after_the_cool_down_one_request_passes(breaker: Breaker, clock: ManualClock) -> None:
+    open_up(breaker)
+    clock.now_s += breaker.wait_s()
+    permits = [breaker.enter() for _ in range(3)]
+
+    assert [permit is None for permit in permits] == [False, True, True]
+
+
+def test_its_success_closes_the_breaker(breaker: Breaker, clock: ManualClock) -> None:
+    open_up(breaker)
+    clock.now_s += breaker.wait_s()
+    attempt(breaker, Sign.THERE)
+
+    assert breaker.wait_s() == 0
+    assert breaker.enter() is not None
+    for _ in range(FAILURES_MAX - 1):
+        attempt(breaker, Sign.AWAY)
+    assert breaker.wait_s() == 0
+
+
+def test_its_failure_starts_a_longer_cool_down_up_to_a_limit(breaker: Breaker, clock: ManualClock) -> None:
+    open_up(breaker)
+    cool_downs_s = []
+    for _ in range(6):
+        clock.now_s += breaker.wait_s()
+        attempt(breaker, Sign.AWAY)
+        cool_downs_s.append(breaker.wait_s())
+
+    for cool_down_s, most_s in zip(cool_downs_s, (2.0, 4.0, 5.0, 5.0, 5.0, 5.0), strict=True):
+        assert most_s / 2 <= cool_down_s <= most_s <= COOL_DOWN_MAX_S
+
+
+def test_a_trial_that_never_ends_only_delays_the_next_one(breaker: Breaker, clock: ManualClock) -> None:
+    open_up(breaker)
+    clock.now_s += breaker.wait_s()
+    lost = breaker.enter()
+    clock.now_s += COOL_DOWN_MAX_S
+    attempt(breaker, Sign.THERE)
+
+    assert lost is not None
+    assert breaker.wait_s() == 0
+
+
+def test_stragglers_from_before_change_nothing(breaker: Breaker, clock: ManualClock) -> None:
+    stragglers = [breaker.enter() for _ in range(2 * FAILURES_MAX)]
+    open_up(breaker)
+    cool_down_s = breaker.wait_s()
+    for permit in stragglers:
+        assert permit is not None
+        breaker.record(permit, Sign.AWAY)
+    assert breaker.wait_s() == cool_down_s
+    clock.now_s += cool_down_s
+    attempt(breaker, Sign.THERE)
+    for permit in stragglers:
+        assert permit is not None
+        breaker.record(permit, Sign.AWAY)
+
+    assert breaker.wait_s() == 0
+
+
+async def test_while_it_is_open_nothing_is_sent_and_calls_say_so(
+    server: FaultyServer, upstash: LocalUpstash, clock: ManualClock
+) -> None:
+    store = Store(Settings(store_url=server.url, store_token=Secret(upstash.token)), clock)
+    server.fault = Fault.ERROR_500
+    for _ in range(FAILURES_MAX):
+        with pytest.raises(StoreUnavailable):
+            await store.command("PING")
+    errors = []
+    for _ in range(20):
+        with pytest.raises(StoreUnavailable) as error:
+            await store.command("PING")
+        errors.append(error.value)
+
+    assert server.requests == FAILURES_MAX
+    assert {error.extensions["outcome_unknown"] for error in errors} == {False}
+    assert {error.retry_after_s for error in errors} == {1}
+    await store.close()
+
+
+async def test_a_store_that_came_back_is_used_after_the_cool_down(
+    server: FaultyServer, upstash: LocalUpstash, clock: ManualClock
+) -> None:
+    store = Store(Settings(store_url=server.url, store_token=Secret(upstash.token)), clock)
+    server.leave()
+    for _ in range(2 * FAILURES_MAX):
+        with pytest.raises(StoreUnavailable):
+            await store.command("PING")
+    server.come_back()
+    with pytest.raises(StoreUnavailable):
+        await store.command("PING")
+    assert server.requests == 0
+    clock.now_s += COOL_DOWN_FIRST_S
+
+    assert await store.command("PING") == "PONG"
+    assert await store.command("PING") == "PONG"
+    await store.close()
+
+
+async def test_refusals_are_no_outage(server: FaultyServer, upstash: LocalUpstash, clock: ManualClock) -> None:
+    store = Store(Settings(store_url=server.url, store_token=Secret(upstash.token)), clock)
+    server.faults.extend([Fault.REFUSE_401, Fault.REFUSE_400] * FAILURES_MAX)
+    for _ in range(2 * FAILURES_MAX):
+        with pytest.raises(StoreUnavailable):
+            await store.command("PING")
+    for _ in range(2 * FAILURES_MAX):
+        with pytest.raises(StoreUnavailable):
+            await store.command("NO-SUCH-COMMAND")
+
+    assert await store.command("PING") == "PONG"
+    await store.close()

@@ -1,0 +1,241 @@
+"""The store client on a good day: how commands travel together, keep their order, and end in time."""
+
+import asyncio
+import gc
+import time
+import weakref
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from scripts.local.upstash import LocalUpstash
+from shared.config import Secret, Settings
+from shared.errors import StoreUnavailable, TooLarge
+from shared.store import pipeline
+from shared.store.transport import IDLE_S, Transport
+from shared.store.upstash import Store
+from tests.faulty_server import FaultyServer
+
+
+def settings(url: str, token: str, **values: Any) -> Settings:
+    return Settings(store_url=url, store_token=Secret(token), **values)
+
+
+@pytest.fixture
+async def store(upstash: LocalUpstash) -> AsyncIterator[Store]:
+    store = Store(settings(upstash.url, upstash.token))
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def server(upstash: LocalUpstash) -> Iterator[FaultyServer]:
+    with FaultyServer(upstash.url) as server:
+        yield server
+
+
+async def test_one_command_travels_as_itself(server: FaultyServer, upstash: LocalUpstash) -> None:
+    store = Store(settings(server.url, upstash.token))
+
+    assert await store.command("ECHO", "hi") == "hi"
+    assert server.paths == ["/"]
+    await store.close()
+
+
+async def test_the_commands_of_one_turn_travel_in_one_request(store: Store, upstash: LocalUpstash, key: str) -> None:
+    upstash.reset()
+    results = await asyncio.gather(*[store.command("ECHO", str(n)) for n in range(10)])
+
+    assert results == [str(n) for n in range(10)]
+    assert (upstash.requests, upstash.commands) == (1, 10)
+
+
+async def test_a_hundred_concurrent_reads_are_four_requests(store: Store, upstash: LocalUpstash, key: str) -> None:
+    await store.command("SET", key, "value")
+    upstash.reset()
+    results = await asyncio.gather(*[store.command("GET", key) for _ in range(100)])
+
+    assert results == ["value"] * 100
+    assert upstash.requests == 4
+
+
+async def test_a_request_carries_no_more_than_its_bytes_and_a_large_command_goes_alone(
+    server: FaultyServer, upstash: LocalUpstash
+) -> None:
+    store = Store(settings(server.url, upstash.token))
+    large, half = "x" * (pipeline.BYTES_MAX + 1), "y" * (pipeline.BYTES_MAX // 2)
+    values = ["a", "b", large, "c", "d", half, half, "e"]
+    results = await asyncio.gather(*[store.command("ECHO", value) for value in values])
+
+    assert results == values
+    assert sorted(server.paths) == ["/", "/pipeline", "/pipeline"]
+    await store.close()
+
+
+async def test_one_request_keeps_the_order_of_the_calls(store: Store, key: str) -> None:
+    await asyncio.gather(*[store.command("RPUSH", key, n) for n in range(pipeline.COMMANDS_MAX)])
+
+    assert await store.command("LRANGE", key, 0, -1) == [str(n) for n in range(pipeline.COMMANDS_MAX)]
+
+
+async def test_a_refused_command_fails_its_caller_only(store: Store, key: str) -> None:
+    await store.command("SET", key, "text")
+    calls = [store.command(name, key) for name in ("GET", "INCR", "STRLEN")]
+    results: list[Any] = await asyncio.gather(*calls, return_exceptions=True)
+    refused = results.pop(1)
+
+    assert results == ["text", 4]
+    assert isinstance(refused, StoreUnavailable)
+    assert refused.extensions["outcome_unknown"] is False
+    assert "not an integer" in str(refused.__cause__)
+
+
+async def test_a_caller_cancelled_before_the_request_leaves_it(store: Store, upstash: LocalUpstash) -> None:
+    upstash.reset()
+    given_up, other = [asyncio.ensure_future(store.command("ECHO", text)) for text in ("given up", "other")]
+    await asyncio.sleep(0)
+    given_up.cancel()
+
+    assert await other == "other"
+    assert given_up.cancelled()
+    assert upstash.commands == 1
+
+
+async def test_a_caller_cancelled_during_the_request_hurts_no_other(
+    server: FaultyServer, upstash: LocalUpstash
+) -> None:
+    server.delay_s = 0.05
+    store = Store(settings(server.url, upstash.token))
+    calls = [asyncio.ensure_future(store.command("ECHO", str(n))) for n in range(5)]
+    await asyncio.to_thread(server.arrived.wait, 5)
+    calls[0].cancel()
+    calls[3].cancel()
+    results = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [str(result) for result in results] == ["", "1", "2", "", "4"]
+    assert server.requests == 1
+    await store.close()
+
+
+async def test_no_call_outlives_its_callers_deadline(server: FaultyServer, upstash: LocalUpstash) -> None:
+    server.delay_s = 0.3
+    store = Store(settings(server.url, upstash.token))
+    began_at_s = time.monotonic()
+    hurried = asyncio.ensure_future(store.command("ECHO", "hurried", deadline_at_s=began_at_s + 0.05))
+    patient = asyncio.ensure_future(store.command("ECHO", "patient"))
+    with pytest.raises(StoreUnavailable) as error:
+        await hurried
+
+    assert time.monotonic() - began_at_s < 0.25
+    assert error.value.extensions["outcome_unknown"] is True
+    assert await patient == "patient"
+    assert server.requests == 1
+    await store.close()
+
+
+async def test_a_deadline_gone_by_sends_nothing(store: Store, upstash: LocalUpstash) -> None:
+    upstash.reset()
+    with pytest.raises(StoreUnavailable) as error:
+        await store.command("PING", deadline_at_s=time.monotonic() - 1)
+
+    assert error.value.extensions["outcome_unknown"] is False
+    assert upstash.requests == 0
+
+
+async def test_deadlines_too_short_do_not_count_against_the_store(server: FaultyServer, upstash: LocalUpstash) -> None:
+    server.delay_s = 0.05
+    store = Store(settings(server.url, upstash.token))
+    for _ in range(10):
+        with pytest.raises(StoreUnavailable):
+            await store.command("PING", deadline_at_s=time.monotonic() + 0.01)
+
+    assert await store.command("PING") == "PONG"
+    await store.close()
+
+
+async def test_a_request_over_the_limit_is_not_sent(upstash: LocalUpstash) -> None:
+    store = Store(settings(upstash.url, upstash.token, store_request_bytes_max=10_000))
+    upstash.reset()
+    with pytest.raises(TooLarge):
+        await store.command("ECHO", '"' * 5_000)
+
+    assert upstash.requests == 0
+    await store.close()
+
+
+async def test_a_long_command_is_encoded_in_pieces_and_arrives_whole(store: Store, key: str) -> None:
+    values = ['"é\n' * 100_000, "x" * 300_000, "", "☃" * 10, '"' * 250_000]
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.ensure_future(count_turns())
+    encoded = asyncio.ensure_future(store.command("RPUSH", key, *values, 7))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    counting.cancel()
+
+    assert turns >= 4
+    assert await encoded == 6
+    assert await store.command("LRANGE", key, 0, -1) == [*values, "7"]
+
+
+def test_one_store_serves_one_event_loop_after_another(upstash: LocalUpstash) -> None:
+    store = Store(settings(upstash.url, upstash.token))
+    loops: list[weakref.ref[asyncio.AbstractEventLoop]] = []
+
+    async def use() -> list[Any]:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        return await asyncio.gather(*[store.command("ECHO", text) for text in "ab"])
+
+    async def abandon() -> None:
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        calls = [asyncio.ensure_future(store.command("ECHO", str(n))) for n in range(3)]
+        await asyncio.sleep(0)
+        del calls  # They wait for a turn that this loop does not live to see.
+
+    for _ in range(3):
+        asyncio.run(abandon())
+        assert asyncio.run(use()) == ["a", "b"]
+    asyncio.run(store.close())
+    gc.collect()
+
+    assert [loop() for loop in loops] == [None] * 6
+
+
+async def test_a_connection_serves_many_requests(server: FaultyServer, upstash: LocalUpstash) -> None:
+    store = Store(settings(server.url, upstash.token))
+    for _ in range(5):
+        await store.command("PING")
+
+    assert (server.connections, server.requests) == (1, 5)
+    await store.close()
+
+
+async def test_an_instance_that_slept_opens_a_new_connection(server: FaultyServer, upstash: LocalUpstash) -> None:
+    now_unix_s = [1_000.0]
+    transport = Transport(settings(server.url, upstash.token), lambda: now_unix_s[0])
+    connections = []
+    for pause_s in (0.0, IDLE_S, IDLE_S + 1, 6.0):
+        now_unix_s[0] += pause_s
+        await transport.post("", b'["PING"]', 1.0)
+        connections.append(server.connections)
+
+    assert connections == [1, 1, 2, 2]
+    await transport.close()
+
+
+async def test_closing_ends_what_is_under_way(server: FaultyServer, upstash: LocalUpstash) -> None:
+    server.delay_s = 5.0
+    store = Store(settings(server.url, upstash.token))
+    calls = [asyncio.ensure_future(store.command("ECHO", str(n))) for n in range(3)]
+    await asyncio.to_thread(server.arrived.wait, 5)
+    await store.close()
+    results = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert [type(result) for result in results] == [StoreUnavailable] * 3

@@ -1,0 +1,91 @@
+"""A context chosen from the tail of a conversation is the one that would have been chosen from all of it."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.context.fit import Selection, fit
+from shared.context.tail import is_enough
+from shared.context.units import fold
+from shared.conversations.entries import DELETION, Entry
+from shared.conversations.snapshot import Header, Snapshot, advance, begin, tail
+from shared.errors import ContextDoesNotFit
+from shared.items.item import Item
+from shared.items.traits import Kind
+from tests.logs import chats, logs_with_budgets
+
+HEADER = Header("g", 0, "", 0, 0, 0, 0, "{}", 0, 0)
+
+
+def snapshot_of(log: list[Item], first: int = 1) -> Snapshot:
+    """A snapshot that knows all from *first* on, and the pinned items before it."""
+    entries = [Entry(item.seq, "", item.kind, item) for item in log]
+    pins = [entry for entry in entries if entry.seq < first and entry.kind == Kind.SYSTEM]
+    return begin(HEADER, first, pins, [entry for entry in entries if entry.seq >= first])
+
+
+def numbered(log: list[Item]) -> list[Item]:
+    """*log* without summaries, its versions counted from 1 as the store does."""
+    items = [item for item in log if item.kind != Kind.SUMMARY]
+    return [item._replace(seq=item.seq + 1) for item in items]
+
+
+def outcome(items: list[Item], budget: int, *, stable_prefix: bool) -> tuple[object, ...]:
+    try:
+        chosen: Selection = fit(fold(items), budget, stable_prefix)
+    except ContextDoesNotFit as error:
+        return (error.needed_tokens,)
+    lists = (chosen.omitted.orphan_outputs, chosen.omitted.unanswered_calls, chosen.omitted.dangling_reasoning)
+    return [item.id for item in chosen.items], [[i.id for i in unit] for unit in chosen.units], chosen.tokens, lists
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.one_of(logs_with_budgets(), chats()), st.booleans(), st.floats(0, 2))
+def test_a_tail_that_is_enough_decides_as_everything_does(
+    case: tuple[list[Item], int], stable_prefix: bool, share: float
+) -> None:
+    log, budget = numbered(case[0]), case[1]
+    items, is_all = tail(snapshot_of(log), int(budget * share))
+    if is_all or is_enough(fold(items), budget):
+        everything = outcome(log, budget, stable_prefix=stable_prefix)
+
+        assert outcome(items, budget, stable_prefix=stable_prefix) == everything
+
+
+@settings(max_examples=300, deadline=None)
+@given(chats())
+def test_the_usual_tail_of_an_ordinary_conversation_is_enough(case: tuple[list[Item], int]) -> None:
+    log, budget = numbered(case[0]), case[1]
+    items, is_all = tail(snapshot_of(log), budget * 5 // 4 + 500)
+
+    assert is_all or is_enough(fold(items), budget)
+
+
+@settings(max_examples=300, deadline=None)
+@given(chats(), st.integers(0, 60), st.integers(0, 3000))
+def test_a_tail_of_a_tail_is_the_tail_of_the_whole(case: tuple[list[Item], int], first: int, tokens_min: int) -> None:
+    log = numbered(case[0])
+    users = [item.seq for item in log if item.kind == Kind.USER and item.seq >= first]
+    partial = snapshot_of(log, users[0] if users else 1)
+    if partial.tail_tokens >= tokens_min:
+        assert tail(partial, tokens_min)[0] == tail(snapshot_of(log), tokens_min)[0]
+
+
+@settings(max_examples=300, deadline=None)
+@given(logs_with_budgets(), st.data())
+def test_a_snapshot_is_the_same_whichever_way_its_entries_came(
+    case: tuple[list[Item], int], data: st.DataObject
+) -> None:
+    log = numbered(case[0])
+    entries = [Entry(item.seq, f"{item.seq:x}", item.kind, item) for item in log]
+    for target in data.draw(st.lists(st.sampled_from([item.seq for item in log]), unique=True) if log else st.just([])):
+        entries.append(Entry(len(log) + len(entries) + 10, "d", DELETION, target=target))
+    header = HEADER._replace(version=entries[-1].seq if entries else 0)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(entries)), max_size=3)))
+    snapshot = begin(header, 1, [], [])
+    for start, end in zip([0, *cuts], [*cuts, len(entries)], strict=True):
+        snapshot = advance(snapshot, header, entries[start:end])
+    whole = begin(header, 1, [], entries)
+
+    assert snapshot.items == whole.items
+    assert snapshot.pins == whole.pins == tuple(item for item in whole.items if item.kind == Kind.SYSTEM)
+    assert (snapshot.tail_tokens, snapshot.size_bytes) == (whole.tail_tokens, whole.size_bytes)
