@@ -44,21 +44,8 @@ def test_a_batch_that_an_openai_client_sends_again_is_stored_once_while_it_is_th
     assert report.violations == []
 
 
-def test_a_store_that_was_set_back_is_what_every_instance_shows() -> None:
-    report = experiment(Options(OPERATIONS, rollback=True))
-
-    assert report.violations == []
-    assert report.facts["items lost by rollbacks, as must be"] != 0
-
-
 def test_an_instance_that_was_stopped_for_a_while_answers_at_once_and_fresh() -> None:
     report = experiment(Options(OPERATIONS, suspend_s=1.5))
-
-    assert report.violations == []
-
-
-def test_all_faults_together_break_nothing() -> None:
-    report = experiment(Options(OPERATIONS, 1, kill=True, idempotency=True, retries=True, rollback=True, suspend_s=1.0))
 
     assert report.violations == []
 
