@@ -132,4 +132,4 @@ def chats(draw: st.DrawFn) -> tuple[list[Item], int]:
         raw_items += draw(st.sampled_from([[], [call("call_1"), output("call_1")]]))
         raw_items.append(message("assistant", ["a" * (length // 2)]))
     numbered = [{"id": f"item_{seq}", "status": "completed", **raw} for seq, raw in enumerate(raw_items)]
-    return to_log(numbered, characters), draw(st.integers(150, 1200))
+    return to_log(numbered, characters), draw(st.integers(220, 1200))

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import orjson
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 
 from shared.context.fit import Selection, fit
 from shared.context.render import render
@@ -15,16 +15,9 @@ from tests.logs import chats
 Case = tuple[list[Item], int]
 
 
-def mandatory_fits(log: list[Item], budget: int) -> bool:
-    """Tell whether the budget holds any two neighbours of *log* beside its system message."""
-    tokens = [item.overhead_tokens + item.content_tokens for item in log]
-    return 3 + tokens[0] + max(map(sum, pairwise(tokens[1:])), default=0) <= budget
-
-
 def growing(case: Case) -> list[tuple[list[Item], Selection]]:
     """The selections of a log at the end of each of its turns."""
     log, budget = case
-    assume(mandatory_fits(log, budget))
     ends = [at for at in range(2, len(log)) if log[at].kind == "u"] + [len(log)]
     return [(log[:end], fit(fold(log[:end]), budget, stable_prefix=True)) for end in ends]
 

@@ -48,7 +48,8 @@ class Selection(NamedTuple):
 
     *items* in log order, the note, if there is one, directly before the window; *units* the same in sending order:
     system items and the note alone, groups followed by the outputs of their calls. *tokens* counts the chat rendering;
-    *hosted_tokens* the text without chat form, which it leaves out. *first_id* and *last_id* bound the window, system items and note aside; None when it is empty.
+    *hosted_tokens* the text without chat form, which it leaves out. *first_id* and *last_id* bound the window,
+    system items and note aside; None when it is empty.
     *only_text*: each chat message is a single text, so that the provider's own rule is known.
     """
 
