@@ -9,6 +9,9 @@ POST   /v1/conversations/{id}/items               append a batch; the items as t
 GET    /v1/conversations/{id}/items/{item_id}     one item
 DELETE /v1/conversations/{id}/items/{item_id}     blank it; the conversation
 GET    /v1/conversations/{id}/context             all that matters of it, in at most N tokens
+POST   /v1/conversations/{id}/fork                a copy up to one of its items, as a new conversation
+POST   /v1/conversations/{id}/summary             a text in the place of the items up to one of them
+POST   /v1/conversations/{id}/compact             take out what deletions left behind; the conversation
 """
 
 import re
@@ -20,18 +23,22 @@ from starlette.routing import Route
 
 from shared.app import Request, create_app, json_response, unchanged_response
 from shared.conversations.appending import Appending
+from shared.conversations.compaction import Compaction
 from shared.conversations.context_request import PARAMETERS, read_context_request
 from shared.conversations.contexts import Contexts
+from shared.conversations.forks import Forks
 from shared.conversations.freshness import read_freshness
 from shared.conversations.idempotency import Attempt, read_attempt
+from shared.conversations.info import Page
 from shared.conversations.reader import Reader
-from shared.conversations.service import Conversations, Page
+from shared.conversations.service import Conversations
 from shared.conversations.source import Source
+from shared.conversations.summaries import Summaries
 from shared.errors import InvalidValue, NotFound
-from shared.guard import admit, parse_json, read_body, refuse_unknown
+from shared.guard import admit, parse_json, read_body, read_json, refuse_unknown
 from shared.headers import read_etags, source_headers
 from shared.later import Later
-from shared.parameters import choice, integer, refuse_unknown_parameters
+from shared.parameters import choice, integer, refuse_unknown_parameters, string
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 EXPIRY_S_MAX = 3_650 * 86_400
@@ -40,6 +47,8 @@ PAGE_LIMIT, PAGE_LIMIT_MAX = 20, 100
 CREATE_FIELDS = frozenset({"items", "metadata", "expires_after_s"})
 UPDATE_FIELDS = frozenset({"metadata"})
 APPEND_FIELDS = frozenset({"items"})
+FORK_FIELDS = frozenset({"after", "metadata"})
+SUMMARY_FIELDS = frozenset({"through", "text"})
 NO_PARAMETERS: frozenset[str] = frozenset()
 INCLUDE = frozenset({"include"})
 PAGE_PARAMETERS = frozenset({"after", "limit", "order", "include"})
@@ -79,14 +88,14 @@ async def retrieve(request: Request) -> Response:
 
 
 async def update(request: Request) -> Response:
-    caller = admit(request)
+    caller, later = admit(request), Later()
     conversation_id = _conversation_id(request)
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
     body, attempt = await _read_write(request, UPDATE_FIELDS)
     if "metadata" not in body:
         raise InvalidValue("metadata is missing.", param="metadata")
-    info, etag, is_replay = await _service(request).update(caller, conversation_id, attempt, body["metadata"])
-    return json_response(info.as_json(), headers=_write_headers(etag, is_replay=is_replay))
+    info, etag, is_replay = await _service(request).update(caller, conversation_id, attempt, body["metadata"], later)
+    return json_response(info.as_json(), later, _write_headers(etag, is_replay=is_replay))
 
 
 async def delete(request: Request) -> Response:
@@ -129,12 +138,12 @@ async def item(request: Request) -> Response:
 
 
 async def delete_item(request: Request) -> Response:
-    caller = admit(request)
+    caller, later = admit(request), Later()
     conversation_id, item_id = _conversation_id(request), _item_id(request)
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
     attempt = await read_attempt(request.method, request.url.path, request.headers, b"")
-    info, etag, is_replay = await _service(request).delete_item(caller, conversation_id, attempt, item_id)
-    return json_response(info.as_json(), headers=_write_headers(etag, is_replay=is_replay))
+    info, etag, is_replay = await _service(request).delete_item(caller, conversation_id, attempt, item_id, later)
+    return json_response(info.as_json(), later, _write_headers(etag, is_replay=is_replay))
 
 
 async def context(request: Request) -> Response:
@@ -147,6 +156,40 @@ async def context(request: Request) -> Response:
     body, etag, source = await contexts.context(caller, conversation_id, wanted, freshness, known, later)
     headers = source_headers(source, etag)
     return unchanged_response(later, headers) if body is None else json_response(body, later, headers)
+
+
+async def fork(request: Request) -> Response:
+    caller, later = admit(request), Later()
+    conversation_id, state = _conversation_id(request), request.state
+    refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
+    body, attempt = await _read_write(request, FORK_FIELDS)
+    after = string(body, "after")
+    _check_id(after, "item", "after")
+    forks = Forks(state["store"], state["settings"])
+    info, etag, is_replay = await forks.fork(caller, conversation_id, attempt, after, body.get("metadata"), later)
+    return json_response(info.as_json(), later, _write_headers(etag, is_replay=is_replay))
+
+
+async def summarise(request: Request) -> Response:
+    caller = admit(request)
+    conversation_id, state = _conversation_id(request), request.state
+    refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
+    body, attempt = await _read_write(request, SUMMARY_FIELDS)
+    through, text = string(body, "through", required=True), string(body, "text", required=True)
+    _check_id(through, "item", "through")
+    summaries = Summaries(state["store"], state["counter"], state["settings"])
+    info, etag, is_replay = await summaries.summarise(caller, conversation_id, attempt, through, text)
+    return json_response(info.as_json(), headers=_write_headers(etag, is_replay=is_replay))
+
+
+async def compact(request: Request) -> Response:
+    caller = admit(request)
+    conversation_id, state = _conversation_id(request), request.state
+    refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
+    refuse_unknown(await read_json(request, state["settings"].body_bytes_max), frozenset())
+    compaction = Compaction(state["store"], state["settings"])
+    info, etag, is_replay = await compaction.compact(caller, conversation_id, is_forced=True)
+    return json_response(info.as_json(), headers=_write_headers(etag, is_replay=is_replay))
 
 
 def _service(request: Request) -> Conversations:
@@ -186,23 +229,21 @@ def _write_headers(etag: str | None, *, is_replay: bool) -> dict[str, str]:
 
 
 def _conversation_id(request: Request) -> str:
-    name: str = request.path_params["conversation_id"]
-    if ID_PATTERN.fullmatch(name) is None:
-        raise NotFound(f"There is no conversation {name[:64]!r}.", param="conversation_id")
-    return name
+    return _check_id(request.path_params["conversation_id"], "conversation", "conversation_id")
 
 
 def _item_id(request: Request) -> str:
-    name: str = request.path_params["item_id"]
-    if ID_PATTERN.fullmatch(name) is None:
-        raise NotFound(f"There is no item {name[:64]!r} in this conversation.", param="item_id")
-    return name
+    return _check_id(request.path_params["item_id"], "item", "item_id")
 
 
 def _after(request: Request) -> str:
-    name = request.query_params.get("after", "")
+    return _check_id(request.query_params.get("after", ""), "element", "after")
+
+
+def _check_id(name: str, kind: str, param: str) -> str:
+    """Return *name*, "" as well where nothing was given. Raises NotFound: nothing can have it as its id."""
     if name and ID_PATTERN.fullmatch(name) is None:
-        raise NotFound(f"There is nothing with the id {name[:64]!r} to start after.", param="after")
+        raise NotFound(f"There is no {kind} {name[:64]!r}.", param=param)
     return name
 
 
@@ -231,5 +272,8 @@ app = create_app(
         Route(PREFIX + "/{conversation_id}/items/{item_id}", item, methods=["GET"]),
         Route(PREFIX + "/{conversation_id}/items/{item_id}", delete_item, methods=["DELETE"]),
         Route(PREFIX + "/{conversation_id}/context", context, methods=["GET"]),
+        Route(PREFIX + "/{conversation_id}/fork", fork, methods=["POST"]),
+        Route(PREFIX + "/{conversation_id}/summary", summarise, methods=["POST"]),
+        Route(PREFIX + "/{conversation_id}/compact", compact, methods=["POST"]),
     ]
 )

@@ -22,6 +22,7 @@ from shared.errors import ServiceError
 from shared.later import Later
 from shared.problems import on_bug, on_http_exception, on_service_error
 from shared.store.upstash import Store
+from shared.timing import Timed
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import Encodings
 
@@ -69,7 +70,10 @@ def create_app(routes: Sequence[BaseRoute]) -> Starlette:
         HTTPException: on_http_exception,
         Exception: on_bug,
     }
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    # Not with add_middleware: the answer to a bug is made outside of what that wraps.
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    app.middleware_stack = Timed(app.build_middleware_stack())
+    return app
 
 
 def json_response(

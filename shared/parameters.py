@@ -27,6 +27,16 @@ def integer(values: Mapping[str, Any], name: str, *, low: int, high: int) -> int
     return value
 
 
+def string(values: Mapping[str, Any], name: str, *, required: bool = False) -> str:
+    """Return the text *name*, "" when it is absent and not *required*."""
+    value = values.get(name)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidValue(f"{name} is {'required' if value is None else 'not a string'}.", param=name)
+    return value
+
+
 def choice(values: Mapping[str, Any], name: str, allowed: tuple[str, ...], default: str) -> str:
     """Return the value of *name*, one of *allowed*."""
     value = values.get(name, default)

@@ -33,6 +33,12 @@ CALLS: dict[str, Call] = {
     ),
     "delete_item": lambda api, id_, headers: api.delete(f"/v1/conversations/{id_}/items/msg_1", headers=headers),
     "delete": lambda api, id_, headers: api.delete(f"/v1/conversations/{id_}", headers=headers),
+    "fork": lambda api, id_, headers: api.post(
+        f"/v1/conversations/{id_}/fork", json={"after": "msg_1"}, headers=headers
+    ),
+    "summary": lambda api, id_, headers: api.post(
+        f"/v1/conversations/{id_}/summary", json={"through": "msg_1", "text": "so far"}, headers=headers
+    ),
 }
 DAY_S = 86_400
 KEY = {"idempotency-key": '"8e03978e-40d5-43dd-bc93-6894a57f9324"'}
@@ -89,8 +95,8 @@ def test_what_the_store_client_sends_again_is_done_once(
     assert answer.status_code == 200, answer.text
     assert "idempotency-replayed" not in answer.headers
     assert wire.requests == before + 2
-    assert after[1] == {"create": 2, "delete": 0}.get(name, 1)
-    versions = {"append": "3", "update": "2", "delete_item": "2", "create": "2"}
+    assert after[1] == {"create": 2, "fork": 2, "delete": 0}.get(name, 1)
+    versions = {"append": "3", "update": "2", "delete_item": "2", "create": "2", "fork": "1", "summary": "2"}
     if name in versions:
         assert answer.headers["etag"].strip('"').split(".")[1] == versions[name]
 

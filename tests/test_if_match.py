@@ -15,6 +15,10 @@ WRITES: dict[str, Write] = {
     "update": lambda api, url, tag: api.post(url, json={"metadata": {"a": "b"}}, headers={"if-match": tag}),
     "delete_item": lambda api, url, tag: api.delete(url + "/items/msg_1", headers={"if-match": tag}),
     "delete": lambda api, url, tag: api.delete(url, headers={"if-match": tag}),
+    "fork": lambda api, url, tag: api.post(url + "/fork", headers={"if-match": tag}),
+    "summary": lambda api, url, tag: api.post(
+        url + "/summary", json={"through": "msg_1", "text": "so far"}, headers={"if-match": tag}
+    ),
 }
 
 

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS: list[set[str]] = [
     {"shared.errors"},
-    {"shared.cache", "shared.config", "shared.later", "shared.parameters"},
+    {"shared.cache", "shared.config", "shared.later", "shared.parameters", "shared.timing"},
     {"shared.auth"},
     {"shared.tokens"},
     {"shared.items"},

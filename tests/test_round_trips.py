@@ -15,6 +15,8 @@ def items(count: int) -> dict[str, Any]:
     return {"items": [{"role": "user", "content": f"message {n}"} for n in range(count)]}
 
 
+SUMMARY = {"through": "msg_1", "text": "They said hi."}
+
 CALLS: dict[str, tuple[int, Call]] = {
     "create": (7, lambda api, _: api.post("/v1/conversations", json=items(10))),
     "list": (4, lambda api, _: api.get("/v1/conversations")),
@@ -28,6 +30,10 @@ CALLS: dict[str, tuple[int, Call]] = {
     "context": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/context", params={"budget": 500})),
     "count": (2, lambda api, _: api.post("/v1/tokens/count", json={"model": "gpt-4o", "input": "x"})),
     "delete": (6, lambda api, id_: api.delete(f"/v1/conversations/{id_}")),
+    "fork": (9, lambda api, id_: api.post(f"/v1/conversations/{id_}/fork")),
+    "fork_after": (10, lambda api, id_: api.post(f"/v1/conversations/{id_}/fork", json={"after": "msg_1"})),
+    "summary": (7, lambda api, id_: api.post(f"/v1/conversations/{id_}/summary", json=SUMMARY)),
+    "compact": (3, lambda api, id_: api.post(f"/v1/conversations/{id_}/compact")),
 }
 """Call -> the commands that Upstash bills for it, the EVAL itself and those inside the script."""
 

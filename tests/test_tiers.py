@@ -230,3 +230,17 @@ def test_a_cold_context_of_a_long_conversation_reads_its_tail_only(
     assert whole["kept"]["items"] == 2000
     assert (cold.content, tier(warm)) == (warm.content, "L1")
     assert cold.json()["input"][0]["content"][0]["text"] == "Pinned."
+
+
+def test_an_answer_says_where_its_time_went(api: httpx.Client, url: str) -> None:
+    def timing(answer: httpx.Response) -> dict[str, float]:
+        parts = [part.split(";dur=") for part in answer.headers["server-timing"].split(", ")]
+        return {name: float(duration) for name, duration in parts}
+
+    api.get(url)
+    asked, not_asked, refused = api.get(url), api.get(url, headers=MAX_AGE), api.get("/v1/conversations/none")
+
+    assert timing(asked)["total"] > timing(asked)["store"] > 0
+    assert timing(not_asked)["store"] == 0 < timing(not_asked)["total"]
+    assert timing(refused)["store"] > 0
+    assert {each.headers["warmthread-deployment"] for each in (asked, not_asked, refused)} == {"local"}

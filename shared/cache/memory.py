@@ -17,21 +17,13 @@ class Sized(Protocol):
 
 
 class Memory[V: Sized]:
-    """A bounded map from names to values; `hits`, `misses` and `evictions` count since the start."""
+    """A bounded map from names to values; `evictions` counts since the start."""
 
     def __init__(self, bytes_max: int) -> None:
         self._values: _Counting[V] = _Counting(bytes_max)
-        self.hits = 0
-        self.misses = 0
 
     def get(self, key: tuple[str, ...]) -> V | None:
-        """Return the value of *key* and count the look."""
-        value = self._values.get(key)
-        if value is None:
-            self.misses += 1
-        else:
-            self.hits += 1
-        return value
+        return self._values.get(key)
 
     def put(self, key: tuple[str, ...], value: V) -> None:
         """Remember *value*, and forget what has to go for it; a value larger than L1 is not kept at all."""

@@ -19,8 +19,8 @@ from shared.auth import Caller
 from shared.config import Settings
 from shared.conversations.entries import write_entry
 from shared.conversations.idempotency import Attempt, Ids, Written, etag
+from shared.conversations.info import ConversationInfo, Page, now_us
 from shared.conversations.refusals import raise_refusal
-from shared.conversations.service import ConversationInfo, Page, now_us
 from shared.errors import InvalidValue, TooLarge
 from shared.items.counts import PRIMARY_ENCODING, count_items
 from shared.items.normalize import NormalItem, normalize_items, normalize_metadata

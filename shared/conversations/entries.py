@@ -8,8 +8,8 @@ context needs, so that a read never parses an item: two counts, whose place the 
 body is the item's JSON, encoded once, at append, and spliced into answers ever after.
 
 Kinds: those of items (shared/items/traits.py), `x` a deleted item's blank, `-` a deletion, `m` new metadata, `y` a
-summary. A summary's facts are those of its note, a user message, and then the id and the version of the last item that
-it stands for, and the version of the summary before it (0: none). The store's script writes the two versions.
+summary. A summary's facts are those of its note, a user message, and then the id and the seq of the last item that it
+stands for, and the seq of the summary before it (0: none). The store's script writes these two numbers.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ BLANK, DELETION, METADATA = "x", "-", "m"
 
 
 class Entry(NamedTuple):
-    """One record as it was read; `item` for items that live, `target` (a version) for deletions, or `summary`."""
+    """One record as it was read; `item` for items that live, `target` (a seq) for deletions, or `summary`."""
 
     seq: int
     chain: str
@@ -42,13 +42,13 @@ def write_entry(item_id: str, traits: Traits, counts: Counts, body: bytes) -> st
 
 
 def write_summary(note_id: str, through_id: str, traits: Traits, counts: Counts) -> str:
-    """Return the facts of a summary, but for the versions that its script adds."""
+    """Return the facts of a summary, but for the two numbers that its script adds."""
     facts = [*counts, note_id, traits.pair_key, traits.name, traits.is_text, through_id]
     return orjson.dumps(facts).decode()
 
 
 def read_entry(seq: int, raw: str) -> Entry:
-    """Return the entry that *raw*, the store's text for version *seq*, stands for."""
+    """Return the entry that *raw*, the store's text at place *seq*, stands for."""
     head, _, body = raw.partition("\n")
     chain, preceding, kind, facts = head.split(" ", 3)
     if kind == DELETION:

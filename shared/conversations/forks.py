@@ -12,17 +12,14 @@ import orjson
 from shared.auth import Caller
 from shared.config import Settings
 from shared.conversations.idempotency import Attempt, Ids, Written, etag
+from shared.conversations.info import ConversationInfo, now_us
+from shared.conversations.kept_counts import COUNTED_ENCODINGS
 from shared.conversations.refusals import raise_refusal
-from shared.conversations.service import ConversationInfo, now_us
 from shared.conversations.source import Source, touch_when_due
-from shared.items.counts import PRIMARY_ENCODING
 from shared.items.normalize import normalize_metadata
 from shared.later import Later
 from shared.store import keys
 from shared.store.upstash import Store
-from shared.tokens.encodings import ENCODINGS
-
-COUNTED_ENCODINGS = [name for name in ENCODINGS if name != PRIMARY_ENCODING]
 
 
 class Forks:

@@ -66,6 +66,15 @@ class Need(NamedTuple):
     encoding: str = ""
 
 
+class HistoryCounts(NamedTuple):
+    """Reads by the tier that answered them; *evictions* from L1, the *conversations* it holds, and their bytes."""
+
+    answers: dict[Tier, int]
+    evictions: int
+    conversations: int
+    size_bytes: int
+
+
 class History:
     """The conversations of one instance."""
 
@@ -76,6 +85,7 @@ class History:
         self._memory: Memory[Held] = Memory(settings.l1_bytes_max)
         self._flights: Flights[tuple[Held, Tier]] = Flights()
         self._known_keys = KnownKeys(self._clock)
+        self._answers = dict.fromkeys(Tier, 0)
 
     async def read(self, caller: Caller, conversation_id: str, need: Need, freshness: Freshness) -> Reading:
         """
@@ -84,6 +94,16 @@ class History:
         Raises:   NotFound, Unauthorized; NotCached: the store may not be asked and L1 will not do;
                   StoreUnavailable: it was asked and did not answer, and L1 will not do.
         """
+        reading = await self._read(caller, conversation_id, need, freshness)
+        self._answers[reading.tier] += 1
+        return reading
+
+    def counted(self) -> HistoryCounts:
+        """Return what was counted since the start, and what L1 holds now."""
+        memory = self._memory
+        return HistoryCounts(dict(self._answers), memory.evictions, len(memory), memory.size_bytes)
+
+    async def _read(self, caller: Caller, conversation_id: str, need: Need, freshness: Freshness) -> Reading:
         key = (caller.tenant, conversation_id)
         held = self._memory.get(key)
         if held is not None and _is_enough(held, need) and self._known_keys.is_known(caller):

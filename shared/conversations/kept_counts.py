@@ -12,10 +12,13 @@ from typing import Any
 
 import orjson
 
-from shared.items.counts import Counts, count_items
+from shared.items.counts import PRIMARY_ENCODING, Counts, count_items
 from shared.items.item import Item
 from shared.items.traits import describe
 from shared.tokens.counter import Counter
+from shared.tokens.encodings import ENCODINGS
+
+COUNTED_ENCODINGS = [name for name in ENCODINGS if name != PRIMARY_ENCODING]
 
 BLOCK_ENTRIES = 512
 """Entries whose kept counts share a field; the read script knows this number."""

@@ -12,8 +12,8 @@ from shared.config import Settings
 from shared.conversations.entries import read_body, read_entry
 from shared.conversations.freshness import Freshness
 from shared.conversations.history import History, Need
+from shared.conversations.info import ConversationInfo, Page
 from shared.conversations.refusals import raise_refusal
-from shared.conversations.service import ConversationInfo, Page
 from shared.conversations.snapshot import Snapshot
 from shared.conversations.source import Source, touch_when_due
 from shared.errors import NotCached, NotFound

@@ -8,50 +8,25 @@ atomic, done once (shared/conversations/idempotency.py).
 Creating and appending are in appending.py, reading in reader.py and contexts.py.
 """
 
-import secrets
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from shared.auth import Caller
 from shared.config import Settings
+from shared.conversations.compaction import Compaction
 from shared.conversations.idempotency import Attempt, Written, etag
+from shared.conversations.info import ConversationInfo, Page, now_us
 from shared.conversations.refusals import raise_refusal
 from shared.items.normalize import normalize_metadata
+from shared.later import Later
 from shared.store import keys
 from shared.store.upstash import Store
 
 SCAN_MAX = 1_000
 DELETED_S = 60
 """How long a deleted conversation is remembered for the store's own client, which sends again within its timeout."""
-
-
-class ConversationInfo(NamedTuple):
-    """A conversation without its items; *metadata* is JSON."""
-
-    id: str
-    created_at_unix_s: int
-    metadata: str
-
-    def as_json(self) -> bytes:
-        return orjson.dumps(
-            {
-                "id": self.id,
-                "object": "conversation",
-                "created_at": self.created_at_unix_s,
-                "metadata": orjson.Fragment(self.metadata),
-            }
-        )
-
-
-class Page(NamedTuple):
-    """Part of a list: the JSON of each element, the ids of the first and the last one, whether there are more."""
-
-    data: list[bytes]
-    first_id: str | None
-    last_id: str | None
-    has_more: bool
 
 
 class Conversations:
@@ -62,7 +37,7 @@ class Conversations:
         self._settings = settings
 
     async def update(
-        self, caller: Caller, conversation_id: str, attempt: Attempt, raw_metadata: object
+        self, caller: Caller, conversation_id: str, attempt: Attempt, raw_metadata: object, later: Later
     ) -> Written[ConversationInfo]:
         """Replace the metadata of a conversation. Raises NotFound, VersionMoved, KeyReused."""
         metadata = orjson.dumps(normalize_metadata(raw_metadata)).decode()
@@ -75,16 +50,26 @@ class Conversations:
             [keys.activity_key(caller.tenant), keys.metadata_key(caller.tenant)],
             [metadata, settings.conversation_entries_max, settings.conversation_bytes_max],
         )
-        return _written(conversation_id, attempt, [*reply, metadata])
+        *facts, is_sparse = reply
+        return self._written(caller, conversation_id, attempt, [*facts, metadata, is_sparse], later)
 
     async def delete_item(
-        self, caller: Caller, conversation_id: str, attempt: Attempt, item_id: str
+        self, caller: Caller, conversation_id: str, attempt: Attempt, item_id: str, later: Later
     ) -> Written[ConversationInfo]:
         """Blank one item and return its conversation. Raises NotFound, VersionMoved, KeyReused."""
         reply = await self._write(
             "delete_item", caller, conversation_id, attempt, [keys.activity_key(caller.tenant)], [item_id]
         )
-        return _written(conversation_id, attempt, reply)
+        return self._written(caller, conversation_id, attempt, reply, later)
+
+    def _written(
+        self, caller: Caller, conversation_id: str, attempt: Attempt, reply: list[str], later: Later
+    ) -> Written[ConversationInfo]:
+        _, seed, generation, version, created_at, metadata, is_sparse = reply
+        if is_sparse == "1":
+            Compaction(self._store, self._settings).compact_later(caller, conversation_id, later)
+        info = ConversationInfo(conversation_id, int(created_at), metadata)
+        return Written(info, etag(generation, version), is_replay=seed != attempt.seed)
 
     async def _write(
         self,
@@ -147,21 +132,5 @@ class Conversations:
         return Page([each.as_json() for each in found], first_id, last_id or None, more == "1")
 
 
-def make_id(prefix: str) -> str:
-    """Return a new id that nobody can guess: 192 random bits."""
-    return f"{prefix}_{secrets.token_hex(24)}"
-
-
-def now_us() -> int:
-    """Return the wall clock in microseconds; it orders a tenant's conversations, and tells a repeated append's age."""
-    return time.time_ns() // 1_000
-
-
 def _keys(caller: Caller, conversation_id: str) -> list[str]:
     return [keys.tenant_key(caller.tenant), keys.conversation_key(caller.tenant, conversation_id)]
-
-
-def _written(conversation_id: str, attempt: Attempt, reply: list[str]) -> Written[ConversationInfo]:
-    _, seed, generation, version, created_at, metadata = reply
-    info = ConversationInfo(conversation_id, int(created_at), metadata)
-    return Written(info, etag(generation, version), is_replay=seed != attempt.seed)

@@ -23,7 +23,8 @@ class Header(NamedTuple):
     """
     What a conversation says of itself, beside its entries. Times are Unix seconds; expiry 0 means never.
 
-    *written_tokens* counts every item ever appended, *deleted_tokens* those of them that are gone.
+    *written_tokens* counts every item ever appended, *deleted_tokens* those of them that are gone. *removed* entries
+    were taken out by compaction: an entry's seq is its version less their number.
     """
 
     generation: str
@@ -36,13 +37,14 @@ class Header(NamedTuple):
     metadata: str
     written_tokens: int
     deleted_tokens: int
+    removed: int = 0
 
 
 class Snapshot(NamedTuple):
     """
     The live items of a conversation at `header.version`, in order.
 
-    *first*: the version from which all is known; 1 when that is everything. *items*: the pinned ones before it, then
+    *first*: the seq from which all is known; 1 when that is everything. *items*: the pinned ones before it, then
     all from there on; a tail starts with a user message. *pins*: the pinned ones among them. *tail_tokens*: those of
     the items from *first* on that are not pinned. *summary* is the newest one.
     """
@@ -62,7 +64,7 @@ class Snapshot(NamedTuple):
 
 def read_header(fields: list[Any]) -> Header:
     """Return the header that the read script replied, in Header's order."""
-    generation, version, chain, live, expiry_s, used_at, created_at, metadata, written, deleted = fields[:10]
+    generation, version, chain, live, expiry_s, used_at, created_at, metadata, written, deleted, removed = fields[:11]
     return Header(
         generation,
         int(version),
@@ -74,11 +76,12 @@ def read_header(fields: list[Any]) -> Header:
         metadata,
         int(written or 0),
         int(deleted or 0),
+        int(removed or 0),
     )
 
 
 def begin(header: Header, first: int, pins: Iterable[Entry], entries: list[Entry]) -> Snapshot:
-    """Return the snapshot of *entries*, the versions from *first* on, with the *pins* from before."""
+    """Return the snapshot of *entries*, those from *first* on, with the *pins* from before."""
     pins = list(pins)
     pinned = tuple(entry.item for entry in pins if entry.item is not None)
     size_bytes = sum(_size_bytes(item) for item in pinned)
@@ -92,8 +95,8 @@ def advance(snapshot: Snapshot, header: Header, news: list[Entry]) -> Snapshot:
 
     Where *header* is ahead of them, because a reply was full, the new snapshot is at the last of them.
     """
-    if news and news[-1].seq < header.version:
-        header = header._replace(version=news[-1].seq, chain=news[-1].chain)
+    if news and news[-1].seq + header.removed < header.version:
+        header = header._replace(version=news[-1].seq + header.removed, chain=news[-1].chain)
     snapshot = _with_summary(snapshot, news)
     added = [entry.item for entry in news if entry.item is not None]
     gone = {entry.target for entry in news if entry.kind == DELETION}

@@ -25,8 +25,8 @@ from shared.auth import Caller
 from shared.config import Settings
 from shared.conversations.entries import write_summary
 from shared.conversations.idempotency import Attempt, Written, etag
+from shared.conversations.info import now_us
 from shared.conversations.refusals import raise_refusal
-from shared.conversations.service import now_us
 from shared.errors import InvalidValue, NotFound, ServiceError, TooLarge
 from shared.items.counts import PRIMARY_ENCODING, count_items
 from shared.items.normalize import normalize_items

@@ -16,12 +16,12 @@ def conversation_key(tenant: str, conversation_id: str) -> str:
     """
     Hash of one conversation.
 
-    `g` generation, `v` version, `h` chain hash, `n` live items, `w` tokens ever appended, `b` bytes of the entries,
-    `p` pinned tokens, `pin` versions of pinned items, `u` version of the newest user message, `y` that of the newest
-    summary, `d` tokens of deleted items, `e` expiry in seconds,
-    `t` last use, `c` creation, `m` metadata; `<version>` each entry; `i:<item id>` its version;
-    `r` the last batches, each with the version after it (once.lua), `last` the newest append (append.lua);
-    `q:<encoding>:<block>` counts kept for a second encoding.
+    `g` generation, `v` version, `o` entries that compaction took out, `h` chain hash, `n` live items, `w` tokens ever
+    appended, `d` those of deleted items, `b` bytes of the entries, `p` pinned tokens, `e` expiry in seconds, `t` last
+    use, `c` creation, `m` metadata; `<place>` each entry, its version less `o`; `i:<item id>` its place, half-way
+    between two others for an item that is gone (compact.lua), `x` a list of those; `pin` places of pinned items, `y`
+    that of the newest summary; `r` the last batches, each with the version after it (once.lua), `last` the newest
+    append (append.lua); `q:<encoding>:<block>` counts kept for a second encoding.
     """
     return f"{SCHEMA}:{tenant}:conversation:{conversation_id}"
 

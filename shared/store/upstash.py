@@ -23,6 +23,7 @@ from shared.store.failure import Failure, Sign
 from shared.store.pipeline import Pipeline, away
 from shared.store.script import READS, script
 from shared.store.transport import Transport
+from shared.timing import store_waits
 
 UNBROKEN_CHARS = 256 * 1024
 """Encoded between two turns of the loop. A million quotes, the worst there is and the largest item, take 6 ms."""
@@ -92,7 +93,8 @@ class Store:
         body = await self._encode(parts)
         if end_at_s <= self._clock():
             raise Failure("no time left", outcome_unknown=False, sign=Sign.NONE).for_caller(is_read=is_read)
-        return await self._pipeline.call(body, end_at_s, is_idempotent=is_idempotent, is_read=is_read)
+        with store_waits():
+            return await self._pipeline.call(body, end_at_s, is_idempotent=is_idempotent, is_read=is_read)
 
     async def _encode(self, parts: Sequence[str | int | float]) -> bytes:
         """Return *parts* as JSON; a long command is encoded piece by piece, with turns for others between them."""

@@ -19,7 +19,7 @@ local now_s = string.sub(now_us, 1, -7)
 local done = recall(record, fingerprint)
 if done then return done end
 
-local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'u', 'e', 'c', 'g', 'r', 'last'}
+local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'r', 'last'}
 local HEADER = #wanted
 local given = {}
 for i = 1, count do
@@ -58,11 +58,11 @@ local running = tonumber(header[4] or 0)
 local bytes = tonumber(header[5] or 0)
 local pinned = tonumber(header[6] or 0)
 local pins = header[7] or ''
-local user = header[8] or '0'
+local removed = tonumber(header[8] or 0)
 local expiry = header[9] or ARGV[14]
 local batch = batch_of(seed)
 
-if version + count > entries_max then return {'entries'} end
+if version - removed + count > entries_max then return {'entries'} end
 local fields = {}
 local function set(name, value)
   fields[#fields + 1] = name
@@ -72,7 +72,7 @@ for i = 1, count do
   local at = FIRST + (i - 1) * WIDTH
   local kind, tokens = ARGV[at + 2], tonumber(ARGV[at + 3])
   version = version + 1
-  local seq = text(version)
+  local seq = text(version - removed)
   chain = string.sub(redis.sha1hex(chain .. batch .. seq), 1, 16)
   local entry = chain .. ' ' .. text(running) .. ' ' .. kind .. ' ' .. ARGV[at + 4]
   set(seq, entry)
@@ -80,7 +80,6 @@ for i = 1, count do
   running = running + tokens
   bytes = bytes + #entry
   live = live + 1
-  if kind == 'u' then user = seq end
   if kind == 's' then
     pinned = pinned + tokens
     pins = pins == '' and seq or pins .. ',' .. seq
@@ -102,7 +101,6 @@ set('w', text(running))
 set('b', text(bytes))
 set('p', text(pinned))
 set('pin', pins)
-set('u', user)
 set('t', now_s)
 set('r', with_batch(recent, seed, text(version)))
 set('last', fingerprint .. ' ' .. seed .. ' ' .. text(version) .. ' ' .. now_s)

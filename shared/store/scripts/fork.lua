@@ -5,7 +5,7 @@
 --       then the encodings whose counts may be kept beside the entries
 -- Reply: 'ok', seed, generation, version, created_at, metadata, expiry and last use of the conversation
 --        | 'unauthorised' | 'reused' | 'unknown' | 'moved', generation, version | 'after'
--- Entries that are kept keep their versions, so all that names one stays right. What was deleted after the cut is as
+-- Entries that are kept keep their places, so all that names one stays right. What was deleted after the cut is as
 -- blank in the fork; the entry that says so is not needed, because nobody holds the fork from before the deletion.
 if not is_authorised() then return {'unauthorised'} end
 local conversation, fork, record = KEYS[2], KEYS[3], KEYS[6]
@@ -15,8 +15,8 @@ local now_s = string.sub(now_us, 1, -7)
 local done = recall(record, fingerprint)
 if done then return done end
 
-local header = redis.call('HMGET', conversation, 'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'u', 'd', 'y', 'e', 'm', 'g',
-  't', 'i:' .. after)
+local header = redis.call('HMGET', conversation, 'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'd', 'y', 'e', 'm', 'g',
+  't', 'i:' .. after, 'x')
 local refusal = nil
 if not header[1] then
   refusal = {'unknown'}
@@ -32,10 +32,12 @@ if refusal or redis.call('COPY', conversation, fork) == 0 then
 end
 
 local chain, live, written, bytes = header[2], tonumber(header[3]), tonumber(header[4]), tonumber(header[5])
-local pinned, pins, user, deleted, summary = tonumber(header[6]), header[7], header[8], tonumber(header[9] or 0), header[10]
+local pinned, pins, deleted, summary = tonumber(header[6]), header[7], tonumber(header[9] or 0), header[10]
 local expiry, metadata = header[11], ARGV[9] ~= '' and ARGV[9] or header[12]
-local newest = tonumber(header[1])
-local version = after ~= '' and tonumber(header[15]) or newest
+local removed, gone = tonumber(header[8] or 0), header[16]
+local newest = tonumber(header[1]) - removed
+-- The place of an item that compaction took out lies between two others.
+local last = after ~= '' and math.floor(tonumber(header[15])) or newest
 
 -- What does not belong to the fork; HDEL takes as many fields at once as unpack can hold.
 local doomed = {'r', 'last'}
@@ -48,25 +50,19 @@ local function doom(field)
   if #doomed == 4000 then flush() end
 end
 
--- The facts of an item and of a summary start with its two counts.
-local function tokens_of(entry)
-  local overhead, content = string.match(entry, '^%x+ %d+ %a %[(%d+),(%d+)')
-  return tonumber(overhead) + tonumber(content)
-end
-
 local function cut()
   local oldest_note, newest_note
-  local blank_at = nil
-  walk(conversation, version, newest, 1, chunk_for(bytes, newest, newest - version + 1), function(seq, entry)
+  local kept_until, live_tokens = last == 0 and 0 or nil, 0
+  if last == 0 then chain = '' end
+  walk(conversation, last, newest, 1, chunk_for(bytes, newest, newest - last + 1), function(seq, entry)
     local entry_chain, preceding, kind = string.match(entry, '^(%x+) (%d+) (%S)')
-    if seq == version then
+    if seq == last then
       chain = entry_chain
+      if kind ~= 'x' then kept_until = tonumber(preceding) + (is_item(entry) and tokens_of(entry) or 0) end
       return false
     end
-    -- The tokens of a blank are those between it and the entry behind it.
-    if blank_at then deleted = deleted - (tonumber(preceding) - blank_at) end
-    blank_at = kind == 'x' and tonumber(preceding) or nil
-    if seq == version + 1 then written = tonumber(preceding) end
+    -- Behind a blank, whose own tokens nobody knows any more, what precedes the next entry tells.
+    kept_until = kept_until or tonumber(preceding)
     bytes = bytes - #entry
     doom(text(seq))
     if kind == 'x' then
@@ -74,11 +70,14 @@ local function cut()
     elseif kind == 'y' then
       oldest_note, newest_note = oldest_note or entry, entry
     elseif is_item(entry) then
-      live = live - 1
+      live, live_tokens = live - 1, live_tokens + tokens_of(entry)
       if kind == 's' then pinned = pinned - tokens_of(entry) end
-      doom('i:' .. string.match(entry, '%[%d+,%d+,%d+,"([^"]*)"'))
+      doom('i:' .. id_of(entry))
     end
   end)
+  -- Of the tokens written behind the cut, those of no live item are deleted ones.
+  deleted = deleted - (written - kept_until - live_tokens)
+  written = kept_until
   if oldest_note then
     -- The last fact of a summary is the version of the one before it.
     pinned = pinned - tokens_of(newest_note)
@@ -92,34 +91,38 @@ local function cut()
   end
 end
 
-if version < newest then
+if last < newest then
   cut()
   local left = {}
   for pin in string.gmatch(pins, '%d+') do
-    if tonumber(pin) <= version then left[#left + 1] = pin end
+    if tonumber(pin) <= last then left[#left + 1] = pin end
   end
   pins = table.concat(left, ',')
-  if tonumber(user) > version then
-    user = '0'
-    walk(conversation, version, 1, -1, chunk_for(bytes, version, 64), function(seq, entry)
-      if kind_of(entry) ~= 'u' then return false end
-      user = text(seq)
-      return true
-    end)
+  local kept_gone = {}
+  for gone_id, place in string.gmatch(gone or '', '([^ ]+) (%d+);') do
+    if tonumber(place) > last then
+      doom('i:' .. gone_id)
+      bytes = bytes - gone_bytes(gone_id)
+    else
+      kept_gone[#kept_gone + 1] = gone_id .. ' ' .. place .. ';'
+    end
   end
-  -- Counts kept for versions that the fork will give to other entries.
+  gone = gone and table.concat(kept_gone)
+  -- Counts kept for places that the fork will give to other entries.
   for i = FIRST_ENCODING, #ARGV do
-    for block = math.floor((version + 1) / 512), math.floor(newest / 512) do
+    for block = math.floor((last + 1) / 512), math.floor(newest / 512) do
       doom('q:' .. ARGV[i] .. ':' .. text(block))
     end
   end
 end
 flush()
-redis.call('HSET', fork, 'g', generation, 'v', text(version), 'h', chain, 'n', text(live), 'w', text(written),
-  'b', text(bytes), 'p', text(pinned), 'pin', pins, 'u', user, 'd', text(deleted), 'c', now_s, 'm', metadata, 't', now_s)
+local version = text(last + removed)
+redis.call('HSET', fork, 'g', generation, 'v', version, 'h', chain, 'n', text(live), 'w', text(written),
+  'b', text(bytes), 'p', text(pinned), 'pin', pins, 'd', text(deleted), 'c', now_s, 'm', metadata, 't', now_s)
 if summary then redis.call('HSET', fork, 'y', summary) end
+if gone then redis.call('HSET', fork, 'x', gone) end
 if expiry ~= '0' then redis.call('EXPIRE', fork, expiry) end
 redis.call('ZADD', KEYS[4], now_us, id)
 redis.call('HSET', KEYS[5], id, row(now_s, expiry, now_s, metadata))
 return remember(record, fingerprint, record_s,
-  {'ok', seed, generation, text(version), now_s, metadata, expiry, header[14]})
+  {'ok', seed, generation, version, now_s, metadata, expiry, header[14]})

@@ -4,16 +4,20 @@
 -- Reply: 'ok', '1' if there are more, {g, v, e, t}, entries | 'unauthorised' | 'unknown' | 'after'
 if not is_authorised() then return {'unauthorised'} end
 local after, limit, bytes_max = ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
-local header = redis.call('HMGET', KEYS[2], 'v', 'b', 'e', 't', 'i:' .. after, 'g')
+local header = redis.call('HMGET', KEYS[2], 'v', 'b', 'e', 't', 'i:' .. after, 'g', 'o')
 if not header[1] then return {'unknown'} end
 if after ~= '' and not header[5] then return {'after'} end
-local version = tonumber(header[1])
+local newest = tonumber(header[1]) - tonumber(header[7] or 0)
 local step = ARGV[3] == 'asc' and 1 or -1
-local from = step == 1 and 1 or version
-if after ~= '' then from = tonumber(header[5]) + step end
-local to = step == 1 and version or 1
+local from = step == 1 and 1 or newest
+if after ~= '' then
+  -- The place of an item that compaction took out lies between two others.
+  local at = tonumber(header[5])
+  from = step == 1 and math.floor(at) + 1 or math.ceil(at) - 1
+end
+local to = step == 1 and newest or 1
 local entries, size, more = {}, 0, '0'
-walk(KEYS[2], from, to, step, chunk_for(tonumber(header[2]), version, limit + 8), function(_, entry)
+walk(KEYS[2], from, to, step, chunk_for(tonumber(header[2]), newest, limit + 8), function(_, entry)
   if not is_item(entry) then return false end
   size = size + #entry
   if #entries == limit or (size > bytes_max and #entries > 0) then

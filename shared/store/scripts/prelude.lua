@@ -10,6 +10,8 @@ local function text(number)
   return string.format('%.0f', number)
 end
 
+-- A conversation's version counts all entries ever written. Compaction takes entries out, `o` of them so far, and what
+-- stays moves up: an entry's place, the name of its field, is its version less that number.
 -- An entry is stored as '<chain hash> <tokens before it> <kind> <facts>\n<body>'.
 local function kind_of(entry)
   return string.match(entry, '^%x+ %d+ (%S)')
@@ -22,6 +24,21 @@ end
 
 local function facts_of(entry)
   return string.match(entry, '^%x+ %d+ %S ([^\n]*)')
+end
+
+-- The facts of an item, and of a summary, start with its counts and its id.
+local function tokens_of(entry)
+  local overhead, content = string.match(entry, '^%x+ %d+ %a %[(%d+),(%d+)')
+  return tonumber(overhead) + tonumber(content)
+end
+
+local function id_of(entry)
+  return string.match(entry, '%[%d+,%d+,%d+,"([^"]*)"')
+end
+
+-- What an id is charged that is kept, twice, after compaction took its item out (compact.lua).
+local function gone_bytes(id)
+  return 2 * #id + 16
 end
 
 -- A conversation's row in the tenant's metadata index.
@@ -45,6 +62,12 @@ local function walk(key, from, to, step, chunk, take)
       if entry and take(tonumber(fields[i]), entry) then return end
     end
   end
+end
+
+-- Whether so many entries are none that live that compaction is worth its while. Summaries count among them, but
+-- are few.
+local function is_sparse(entries, live)
+  return entries >= 64 and 2 * live < entries
 end
 
 local function chunk_for(bytes, version, wanted)

@@ -4,9 +4,9 @@
 --       generation, version and chain hash that the reader holds ('' for none),
 --       'all', or 'tail' and the tokens that the tail should hold,
 --       encoding whose kept counts are wanted ('' for none),
---       seq before which the tail should end ('' for the newest end)
--- Reply: 'ok', {g, v, h, n, e, t, c, m, w, d, pin, y}, 'news' | 'all' | 'tail' | 'older', first seq, entries, pinned
---        entries before the first as {seq, entry, …}, kept counts by block
+--       place before which the tail should end ('' for the newest end)
+-- Reply: 'ok', {g, v, h, n, e, t, c, m, w, d, o, pin, y}, 'news' | 'all' | 'tail' | 'older', first place, entries,
+--        pinned entries before the first as {place, entry, …}, kept counts by block
 --        | 'unauthorised' | 'unknown'
 -- 'news' starts behind the version held; where generation, version or chain hash do not belong to this history, for
 -- instance because the store was set back, the reader gets 'all' or 'tail' as if it held nothing. A reply ends where
@@ -14,9 +14,10 @@
 -- got. A tail starts with a user message, unless the reply was full.
 if not is_authorised() then return {'unauthorised'} end
 local conversation = KEYS[2]
-local header = redis.call('HMGET', conversation, 'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'pin', 'y', 'b')
+local header = redis.call('HMGET', conversation, 'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'o', 'pin', 'y', 'b')
 if not header[1] then return {'unknown'} end
-local version, written, bytes = tonumber(header[2]), tonumber(header[9]), tonumber(header[13])
+local removed, written, bytes = tonumber(header[11] or 0), tonumber(header[9]), tonumber(header[14])
+local newest = tonumber(header[2]) - removed
 local bytes_max, mode, tokens_min = tonumber(ARGV[2]), ARGV[6], tonumber(ARGV[7])
 local entries, size, first = {}, 0, 1
 
@@ -27,12 +28,12 @@ local function take(_, entry)
 end
 
 local function read_news()
-  local held = tonumber(ARGV[4])
-  if ARGV[3] ~= header[1] or held > version or held < 1 then return false end
+  local held = tonumber(ARGV[4]) - removed
+  if ARGV[3] ~= header[1] or held > newest or held < 1 then return false end
   first = held + 1
-  if held == version then return ARGV[5] == header[3] end
+  if held == newest then return ARGV[5] == header[3] end
   local belongs = false
-  walk(conversation, held, version, 1, chunk_for(bytes, version, version - held + 1), function(seq, entry)
+  walk(conversation, held, newest, 1, chunk_for(bytes, newest, newest - held + 1), function(seq, entry)
     if seq > held then return take(seq, entry) end
     belongs = string.sub(entry, 1, #ARGV[5] + 1) == ARGV[5] .. ' '
     return not belongs
@@ -40,22 +41,17 @@ local function read_news()
   return belongs
 end
 
-local function tokens_of(entry)
-  local overhead, content = string.match(entry, '^%x+ %d+ %a %[(%d+),(%d+)')
-  return overhead and tonumber(overhead) + tonumber(content) or 0
-end
-
 local function read_tail(last)
-  local average = math.max(1, written / version)
+  local average = math.max(1, written / newest)
   local wanted = math.ceil(tokens_min / average * 1.25) + 16
   local backwards, sum = {}, 0
-  walk(conversation, last, 1, -1, chunk_for(bytes, version, wanted), function(seq, entry)
+  walk(conversation, last, 1, -1, chunk_for(bytes, newest, wanted), function(seq, entry)
     size = size + #entry
     if size > bytes_max and #backwards > 0 then return true end
     backwards[#backwards + 1] = entry
     first = seq
     local kind = kind_of(entry)
-    if kind ~= 's' then sum = sum + tokens_of(entry) end
+    if kind ~= 's' and is_item(entry) then sum = sum + tokens_of(entry) end
     return sum >= tokens_min and kind == 'u'
   end)
   for i = #backwards, 1, -1 do entries[#entries + 1] = backwards[i] end
@@ -63,7 +59,7 @@ end
 
 local function read_pins()
   local fields, pins = {}, {}
-  for seq in string.gmatch(header[11] .. ',' .. (header[12] or ''), '%d+') do
+  for seq in string.gmatch(header[12] .. ',' .. (header[13] or ''), '%d+') do
     if tonumber(seq) < first then fields[#fields + 1] = seq end
   end
   for start = 1, #fields, 4000 do
@@ -83,21 +79,21 @@ if ARGV[9] ~= '' then
   pins = read_pins()
 elseif ARGV[3] == '' or not read_news() then
   entries, size, first, kind = {}, 0, 1, mode
-  if version > 0 and mode == 'tail' then
-    read_tail(version)
+  if newest > 0 and mode == 'tail' then
+    read_tail(newest)
     pins = read_pins()
-  elseif version > 0 then
-    walk(conversation, 1, version, 1, chunk_for(bytes, version, version), take)
+  elseif newest > 0 then
+    walk(conversation, 1, newest, 1, chunk_for(bytes, newest, newest), take)
   end
 end
 local kept = {}
-if ARGV[8] ~= '' and version > 0 then
+if ARGV[8] ~= '' and newest > 0 then
   local blocks = {}
-  for block = math.floor(first / 512), math.floor(version / 512) do
+  for block = math.floor(first / 512), math.floor(newest / 512) do
     blocks[#blocks + 1] = 'q:' .. ARGV[8] .. ':' .. text(block)
   end
   kept = redis.call('HMGET', conversation, unpack(blocks))
 end
-header[13] = nil
-for i = 9, 12 do header[i] = header[i] or '' end
+header[14] = nil
+for i = 9, 13 do header[i] = header[i] or '' end
 return {'ok', header, kind, text(first), entries, pins, kept}

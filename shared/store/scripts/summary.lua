@@ -14,14 +14,16 @@ local now_s = string.sub(now_us, 1, -7)
 local done = recall(record, fingerprint)
 if done then return done end
 
-local header = redis.call('HMGET', conversation, 'v', 'h', 'w', 'b', 'p', 'e', 'y', 'g', 'r', 'i:' .. through_id)
+local header = redis.call('HMGET', conversation, 'v', 'h', 'w', 'b', 'p', 'e', 'y', 'g', 'r', 'i:' .. through_id, 'o')
 if not header[1] then return {'unknown'} end
 local generation, recent = header[8], header[9]
 local known = version_after(recent, seed)
 if known then return {'ok', seed, generation, known, now_s} end
 if has_moved(expected, header[1]) then return {'moved', generation, header[1]} end
 if not header[10] then return {'through'} end
-local newest, through = tonumber(header[1]), tonumber(header[10])
+local removed, through = tonumber(header[11] or 0), tonumber(header[10])
+local newest = tonumber(header[1]) - removed
+if through % 1 ~= 0 then return {'deleted'} end
 local bytes, pinned, before = tonumber(header[4]), tonumber(header[5]), header[7] or '0'
 
 -- What the newest summary stands for is out of contexts already.
@@ -94,17 +96,17 @@ if next(outputs) or is_end then
   if how then return {'torn', how} end
 end
 
-local version = newest + 1
-if version > entries_max then return {'entries'} end
-local seq = text(version)
+local version = text(newest + 1 + removed)
+if newest + 1 > entries_max then return {'entries'} end
+local seq = text(newest + 1)
 local chain = string.sub(redis.sha1hex(header[2] .. batch_of(seed) .. seq), 1, 16)
 facts = string.sub(facts, 1, -2) .. ',' .. header[10] .. ',' .. before .. ']'
 local news = chain .. ' ' .. header[3] .. ' y ' .. facts .. '\n' .. body
 bytes, pinned = bytes + #news, pinned + tokens
 if bytes > bytes_max then return {'bytes'} end
 if pinned > pinned_max then return {'pinned', text(pinned)} end
-redis.call('HSET', conversation, seq, news, 'v', seq, 'h', chain, 'b', text(bytes), 'p', text(pinned), 'y', seq,
-  't', now_s, 'r', with_batch(recent, seed, seq))
+redis.call('HSET', conversation, seq, news, 'v', version, 'h', chain, 'b', text(bytes), 'p', text(pinned), 'y', seq,
+  't', now_s, 'r', with_batch(recent, seed, version))
 if header[6] ~= '0' then redis.call('EXPIRE', conversation, header[6]) end
 redis.call('ZADD', KEYS[3], now_us, id)
-return remember(record, fingerprint, record_s, {'ok', seed, generation, seq, now_s})
+return remember(record, fingerprint, record_s, {'ok', seed, generation, version, now_s})

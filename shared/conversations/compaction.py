@@ -1,0 +1,49 @@
+"""
+Compaction: what was deleted, and metadata that was replaced, leaves a conversation's log. One script, one request.
+
+    deleting, updating -> the script says that more than half of the log is such -> compaction, after the response
+
+Items, their tokens and the version stay what they are; the history is another one, so every instance that holds the
+old one reads anew. It takes time that grows with the conversation, and happens once per as many deletions as it has
+items.
+"""
+
+import secrets
+from functools import partial
+
+from shared.auth import Caller
+from shared.config import Settings
+from shared.conversations.idempotency import Written, etag
+from shared.conversations.info import ConversationInfo
+from shared.conversations.kept_counts import COUNTED_ENCODINGS
+from shared.conversations.refusals import raise_refusal
+from shared.later import Later
+from shared.store import keys
+from shared.store.upstash import Store
+
+
+class Compaction:
+    """The use case that takes out what no reader needs."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+
+    async def compact(self, caller: Caller, conversation_id: str, *, is_forced: bool) -> Written[ConversationInfo]:
+        """
+        Take out of a conversation what is no item, if it is more than half of it or *is_forced*; return it.
+
+        May be done twice: the second time there is nothing to take out, which is a replay. Raises NotFound.
+        """
+        names = [keys.tenant_key(caller.tenant), keys.conversation_key(caller.tenant, conversation_id)]
+        arguments: list[str | int] = [caller.key_hash, secrets.token_hex(8), int(is_forced), *COUNTED_ENCODINGS]
+        reply = await self._store.eval("compact", names, arguments, is_idempotent=True)
+        if reply[0] != "ok":
+            raise_refusal(reply, conversation_id, self._settings)
+        _, generation, version, created_at, metadata, count = reply
+        info = ConversationInfo(conversation_id, int(created_at), metadata)
+        return Written(info, etag(generation, version), is_replay=count == "0")
+
+    def compact_later(self, caller: Caller, conversation_id: str, later: Later) -> None:
+        """Do it after the response, when it is still worth its while then."""
+        later.add(partial(self.compact, caller, conversation_id, is_forced=False))

@@ -1,0 +1,108 @@
+"""L1 counts what it holds in bytes, forgets the least recently used first, and says which tier answered."""
+
+import gc
+import tracemalloc
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts.local.upstash import LocalUpstash
+from shared.auth import read_key
+from shared.config import read_settings
+from shared.conversations.entries import read_entry
+from shared.conversations.freshness import Freshness, Tier
+from shared.conversations.history import COUNT_BYTES, History, Need
+from shared.conversations.snapshot import ITEM_BYTES, begin, read_header
+from shared.items.counts import Counts
+from shared.store.upstash import Store
+
+Make = Callable[..., History]
+
+
+@pytest.fixture
+async def make_history(upstash: LocalUpstash) -> AsyncIterator[Make]:
+    stores = []
+
+    def make(**settings: Any) -> History:
+        environ = {
+            "UPSTASH_REDIS_REST_URL": upstash.url,
+            "UPSTASH_REDIS_REST_TOKEN": upstash.token,
+            **{f"WARMTHREAD_{name.upper()}": str(value) for name, value in settings.items()},
+        }
+        stores.append(Store(read_settings(environ)))
+        return History(stores[-1], read_settings(environ))
+
+    yield make
+    for store in stores:
+        await store.close()
+
+
+def create(api: httpx.Client, count: int, chars: int = 1_000) -> str:
+    items = [{"role": "user", "content": "x" * chars} for _ in range(count)]
+    return str(api.post("/v1/conversations", json={"items": items}).json()["id"])
+
+
+async def test_reads_are_counted_by_the_tier_that_answered(api: httpx.Client, key: str, make_history: Make) -> None:
+    history, caller, conversation = make_history(), read_key(key), create(api, 3)
+    for freshness in (Freshness(), Freshness(), Freshness(max_age_s=60), Freshness(max_age_s=60)):
+        await history.read(caller, conversation, Need(), freshness)
+    counted = history.counted()
+
+    assert counted.answers == {Tier.L0: 2, Tier.L1: 1, Tier.L2: 1, Tier.STALE: 0}
+    assert (counted.conversations, counted.evictions) == (1, 0)
+    assert 3_000 < counted.size_bytes < 3_000 + 3 * 1_000
+
+
+async def test_l1_never_holds_more_than_its_bytes_and_keeps_what_was_used_last(
+    api: httpx.Client, key: str, make_history: Make
+) -> None:
+    limit = 60_000
+    history, caller = make_history(l1_bytes_max=limit), read_key(key)
+    first, *others = [create(api, 10) for _ in range(12)]
+    for conversation in others:
+        await history.read(caller, first, Need(), Freshness())
+        await history.read(caller, conversation, Need(), Freshness())
+        assert history.counted().size_bytes <= limit
+    counted = history.counted()
+
+    assert counted.evictions == 11 + 1 - counted.conversations > 0
+    assert history.holds(caller, first, Need())
+    assert not history.holds(caller, others[0], Need())
+
+
+async def test_what_is_larger_than_l1_is_answered_and_not_kept(api: httpx.Client, key: str, make_history: Make) -> None:
+    history, caller, conversation = make_history(l1_bytes_max=5_000), read_key(key), create(api, 10)
+    reading = await history.read(caller, conversation, Need(), Freshness())
+
+    assert len(reading.held.snapshot.items) == 10
+    assert history.counted().conversations == 0
+
+
+def test_an_item_holds_about_what_it_is_charged() -> None:
+    """The charge beside its JSON is measured here: neither half nor twice of what the interpreter allocates."""
+    count = 2_000
+    header = read_header(["g", count, "c", count, 0, 0, 0, "{}", 0, 0, 0])
+    raw = [
+        f'{seq:016x} {seq} u [4,12,0,"msg_{seq:048x}","","",true]\n' + f'{{"id":"msg_{seq:048x}"}}' + "x" * 200
+        for seq in range(1, count + 1)
+    ]
+    gc.collect()
+    tracemalloc.start()
+    snapshot = begin(header, 1, [], [read_entry(seq, text) for seq, text in enumerate(raw, start=1)])
+    gc.collect()
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert snapshot.size_bytes == sum(ITEM_BYTES + len(item.body) for item in snapshot.items)
+    assert 0.6 < held / snapshot.size_bytes < 1.1
+
+
+def test_a_kept_count_holds_about_what_it_is_charged() -> None:
+    tracemalloc.start()
+    counts = {seq: Counts(seq, 1_000 + seq, 2_000 + seq) for seq in range(10_000)}
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert 0.6 < held / (len(counts) * COUNT_BYTES) < 1.1
