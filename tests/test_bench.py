@@ -93,11 +93,12 @@ def test_the_proxy_closes_what_has_no_server() -> None:
 
 
 def test_every_operation_of_ours_has_its_row_with_requests_and_commands() -> None:
-    operations, at_once = store.measure([1], runs=2, rounds=1)
+    operations, l1, at_once = store.measure([1], runs=2, rounds=1)
 
     rows = [line.strip("| ").split(" | ") for line in operations.splitlines()[2:]]
     assert [row[0] for row in rows] == list(store.ROWS.values())
     assert all(float(requests) <= 1 and float(commands) <= 8 for _, requests, commands, *_ in rows)
+    assert "µs (p50 / p95)" in l1
     assert len(at_once.splitlines()) == 2 + len(store.AT_ONCE_ROWS)
 
 

@@ -1,5 +1,6 @@
 """L1 counts what it holds in bytes, forgets the least recently used first, and says which tier answered."""
 
+import asyncio
 import gc
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
@@ -15,6 +16,7 @@ from shared.conversations.entries import read_entry
 from shared.conversations.freshness import Freshness, Tier
 from shared.conversations.history import COUNT_BYTES, History, Need
 from shared.conversations.snapshot import ITEM_BYTES, begin, read_header
+from shared.errors import NotFound
 from shared.items.counts import Counts
 from shared.store.upstash import Store
 
@@ -106,3 +108,51 @@ def test_a_kept_count_holds_about_what_it_is_charged() -> None:
     tracemalloc.stop()
 
     assert 0.6 < held / (len(counts) * COUNT_BYTES) < 1.1
+
+
+async def test_eighty_reads_at_once_of_what_is_not_held_are_one_load(
+    api: httpx.Client, key: str, make_history: Make, upstash: LocalUpstash
+) -> None:
+    history, caller, conversation = make_history(), read_key(key), create(api, 10)
+    upstash.reset()
+    readings = await asyncio.gather(*(history.read(caller, conversation, Need(), Freshness()) for _ in range(80)))
+
+    assert (upstash.requests, upstash.commands) == (1, 1)
+    assert len({id(reading.held) for reading in readings}) == 1
+
+
+async def test_a_read_that_comes_during_a_load_waits_for_it_and_asks_only_for_news(
+    api: httpx.Client, key: str, make_history: Make, upstash: LocalUpstash
+) -> None:
+    history, caller, conversation = make_history(), read_key(key), create(api, 10)
+    upstash.reset()
+    first = asyncio.create_task(history.read(caller, conversation, Need(), Freshness()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    later = [asyncio.create_task(history.read(caller, conversation, Need(), Freshness())) for _ in range(79)]
+
+    assert (await first).tier == Tier.L2
+    assert {(await each).tier for each in later} == {Tier.L1}
+    assert upstash.requests == 2
+
+
+async def test_a_caller_that_goes_away_takes_no_other_with_it(
+    api: httpx.Client, key: str, make_history: Make, upstash: LocalUpstash
+) -> None:
+    history, caller, conversation = make_history(), read_key(key), create(api, 10)
+    reads = [asyncio.create_task(history.read(caller, conversation, Need(), Freshness())) for _ in range(3)]
+    await asyncio.sleep(0)
+    reads[0].cancel()
+
+    assert (await reads[1]).held is (await reads[2]).held
+    with pytest.raises(asyncio.CancelledError):
+        await reads[0]
+
+
+async def test_an_error_is_every_callers_and_is_not_remembered(api: httpx.Client, key: str, make_history: Make) -> None:
+    history, caller = make_history(), read_key(key)
+    results = await asyncio.gather(
+        *(history.read(caller, "conv_later", Need(), Freshness()) for _ in range(5)), return_exceptions=True
+    )
+
+    assert all(isinstance(result, NotFound) for result in results)

@@ -16,6 +16,7 @@ from scripts.benchmarks.worker import Item, Place, Prepare, Run
 
 AT_ONCE = 100
 PAGE_ITEMS = 20
+L1_READS = 100
 
 
 async def open_ours(place: Place, items: list[Item]) -> "Operations":
@@ -46,6 +47,7 @@ class Operations:
             "delete": self._delete,
             "read 20, max-age": partial(self._get_lenient, page, f"limit={PAGE_ITEMS}"),
             "context, max-age": partial(self._get_lenient, context, "budget=8000"),
+            "cache": self._read_l1,
             "at once, different": partial(self._at_once, AT_ONCE),
             "at once, the same": partial(self._at_once, 1),
         }
@@ -74,6 +76,16 @@ class Operations:
 
     async def _get_lenient(self, route: str, query: str, count: int) -> list[Run]:
         return [partial(_one, partial(self._lenient.call, "GET", self._path + route, query))] * count
+
+    async def _read_l1(self, count: int) -> list[Run]:
+        await self._lenient.call("GET", self._path + "/context", "budget=8000")
+
+        async def read_often() -> int:
+            for _ in range(L1_READS):
+                await self._lenient.read_l1(self._path)
+            return L1_READS
+
+        return [read_often] * count
 
     async def _create(self, count: int) -> list[Run]:
         body = {"items": self._items[1:3]}
