@@ -33,10 +33,10 @@ def _message(text: str) -> dict[str, Any]:
 def _nested(size: int) -> Any:
     """A value of about *size* bytes that is nested as deep as can be stored, again and again."""
     depth = 100
-    one: Any = "x" * 3_000
+    one: Any = "x" * 20_000
     for _ in range(depth):
         one = {"a": [one]}
-    return [one] * (size // 4_000)
+    return [one] * (size // 22_000)
 
 
 def _search_results(values: list[Any]) -> dict[str, Any]:
@@ -62,14 +62,14 @@ def appends(share: int = 1) -> dict[str, Case]:
         "append: 4.2 MB as 4 strings": case([_message("word " * (large // 5))] * four),
         "append: 4.5 MB as 100 items": case([_message("a word, " * (hundred // 8))] * 100),
         "append: 4.5 MB of 100 calls": case([_call(n, hundred) for n in range(50)]),
-        "append: all quotes": case([_message('"' * (large // 2))] * four),
-        "append: all backslashes": case([_message("\\" * (large // 2))] * four),
+        "append: all quotes": case([_message('"' * (large // 2))] * 3),
+        "append: all backslashes": case([_message("\\" * (large // 2))] * 3),
         "append: all control characters": case([_message("\x01" * (large // 6))] * four),
-        "append: deeply nested": case([_search_results(_tools(_nested(large // 2)))] * four),
-        "append: as many tools as pass": case([_search_results(_tools([1] * 8_000))] * four),
-        "append: tiny numbers": case([_search_results(_tools([1] * (body // 2)))], 413 if share == 1 else 200),
-        "append: tiny objects": case([_search_results(_tools([{}] * (body // 3)))], 413),
-        "append: tiny strings": case([_message("")] * 100 + [""] * (body // 3 - 3_000), 413),
+        "append: deeply nested": case([_search_results(_tools(_nested(large)))] * four),
+        "append: as many tools as pass": case([_search_results(_tools([1] * 13_000))] * 4),
+        "append: tiny numbers": case([_search_results(_tools([1] * (body // 2 - 200)))], 413),
+        "append: tiny objects": case([_search_results(_tools([{}] * (body // 3 - 200)))], 413),
+        "append: tiny strings": case([_search_results(_tools(["a"] * (body // 4 - 200)))], 413),
     }
 
 
@@ -86,7 +86,9 @@ def counts(share: int = 1) -> dict[str, Case]:
         return Case("/v1/tokens/count", orjson.dumps({"model": "gpt-4o", "input": text}), 200)
 
     texts: dict[str, Callable[[], str]] = {
-        "count: 4 MB of prose": lambda: "It was a bright cold day in April, and the clocks were striking. " * (size // 65),
+        "count: 4 MB of prose": lambda: (
+            "It was a bright cold day in April, and the clocks were striking. " * (size // 65)
+        ),
         "count: 4 MB of CJK": lambda: "会話の記憶は、要るものだけを。" * (size // 45),
         "count: 4 MB of spaces": lambda: " " * size,
         "count: 4 MB of a": lambda: "a" * size,
