@@ -17,7 +17,6 @@ POST   /v1/conversations/{id}/compact             take out what deletions left b
 import re
 from typing import Any
 
-import orjson
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -39,6 +38,7 @@ from shared.guard import admit, parse_json, read_body, read_json, refuse_unknown
 from shared.headers import read_etags, source_headers
 from shared.later import Later
 from shared.parameters import choice, integer, refuse_unknown_parameters, string
+from shared.splice import Pieces, array, splice
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 EXPIRY_S_MAX = 3_650 * 86_400
@@ -102,7 +102,7 @@ async def delete(request: Request) -> Response:
     caller = admit(request)
     conversation_id = _conversation_id(request)
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
-    attempt = await read_attempt(request.method, request.url.path, request.headers, b"")
+    attempt = await read_attempt(request.method, request.url.path, request.headers, b"", request.state["pool"])
     is_replay = await _service(request).delete(caller, conversation_id, attempt)
     body = {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
     return json_response(body, headers=_write_headers(None, is_replay=is_replay))
@@ -141,7 +141,7 @@ async def delete_item(request: Request) -> Response:
     caller, later = admit(request), Later()
     conversation_id, item_id = _conversation_id(request), _item_id(request)
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
-    attempt = await read_attempt(request.method, request.url.path, request.headers, b"")
+    attempt = await read_attempt(request.method, request.url.path, request.headers, b"", request.state["pool"])
     info, etag, is_replay = await _service(request).delete_item(caller, conversation_id, attempt, item_id, later)
     return json_response(info.as_json(), later, _write_headers(etag, is_replay=is_replay))
 
@@ -151,7 +151,7 @@ async def context(request: Request) -> Response:
     conversation_id, state = _conversation_id(request), request.state
     refuse_unknown_parameters(request.query_params, PARAMETERS)
     wanted = read_context_request(request.query_params)
-    contexts = Contexts(state["store"], state["counter"], state["history"])
+    contexts = Contexts(state["store"], state["counter"], state["history"], state["pool"])
     known = read_etags(request.headers.get("if-none-match"))
     body, etag, source = await contexts.context(caller, conversation_id, wanted, freshness, known, later)
     headers = source_headers(source, etag)
@@ -186,7 +186,7 @@ async def compact(request: Request) -> Response:
     caller = admit(request)
     conversation_id, state = _conversation_id(request), request.state
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
-    refuse_unknown(await read_json(request, state["settings"].body_bytes_max), frozenset())
+    refuse_unknown(await read_json(request), frozenset())
     compaction = Compaction(state["store"], state["settings"])
     info, etag, is_replay = await compaction.compact(caller, conversation_id, is_forced=True)
     return json_response(info.as_json(), headers=_write_headers(etag, is_replay=is_replay))
@@ -199,7 +199,7 @@ def _service(request: Request) -> Conversations:
 
 def _appending(request: Request) -> Appending:
     state = request.state
-    return Appending(state["store"], state["counter"], state["settings"])
+    return Appending(state["store"], state["counter"], state["pool"], state["settings"])
 
 
 def _reader(request: Request) -> Reader:
@@ -207,7 +207,7 @@ def _reader(request: Request) -> Reader:
     return Reader(state["store"], state["history"], state["settings"])
 
 
-def _answer(request: Request, body: bytes, source: Source, later: Later) -> Response:
+def _answer(request: Request, body: bytes | Pieces, source: Source, later: Later) -> Response:
     headers = source_headers(source, source.etag)
     if source.etag in read_etags(request.headers.get("if-none-match")):
         return unchanged_response(later, headers)
@@ -217,8 +217,8 @@ def _answer(request: Request, body: bytes, source: Source, later: Later) -> Resp
 async def _read_write(request: Request, fields: frozenset[str]) -> tuple[dict[str, Any], Attempt]:
     """Return the body of a request that changes something, and what the request is known by when it comes again."""
     raw = await read_body(request, request.state["settings"].body_bytes_max)
-    attempt = await read_attempt(request.method, request.url.path, request.headers, raw)
-    body = parse_json(raw)
+    attempt = await read_attempt(request.method, request.url.path, request.headers, raw, request.state["pool"])
+    body = await parse_json(raw, request.state["settings"], request.state["pool"])
     refuse_unknown(body, fields)
     return body, attempt
 
@@ -247,15 +247,9 @@ def _check_id(name: str, kind: str, param: str) -> str:
     return name
 
 
-def _write_list(page: Page) -> bytes:
-    members: dict[str, Any] = {
-        "object": "list",
-        "data": [orjson.Fragment(each) for each in page.data],
-        "first_id": page.first_id,
-        "last_id": page.last_id,
-        "has_more": page.has_more,
-    }
-    return orjson.dumps(members)
+def _write_list(page: Page) -> Pieces:
+    rest = {"first_id": page.first_id, "last_id": page.last_id, "has_more": page.has_more}
+    return splice({"object": "list"}, {"data": array(page.data)}, rest)
 
 
 PREFIX = "/v1/conversations"

@@ -20,7 +20,7 @@ async def count(request: Request) -> Response:
     reply = await state["store"].eval("key", [keys.tenant_key(caller.tenant)], [caller.key_hash])
     if reply[0] != "ok":
         raise_refusal(reply, "", state["settings"])
-    body = await read_json(request, state["settings"].body_bytes_max)
+    body = await read_json(request)
     refuse_unknown(body, FIELDS)
     counted = await count_tokens(state["counter"], body)
     return json_response({"object": "tokens.count", **counted._asdict()})

@@ -4,6 +4,7 @@ The only wiring: settings, store, counter and services of one function instance,
 The graph is built in lifespan, so that importing a function opens nothing. Each function has its own.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypedDict
@@ -20,7 +21,9 @@ from shared.config import Settings, read_settings
 from shared.conversations.history import History
 from shared.errors import ServiceError
 from shared.later import Later
+from shared.offload import Pool, take_short_turns
 from shared.problems import on_bug, on_http_exception, on_service_error
+from shared.splice import Pieces, in_parts
 from shared.store.upstash import Store
 from shared.timing import Timed
 from shared.tokens.counter import Counter
@@ -32,6 +35,7 @@ class State(TypedDict):
 
     settings: Settings
     store: Store
+    pool: Pool
     counter: Counter
     history: History
 
@@ -45,19 +49,20 @@ STREAMED_BYTES = 1_000_000
 HEADERS = {"cache-control": "private, no-cache"}
 """A caller may keep an answer, and must ask whether it is still the newest before using it again."""
 
-PIECE_BYTES = 256 * 1024
-
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[State]:
     settings = read_settings()
-    store = Store(settings)
+    pool = Pool(settings.pool_threads)
+    store = Store(settings, pool=pool)
+    take_short_turns()
     try:
         yield {
             "settings": settings,
             "store": store,
-            "counter": Counter(Encodings(), settings.pool_threads),
-            "history": History(store, settings),
+            "pool": pool,
+            "counter": Counter(Encodings(), pool),
+            "history": History(store, settings, pool=pool),
         }
     finally:
         await store.close()
@@ -77,15 +82,17 @@ def create_app(routes: Sequence[BaseRoute]) -> Starlette:
 
 
 def json_response(
-    body: bytes | dict[str, Any], later: Later | None = None, headers: Mapping[str, str] | None = None
+    body: bytes | Pieces | dict[str, Any], later: Later | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return *body* as the answer; the work in *later* is done once it is sent."""
-    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    if isinstance(body, dict):
+        body = orjson.dumps(body)
+    pieces = [body] if isinstance(body, bytes) else body
     task = BackgroundTask(later.run) if later else None
     headers = {**HEADERS, **(headers or {})}
-    if len(raw) <= STREAMED_BYTES:
-        return Response(raw, headers=headers, media_type="application/json", background=task)
-    return StreamingResponse(_pieces(raw), headers=headers, media_type="application/json", background=task)
+    if sum(map(len, pieces)) <= STREAMED_BYTES:
+        return Response(b"".join(pieces), headers=headers, media_type="application/json", background=task)
+    return StreamingResponse(_stream(pieces), headers=headers, media_type="application/json", background=task)
 
 
 def unchanged_response(later: Later | None = None, headers: Mapping[str, str] | None = None) -> Response:
@@ -94,7 +101,7 @@ def unchanged_response(later: Later | None = None, headers: Mapping[str, str] | 
     return Response(status_code=304, headers={**HEADERS, **(headers or {})}, background=task)
 
 
-async def _pieces(raw: bytes) -> AsyncIterator[memoryview]:
-    view = memoryview(raw)
-    for start in range(0, len(raw), PIECE_BYTES):
-        yield view[start : start + PIECE_BYTES]
+async def _stream(pieces: Pieces) -> AsyncIterator[bytes | memoryview]:
+    for part in in_parts(pieces):
+        yield part
+        await asyncio.sleep(0)  # A connection that takes everything at once would keep the others waiting.

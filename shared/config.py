@@ -36,8 +36,10 @@ class Settings:
     store_reply_bytes_max: int = 4_000_000
     store_request_bytes_max: int = 8_000_000
     body_bytes_max: int = 4_500_000
+    body_structure_max: int = 60_000
     batch_items_max: int = 100
     item_bytes_max: int = 1_048_576
+    item_structure_max: int = 20_000
     conversation_entries_max: int = 100_000
     conversation_bytes_max: int = 64 * 1_048_576
     conversation_expiry_s: int = 30 * 86_400
@@ -60,8 +62,10 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "store_reply_bytes_max": (1_000, 9_000_000),
     "store_request_bytes_max": (10_000, 10_000_000),
     "body_bytes_max": (1_000, 4_500_000),
+    "body_structure_max": (1_000, 60_000),
     "batch_items_max": (1, 100),
     "item_bytes_max": (1_000, 1_048_576),
+    "item_structure_max": (100, 20_000),
     "conversation_entries_max": (10, 100_000),
     "conversation_bytes_max": (10_000, 96 * 1_048_576),
     "conversation_expiry_s": (0, 3_650 * 86_400),

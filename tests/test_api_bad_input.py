@@ -12,6 +12,14 @@ def message(text: str = "hi", **members: Any) -> dict[str, Any]:
     return {"role": "user", "content": text, **members}
 
 
+def tools(value: Any) -> list[Any]:
+    return [{"name": "t", "input_schema": {"value": value}}]
+
+
+def nested(depth: int) -> Any:
+    return [nested(depth - 1)] if depth else []
+
+
 def check(answer: httpx.Response, status: int, param: str | None) -> None:
     problem = answer.json()
 
@@ -56,6 +64,9 @@ def conversation(api: httpx.Client) -> str:
         ([{"type": "function_call_output", "call_id": "c"}], 422, "items[0].output"),
         ([{"type": "item_reference", "id": "msg_first"}], 422, "items[0].type"),
         ([message("x" * 1_048_600)], 413, "items[0]"),
+        ([message(), {"type": "mcp_list_tools", "server_label": "s", "tools": tools([1] * 20_001)}], 413, "items[1]"),
+        ([{"type": "mcp_list_tools", "server_label": "s", "tools": tools([{}] * 60_000)}], 413, None),
+        ([{"type": "mcp_list_tools", "server_label": "s", "tools": tools(nested(255))}], 422, "items[0]"),
         ([{"role": "system", "content": "word " * 40_000}], 422, "items"),
     ],
 )

@@ -11,6 +11,7 @@ from scripts.local.upstash import LocalUpstash
 from shared.auth import make_key, read_key
 from shared.conversations.idempotency import read_attempt
 from shared.errors import Malformed
+from shared.offload import Pool
 from shared.store import keys
 from tests.faulty_server import Fault, FaultyServer
 from tests.instances import running_instance
@@ -178,7 +179,7 @@ def test_a_key_that_is_none_is_refused(
 
 async def test_a_key_may_be_quoted_or_bare() -> None:
     async def key_of(value: str) -> str:
-        return (await read_attempt("POST", "/", {"idempotency-key": value}, b"")).key
+        return (await read_attempt("POST", "/", {"idempotency-key": value}, b"", Pool(1))).key
 
     assert await key_of('"abc"') == await key_of("abc") == "abc"
     assert await key_of(r'"a\"b\\c"') == r"a\"b\c".replace(r"\"", '"')

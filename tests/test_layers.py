@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 LAYERS: list[set[str]] = [
-    {"shared.errors"},
+    {"shared.errors", "shared.lag", "shared.offload", "shared.pieces", "shared.splice"},
     {"shared.cache", "shared.config", "shared.later", "shared.parameters", "shared.timing"},
     {"shared.auth"},
     {"shared.tokens"},

@@ -1,8 +1,8 @@
 """Counts are those of plain tiktoken for every text, and exist for texts that it cannot take."""
 
+import marshal
 import re
 import unicodedata
-from binascii import a2b_base64
 
 import pytest
 from hypothesis import given, settings
@@ -151,7 +151,7 @@ def test_a_lone_surrogate_is_refused_by_name(encoding: Encoding, text: str) -> N
 @pytest.mark.parametrize("name", DEFINITIONS)
 def test_no_token_holds_a_newline_and_ends_in_a_blank(name: str) -> None:
     """Because of this, the end of a text may be cut after its last newline in cl100k_base."""
-    tokens = map(a2b_base64, (DATA / f"{name}.tiktoken").read_bytes().split()[::2])
+    tokens = marshal.loads((DATA / f"{name}.tokens").read_bytes())
 
     assert [token for token in tokens if re.search(rb"[\r\n].*[^\r\n/]\Z", token, re.DOTALL)] == []
 

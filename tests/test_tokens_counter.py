@@ -6,6 +6,7 @@ from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
 from shared.errors import InvalidValue
+from shared.offload import Pool
 from shared.tokens.count import count_texts
 from shared.tokens.counter import Counter, upper_bound
 from shared.tokens.encodings import Encodings, load_encoding
@@ -17,7 +18,7 @@ SMALL = "a little more than is counted at once " * 100
 async def test_counts_come_in_the_order_of_the_texts() -> None:
     texts = ["", "hello world", "x" * 5_000, LARGE[:100_000], "\n", SMALL]
 
-    counts = await Counter(Encodings(), 4).count("cl100k_base", texts)
+    counts = await Counter(Encodings(), Pool(4)).count("cl100k_base", texts)
 
     assert counts == count_texts(load_encoding("cl100k_base"), texts)
 
@@ -25,13 +26,13 @@ async def test_counts_come_in_the_order_of_the_texts() -> None:
 async def test_nothing_to_count_loads_nothing() -> None:
     encodings = Encodings()
 
-    assert await Counter(encodings, 4).count("o200k_base", []) == []
-    assert await Counter(encodings, 4).count("o200k_base", ["", ""]) == [0, 0]
+    assert await Counter(encodings, Pool(4)).count("o200k_base", []) == []
+    assert await Counter(encodings, Pool(4)).count("o200k_base", ["", ""]) == [0, 0]
     assert not encodings.is_loaded("o200k_base")
 
 
 async def test_a_large_text_does_not_keep_a_small_one_waiting() -> None:
-    counter = Counter(Encodings(), 1)
+    counter = Counter(Encodings(), Pool(1))
     await counter.count("cl100k_base", ["load"])
     finished = []
 
@@ -48,7 +49,7 @@ async def test_a_large_text_does_not_keep_a_small_one_waiting() -> None:
 
 
 async def test_a_cancelled_count_leaves_the_counter_usable() -> None:
-    counter = Counter(Encodings(), 1)
+    counter = Counter(Encodings(), Pool(1))
     await counter.count("cl100k_base", ["load"])
     finished = []
 
@@ -68,7 +69,7 @@ async def test_a_cancelled_count_leaves_the_counter_usable() -> None:
 
 async def test_a_refusal_in_a_thread_reaches_the_caller() -> None:
     with pytest.raises(InvalidValue, match=r"U\+D800"):
-        await Counter(Encodings(), 1).count("cl100k_base", [SMALL, "\ud800"])
+        await Counter(Encodings(), Pool(1)).count("cl100k_base", [SMALL, "\ud800"])
 
 
 def test_the_upper_bound_is_bytes_of_utf_8() -> None:

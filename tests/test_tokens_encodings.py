@@ -4,12 +4,14 @@ import shutil
 import socket
 import subprocess
 import sys
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 
 import anyio
 import pytest
 
+from scripts.pack_encodings import NotPublished, pack, unpack
 from shared.errors import InvalidValue
 from shared.tokens.encodings import DATA, DEFINITIONS, CorruptEncoding, Encodings, load_encoding
 
@@ -27,9 +29,20 @@ def test_a_definition_is_that_of_tiktoken(name: str, monkeypatch: pytest.MonkeyP
     theirs = theirs_module.ENCODING_CONSTRUCTORS[name]()
     ours = DEFINITIONS[name]
 
-    assert [ours.sha256] == hashes
+    assert [ours.published_sha256] == hashes
     assert ours.special_tokens == theirs["special_tokens"]
     assert ours.pattern == theirs["pat_str"]
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_the_packed_form_holds_the_published_file_and_nothing_else(name: str) -> None:
+    packed = (DATA / f"{name}.tokens").read_bytes()
+    published = unpack(packed)
+
+    assert sha256(published).hexdigest() == DEFINITIONS[name].published_sha256
+    assert pack(name, published) == packed
+    with pytest.raises(NotPublished, match=name):
+        pack(name, published[:-1])
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)
@@ -51,16 +64,16 @@ def test_ranks_are_the_ones_of_the_file() -> None:
 
 
 async def test_a_corrupted_file_is_refused(tmp_path: Path) -> None:
-    content = bytearray((DATA / "cl100k_base.tiktoken").read_bytes())
+    content = bytearray((DATA / "cl100k_base.tokens").read_bytes())
     content[-2] ^= 1
-    (tmp_path / "cl100k_base.tiktoken").write_bytes(content)
+    (tmp_path / "cl100k_base.tokens").write_bytes(content)
 
     with pytest.raises(CorruptEncoding, match="cl100k_base"):
         await Encodings(tmp_path).get("cl100k_base")
 
 
 async def test_an_encoding_is_loaded_once(tmp_path: Path) -> None:
-    path = tmp_path / "cl100k_base.tiktoken"
+    path = tmp_path / "cl100k_base.tokens"
     shutil.copy(DATA / path.name, path)
     encodings = Encodings(tmp_path)
     found = []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared.errors import InvalidValue
+from shared.offload import Pool
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import Encodings
 from shared.tokens.rule import count_messages, count_tools, message_parts, tools_parts
@@ -17,7 +18,7 @@ VECTORS = json.loads((Path(__file__).parent / "data" / "openai_cookbook_token_ve
 
 @pytest.fixture(scope="module")
 def counter() -> Counter:
-    return Counter(Encodings(), 4)
+    return Counter(Encodings(), Pool(4))
 
 
 @pytest.mark.parametrize("vector", VECTORS)

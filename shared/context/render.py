@@ -12,37 +12,41 @@ no form, or one of its parts has none. Only kept items are parsed, and only for 
 
 from typing import NamedTuple
 
-import orjson
-
 from shared.context.fit import Selection
 from shared.context.render_anthropic import render_anthropic
 from shared.context.render_chat import render_chat
 from shared.context.render_text import render_text
 from shared.context.sent import read_units
+from shared.splice import Pieces, array, encode, encode_text, nested_array
 
 FORMATS = ("items", "chat", "anthropic", "text")
 
 
 class Rendering(NamedTuple):
-    """*members*: names and JSON values, to be spliced into an answer. *unsupported*: ids in log order."""
+    """*pieces*: names and JSON values, to be spliced into an answer. *unsupported*: ids in log order."""
 
-    members: dict[str, bytes]
+    pieces: dict[str, Pieces]
     unsupported: list[str]
+
+    @property
+    def members(self) -> dict[str, bytes]:
+        """The values, each as one text."""
+        return {name: b"".join(pieces) for name, pieces in self.pieces.items()}
 
 
 def render(context_format: str, selection: Selection) -> Rendering:
     """Render *selection* in one of FORMATS. The same selection and format give the same bytes."""
     assert context_format in FORMATS
     if context_format == "items":
-        return Rendering({"input": b"[" + b",".join(item.body for item in selection.items) + b"]"}, [])
+        return Rendering({"input": array(item.body for item in selection.items)}, [])
     units = read_units(selection.units)
     if context_format == "chat":
         messages, unsupported = render_chat(units)
-        members = {"messages": orjson.dumps(messages)}
+        pieces = {"messages": nested_array(map(encode, messages))}
     elif context_format == "anthropic":
         system, messages, unsupported = render_anthropic(units)
-        members = {"system": orjson.dumps(system), "messages": orjson.dumps(messages)}
+        pieces = {"system": nested_array(map(encode, system)), "messages": nested_array(map(encode, messages))}
     else:
-        text, unsupported = render_text(units)
-        members = {"text": orjson.dumps(text)}
-    return Rendering(members, [item.id for item in selection.items if item.id in unsupported])
+        blocks, unsupported = render_text(units)
+        pieces = {"text": encode_text(blocks, "\n\n")}
+    return Rendering(pieces, [item.id for item in selection.items if item.id in unsupported])

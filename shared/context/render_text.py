@@ -15,8 +15,8 @@ from shared.context.sent import Sent, SentUnit
 from shared.items.chat import call_texts
 
 
-def render_text(units: Iterable[SentUnit]) -> tuple[str, set[str]]:
-    """Return the transcript, and the ids of items that are not (wholly) in it."""
+def render_text(units: Iterable[SentUnit]) -> tuple[list[str], set[str]]:
+    """Return the blocks of the transcript, and the ids of items that are not (wholly) in it."""
     blocks: list[str] = []
     unsupported: set[str] = set()
     for unit in units:
@@ -25,7 +25,7 @@ def render_text(units: Iterable[SentUnit]) -> tuple[str, set[str]]:
             blocks.append(_block(sent))
             if any(part["type"] not in ("text", "refusal") for part in sent.form.parts):
                 unsupported.add(sent.item.id)
-    return "\n\n".join(blocks), unsupported
+    return blocks, unsupported
 
 
 def _block(sent: Sent) -> str:

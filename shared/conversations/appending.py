@@ -1,7 +1,7 @@
 """
 Creating conversations and appending to them: one script, one request, all or nothing, and once.
 
-    check -> count, off the loop -> encode each item once -> script
+    check -> encode each item once -> count -> script            all but the last in the pool, when the body is large
 
 What was done before is answered as it was then, items deleted since included: the ids come from the seed that the
 script replies, all else from the body, which is the same.
@@ -10,10 +10,9 @@ script replies, all else from the body, which is the same.
 import secrets
 import sys
 import time
-from functools import partial
+from typing import NamedTuple
 
 import orjson
-from anyio import to_thread
 
 from shared.auth import Caller
 from shared.config import Settings
@@ -22,22 +21,37 @@ from shared.conversations.idempotency import Attempt, Ids, Written, etag
 from shared.conversations.info import ConversationInfo, Page, now_us
 from shared.conversations.refusals import raise_refusal
 from shared.errors import InvalidValue, TooLarge
-from shared.items.counts import PRIMARY_ENCODING, count_items
-from shared.items.normalize import NormalItem, normalize_items, normalize_metadata
-from shared.items.traits import describe
+from shared.items.counts import PRIMARY_ENCODING, Counts, count_items
+from shared.items.normalize import normalize_items, normalize_metadata
+from shared.items.traits import Traits, describe
+from shared.offload import Pool
+from shared.pieces import is_crowded
 from shared.store import keys
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 
 PYDANTIC_CHECKS = "shared.items.types_check"
 
+LARGE_BYTES = 64 * 1024
+"""A body of more than this may take over a millisecond to check and to describe."""
+
+
+class Prepared(NamedTuple):
+    """An item that is ready to be stored: *body* is its JSON. *given_id*: the client chose its id."""
+
+    id: str
+    given_id: bool
+    traits: Traits
+    body: bytes
+
 
 class Appending:
     """The use cases that add items."""
 
-    def __init__(self, store: Store, counter: Counter, settings: Settings) -> None:
+    def __init__(self, store: Store, counter: Counter, pool: Pool, settings: Settings) -> None:
         self._store = store
         self._counter = counter
+        self._pool = pool
         self._settings = settings
 
     async def create(
@@ -52,10 +66,9 @@ class Appending:
         conversation_id = ids("conv")
         metadata = orjson.dumps(normalize_metadata(raw_metadata)).decode()
         expiry_s = self._settings.conversation_expiry_s if expires_after_s is None else expires_after_s
-        items = await self._check(raw_items, ids, allow_empty=True)
-        bodies = self._encode(items)
+        items = await self._prepare(raw_items, ids, attempt.body_bytes, allow_empty=True)
         born: list[str | int] = [secrets.token_hex(8), expiry_s, int(time.time()), metadata]
-        seed, tag, created_at_unix_s = await self._send(caller, conversation_id, attempt, "create", items, bodies, born)
+        seed, tag, created_at_unix_s = await self._send(caller, conversation_id, attempt, "create", items, born)
         info = ConversationInfo(Ids(seed)("conv"), created_at_unix_s, metadata)
         return Written(info, tag, is_replay=seed != attempt.seed)
 
@@ -67,35 +80,17 @@ class Appending:
                   stored.
                   StoreUnavailable: `outcome_unknown` says whether the batch may have been stored.
         """
-        items = await self._check(raw_items, attempt.ids(), allow_empty=False)
-        bodies = self._encode(items)
-        seed, tag, _ = await self._send(caller, conversation_id, attempt, "append", items, bodies, [0, 0, 0, "{}"])
+        items = await self._prepare(raw_items, attempt.ids(), attempt.body_bytes, allow_empty=False)
+        seed, tag, _ = await self._send(caller, conversation_id, attempt, "append", items, [0, 0, 0, "{}"])
         is_replay = seed != attempt.seed
         if is_replay:
-            items = await self._check(raw_items, Ids(seed), allow_empty=False)
-            bodies = self._encode(items)
-        return Written(Page(bodies, items[0].id, items[-1].id, has_more=False), tag, is_replay)
+            items = await self._prepare(raw_items, Ids(seed), attempt.body_bytes, allow_empty=False)
+        return Written(Page([each.body for each in items], items[0].id, items[-1].id, has_more=False), tag, is_replay)
 
-    async def _check(self, raw_items: object, ids: Ids, *, allow_empty: bool) -> list[NormalItem]:
-        count_max = self._settings.batch_items_max
-        check = partial(normalize_items, raw_items, ids, allow_empty=allow_empty, count_max=count_max)
+    async def _prepare(self, raw_items: object, ids: Ids, body_bytes: int, *, allow_empty: bool) -> list[Prepared]:
         # The first item that is not plain imports pydantic: 80 ms, which the loop must not wait for.
-        return check() if PYDANTIC_CHECKS in sys.modules else await to_thread.run_sync(check)
-
-    def _encode(self, items: list[NormalItem]) -> list[bytes]:
-        bodies, limit = [], self._settings.item_bytes_max
-        for index, each in enumerate(items):
-            param = f"items[{index}]"
-            try:
-                body = orjson.dumps(each.item)
-            except orjson.JSONEncodeError as error:
-                raise InvalidValue(f"{param} cannot be stored: {error}.", param=param) from None
-            if len(body) > limit:
-                raise TooLarge(
-                    f"{param} takes {len(body)} bytes; the limit is {limit}.", param=param, limit_bytes=limit
-                )
-            bodies.append(body)
-        return bodies
+        is_large = body_bytes > LARGE_BYTES or PYDANTIC_CHECKS not in sys.modules
+        return await self._pool.run_when(is_large, _prepare, raw_items, ids, allow_empty, self._settings)
 
     async def _send(
         self,
@@ -103,8 +98,7 @@ class Appending:
         conversation_id: str,
         attempt: Attempt,
         mode: str,
-        items: list[NormalItem],
-        bodies: list[bytes],
+        items: list[Prepared],
         born: list[str | int],
     ) -> tuple[str, str, int]:
         """Return the seed of the attempt that did it, the entity tag after it, and when the conversation was made."""
@@ -129,7 +123,7 @@ class Appending:
                 settings.conversation_bytes_max,
                 settings.pinned_tokens_max,
                 *born,
-                *await self._count(items, bodies),
+                *await self._count(items, attempt.body_bytes),
             ],
             is_idempotent=True,
         )
@@ -138,13 +132,42 @@ class Appending:
         _, seed, generation, version, created_at = reply
         return seed, etag(generation, version), int(created_at)
 
-    async def _count(self, items: list[NormalItem], bodies: list[bytes]) -> list[str | int]:
+    async def _count(self, items: list[Prepared], body_bytes: int) -> list[str | int]:
         """Return what the script takes for each item."""
-        traits = [describe(each.item) for each in items]
-        counts = await count_items(self._counter, PRIMARY_ENCODING, traits)
-        arguments: list[str | int] = []
-        for each, trait, count, body in zip(items, traits, counts, bodies, strict=True):
-            tokens = count.overhead_tokens + count.content_tokens
-            entry = write_entry(each.id, trait, count, body)
-            arguments += [each.id, "1" if each.given_id else "0", trait.kind, tokens, entry]
-        return arguments
+        counts = await count_items(self._counter, PRIMARY_ENCODING, [each.traits for each in items])
+        return await self._pool.run_when(body_bytes > LARGE_BYTES, _arguments, items, counts)
+
+
+def _prepare(raw_items: object, ids: Ids, allow_empty: bool, settings: Settings) -> list[Prepared]:
+    normal = normalize_items(raw_items, ids, allow_empty=allow_empty, count_max=settings.batch_items_max)
+    return [
+        Prepared(each.id, each.given_id, describe(each.item), _encode(each.item, f"items[{index}]", settings))
+        for index, each in enumerate(normal)
+    ]
+
+
+def _encode(item: object, param: str, settings: Settings) -> bytes:
+    try:
+        body = orjson.dumps(item)
+    except orjson.JSONEncodeError as error:
+        raise InvalidValue(f"{param} cannot be stored: {error}.", param=param) from None
+    limit = settings.item_bytes_max
+    if len(body) > limit:
+        raise TooLarge(f"{param} takes {len(body)} bytes; the limit is {limit}.", param=param, limit_bytes=limit)
+    limit = settings.item_structure_max
+    if is_crowded(body, limit):
+        raise TooLarge(
+            f"{param} has more than {limit} commas, colons and brackets outside its strings.",
+            param=param,
+            limit_structure=limit,
+        )
+    return body
+
+
+def _arguments(items: list[Prepared], counts: list[Counts]) -> list[str | int]:
+    arguments: list[str | int] = []
+    for each, count in zip(items, counts, strict=True):
+        tokens = count.overhead_tokens + count.content_tokens
+        entry = write_entry(each.id, each.traits, count, each.body)
+        arguments += [each.id, "1" if each.given_id else "0", each.traits.kind, tokens, entry]
+    return arguments

@@ -10,8 +10,6 @@ count is made here when the encoding is the primary one.
 from functools import partial
 from typing import NamedTuple
 
-import orjson
-
 from shared.auth import Caller
 from shared.context.fit import Selection, fit
 from shared.context.render import Rendering, render
@@ -30,9 +28,14 @@ from shared.items.counts import PRIMARY_ENCODING
 from shared.items.item import Item
 from shared.items.traits import Kind
 from shared.later import Later
+from shared.offload import Pool
+from shared.splice import Pieces, splice
 from shared.store import keys
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
+
+LARGE_ITEMS, LARGE_BYTES = 400, 512 * 1024
+"""More than this takes over a millisecond to fold or to render, and goes to a thread."""
 
 SPARE_TOKENS = 500
 """Read beyond the budget: consecutive answers share a frame, and so count less together than each alone."""
@@ -41,7 +44,7 @@ SPARE_TOKENS = 500
 class Context(NamedTuple):
     """An answer: *body* is None where the caller has it already, by its tag."""
 
-    body: bytes | None
+    body: Pieces | None
     etag: str
     source: Source
 
@@ -49,7 +52,8 @@ class Context(NamedTuple):
 class Contexts:
     """Reads conversations and answers with the part of them that fits."""
 
-    def __init__(self, store: Store, counter: Counter, history: History) -> None:
+    def __init__(self, store: Store, counter: Counter, history: History, pool: Pool) -> None:
+        self._pool = pool
         self._store = store
         self._counter = counter
         self._history = history
@@ -75,32 +79,32 @@ class Contexts:
         touch_when_due(self._store, caller, conversation_id, source, later)
         if (etag := source.etag_with(wanted.digest)) in known_etags:
             return Context(None, etag, source)
-        items, is_all = tail(reading.held.snapshot, tokens_min)
+        is_large = _is_large(reading.held.snapshot)
+        items, is_all = await self._pool.run_when(is_large, tail, reading.held.snapshot, tokens_min)
         folded = await self._fold(caller, conversation_id, reading.held, items, encoding, later)
         if not is_all and not is_enough(folded, wanted.available_tokens):
             reading = await self._history.read(caller, conversation_id, Need(None, encoding), freshness)
-            source, snapshot = Source.of_reading(reading), reading.held.snapshot
-            items = summarised(snapshot.items, snapshot.summary)
+            source, whole = Source.of_reading(reading), reading.held.snapshot
+            items = summarised(whole.items, whole.summary)
             folded = await self._fold(caller, conversation_id, reading.held, items, encoding, later)
-        selection = _choose(folded, wanted)
-        stored = {item.seq: item for item in items}
-        kept_tokens = sum(_stored_tokens(stored[item.seq]) for item in selection.items if item.kind != Kind.SUMMARY)
-        rendering = render(wanted.format, selection)
-        body = _write_context(conversation_id, reading.held.snapshot, wanted, selection, kept_tokens, rendering)
+        snapshot = reading.held.snapshot
+        body = await self._pool.run_when(_is_large(snapshot), _write, conversation_id, snapshot, wanted, items, folded)
         return Context(body, source.etag_with(wanted.digest), source)
 
     async def _fold(
         self, caller: Caller, conversation_id: str, held: Held, items: list[Item], encoding: str, later: Later
     ) -> Folded:
+        is_large = _is_large(held.snapshot)
         if not encoding:
-            return fold_units(items)
-        recounted, fresh = await recount(self._counter, encoding, items, held.counts[encoding])
+            return await self._pool.run_when(is_large, fold_units, items)
+        pool = self._pool
+        recounted, fresh = await recount(self._counter, encoding, items, held.counts[encoding], pool, is_large=is_large)
         if fresh:
             kept = self._history.add_counts(caller, conversation_id, held, encoding, fresh)
-            blocks = write_kept_counts(kept, list(fresh))
+            blocks = await pool.run_when(is_large, write_kept_counts, kept, list(fresh))
             generation = held.snapshot.header.generation
             later.add(partial(self._keep_counts, caller, conversation_id, generation, encoding, blocks))
-        return fold_units(recounted)
+        return await pool.run_when(is_large, fold_units, recounted)
 
     async def _keep_counts(
         self, caller: Caller, conversation_id: str, generation: str, encoding: str, blocks: dict[int, str]
@@ -108,6 +112,21 @@ class Contexts:
         names = [keys.tenant_key(caller.tenant), keys.conversation_key(caller.tenant, conversation_id)]
         fields = [part for block in blocks.items() for part in block]
         await self._store.eval("keep_counts", names, [caller.key_hash, generation, encoding, *fields])
+
+
+def _is_large(snapshot: Snapshot) -> bool:
+    return len(snapshot.items) > LARGE_ITEMS or snapshot.size_bytes > LARGE_BYTES
+
+
+def _write(
+    conversation_id: str, snapshot: Snapshot, wanted: ContextRequest, items: list[Item], folded: Folded
+) -> Pieces:
+    """Choose from *folded*, render and write the answer. Pure, for any thread."""
+    selection = _choose(folded, wanted)
+    stored = {item.seq: item for item in items}
+    kept_tokens = sum(_stored_tokens(stored[item.seq]) for item in selection.items if item.kind != Kind.SUMMARY)
+    rendering = render(wanted.format, selection)
+    return _write_context(conversation_id, snapshot, wanted, selection, kept_tokens, rendering)
 
 
 def _choose(folded: Folded, wanted: ContextRequest) -> Selection:
@@ -130,11 +149,11 @@ def _write_context(
     selection: Selection,
     kept_tokens: int,
     rendering: Rendering,
-) -> bytes:
+) -> Pieces:
     is_known = wanted.model is None or wanted.model.exact
     header, summary, note, omitted = snapshot.header, snapshot.summary, selection.note, selection.omitted
     kept_items = len(selection.items) - (note is not None)
-    return orjson.dumps(
+    return splice(
         {
             "object": "conversation.context",
             "conversation_id": conversation_id,
@@ -148,7 +167,9 @@ def _write_context(
             "overhead_tokens": wanted.overhead_tokens,
             "tokens": selection.tokens,
             "uncounted_tokens": selection.hosted_tokens,
-            **{name: orjson.Fragment(value) for name, value in rendering.members.items()},
+        },
+        rendering.pieces,
+        {
             "summary": {"through": summary.through_id, "tokens": _stored_tokens(note)} if summary and note else None,
             "kept": {
                 "items": kept_items,
@@ -164,5 +185,5 @@ def _write_context(
                 "unanswered_calls": omitted.unanswered_calls,
                 "dangling_reasoning": omitted.dangling_reasoning,
             },
-        }
+        },
     )

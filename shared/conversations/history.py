@@ -24,11 +24,15 @@ from shared.conversations.refusals import raise_refusal
 from shared.conversations.snapshot import Snapshot, advance, begin, extend, read_header
 from shared.errors import NotCached, StoreUnavailable
 from shared.items.counts import Counts
+from shared.offload import Pool
 from shared.store import keys
 from shared.store.upstash import Store
 
 REPLIES_MAX = 64
 """Replies that one read may take: four times what the largest conversation fills."""
+
+FOLDED_ENTRIES, FOLDED_CHARS = 300, 512 * 1024
+"""More than this takes over a millisecond to fold, and goes to a thread."""
 
 COUNT_BYTES = 200
 """What a kept count of a second encoding holds in memory."""
@@ -78,7 +82,8 @@ class HistoryCounts(NamedTuple):
 class History:
     """The conversations of one instance."""
 
-    def __init__(self, store: Store, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Clock | None = None, pool: Pool | None = None) -> None:
+        self._pool = pool or Pool(settings.pool_threads)
         self._store = store
         self._settings = settings
         self._clock = clock or Clock()
@@ -166,7 +171,10 @@ class History:
             self._known_keys.confirm(caller)
             if reply[2] != "news" or reply[4]:
                 tier = Tier.L2
-            held = _take(held, need, asked_at, reply)
+            entries = reply[4]
+            is_large = len(entries) > FOLDED_ENTRIES or sum(map(len, entries)) > FOLDED_CHARS
+            taken = await self._pool.run_when(is_large, _take, held, need, reply)
+            held = _hold(held, need, asked_at, taken)
             # Generation, version and chain hash: between two replies the log may have grown, or been set back.
             if held and held.snapshot.header[:3] == read_header(reply[1])[:3] and _is_enough(held, need):
                 break
@@ -194,26 +202,43 @@ class History:
             self._known_keys.forget(caller)
 
 
-def _take(held: Held | None, need: Need, asked_at: Instant, reply: list[Any]) -> Held | None:
-    """Return what is held after *reply*; None when it is no part of the same history."""
+class Taken(NamedTuple):
+    """What a reply made of what was held: the *snapshot* after it, and the kept counts that it brought."""
+
+    kind: str
+    snapshot: Snapshot
+    counts: dict[int, Counts]
+
+
+def _take(held: Held | None, need: Need, reply: list[Any]) -> Taken | None:
+    """Return what *reply* makes of *held*, None when it is no part of the same history. Runs in any thread."""
     _, fields, kind, first, raw_entries, raw_pins, blocks = reply
     header, first = read_header(fields), int(first)
     entries = [read_entry(seq, raw) for seq, raw in enumerate(raw_entries, start=first)]
     pins: list[Entry] = [read_entry(int(raw_pins[at]), raw_pins[at + 1]) for at in range(0, len(raw_pins), 2)]
-    counts: dict[str, dict[int, Counts]] = {}
     if held is not None and kind == "news":
-        snapshot, counts = advance(held.snapshot, header, entries), held.counts
+        snapshot = advance(held.snapshot, header, entries)
     elif kind == "older":
         if held is None or header.generation != held.snapshot.header.generation:
             return None
         # What was written since the newer part was read is asked for next.
-        snapshot, counts = extend(held.snapshot, first, pins, entries), held.counts
-        asked_at = held.validated_at
+        snapshot = extend(held.snapshot, first, pins, entries)
     else:
         snapshot = begin(header, first, pins, entries)
+    return Taken(kind, snapshot, read_kept_counts(blocks) if need.encoding else {})
+
+
+def _hold(held: Held | None, need: Need, asked_at: Instant, taken: Taken | None) -> Held | None:
+    """Return what is held after *taken*. The counts are shared, so only the loop changes them."""
+    if taken is None:
+        return None
+    counts: dict[str, dict[int, Counts]] = {}
+    if held is not None and taken.kind in ("news", "older"):
+        counts = held.counts
+        asked_at = held.validated_at if taken.kind == "older" else asked_at
     if need.encoding:
-        counts.setdefault(need.encoding, {}).update(read_kept_counts(blocks))
-    return Held(snapshot, asked_at, counts)
+        counts.setdefault(need.encoding, {}).update(taken.counts)
+    return Held(taken.snapshot, asked_at, counts)
 
 
 def _is_enough(held: Held, need: Need) -> bool:

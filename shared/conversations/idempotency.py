@@ -20,9 +20,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
-from anyio import to_thread
-
 from shared.errors import Malformed
+from shared.offload import Pool
 from shared.store.keys import attempt_key
 
 KEY_CHARS_MAX = 255
@@ -42,7 +41,7 @@ class Attempt(NamedTuple):
     One request to change something.
 
     *key*: its Idempotency-Key, "" without one. *expected*: the versions it expects, as the scripts take them.
-    *is_client_retry*: its sender says that it was sent before.
+    *is_client_retry*: its sender says that it was sent before. *body_bytes*: how large it is.
     """
 
     seed: str
@@ -50,6 +49,7 @@ class Attempt(NamedTuple):
     key: str
     expected: str
     is_client_retry: bool
+    body_bytes: int = 0
 
     @property
     def has_key(self) -> bool:
@@ -101,16 +101,13 @@ def etag(generation: str, version: str | int) -> str:
     return f'"{generation}.{version}"'
 
 
-async def read_attempt(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Attempt:
+async def read_attempt(method: str, path: str, headers: Mapping[str, str], body: bytes, pool: Pool) -> Attempt:
     """Return what a request is known by. Raises Malformed: a header cannot be read."""
     key, expected = _read_key(headers.get("idempotency-key")), _read_expected(headers.get("if-match"))
     retry_count = headers.get("x-stainless-retry-count", "0")
     is_client_retry = retry_count.isascii() and retry_count.isdigit() and retry_count.strip("0") != ""
-    if len(body) > HASHED_ON_LOOP_BYTES:
-        fingerprint = await to_thread.run_sync(_fingerprint, method, path, body)
-    else:
-        fingerprint = _fingerprint(method, path, body)
-    return Attempt(secrets.token_hex(24), fingerprint, key, expected, is_client_retry and not key)
+    fingerprint = await pool.run_when(len(body) > HASHED_ON_LOOP_BYTES, _fingerprint, method, path, body)
+    return Attempt(secrets.token_hex(24), fingerprint, key, expected, is_client_retry and not key, len(body))
 
 
 def _fingerprint(method: str, path: str, body: bytes) -> str:

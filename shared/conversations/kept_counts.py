@@ -8,13 +8,13 @@ per instance.
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import Any
 
 import orjson
 
 from shared.items.counts import PRIMARY_ENCODING, Counts, count_items
 from shared.items.item import Item
-from shared.items.traits import describe
+from shared.items.traits import Traits, describe
+from shared.offload import Pool
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import ENCODINGS
 
@@ -44,7 +44,7 @@ def write_kept_counts(kept: Mapping[int, Counts], changed: Sequence[int]) -> dic
 
 
 async def recount(
-    counter: Counter, encoding: str, items: Sequence[Item], kept: Mapping[int, Counts]
+    counter: Counter, encoding: str, items: Sequence[Item], kept: Mapping[int, Counts], pool: Pool, *, is_large: bool
 ) -> tuple[list[Item], dict[int, Counts]]:
     """
     Return *items* with their counts in *encoding*, and the counts that *kept* did not have.
@@ -52,8 +52,15 @@ async def recount(
     The running sums stay those of the primary encoding: they are marks along the log, not costs.
     """
     missing = [item for item in items if item.seq not in kept]
-    bodies: list[Any] = [orjson.loads(item.body) for item in missing]
-    counts = await count_items(counter, encoding, [describe(body) for body in bodies]) if missing else []
+    traits = await pool.run_when(is_large, _describe, missing)
+    counts = await count_items(counter, encoding, traits) if missing else []
     fresh = {item.seq: count for item, count in zip(missing, counts, strict=True)}
-    recounted = [item._replace(**(kept.get(item.seq) or fresh[item.seq])._asdict()) for item in items]
-    return recounted, fresh
+    return await pool.run_when(is_large, _with_counts, items, kept, fresh), fresh
+
+
+def _describe(items: Sequence[Item]) -> list[Traits]:
+    return [describe(orjson.loads(item.body)) for item in items]
+
+
+def _with_counts(items: Sequence[Item], kept: Mapping[int, Counts], fresh: Mapping[int, Counts]) -> list[Item]:
+    return [item._replace(**(kept.get(item.seq) or fresh[item.seq])._asdict()) for item in items]

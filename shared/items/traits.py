@@ -178,9 +178,9 @@ def _texts_within(value: object) -> Iterator[str]:
         if isinstance(value, str):
             if value:
                 yield value
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             is_image = value.get("type") == "image_generation_call"  # Its `result` is base64.
             skip = _NOT_TEXT | {"result"} if is_image else _NOT_TEXT
             stack.extend(inner for key, inner in value.items() if key not in skip)
-        elif isinstance(value, list | tuple):
+        elif isinstance(value, list):
             stack.extend(value)

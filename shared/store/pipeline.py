@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from shared.offload import Pool
+from shared.pieces import WHOLE_BYTES
 from shared.store.breaker import Breaker
 from shared.store.failure import Failure, Sign
 from shared.store.replies import read_replies
@@ -64,7 +66,8 @@ class Turn(NamedTuple):
 class Pipeline:
     """Collects commands, sends them through one transport and breaker, and hands out the results."""
 
-    def __init__(self, transport: Transport, breaker: Breaker, clock: Callable[[], float]) -> None:
+    def __init__(self, transport: Transport, breaker: Breaker, pool: Pool, clock: Callable[[], float]) -> None:
+        self._pool = pool
         self._transport = transport
         self._breaker = breaker
         self._clock = clock
@@ -154,7 +157,8 @@ class Pipeline:
         bodies = b",".join([command.body for command in commands])
         path, body = ("pipeline", b"[" + bodies + b"]") if is_pipeline else ("", bodies)
         status, raw = await self._transport.post(path, body, _last_deadline(commands) - self._clock())
-        return read_replies(status, raw, len(commands), is_pipeline=is_pipeline)
+        read = partial(read_replies, status, raw, len(commands), is_pipeline=is_pipeline)
+        return await self._pool.run_when(len(raw) > WHOLE_BYTES, read)
 
     def _end(self, commands: Sequence[Command], request: asyncio.Task[None]) -> None:
         """Nobody may wait for a request that has ended, whatever ended it."""

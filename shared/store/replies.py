@@ -7,9 +7,9 @@ or comes from a failing server, leaves open what happened.
 
 from typing import Any
 
-import orjson
 from pyreqwest.bytes import Bytes
 
+from shared.pieces import loads
 from shared.store.failure import Failure, Sign
 
 REASON_CHARS_MAX = 200
@@ -20,11 +20,13 @@ def read_replies(status: int, raw: Bytes, count: int, *, is_pipeline: bool) -> l
     """
     Return the result of each of *count* commands, or the Failure of those that were refused, in order.
 
+    Large answers are read string by string, never in one call; that is for a thread.
+
     Raises:   Failure: the answer as a whole is a refusal, or none that can be read.
     """
     try:
-        reply = orjson.loads(memoryview(raw))
-    except orjson.JSONDecodeError:
+        reply = loads(memoryview(raw))
+    except ValueError:
         reply = None
     if status != 200:
         # A refusal (401, 400, quota) was not carried out; a failure of the service may have been.

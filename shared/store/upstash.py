@@ -11,13 +11,14 @@ is away, the Breaker lets calls fail at once. A Store may be used from one event
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import orjson
 
 from shared.config import Settings
 from shared.errors import TooLarge
+from shared.offload import Pool
 from shared.store.breaker import Breaker
 from shared.store.failure import Failure, Sign
 from shared.store.pipeline import Pipeline, away
@@ -26,7 +27,7 @@ from shared.store.transport import Transport
 from shared.timing import store_waits
 
 UNBROKEN_CHARS = 256 * 1024
-"""Encoded between two turns of the loop. A million quotes, the worst there is and the largest item, take 6 ms."""
+"""Encoded between two turns of the loop: as many quotes, the worst there is, take 1.6 ms."""
 
 EXIT_S = 0.01
 """The HTTP library's thread lets go of the interpreter a moment after the last answer; one that ends in that moment
@@ -36,13 +37,15 @@ is aborted. Measured: 4 of 120 processes without this pause, none of 120 with it
 class Store:
     """One database. Make one for an instance and `close` it in the loop that used it last."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], float] = time.monotonic, pool: Pool | None = None
+    ) -> None:
         self._timeout_s = settings.store_timeout_s
         self._request_bytes_max = settings.store_request_bytes_max
         self._clock = clock
         self._breaker = Breaker(clock)
         self._transport = Transport(settings)
-        self._pipeline = Pipeline(self._transport, self._breaker, clock)
+        self._pipeline = Pipeline(self._transport, self._breaker, pool or Pool(settings.pool_threads), clock)
 
     async def eval(
         self,
@@ -102,8 +105,12 @@ class Store:
             return self._checked(orjson.dumps(parts))
         pieces: list[bytes | memoryview] = [b"["]
         for some in _portions(parts):
-            pieces += [memoryview(orjson.dumps(some))[1:-1], b","]
-            await asyncio.sleep(0)
+            if len(some) == 1 and isinstance(some[0], str):
+                pieces += [piece async for piece in _escaped(some[0])]
+            else:
+                pieces.append(memoryview(orjson.dumps(some))[1:-1])
+                await asyncio.sleep(0)
+            pieces.append(b",")
         pieces[-1] = b"]"
         return self._checked(b"".join(pieces))  # One copy: each of 8 MB takes 2 ms.
 
@@ -120,6 +127,15 @@ class Store:
         await self._pipeline.close()
         await self._transport.close()
         await asyncio.sleep(EXIT_S)
+
+
+async def _escaped(part: str) -> AsyncIterator[bytes | memoryview]:
+    """Yield the JSON string of *part*."""
+    yield b'"'
+    for start in range(0, len(part), UNBROKEN_CHARS):
+        yield memoryview(orjson.dumps(part[start : start + UNBROKEN_CHARS]))[1:-1]
+        await asyncio.sleep(0)
+    yield b'"'
 
 
 def _portions(parts: Sequence[str | int | float]) -> Iterator[list[str | int | float]]:

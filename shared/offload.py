@@ -1,0 +1,69 @@
+"""
+What leaves the event loop, and where it goes: worker threads that retire by themselves, a few at a time.
+
+The one rule. The loop may be held for 10 ms, whatever the request. So
+
+    what lets go of the interpreter      tokenizing, hashing: to the pool from about 1 ms on
+    Python code that takes long          folding, rendering, checking thousands of items: to the pool as well. The
+                                         interpreter takes turns between threads every SWITCH_S, so the loop waits for
+                                         that long each time and not for the end
+    one C call that holds on to it       JSON: bounded before it starts, in whatever thread. A thread does not help:
+                                         parsing 4.5 MB of small objects in one holds the loop for 114 ms, as on the
+                                         loop itself (`scripts/bench lag`, rows "naive"). Bodies are therefore refused
+                                         by the structure that they have (shared/guard.py), and what is larger than
+                                         one call should take is parsed and written piece by piece (shared/pieces.py)
+
+anyio's threads end after ten idle seconds, and hold nothing that a frozen instance would miss.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from time import monotonic
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+
+SWITCH_S = 0.0005
+"""
+Python's own 5 ms are meant for throughput: each time the loop looks at its sockets it lets go of the interpreter, and
+would wait that long to get it back, a dozen times for one request.
+"""
+
+SLICE_S = 0.01
+"""How long a job of steps keeps a thread before it queues again."""
+
+
+def take_short_turns() -> None:
+    """Set how long one thread may keep the interpreter from the others; for the whole process."""
+    sys.setswitchinterval(SWITCH_S)
+
+
+class Pool:
+    """The threads of one instance; part of its state. First come, first served."""
+
+    def __init__(self, threads: int) -> None:
+        self._limiter = CapacityLimiter(threads)
+
+    async def run[*P, T](self, function: Callable[[*P], T], *arguments: *P) -> T:
+        """Return what *function* returns, computed in a thread. A caller that is cancelled waits for its end."""
+        return await run_sync(function, *arguments, limiter=self._limiter)
+
+    async def run_when[*P, T](self, is_large: bool, function: Callable[[*P], T], *arguments: *P) -> T:
+        """Return what *function* returns; only what *is_large* is worth the 0.1 ms of going to a thread."""
+        return await run_sync(function, *arguments, limiter=self._limiter) if is_large else function(*arguments)
+
+    async def run_steps(self, steps: Iterator[None]) -> None:
+        """
+        Take all of *steps*, in slices of SLICE_S.
+
+        Each slice queues for a thread anew, so that a job of a second keeps none of a millisecond waiting. A caller
+        that is cancelled stops at the end of the slice that runs.
+        """
+        while not await run_sync(_advance, steps, limiter=self._limiter):
+            pass
+
+
+def _advance(steps: Iterator[None]) -> bool:
+    """Take *steps* for the time of a slice; say whether they are done."""
+    end_at_s = monotonic() + SLICE_S
+    return all(monotonic() < end_at_s for _ in steps)

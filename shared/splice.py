@@ -1,0 +1,70 @@
+"""
+Answers made of bytes that are JSON already: joined where they are small, sent one after the other where not.
+
+What was encoded when it was stored is never encoded again, and never copied into one large text.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
+
+type Pieces = list[bytes]
+"""Bytes that are JSON when joined."""
+
+PIECE_BYTES = 128 * 1024
+
+
+def array(elements: Iterable[bytes]) -> Pieces:
+    """Return the JSON array of *elements*, each of them JSON."""
+    return nested_array([element] for element in elements)
+
+
+def nested_array(elements: Iterable[Pieces]) -> Pieces:
+    """Return the JSON array of *elements*, each of them JSON in pieces."""
+    pieces = [piece for element in elements for piece in (b",", *element)]
+    return [b"[", *pieces[1:], b"]"]
+
+
+def splice(before: Mapping[str, Any], members: Mapping[str, Pieces], after: Mapping[str, Any]) -> Pieces:
+    """Return the JSON object of *before*, *members*, which are JSON already, and *after*, in this order."""
+    pieces = [orjson.dumps(before)[:-1]]
+    for name, value in members.items():
+        pieces += (b",", orjson.dumps(name), b":", *value)
+    return [*pieces, b",", orjson.dumps(after)[1:]]
+
+
+def in_parts(pieces: Iterable[bytes]) -> Iterator[bytes | memoryview]:
+    """Yield *pieces* in parts of about PIECE_BYTES: small ones are joined, large ones cut."""
+    small: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if len(piece) <= PIECE_BYTES:
+            small.append(piece)
+            size += len(piece)
+            if size <= PIECE_BYTES:
+                continue
+        if small:
+            yield b"".join(small)
+            small, size = [], 0
+        if len(piece) > PIECE_BYTES:
+            view = memoryview(piece)
+            yield from (view[start : start + PIECE_BYTES] for start in range(0, len(piece), PIECE_BYTES))
+    if size:
+        yield b"".join(small)
+
+
+def encode(value: Mapping[str, Any]) -> Pieces:
+    """Return *value* as JSON, the elements of its lists each in a call of its own: a message may hold many items."""
+    pieces: Pieces = []
+    for name, member in value.items():
+        pieces += (b",", orjson.dumps(name), b":")
+        pieces += array(map(orjson.dumps, member)) if isinstance(member, list) else [orjson.dumps(member)]
+    return [b"{", *pieces[1:], b"}"]
+
+
+def encode_text(blocks: Iterable[str], separator: str) -> Pieces:
+    """Return the JSON string of *blocks* with *separator* between them."""
+    between = orjson.dumps(separator)[1:-1]
+    pieces = [piece for block in blocks for piece in (between, orjson.dumps(block)[1:-1])]
+    return [b'"', *pieces[1:], b'"']

@@ -1,0 +1,79 @@
+"""The probe sees what holds the loop, the pool lets go of it, and `scripts/bench lag` has every row."""
+
+import asyncio
+import sys
+import threading
+import time
+
+import pytest
+
+from scripts.benchmarks import lag, lag_bodies
+from shared.lag import BOUNDS_MS, LagProbe
+from shared.offload import SWITCH_S, Pool, take_short_turns
+
+HELD_S = 0.04
+
+
+async def test_the_probe_sees_how_long_the_loop_was_held() -> None:
+    with LagProbe() as probe:
+        await asyncio.sleep(0.01)
+        time.sleep(HELD_S)  # noqa: ASYNC251 - that is what is measured.
+        await asyncio.sleep(0.01)
+    seen = probe.seen()
+
+    assert HELD_S * 1_000 * 0.9 <= seen.max_ms <= 5_000
+    assert sum(seen.counts) == seen.looks
+    assert seen.share_ms(1) == pytest.approx(seen.max_ms)
+    assert seen.share_ms(0.1) <= BOUNDS_MS[2]
+
+
+async def test_a_probe_that_was_left_looks_no_more() -> None:
+    with LagProbe() as probe:
+        await asyncio.sleep(0.005)
+    before = probe.seen()
+    await asyncio.sleep(0.005)
+
+    assert probe.seen() == before
+
+
+async def test_python_code_in_the_pool_lets_the_loop_run() -> None:
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def work() -> int:
+        count = 0
+        has_begun.set()
+        while not may_end.is_set():
+            count += 1
+        return count
+
+    interval_s = sys.getswitchinterval()
+    take_short_turns()
+    try:
+        running = asyncio.create_task(Pool(1).run(work))
+        await asyncio.to_thread(has_begun.wait)
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
+        may_end.set()
+        assert await running >= 0
+    finally:
+        sys.setswitchinterval(interval_s)
+
+
+async def test_what_is_small_stays_on_the_loop() -> None:
+    pool, here = Pool(1), threading.get_ident()
+
+    assert await pool.run_when(False, threading.get_ident) == here
+    assert await pool.run_when(True, threading.get_ident) != here
+
+
+def test_the_benchmark_has_a_row_for_every_shape_with_the_answers_it_should_have() -> None:
+    rows = lag.measure(runs=1, share=lag_bodies.SHORT_SHARE)
+    wanted = {*lag_bodies.appends(), *lag_bodies.counts()}
+    wanted |= {f"{name}, {tier}" for name in lag.READ_QUERIES for tier in ("L0", "L1", "L2")}
+    wanted |= {f"{name}: {title}" for name in lag.NAIVE_ROWS for title in lag.NAIVE_DESIGNS.values()}
+
+    assert wanted <= rows.keys()
+    assert {
+        name: figures.statuses for name, figures in rows.items() if any(each < 0 for each in figures.statuses)
+    } == {}
+    assert all(len(rows[name].small_ms) == lag.SMALL_REQUESTS for name in wanted)
+    assert len(lag.table(rows).splitlines()) == len(rows) + 2

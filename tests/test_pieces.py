@@ -1,0 +1,62 @@
+"""JSON in pieces is the JSON that it was: read string by string, and its structure told without parsing."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.pieces import CHUNK_BYTES, WHOLE_BYTES, is_crowded, loads
+
+PADDING = "x" * WHOLE_BYTES
+TEXTS = st.text(alphabet=st.sampled_from('"\\,:[]{}a\n\x01é世'), max_size=12)
+VALUES: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=20,
+)
+
+
+def structure_of(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + len(value) + max(0, len(value) - 1) + sum(map(structure_of, value.values()))
+    if isinstance(value, list):
+        return 1 + max(0, len(value) - 1) + sum(map(structure_of, value))
+    return 0
+
+
+@given(value=VALUES)
+@settings(max_examples=300, deadline=None)
+def test_what_is_read_in_pieces_is_what_was_written(value: Any) -> None:
+    raw = orjson.dumps([value, PADDING, value])
+
+    assert loads(raw) == [value, PADDING, value]
+    assert loads(memoryview(raw)) == [value, PADDING, value]
+    assert loads(b" " + raw.replace(b"[", b"\n[ ", 1) + b"\n") == [value, PADDING, value]
+
+
+@pytest.mark.parametrize("text", ['"', "\\", '\\"', '""\\'])
+@pytest.mark.parametrize("shift", range(6))
+def test_an_escape_may_lie_across_two_chunks(text: str, shift: int) -> None:
+    value = ["x" * shift, text * CHUNK_BYTES, {"a": text}]
+    raw = orjson.dumps(value)
+
+    assert loads(raw) == value
+    assert is_crowded(raw, 4)
+    assert not is_crowded(raw, 5)
+
+
+@given(value=VALUES)
+@settings(max_examples=300, deadline=None)
+def test_structure_is_counted_outside_strings_only(value: Any) -> None:
+    raw, exact = orjson.dumps([value, '",:[{' * 50]), 2 + structure_of(value)
+
+    assert not is_crowded(raw, exact)
+    assert is_crowded(raw, exact - 1)
+
+
+@pytest.mark.parametrize("raw", [b'["%b', b'["%b"', b'["%b"}', b'["%b"]]', b'"%b" "a"', b'{"%b"}', b'["%b", nul]'])
+def test_what_is_no_json_is_a_value_error(raw: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - each has its own text.
+        loads(raw % PADDING.encode())

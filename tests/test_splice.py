@@ -1,0 +1,37 @@
+"""Spliced answers are, byte for byte, what encoding them as a whole would give."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from shared.splice import PIECE_BYTES, array, encode, encode_text, in_parts, splice
+
+
+@pytest.mark.parametrize("elements", [[], [1], [1, {"a": "é\n"}, None]])
+def test_an_array_is_its_elements(elements: list[Any]) -> None:
+    assert b"".join(array(map(orjson.dumps, elements))) == orjson.dumps(elements)
+
+
+def test_an_object_holds_its_members_in_order() -> None:
+    pieces = splice({"a": 1}, {"b": [b"[", b"2", b"]"], "c\n": [b"3"]}, {"d": None})
+
+    assert b"".join(pieces) == orjson.dumps({"a": 1, "b": [2], "c\n": 3, "d": None})
+
+
+@pytest.mark.parametrize("value", [{}, {"role": "user", "content": None}, {"a": [], "b": [{"c": [1]}, "é"], "d": {}}])
+def test_a_message_is_encoded_as_a_whole_would_be(value: dict[str, Any]) -> None:
+    assert b"".join(encode(value)) == orjson.dumps(value)
+
+
+@pytest.mark.parametrize("blocks", [[], ["one"], ['a "b"\n', "", "世"]])
+def test_a_text_is_its_blocks(blocks: list[str]) -> None:
+    assert b"".join(encode_text(blocks, "\n\n")) == orjson.dumps("\n\n".join(blocks))
+
+
+def test_parts_are_neither_tiny_nor_large() -> None:
+    pieces = [b"a"] * 10 + [b"b" * (3 * PIECE_BYTES + 1)] + [b"c" * (PIECE_BYTES // 2 + 1)] * 4 + [b""]
+    parts = [bytes(part) for part in in_parts(pieces)]
+
+    assert b"".join(parts) == b"".join(pieces)
+    assert [len(part) for part in parts] == [10, *[PIECE_BYTES] * 3, 1, PIECE_BYTES + 2, PIECE_BYTES + 2]
