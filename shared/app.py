@@ -13,13 +13,19 @@ import orjson
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request as StarletteRequest
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.admission.invocation import CURRENT, Invocation
+from shared.admission.permits import Permits
 from shared.config import Settings, read_settings
 from shared.conversations.history import History
 from shared.errors import ServiceError
+from shared.guard import complete
+from shared.headers import rate_headers
 from shared.later import Later
 from shared.offload import Pool, take_short_turns
 from shared.problems import on_bug, on_http_exception, on_service_error
@@ -38,6 +44,7 @@ class State(TypedDict):
     pool: Pool
     counter: Counter
     history: History
+    permits: Permits
 
 
 Request = StarletteRequest[State]
@@ -63,6 +70,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "pool": pool,
             "counter": Counter(Encodings(), pool),
             "history": History(store, settings, pool=pool),
+            "permits": Permits(),
         }
     finally:
         await store.close()
@@ -75,10 +83,47 @@ def create_app(routes: Sequence[BaseRoute]) -> Starlette:
         HTTPException: on_http_exception,
         Exception: on_bug,
     }
-    # Not with add_middleware: the answer to a bug is made outside of what that wraps.
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=handlers)
+    app = Starlette(
+        routes=[_guarded(route) for route in routes],
+        lifespan=lifespan,
+        exception_handlers=handlers,
+        middleware=[Middleware(Invocations)],
+    )
+    app.router.redirect_slashes = False  # A path with a slash too many is another path.
+    # Not as one of the above: the answer to a bug is made outside of what those wrap.
     app.middleware_stack = Timed(app.build_middleware_stack())
     return app
+
+
+class Invocations:
+    """Gives each request its Invocation."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        token = CURRENT.set(Invocation(scope["state"]["permits"]))
+        try:
+            return await self._app(scope, receive, send)
+        finally:
+            CURRENT.reset(token)
+
+
+def _guarded(route: BaseRoute) -> BaseRoute:
+    """Return *route*, its answers given only once a permit was taken for them."""
+    if not isinstance(route, Route):
+        return route
+    endpoint: Endpoint = route.endpoint
+
+    async def guarded(request: Request) -> Response:
+        response = await endpoint(request)
+        await complete(request)
+        response.headers.update(rate_headers(CURRENT.get()))
+        return response
+
+    return Route(route.path, guarded, methods=route.methods)
 
 
 def json_response(

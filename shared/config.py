@@ -47,6 +47,11 @@ class Settings:
     idempotency_s: int = 86_400
     l1_bytes_max: int = 32 * 1_048_576
     pool_threads: int = 4
+    rate_outage: str = "closed"
+    budget_outage: str = "closed"
+    reservation_s: int = 600
+    reservation_kept_s: int = 86_400
+    reservations_max: int = 10_000
     deployment: str = "local"
 
 
@@ -73,7 +78,13 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "idempotency_s": (60, 7 * 86_400),
     "l1_bytes_max": (0, 1_073_741_824),
     "pool_threads": (1, 32),
+    "reservation_s": (1, 3_600),
+    "reservation_kept_s": (3_600, 30 * 86_400),
+    "reservations_max": (1, 100_000),
 }
+
+CHOICES = {"rate_outage": ("closed", "open"), "budget_outage": ("closed", "open")}
+"""`open`: what the store cannot be asked about is allowed."""
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -90,6 +101,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         if field.name in BOUNDS and raw is not None:
             convert = float if field.name.endswith("_s") and field.name.startswith("store") else int
             values[field.name] = _read_number(field.name, raw, convert)
+        elif field.name in CHOICES and raw is not None:
+            values[field.name] = _read_choice(field.name, raw)
     deployment = environ.get("VERCEL_DEPLOYMENT_ID") or "local"
     return Settings(store_url=url, store_token=Secret(token), deployment=deployment, **values)  # type: ignore[arg-type]  # each value was converted for its field above.
 
@@ -118,3 +131,9 @@ def _read_number(name: str, raw: str, convert: Callable[[str], float]) -> float:
     if not low <= value <= high:
         raise ConfigError(f"{variable} is {raw}; it goes from {low:g} to {high:g}")
     return value
+
+
+def _read_choice(name: str, raw: str) -> str:
+    if raw not in CHOICES[name]:
+        raise ConfigError(f"WARMTHREAD_{name.upper()} is {raw[:40]!r}; it is one of {', '.join(CHOICES[name])}")
+    return raw

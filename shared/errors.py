@@ -7,10 +7,12 @@ What can go wrong, as callers see it.
     ├── Unauthorized           401  no key, or a key that is not (or no longer) valid
     ├── NotFound               404  unknown here, or another tenant's
     ├── VersionMoved           412  `If-Match` names a version that is no longer the current one
+    ├── AlreadySettled         409  a reservation was settled before, with other numbers
     ├── TooLarge               413  a body, an item or a conversation over its limit
     ├── InvalidValue           422  well-formed, but a field is wrong; `param` names it
     ├── KeyReused              422  an Idempotency-Key came with another request before
     ├── ContextDoesNotFit      422  not even the smallest context fits the budget
+    ├── QuotaExceeded          429  a rate (RateExceeded) or a budget is used up
     ├── NotCached              504  `only-if-cached`, and nothing fresh enough is held here
     └── StoreUnavailable       503  the durable tier did not answer in time
 
@@ -28,6 +30,8 @@ class ServiceError(Exception):
     status: ClassVar[int]
     slug: ClassVar[str]
     title: ClassVar[str]
+    type_uri: ClassVar[str] = ""
+    """Where the problem's type is registered; ours without."""
     error_type: ClassVar[str] = "invalid_request_error"
 
     def __init__(
@@ -36,7 +40,7 @@ class ServiceError(Exception):
         *,
         param: str | None = None,
         code: str | None = None,
-        retry_after_s: int | None = None,
+        retry_after_s: float | None = None,
         etag: str | None = None,
         **extensions: object,
     ) -> None:
@@ -80,6 +84,12 @@ class VersionMoved(ServiceError):
     status, slug, title = 412, "version-moved", "Version moved"
 
 
+class AlreadySettled(ServiceError):
+    """The reservation was settled before, with other numbers; those stand."""
+
+    status, slug, title = 409, "already-settled", "Already settled"
+
+
 class TooLarge(ServiceError):
     """A body, an item or a conversation would exceed its limit."""
 
@@ -111,6 +121,37 @@ class ContextDoesNotFit(ServiceError):
             needed_tokens=needed_tokens,
         )
         self.needed_tokens = needed_tokens
+
+
+class QuotaExceeded(ServiceError):
+    """A rate or a budget is used up; `violated-policies` names which, Retry-After says until when."""
+
+    status, slug, title = 429, "quota-exceeded", "Quota exceeded"
+    type_uri = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+    def __init__(self, detail: str, policies: list[str], *, code: str, retry_after_s: float) -> None:
+        super().__init__(detail, code=code, retry_after_s=retry_after_s)
+        self.extensions["violated-policies"] = policies
+
+
+class RateExceeded(QuotaExceeded):
+    """The tenant sends requests faster than its rate allows."""
+
+    error_type = "requests"
+
+    def __init__(self, *, per_minute: int, burst: int, wait_s: float) -> None:
+        detail = f"The rate is {per_minute} requests a minute, at most {burst} at once; nothing was done."
+        super().__init__(detail, ["burst"], code="rate_limit_exceeded", retry_after_s=wait_s)
+
+
+class BudgetExceeded(QuotaExceeded):
+    """A budget of the tenant is used up, or reserved, until its window ends."""
+
+    error_type = "insufficient_quota"
+
+    def __init__(self, detail: str, policy: str, *, retry_after_s: float, **extensions: object) -> None:
+        super().__init__(detail, [policy], code="insufficient_quota", retry_after_s=retry_after_s)
+        self.extensions |= extensions
 
 
 class NotCached(ServiceError):

@@ -1,8 +1,9 @@
 """
 The guard: what every invocation passes before any work is done for it.
 
-Order: target and headers -> syntax of the key -> size of the body -> its structure -> its JSON. The script of the
-operation then confirms the key before it does anything else.
+Order: target and headers -> syntax of the key -> callers known to be refused -> size of the body -> its structure ->
+its JSON. The script of the operation then confirms the key and takes a permit of the tenant's rate before it does
+anything else. A key that was not confirmed lately is confirmed before more than CONFIRM_BYTES of its body are read.
 """
 
 from typing import Any
@@ -10,21 +11,63 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
+from shared.admission.invocation import CURRENT
 from shared.auth import Caller, read_authorization
 from shared.config import Settings
-from shared.errors import InvalidValue, Malformed, TooLarge
+from shared.conversations.refusals import raise_refusal
+from shared.errors import InvalidValue, Malformed, StoreUnavailable, TooLarge
 from shared.offload import Pool
 from shared.pieces import WHOLE_BYTES, is_crowded
+from shared.store.keys import tenant_key
 
 TARGET_BYTES_MAX = 8_192
 """Path and query together; Vercel's own limit on a URL is 14 kB."""
 
+HEADERS_BYTES_MAX = 32_768
+"""All names and values; Vercel's own limit."""
+
+CONFIRM_BYTES = 16 * 1_024
+"""A stranger may send this much for nothing."""
+
 
 def admit(request: Request[Any]) -> Caller:
-    """Return who claims to send *request*. Raises Unauthorized, TooLarge."""
+    """Return who claims to send *request*. Raises Unauthorized, TooLarge, RateExceeded."""
     if len(request.scope["raw_path"] or b"") + len(request.scope["query_string"]) > TARGET_BYTES_MAX:
         raise TooLarge(f"Path and query exceed {TARGET_BYTES_MAX} bytes.", limit_bytes=TARGET_BYTES_MAX)
-    return read_authorization(request.headers.get("authorization"))
+    if sum(len(name) + len(value) for name, value in request.headers.raw) > HEADERS_BYTES_MAX:
+        raise TooLarge(f"The headers exceed {HEADERS_BYTES_MAX} bytes.", limit_bytes=HEADERS_BYTES_MAX)
+    caller = read_authorization(request.headers.get("authorization"))
+    invocation = CURRENT.get()
+    if invocation is not None:
+        invocation.begin(caller)
+    return caller
+
+
+async def complete(request: Request[Any]) -> None:
+    """
+    Take a permit for an answer that needed no script of its own: one from memory, or one that calls shared.
+
+    Raises:   RateExceeded. StoreUnavailable: the store cannot be asked, and Settings.rate_outage says closed.
+    """
+    invocation = CURRENT.get()
+    if invocation is None or invocation.is_admitted:
+        return
+    try:
+        await _confirm(request)
+    except StoreUnavailable:
+        if request.state["settings"].rate_outage == "closed" and not invocation.is_admitted_in_outage():
+            raise
+
+
+async def _confirm(request: Request[Any]) -> None:
+    """Have the store confirm the caller's key, and take a permit. Raises Unauthorized, RateExceeded."""
+    invocation = CURRENT.get()
+    if invocation is None or invocation.caller is None:
+        return
+    caller = invocation.caller
+    reply = await request.state["store"].eval("key", [tenant_key(caller.tenant)], [caller.key_hash])
+    if reply[0] != "ok":
+        raise_refusal(reply, "", request.state["settings"])
 
 
 async def read_body(request: Request[Any], body_bytes_max: int) -> bytes:
@@ -33,20 +76,27 @@ async def read_body(request: Request[Any], body_bytes_max: int) -> bytes:
     if declared.isdigit() and int(declared) > body_bytes_max:
         raise _body_too_large(body_bytes_max)
     chunks, size = [], 0
+    invocation = CURRENT.get()
+    is_stranger = invocation is not None and not invocation.is_confirmed
+    if is_stranger and declared.isdigit() and int(declared) > CONFIRM_BYTES:
+        await _confirm(request)
+        is_stranger = False
     async for chunk in request.stream():
         size += len(chunk)
         if size > body_bytes_max:
             raise _body_too_large(body_bytes_max)
+        if is_stranger and size > CONFIRM_BYTES:
+            await _confirm(request)
+            is_stranger = False
         chunks.append(chunk)
     return b"".join(chunks)
 
 
-async def read_json(request: Request[Any]) -> dict[str, Any]:
-    """Return the body of *request*, a JSON object. Raises as `read_body` and `parse_json`."""
+async def read_json(request: Request[Any], body_bytes_max: int | None = None) -> dict[str, Any]:
+    """Return the body of *request*, a JSON object, at most the settings' size. Raises as `read_body`, `parse_json`."""
     state = request.state
-    return await parse_json(
-        await read_body(request, state["settings"].body_bytes_max), state["settings"], state["pool"]
-    )
+    raw = await read_body(request, body_bytes_max or state["settings"].body_bytes_max)
+    return await parse_json(raw, state["settings"], state["pool"])
 
 
 async def parse_json(raw: bytes, settings: Settings, pool: Pool) -> dict[str, Any]:

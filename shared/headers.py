@@ -1,9 +1,12 @@
 """
-Entity tags and the headers that say where an answer came from.
+Entity tags, the headers that say where an answer came from, and those that say what the rate allows.
 """
 
+import math
 import re
 
+from shared.admission.invocation import Invocation
+from shared.admission.permits import MINUTE_S
 from shared.conversations.freshness import Tier
 from shared.conversations.source import Source
 
@@ -29,3 +32,20 @@ def read_etags(header: str | None) -> frozenset[str]:
 def source_headers(source: Source, etag: str) -> dict[str, str]:
     """Return the headers of an answer made from *source*, whose tag is *etag*."""
     return {"etag": etag, "age": str(int(source.age_s)), "cache-status": CACHE_STATUS[source.tier]}
+
+
+def rate_headers(invocation: Invocation | None) -> dict[str, str]:
+    """
+    Return what the tenant's rate allows (draft-ietf-httpapi-ratelimit-headers-11), nothing for a tenant without one.
+
+    Two policies say the same: `requests` over a minute, `burst` at once. What is left is the burst's.
+    """
+    rate = invocation.rate if invocation else None
+    if rate is None:
+        return {}
+    burst_s = math.ceil(rate.burst * rate.interval_s)
+    reset_s = math.ceil(rate.refill_s if rate.granted else rate.wait_s)
+    return {
+        "ratelimit-policy": f'"burst";q={rate.burst};w={burst_s}, "requests";q={rate.per_minute};w={MINUTE_S}',
+        "ratelimit": f'"burst";r={rate.left};t={reset_s}',
+    }

@@ -6,6 +6,7 @@ else is a bug: it is logged once, with its traceback, and answered with an opaqu
 """
 
 import logging
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from shared.errors import ServiceError
+from shared.admission.invocation import CURRENT
+from shared.errors import BudgetExceeded, ServiceError
+from shared.headers import rate_headers
 
 log = logging.getLogger("warmthread")
 
@@ -29,6 +32,7 @@ def problem_response(
     detail: str,
     *,
     error_type: str,
+    type_uri: str = "",
     param: str | None = None,
     code: str | None = None,
     headers: dict[str, str] | None = None,
@@ -36,7 +40,7 @@ def problem_response(
 ) -> Response:
     """Return the answer for one problem; `error` is the member that OpenAI's clients look for."""
     body: dict[str, object] = {
-        "type": TYPE_PREFIX + slug,
+        "type": type_uri or TYPE_PREFIX + slug,
         "title": title,
         "status": status,
         "detail": detail,
@@ -55,9 +59,13 @@ def problem_response(
 
 async def on_service_error(request: Request[Any], error: Exception) -> Response:
     assert isinstance(error, ServiceError)
-    headers = {}
+    headers = rate_headers(CURRENT.get())
     if error.retry_after_s is not None:
-        headers["retry-after"] = str(error.retry_after_s)
+        headers["retry-after"] = str(math.ceil(error.retry_after_s))
+        headers["retry-after-ms"] = str(math.ceil(error.retry_after_s * 1_000))
+    if isinstance(error, BudgetExceeded):
+        # OpenAI's clients obey it: what is refused until the window ends is not worth a retry.
+        headers["x-should-retry"] = "false"
     if error.etag is not None:
         headers["etag"] = error.etag
     if error.status == HTTPStatus.UNAUTHORIZED:
@@ -67,6 +75,7 @@ async def on_service_error(request: Request[Any], error: Exception) -> Response:
         error.slug,
         error.title,
         error.detail,
+        type_uri=error.type_uri,
         error_type=error.error_type,
         param=error.param,
         code=error.code,

@@ -11,6 +11,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from scripts.local.tenants import read_limits
 from scripts.local.upstash import LocalUpstash
 from shared.auth import make_key, read_key
 from shared.store import keys
@@ -124,3 +125,21 @@ def billed_commands(run: Callable[..., Any]) -> Callable[[], int]:
         return sum(count for name, count in calls.items() if name.split("|")[0] not in NOT_BILLED)
 
     return read
+
+
+@pytest.fixture
+def budget(run: Callable[..., Any], key: str) -> Callable[..., None]:
+    """Set limits of the test's tenant as scripts/keys does."""
+
+    def set_limits(**options: Any) -> None:
+        for field, value in read_limits(options).items():
+            run("HSET", keys.tenant_key(read_key(key).tenant), field, value)
+
+    return set_limits
+
+
+@pytest.fixture
+def clock(upstash: LocalUpstash) -> Iterator[LocalUpstash]:
+    """The store, whose clock the test may shift."""
+    yield upstash
+    upstash.clock_shift_s = 0

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+RESERVATION = "rsv_7ccc0_r" + "0" * 32
 ROUTES = [
     ("POST", "/v1/conversations"),
     ("GET", "/v1/conversations"),
@@ -17,11 +18,17 @@ ROUTES = [
     ("DELETE", "/v1/conversations/{id}/items/msg_1"),
     ("GET", "/v1/conversations/{id}/context?budget=1000"),
     ("POST", "/v1/tokens/count"),
+    ("GET", "/v1/usage"),
+    ("POST", "/v1/reservations"),
+    ("POST", f"/v1/reservations/{RESERVATION}/settle"),
+    ("DELETE", f"/v1/reservations/{RESERVATION}"),
 ]
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/conversations/{id}": {"metadata": {"stolen": "yes"}},
     "/v1/conversations/{id}/items": {"items": [{"role": "user", "content": "stolen"}]},
     "/v1/tokens/count": {"model": "gpt-4o", "input": "x"},
+    "/v1/reservations": {"tokens": 1},
+    f"/v1/reservations/{RESERVATION}/settle": {"tokens": 1},
 }
 
 

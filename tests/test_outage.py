@@ -30,9 +30,11 @@ CALLS: dict[str, tuple[str, str, Any]] = {
     "item": ("GET", "/v1/conversations/conv_1/items/msg_1", None),
     "delete_item": ("DELETE", "/v1/conversations/conv_1/items/msg_1", None),
     "context": ("GET", "/v1/conversations/conv_1/context?budget=500", None),
+    "usage": ("GET", "/v1/usage", None),
+    "reserve": ("POST", "/v1/reservations", {"tokens": 1}),
 }
 
-WRITES = {"create", "update", "delete", "append", "delete_item", "health"}
+WRITES = {"create", "update", "delete", "append", "delete_item", "health", "reserve"}
 """What the client cannot know to be a read counts as a write, the bare PING of the health check too."""
 
 

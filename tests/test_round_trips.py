@@ -29,6 +29,8 @@ CALLS: dict[str, tuple[int, Call]] = {
     "delete_item": (7, lambda api, id_: api.delete(f"/v1/conversations/{id_}/items/msg_1")),
     "context": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/context", params={"budget": 500})),
     "count": (2, lambda api, _: api.post("/v1/tokens/count", json={"model": "gpt-4o", "input": "x"})),
+    "usage": (6, lambda api, _: api.get("/v1/usage")),
+    "reserve": (12, lambda api, _: api.post("/v1/reservations", json={"tokens": 1})),
     "delete": (6, lambda api, id_: api.delete(f"/v1/conversations/{id_}")),
     "fork": (9, lambda api, id_: api.post(f"/v1/conversations/{id_}/fork")),
     "fork_after": (10, lambda api, id_: api.post(f"/v1/conversations/{id_}/fork", json={"after": "msg_1"})),

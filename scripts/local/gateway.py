@@ -50,7 +50,7 @@ class Gateway:
         self.commands = 0
         self._pool = pool
         self._token = token.encode()
-        self._scripts = Scripts()
+        self.scripts = Scripts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
@@ -124,12 +124,12 @@ class Gateway:
             for failure in filter(None, refusals):
                 raise RequestError(failure.decode())
         admitted = [command for command, failure in zip(call.commands, refusals, strict=True) if failure is None]
-        sent = [self._scripts.stored(command) for command in admitted]
+        sent = [self.scripts.stored(command) for command in admitted]
         if call.form is Form.TRANSACTION:
             received = await self._transaction(sent)
         else:
             received = await self._pool.call(sent) if sent else []
-        answered = iter([self._scripts.reply(*pair) for pair in zip(admitted, received, strict=True)])
+        answered = iter([self.scripts.reply(*pair) for pair in zip(admitted, received, strict=True)])
         return [next(answered) if failure is None else failure for failure in refusals]
 
     async def _transaction(self, commands: list[list[bytes]]) -> list[Reply]:

@@ -1,47 +1,36 @@
 """
-Make, list and revoke API keys.
+Make, replace, list and revoke API keys, and set what a tenant may use.
 
-    scripts/keys create acme            a new key; shown once, stored only as its SHA-256
-    scripts/keys list acme              the hashes of the tenant's keys
-    scripts/keys revoke wt_acme_…       end a key at once, everywhere; a hash from the list does as well
+    scripts/keys create acme --rate 600 --burst 100 --tokens-day 100000 --usd-month 100
+    scripts/keys set acme --rate none --price gpt-4o=2.5,10
+    scripts/keys rotate wt_acme_… --overlap 3600     a new key; the old one ends an hour later
+    scripts/keys list acme                           the hashes of the tenant's keys; with --json its limits too
+    scripts/keys revoke wt_acme_…                    end a key at once; a hash from the list does as well
 
-The store is the one of UPSTASH_REDIS_REST_URL/_TOKEN or KV_REST_API_URL/_TOKEN, else that of a running
-scripts/dev.
+A new key is shown once and stored only as its SHA-256. The store is the one of UPSTASH_REDIS_REST_URL/_TOKEN or
+KV_REST_API_URL/_TOKEN, else that of a running scripts/dev.
 """
 
 import argparse
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from scripts.local.tenants import BUDGETS, WrongValue, describe, mint, read_limits, revoke, rotate, set_limits
 from shared.auth import TENANT_PATTERN, Caller, make_key, read_key
 from shared.config import STORE_VARIABLES, ConfigError, read_settings
 from shared.errors import ServiceError
-from shared.store.keys import tenant_key
 from shared.store.upstash import Store
 
 DEV_STORE = Path(__file__).parents[2] / ".warmthread" / "dev-store.json"
 """Where scripts/dev says which store it serves; only while it runs, readable by its user only."""
 
-
-async def mint(store: Store, key: str) -> None:
-    """Make *key* valid. Raises Unauthorized: it has not the form of a key."""
-    caller = read_key(key)
-    await store.command("HSET", tenant_key(caller.tenant), f"k:{caller.key_hash}", "0")
-
-
-async def list_hashes(store: Store, tenant: str) -> list[str]:
-    """Return the SHA-256 of each valid key of *tenant*."""
-    names = await store.command("HKEYS", tenant_key(tenant))
-    return sorted(name.removeprefix("k:") for name in names if name.startswith("k:"))
-
-
-async def revoke(store: Store, caller: Caller) -> bool:
-    """End the key of *caller*; return whether there was one."""
-    return bool(await store.command("HDEL", tenant_key(caller.tenant), f"k:{caller.key_hash}"))
+OVERLAP_S, OVERLAP_S_MAX = 86_400, 90 * 86_400
+HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def store_environ(environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -54,24 +43,66 @@ def store_environ(environ: Mapping[str, str]) -> Mapping[str, str]:
 async def _run(arguments: argparse.Namespace) -> int:
     store = Store(read_settings(store_environ(os.environ)))
     try:
-        if arguments.action == "create":
-            key = arguments.key or make_key(arguments.tenant)
-            if read_key(key).tenant != arguments.tenant:
-                print(f"the key does not name the tenant {arguments.tenant}", file=sys.stderr)
-                return 2
-            await mint(store, key)
-            print(json.dumps({"tenant": arguments.tenant, "key": key}) if arguments.json else key)
-        elif arguments.action == "list":
-            hashes = await list_hashes(store, arguments.tenant)
-            print(json.dumps({"tenant": arguments.tenant, "keys": hashes}) if arguments.json else "\n".join(hashes))
-        else:
-            caller = Caller(arguments.tenant, arguments.key) if arguments.tenant else read_key(arguments.key)
-            if not await revoke(store, caller):
-                print("there is no such key", file=sys.stderr)
-                return 1
+        return await ACTIONS[arguments.action](store, arguments)
     finally:
         await store.close()
+
+
+async def _create(store: Store, arguments: argparse.Namespace) -> int:
+    tenant, key = arguments.tenant, arguments.key or make_key(arguments.tenant)
+    if read_key(key).tenant != tenant:
+        return _fail(f"the key does not name the tenant {tenant}", 2)
+    # Limits first: the key must not be valid for a moment without them.
+    await set_limits(store, tenant, read_limits(vars(arguments)))
+    await mint(store, key)
+    return _show(arguments, tenant, key)
+
+
+async def _rotate(store: Store, arguments: argparse.Namespace) -> int:
+    old = _caller(arguments)
+    key = make_key(old.tenant)
+    if not await rotate(store, key, old.key_hash, arguments.overlap):
+        return _fail("there is no such key", 1)
+    return _show(arguments, old.tenant, key)
+
+
+async def _set(store: Store, arguments: argparse.Namespace) -> int:
+    changes = read_limits(vars(arguments))
+    if not changes:
+        return _fail("nothing to set; scripts/keys set --help says what there is", 2)
+    await set_limits(store, arguments.tenant, changes)
     return 0
+
+
+async def _list(store: Store, arguments: argparse.Namespace) -> int:
+    tenant = await describe(store, arguments.tenant)
+    print(json.dumps(tenant) if arguments.json else "\n".join(tenant["keys"]))
+    return 0
+
+
+async def _revoke(store: Store, arguments: argparse.Namespace) -> int:
+    return 0 if await revoke(store, _caller(arguments)) else _fail("there is no such key", 1)
+
+
+ACTIONS = {"create": _create, "rotate": _rotate, "set": _set, "list": _list, "revoke": _revoke}
+
+
+def _caller(arguments: argparse.Namespace) -> Caller:
+    if arguments.tenant is None:
+        return read_key(arguments.key)
+    if HASH.fullmatch(arguments.key) is None:
+        raise WrongValue("with --tenant the key is a hash, as list prints it")
+    return Caller(arguments.tenant, arguments.key)
+
+
+def _show(arguments: argparse.Namespace, tenant: str, key: str) -> int:
+    print(json.dumps({"tenant": tenant, "key": key}) if arguments.json else key)
+    return 0
+
+
+def _fail(text: str, code: int) -> int:
+    print(text, file=sys.stderr)
+    return code
 
 
 def _tenant(value: str) -> str:
@@ -80,7 +111,13 @@ def _tenant(value: str) -> str:
     return value
 
 
-def main(argv: list[str] | None = None) -> int:
+def _overlap(value: str) -> int:
+    if not value.isdigit() or int(value) > OVERLAP_S_MAX:
+        raise argparse.ArgumentTypeError(f"an overlap is 0 to {OVERLAP_S_MAX} seconds")
+    return int(value)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="scripts/keys", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -88,18 +125,34 @@ def main(argv: list[str] | None = None) -> int:
     create = actions.add_parser("create", help="make a new key and print it")
     create.add_argument("tenant", type=_tenant)
     create.add_argument("--key", help="mint this key instead of a random one")
+    change = actions.add_parser("set", help="change what a tenant may use; what is not named stays as it is")
+    change.add_argument("tenant", type=_tenant)
+    for action in (create, change):
+        action.add_argument("--rate", help="requests a minute, or none")
+        action.add_argument("--burst", help="requests at once (a sixth of the rate)")
+        for name in BUDGETS:
+            action.add_argument(f"--{name}", help=f"budget of {name.replace('-', ' in a ')} (UTC), or none")
+        action.add_argument("--price", action="append", metavar="MODEL=IN,OUT", help="USD for a million tokens")
     listing = actions.add_parser("list", help="print the hashes of a tenant's keys")
     listing.add_argument("tenant", type=_tenant)
-    for action in (create, listing):
-        action.add_argument("--json", action="store_true", help="print JSON")
+    replace = actions.add_parser("rotate", help="make a new key, and let the old one end after an overlap")
+    replace.add_argument("--overlap", type=_overlap, default=OVERLAP_S, metavar="S", help=f"seconds ({OVERLAP_S})")
     end = actions.add_parser("revoke", help="end a key")
-    end.add_argument("key", help="the key, or its hash together with --tenant")
-    end.add_argument("--tenant", type=_tenant, help="the tenant of a hash")
+    for action in (replace, end):
+        action.add_argument("key", help="the key, or its hash together with --tenant")
+        action.add_argument("--tenant", type=_tenant, help="the tenant of a hash")
+    for action in (create, listing, replace):
+        action.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
     try:
-        return asyncio.run(_run(parser.parse_args(argv)))
+        return asyncio.run(_run(_parser().parse_args(argv)))
+    except WrongValue as error:
+        return _fail(str(error), 2)
     except (ConfigError, ServiceError) as error:
-        print(f"could not do it: {error}", file=sys.stderr)
-        return 1
+        return _fail(f"could not do it: {error}", 1)
 
 
 if __name__ == "__main__":

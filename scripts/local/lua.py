@@ -3,8 +3,9 @@ Lua scripts written for Upstash, run by Valkey.
 
 Upstash knows a flag of its own, `#!lua flags=allow-key-locking`: the script locks the keys it declares instead of
 the whole database, and may touch no others. Valkey refuses a flag it does not know, so it is taken out of every
-script on its way, and a prologue put in that refuses undeclared keys in Upstash's words. The script's SHA then
-differs from the one its author computes; the table here leads from one to the other.
+script on its way, and a prologue put in that refuses undeclared keys in Upstash's words and shifts the clock that
+scripts see, by as much as a test wants. The script's SHA then differs from the one its author computes; the table here
+leads from one to the other.
 """
 
 import hashlib
@@ -49,10 +50,17 @@ PROLOGUE = " ".join(
           end
         end
       end
+      local shift = SHIFT
       local function call(...)
         local refused = undeclared(...)
         if refused then error({ err = refused }) end
-        return redis.call(...)
+        local reply = redis.call(...)
+        if shift ~= 0 and string.upper((...)) == 'TIME' then
+          local us = tonumber(reply[2]) + shift % 1 * 1000000
+          reply = { string.format('%.0f', reply[1] + math.floor(shift) + math.floor(us / 1000000)),
+            string.format('%.0f', us % 1000000) }
+        end
+        return reply
       end
       local function pcall(...)
         local refused = undeclared(...)
@@ -71,6 +79,7 @@ class Scripts:
     """Rewrites the commands that carry a script or its SHA, and the one reply that is a SHA."""
 
     def __init__(self) -> None:
+        self.clock_shift_s = 0.0
         self._stored_sha: dict[bytes, bytes] = {}
 
     def stored(self, command: list[bytes]) -> list[bytes]:
@@ -109,7 +118,8 @@ class Scripts:
         first_line, newline, rest = (script[:start] + (b" flags=" + kept if kept else b"") + script[end:]).partition(
             b"\n"
         )
-        stored = first_line + newline + PROLOGUE + b" " + rest
+        prologue = PROLOGUE.replace(b"SHIFT", repr(self.clock_shift_s).encode())
+        stored = first_line + newline + prologue + b" " + rest
         if len(self._stored_sha) >= SCRIPTS_MAX:
             self._stored_sha.pop(next(iter(self._stored_sha)))
         self._stored_sha[_sha1(script)] = _sha1(stored)

@@ -4,7 +4,7 @@ Mint an API key from a program that has no loop of its own, in the store that it
 
 import asyncio
 
-from scripts.local import keys
+from scripts.local import tenants
 from shared.config import read_settings
 from shared.store.upstash import Store
 
@@ -21,6 +21,6 @@ def mint(url: str, token: str, key: str) -> None:
 async def _mint(url: str, token: str, key: str) -> None:
     store = Store(read_settings({"UPSTASH_REDIS_REST_URL": url, "UPSTASH_REDIS_REST_TOKEN": token}))
     try:
-        await keys.mint(store, key)
+        await tenants.mint(store, key)
     finally:
         await store.close()

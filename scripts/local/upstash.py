@@ -69,6 +69,15 @@ class LocalUpstash:
     def delay_ms(self, delay_ms: float) -> None:
         self.gateway.delay_ms = delay_ms
 
+    @property
+    def clock_shift_s(self) -> float:
+        """How far the clock that scripts see is ahead of the machine's."""
+        return self.gateway.scripts.clock_shift_s
+
+    @clock_shift_s.setter
+    def clock_shift_s(self, shift_s: float) -> None:
+        self.gateway.scripts.clock_shift_s = shift_s
+
     def reset(self) -> None:
         self.gateway.reset()
 

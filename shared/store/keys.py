@@ -8,7 +8,14 @@ SCHEMA = "wt1"
 
 
 def tenant_key(tenant: str) -> str:
-    """Hash: `k:<SHA-256 of an API key>` for each key that is valid."""
+    """
+    Hash of one tenant.
+
+    `k:<SHA-256 of an API key>` when each valid key ends, in Unix seconds, `0` for never; `rate` requests a minute and
+    burst, `tat` when the burst is whole again (admit.lua); `limit:<tokens or usd>-<day or month>` budgets,
+    `price:<model>` prices of a million tokens of input and output, money in micro-USD; `w:<day or month>` what is used
+    and reserved in it, `u:<month>` what each model used, `ws` the windows there are (budget.lua).
+    """
     return f"{SCHEMA}:{tenant}:tenant"
 
 
@@ -39,3 +46,13 @@ def metadata_key(tenant: str) -> str:
 def attempt_key(tenant: str, name: str) -> str:
     """Text: what was replied to an operation that may be asked for twice (once.lua); *name* is a hash."""
     return f"{SCHEMA}:{tenant}:attempt:{name}"
+
+
+def reservations_key(tenant: str) -> str:
+    """Sorted set: the tenant's live reservations by their end (budget.lua)."""
+    return f"{SCHEMA}:{tenant}:reservations"
+
+
+def reservation_records_key(tenant: str, hour: str) -> str:
+    """Hash: reservation id -> what became of it, of those made in one *hour*; it goes away as a whole (budget.lua)."""
+    return f"{SCHEMA}:{tenant}:reservations:{hour}"

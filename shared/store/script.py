@@ -1,9 +1,9 @@
 """
 The Lua sources beside this file, ready to send.
 
-Each script starts with the prelude, which checks the caller's key, so that no operation can forget it; those that
-change something go on with once.lua, which keeps them from doing it twice. They travel as source with every EVAL: on
-Upstash that costs what EVALSHA costs, and never needs a second request after the store lost its script cache.
+Each script starts with the prelude and a check of the caller's key and rate, so that no operation can forget it; those
+that change something go on with once.lua, which keeps them from doing it twice. They travel as source with every EVAL:
+on Upstash that costs what EVALSHA costs, and never needs a second request after the store lost its script cache.
 """
 
 from functools import cache
@@ -11,19 +11,30 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "scripts"
 
-READS = frozenset({"head", "item", "key", "list", "page", "read"})
+READS = frozenset({"head", "item", "key", "list", "page", "read", "usage"})
 """Scripts that write nothing and say so, or else they would wait for, and hold, an exclusive lock."""
+
+BUDGETED = frozenset({"reserve", "settle", "release", "usage"})
+"""Scripts that need budget.lua."""
 
 
 @cache
-def script(name: str) -> str:
+def script(name: str, *, takes_permits: bool = False) -> str:
     """
-    Return the source of the script *name*, comments removed.
+    Return the source of the script *name*, comments removed; with *takes_permits* it replies as admit.lua says.
 
     `allow-key-locking` is Upstash's own flag: the script locks the keys it names instead of the database.
     """
-    flags = "no-writes,allow-key-locking" if name in READS else "allow-key-locking"
-    parts = ("prelude", name) if name in READS else ("prelude", "once", name)
-    lines = [line for part in parts for line in (FOLDER / f"{part}.lua").read_text().splitlines()]
-    code = [line for line in lines if line.strip() and not line.lstrip().startswith("--")]
-    return "\n".join([f"#!lua flags={flags}", *code])
+    is_read = name in READS
+    flags = "no-writes,allow-key-locking" if is_read and not takes_permits else "allow-key-locking"
+    own = [*([] if is_read else _code("once")), *(_code("budget") if name in BUDGETED else []), *_code(name)]
+    if takes_permits:
+        code = [*_code("admit"), "local function operate()", *own, "end", "return {operate(), rate}"]
+    else:
+        code = [*_code("authorise"), *own]
+    return "\n".join([f"#!lua flags={flags}", *_code("prelude"), *code])
+
+
+def _code(part: str) -> list[str]:
+    lines = (FOLDER / f"{part}.lua").read_text().splitlines()
+    return [line for line in lines if line.strip() and not line.lstrip().startswith("--")]

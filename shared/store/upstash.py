@@ -16,6 +16,8 @@ from typing import Any
 
 import orjson
 
+from shared.admission.invocation import CURRENT, HOLDS_PERMIT
+from shared.admission.permits import read_rate
 from shared.config import Settings
 from shared.errors import TooLarge
 from shared.offload import Pool
@@ -57,14 +59,45 @@ class Store:
         deadline_at_s: float | None = None,
     ) -> list[Any]:
         """
-        Run the script *name* and return its reply. What *is_idempotent*, as every script of READS is, may be sent
-        twice. No answer is awaited after *deadline_at_s* on the monotonic clock.
+        Run the script *name* and return its reply; the first argument is the SHA-256 of the caller's key. What
+        *is_idempotent*, as every script of READS is, may be sent twice. No answer is awaited after *deadline_at_s* on
+        the monotonic clock, nor after that of the current invocation, whose permit the script takes if it has none.
 
-        Raises:   StoreUnavailable: `outcome_unknown` says whether it may have run.
+        Raises:   RateExceeded: nothing was done.
+                  StoreUnavailable: `outcome_unknown` says whether it may have run.
                   TooLarge: the request would exceed the store's limit; nothing was sent.
         """
+        invocation = CURRENT.get()
+        if invocation is None:
+            return await self._run(name, keys, arguments, HOLDS_PERMIT, is_idempotent, deadline_at_s)
+        deadline_at_s = min(invocation.deadline_at_s, deadline_at_s or invocation.deadline_at_s)
+        while True:
+            ask, asked_at = invocation.ask(str(arguments[0])), invocation.now()
+            try:
+                reply = await self._run(name, keys, arguments, ask, is_idempotent, deadline_at_s)
+            finally:
+                invocation.give_up()
+            if reply[0] == "limited":
+                invocation.became_limited()
+                continue
+            takes_permits = ask.startswith(" ")
+            operation, rate = (reply[0], read_rate(reply[1])) if takes_permits else (reply, None)
+            invocation.learn(ask, asked_at, operation[0], rate)
+            return operation
+
+    async def _run(
+        self,
+        name: str,
+        keys: Sequence[str],
+        arguments: Sequence[str | int],
+        ask: str,
+        is_idempotent: bool,
+        deadline_at_s: float | None,
+    ) -> list[Any]:
+        """Send a script that asks for permits as *ask* says, and return what it replies, those included."""
         is_read = name in READS
-        parts = ["EVAL", script(name), len(keys), *keys, *arguments]
+        source = script(name, takes_permits=ask.startswith(" "))
+        parts = ["EVAL", source, len(keys), *keys, f"{arguments[0]}{ask}", *arguments[1:]]
         reply = await self._call(
             parts, is_idempotent=is_idempotent or is_read, is_read=is_read, deadline_at_s=deadline_at_s
         )

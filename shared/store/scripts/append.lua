@@ -7,7 +7,6 @@
 --       then per item: id, '1' if the caller chose it, kind, tokens, '<facts>\n<body>'
 -- Reply: 'ok', seed, generation, version, created_at | 'unauthorised' | 'reused' | 'unknown'
 --        | 'moved', generation, version | 'taken', index | 'entries' | 'bytes' | 'pinned', sum
-if not is_authorised() then return {'unauthorised'} end
 local conversation, record = KEYS[2], KEYS[5]
 local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local mode, is_retry = ARGV[8], ARGV[9] == '1'

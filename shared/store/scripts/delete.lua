@@ -4,7 +4,6 @@
 -- Reply: 'ok', seed | 'unauthorised' | 'reused' | 'unknown' | 'moved', generation, version
 -- What is gone cannot say who removed it, so there is a record without an Idempotency-Key too, for as long as the
 -- store's client may send this again; it is looked at only when there is nothing left to remove.
-if not is_authorised() then return {'unauthorised'} end
 local conversation, record = KEYS[2], KEYS[5]
 local seed, fingerprint, record_s, expected, id, is_keyed = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] == '1'
 local done = is_keyed and recall(record, fingerprint)

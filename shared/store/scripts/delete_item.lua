@@ -4,7 +4,6 @@
 -- Reply: 'ok', seed, generation, version, created_at, metadata, '1' if compaction is worth its while | 'unauthorised' | 'reused' | 'unknown'
 --        | 'unknown_item' | 'moved', generation, version
 -- The limit on entries does not hold here: an item can be deleted once, so deletions are bounded by it already.
-if not is_authorised() then return {'unauthorised'} end
 local conversation, record = KEYS[2], KEYS[4]
 local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local done = recall(record, fingerprint)

@@ -7,7 +7,6 @@
 --        | 'unauthorised' | 'reused' | 'unknown' | 'moved', generation, version | 'after'
 -- Entries that are kept keep their places, so all that names one stays right. What was deleted after the cut is as
 -- blank in the fork; the entry that says so is not needed, because nobody holds the fork from before the deletion.
-if not is_authorised() then return {'unauthorised'} end
 local conversation, fork, record = KEYS[2], KEYS[3], KEYS[6]
 local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local after, generation, FIRST_ENCODING = ARGV[8], ARGV[10], 11

@@ -2,7 +2,6 @@
 -- KEYS: tenant, conversation
 -- ARGV: key hash, item id
 -- Reply: 'ok', entry, {g, v, e, t} | 'unauthorised' | 'unknown' | 'unknown_item'
-if not is_authorised() then return {'unauthorised'} end
 local header = redis.call('HMGET', KEYS[2], 'v', 'i:' .. ARGV[2], 'g', 'e', 't')
 if not header[1] then return {'unknown'} end
 local entry = header[2] and redis.call('HGET', KEYS[2], header[2])

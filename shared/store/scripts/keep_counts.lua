@@ -2,7 +2,6 @@
 -- writers that race lose nothing but work.
 -- KEYS: tenant, conversation
 -- ARGV: key hash, generation, encoding, then per block: its number, its counts
-if not is_authorised() then return {'unauthorised'} end
 if redis.call('HGET', KEYS[2], 'g') ~= ARGV[2] then return {'moved'} end
 local fields = {}
 for i = 4, #ARGV, 2 do

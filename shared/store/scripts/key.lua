@@ -2,5 +2,4 @@
 -- KEYS: tenant
 -- ARGV: key hash
 -- Reply: 'ok' | 'unauthorised'
-if not is_authorised() then return {'unauthorised'} end
 return {'ok'}

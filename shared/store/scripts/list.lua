@@ -3,7 +3,6 @@
 -- KEYS: tenant, activity index, metadata index
 -- ARGV: key hash, id to start after ('' for none), limit, now_s, scan_max, then pairs: metadata key, value
 -- Reply: 'ok', '1' if there may be more, id to go on after, {id, created_at, metadata, …} | 'unauthorised' | 'after'
-if not is_authorised() then return {'unauthorised'} end
 local after, limit, now_s, scan_max = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local filtered = #ARGV > 5
 local start = 0

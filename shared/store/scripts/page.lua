@@ -2,7 +2,6 @@
 -- KEYS: tenant, conversation
 -- ARGV: key hash, id to start after ('' for none), order ('asc' or 'desc'), limit, reply_bytes_max
 -- Reply: 'ok', '1' if there are more, {g, v, e, t}, entries | 'unauthorised' | 'unknown' | 'after'
-if not is_authorised() then return {'unauthorised'} end
 local after, limit, bytes_max = ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
 local header = redis.call('HMGET', KEYS[2], 'v', 'b', 'e', 't', 'i:' .. after, 'g', 'o')
 if not header[1] then return {'unknown'} end

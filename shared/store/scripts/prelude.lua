@@ -1,13 +1,16 @@
--- What every script starts with. KEYS[1] is the tenant's hash, ARGV[1] the SHA-256 of the caller's API key.
+-- What every script starts with. KEYS[1] is the tenant's hash; ARGV[1] starts with the SHA-256 of the caller's API
+-- key, behind which stands what it needs of the tenant's rate (shared/admission/invocation.py).
 -- A reply is an array whose first element says what happened: 'ok', or why nothing was done.
-
-local function is_authorised()
-  return redis.call('HGET', KEYS[1], 'k:' .. ARGV[1]) and true or false
-end
 
 -- Numbers leave as text: a Lua number would be cut to an integer, or printed as 1e+15.
 local function text(number)
   return string.format('%.0f', number)
+end
+
+-- The value of a key's field is when the key ends, in Unix seconds; '0': never. Only a key that is being replaced costs
+-- a look at the clock.
+local function is_valid(ends_at)
+  return ends_at and (ends_at == '0' or tonumber(ends_at) > tonumber(redis.call('TIME')[1]))
 end
 
 -- A conversation's version counts all entries ever written. Compaction takes entries out, `o` of them so far, and what

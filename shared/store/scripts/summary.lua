@@ -5,7 +5,6 @@
 -- Reply: 'ok', seed, generation, version, now_s | 'unauthorised' | 'reused' | 'unknown'
 --        | 'moved', generation, version | 'through' | 'deleted' | 'older' | 'torn', how | 'entries' | 'bytes'
 --        | 'pinned', sum
-if not is_authorised() then return {'unauthorised'} end
 local conversation, record = KEYS[2], KEYS[4]
 local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local entries_max, bytes_max, pinned_max = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])

@@ -1,7 +1,6 @@
 -- Start a conversation's expiry anew after a read. It may come late or twice: the longest life wins.
 -- KEYS: tenant, conversation, metadata index
 -- ARGV: key hash, now_s, conversation id
-if not is_authorised() then return {'unauthorised'} end
 local header = redis.call('HMGET', KEYS[2], 'e', 't', 'c', 'm')
 if not header[1] or header[1] == '0' or tonumber(header[2]) >= tonumber(ARGV[2]) then return {'ok'} end
 redis.call('HSET', KEYS[2], 't', ARGV[2])

@@ -1,0 +1,140 @@
+"""
+What the store keeps of a tenant, as a person sets it: its keys, its rate, its budgets, the prices of its models.
+
+Everything is a field of one hash (shared/store/keys.py) that every script reads, so a change holds everywhere with the
+next request that reaches the store, and for answers from memory within 5 s. Money is in USD here and in micro-USD
+there.
+"""
+
+import re
+import time
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from shared.auth import Caller, read_key
+from shared.store.keys import tenant_key
+from shared.store.upstash import Store
+
+RATE_MAX = 600_000
+BURST_MAX = 600_000
+TOKENS_MAX = 1_000_000_000_000
+USD_MAX = Decimal(1_000_000)
+MICRO = 1_000_000
+NONE = "none"
+"""What takes a limit away again."""
+
+BUDGETS = ("tokens-day", "tokens-month", "usd-day", "usd-month")
+MODEL = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
+
+
+class WrongValue(Exception):
+    """A limit cannot be that; the text says why."""
+
+
+async def mint(store: Store, key: str) -> None:
+    """Make *key* valid for ever. Raises Unauthorized: it has not the form of a key."""
+    caller = read_key(key)
+    await store.command("HSET", tenant_key(caller.tenant), f"k:{caller.key_hash}", "0")
+
+
+async def rotate(store: Store, key: str, old_hash: str, overlap_s: int) -> bool:
+    """Make *key* valid, and let the one with *old_hash* end after *overlap_s*; False: there is no such key."""
+    caller = read_key(key)
+    name = tenant_key(caller.tenant)
+    if not await store.command("HEXISTS", name, f"k:{old_hash}"):
+        return False
+    ends_at_unix_s = int(time.time()) + overlap_s
+    await store.command("HSET", name, f"k:{caller.key_hash}", "0", f"k:{old_hash}", ends_at_unix_s)
+    return True
+
+
+async def revoke(store: Store, caller: Caller) -> bool:
+    """End the key of *caller*; return whether there was one."""
+    return bool(await store.command("HDEL", tenant_key(caller.tenant), f"k:{caller.key_hash}"))
+
+
+async def describe(store: Store, tenant: str) -> dict[str, Any]:
+    """Return the tenant's keys, by their hashes, and its limits. There is no secret in it."""
+    raw = await store.command("HGETALL", tenant_key(tenant))
+    fields = dict(zip(raw[::2], raw[1::2], strict=True))
+    names = sorted(name for name in fields if name.startswith("k:"))
+    ends = {name.removeprefix("k:"): int(fields[name]) for name in names}
+    rate = fields["rate"].split() if "rate" in fields else [None, None]
+    limits: dict[str, Any] = {"rate": rate[0] and int(rate[0]), "burst": rate[1] and int(rate[1])}
+    for name in BUDGETS:
+        amount = fields.get(f"limit:{name}")
+        limits[name] = None if amount is None else int(amount) if name.startswith("tokens") else int(amount) / MICRO
+    prices = {
+        name.removeprefix("price:"): [int(part) / MICRO for part in value.split()]
+        for name, value in sorted(fields.items())
+        if name.startswith("price:")
+    }
+    return {"tenant": tenant, "keys": list(ends), "ends_at": {k: v for k, v in ends.items() if v}, **limits} | {
+        "prices": prices
+    }
+
+
+async def set_limits(store: Store, tenant: str, changes: Mapping[str, str | None]) -> None:
+    """Apply *changes*: field to its new value, None to take it away. What is not named stays."""
+    name = tenant_key(tenant)
+    gone = [field for field, value in changes.items() if value is None]
+    pairs = [part for field, value in changes.items() if value is not None for part in (field, value)]
+    if gone:
+        await store.command("HDEL", name, *gone)
+    if pairs:
+        await store.command("HSET", name, *pairs)
+
+
+def read_limits(options: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the fields that the command line's *options* ask for. Raises WrongValue."""
+    changes: dict[str, str | None] = {}
+    rate, burst = options.get("rate"), options.get("burst")
+    if rate == NONE:
+        changes["rate"] = None
+    elif rate is not None:
+        per_minute = _integer("--rate", rate, RATE_MAX)
+        changes["rate"] = f"{per_minute} {_integer('--burst', burst or str(max(1, per_minute // 6)), BURST_MAX)}"
+    elif burst is not None:
+        raise WrongValue("--burst goes with --rate")
+    for name in BUDGETS:
+        value = options.get(name.replace("-", "_"))
+        if value is not None:
+            is_tokens = name.startswith("tokens")
+            changes[f"limit:{name}"] = (
+                None
+                if value == NONE
+                else str(_integer(f"--{name}", value, TOKENS_MAX))
+                if is_tokens
+                else str(_micro_usd(f"--{name}", value))
+            )
+    for value in options.get("price") or []:
+        model, _, prices = value.partition("=")
+        if MODEL.fullmatch(model) is None:
+            raise WrongValue("--price is MODEL=INPUT,OUTPUT in USD for a million tokens, or MODEL=none")
+        changes[f"price:{model}"] = None if prices == NONE else _prices(prices)
+    return changes
+
+
+def _prices(text: str) -> str:
+    parts = text.split(",")
+    if len(parts) != 2:
+        raise WrongValue("--price is MODEL=INPUT,OUTPUT in USD for a million tokens, or MODEL=none")
+    return " ".join(str(_micro_usd("--price", part)) for part in parts)
+
+
+def _integer(option: str, text: str, high: int) -> int:
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= high:
+        raise WrongValue(f"{option} is {text}; it goes from 1 to {high}, or is none")
+    return int(text)
+
+
+def _micro_usd(option: str, text: str) -> int:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise WrongValue(f"{option} is no amount of USD: {text}") from None
+    micro = amount * MICRO
+    if not amount.is_finite() or not 0 <= amount <= USD_MAX or micro != int(micro):
+        raise WrongValue(f"{option} is {text}; it goes from 0 to {USD_MAX} USD, in steps of a millionth")
+    return int(micro)

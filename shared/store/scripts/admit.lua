@@ -1,0 +1,32 @@
+-- For a caller without a permit: the key, then permits of the tenant's rate, as many of those asked for as there are.
+-- What follows is the script's own part, as a function; the reply is {its reply, {rate per minute, burst, permits
+-- granted, permits left, us until there is one, us until the burst is whole again}}, the second empty without a rate.
+--
+-- GCRA: field `tat` is the time at which the burst will be whole again, in us of the store's clock; a permit moves it
+-- by one interval, and it may lie a burst ahead. Rounded up, so that never more is granted than the rate earns.
+-- Source: ITU-T I.371, the virtual scheduling algorithm.
+local tenant = redis.call('HMGET', KEYS[1], 'k:' .. string.sub(ARGV[1], 1, 64), 'rate', 'tat')
+if not is_valid(tenant[1]) then return {{'unauthorised'}, {}} end
+local rate = {}
+if tenant[2] then
+  local per_minute, burst = string.match(tenant[2], '^(%d+) (%d+)$')
+  local time = redis.call('TIME')
+  local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+  local interval = 60000000 / tonumber(per_minute)
+  local whole = math.ceil(interval * tonumber(burst))
+  local ahead = math.max(tonumber(tenant[3] or 0) - now, 0)
+  if ahead > whole then
+    -- Never more than a burst ahead: the store's clock was set back, or the rate changed.
+    ahead = whole
+    redis.call('HSET', KEYS[1], 'tat', text(now + ahead))
+  end
+  local granted = math.min(tonumber(string.sub(ARGV[1], 66)), math.floor((whole - ahead) / interval))
+  if granted < 1 then
+    local wait = math.max(1, math.ceil(ahead + interval - whole))
+    return {{'denied'}, {per_minute, burst, '0', '0', text(wait), text(ahead)}}
+  end
+  ahead = ahead + math.ceil(granted * interval)
+  redis.call('HSET', KEYS[1], 'tat', text(now + ahead))
+  local left = math.max(0, math.floor((whole - ahead) / interval))
+  rate = {per_minute, burst, text(granted), text(left), left > 0 and '0' or text(math.ceil(interval)), text(ahead)}
+end

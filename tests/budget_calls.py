@@ -1,0 +1,19 @@
+"""Reserving and settling over HTTP, as tests of budgets call it."""
+
+from typing import Any
+
+import httpx
+
+
+def reserve(api: httpx.Client, tokens: int, **headers: str) -> httpx.Response:
+    return api.post("/v1/reservations", json={"tokens": tokens}, headers=headers)
+
+
+def settle(api: httpx.Client, reservation: Any, tokens: int) -> httpx.Response:
+    return api.post(f"/v1/reservations/{reservation['id']}/settle", json={"tokens": tokens})
+
+
+def tokens(api: httpx.Client, window: str = "day") -> tuple[int, int, int]:
+    """Return what is settled, reserved and overrun."""
+    shown = api.get("/v1/usage").json()[window]["tokens"]
+    return shown["settled"], shown["reserved"], shown["overrun"]

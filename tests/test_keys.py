@@ -1,0 +1,115 @@
+"""scripts/keys: what it makes, replaces, sets and shows."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from scripts.local.tenants import WrongValue, read_limits
+from scripts.local.upstash import LocalUpstash
+from shared.auth import read_key
+
+ROOT = Path(__file__).parents[1]
+LIMITS = ["--rate", "600", "--burst", "100", "--tokens-day", "100000", "--tokens-month", "2000000"]
+LIMITS += ["--usd-day", "5", "--usd-month", "100"]
+
+
+def keys(*arguments: str, status: int = 0) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.local.keys", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=dict(os.environ),
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    return done.stdout.strip() or done.stderr.strip()
+
+
+@pytest.fixture
+def tenant(upstash: LocalUpstash) -> str:
+    return f"t{uuid4().hex[:20]}"
+
+
+@pytest.fixture
+def status(service_url: str) -> Any:
+    """Return the status that a request with a key gets."""
+    return lambda key: (
+        httpx.get(f"{service_url}/v1/conversations", headers={"authorization": f"Bearer {key}"}).status_code
+    )
+
+
+def test_a_key_is_made_with_limits_and_listed_without_its_secret(tenant: str, status: Any) -> None:
+    made = json.loads(keys("create", tenant, *LIMITS, "--price", "gpt-4o=2.5,10", "--json"))
+    shown = keys("list", tenant, "--json")
+
+    assert made.keys() == {"tenant", "key"}
+    assert status(made["key"]) == 200
+    assert made["key"] not in shown
+    assert json.loads(shown) == {
+        "tenant": tenant,
+        "keys": [read_key(made["key"]).key_hash],
+        "ends_at": {},
+        "rate": 600,
+        "burst": 100,
+        "tokens-day": 100_000,
+        "tokens-month": 2_000_000,
+        "usd-day": 5.0,
+        "usd-month": 100.0,
+        "prices": {"gpt-4o": [2.5, 10.0]},
+    }
+
+
+def test_a_limit_is_changed_and_taken_away_alone(tenant: str) -> None:
+    keys("create", tenant, *LIMITS)
+    keys("set", tenant, "--tokens-day", "5", "--usd-day", "none", "--rate", "none")
+    shown = json.loads(keys("list", tenant, "--json"))
+
+    assert (shown["tokens-day"], shown["usd-day"], shown["rate"], shown["usd-month"]) == (5, None, None, 100.0)
+
+
+def test_a_rotated_key_overlaps_with_its_successor_and_then_ends(
+    tenant: str, status: Any, upstash: LocalUpstash
+) -> None:
+    old = keys("create", tenant)
+    new = keys("rotate", old, "--overlap", "100")
+    during = [status(old), status(new)]
+    upstash.clock_shift_s = 200
+    after = [status(old), status(new)]
+    upstash.clock_shift_s = 0
+
+    assert (during, after) == ([200, 200], [401, 200])
+    assert list(json.loads(keys("list", tenant, "--json"))["ends_at"]) == [read_key(old).key_hash]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--rate", "0"],
+        ["--rate", "fast"],
+        ["--burst", "5"],
+        ["--tokens-day", "-1"],
+        ["--usd-day", "0.0000001"],
+        ["--usd-month", "NaN"],
+        ["--price", "gpt-4o"],
+        ["--price", "gpt-4o=1"],
+        ["--price", "bad name=1,2"],
+    ],
+)
+def test_a_wrong_limit_is_refused_and_nothing_is_made(tenant: str, arguments: list[str]) -> None:
+    keys("create", tenant, *arguments, status=2)
+
+    assert json.loads(keys("list", tenant, "--json"))["keys"] == []
+
+
+def test_money_is_kept_to_the_millionth() -> None:
+    assert read_limits({"usd_day": "0.000001"}) == {"limit:usd-day": "1"}
+    with pytest.raises(WrongValue):
+        read_limits({"usd_day": "1e-7"})
