@@ -18,6 +18,7 @@ from starlette.routing import BaseRoute
 
 from shared.config import Settings, read_settings
 from shared.conversations.history import History
+from shared.documents.documents import Documents
 from shared.errors import ServiceError
 from shared.later import Later
 from shared.problems import on_bug, on_http_exception, on_service_error
@@ -33,6 +34,7 @@ class State(TypedDict):
     store: Store
     counter: Counter
     history: History
+    documents: Documents
 
 
 Request = StarletteRequest[State]
@@ -52,11 +54,13 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     settings = read_settings()
     store = Store(settings)
     try:
+        counter = Counter(Encodings(), settings.pool_threads)
         yield {
             "settings": settings,
             "store": store,
-            "counter": Counter(Encodings(), settings.pool_threads),
+            "counter": counter,
             "history": History(store, settings),
+            "documents": Documents(store, counter, settings),
         }
     finally:
         await store.close()

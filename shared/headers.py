@@ -4,6 +4,7 @@ Entity tags and the headers that say where an answer came from.
 
 import re
 
+from shared.cache.tiered import Origin
 from shared.conversations.freshness import Tier
 from shared.conversations.source import Source
 
@@ -18,6 +19,14 @@ CACHE_STATUS = {
 }
 """RFC 9211. A default read asks the store whether its copy is the newest: `fwd=stale`, and `304` when it is."""
 
+DOCUMENT_STATUS = {
+    Origin.L1: CACHE_STATUS[Tier.L1],
+    Origin.L2: "Warmthread; hit; detail=L2",
+    Origin.SOURCE: "Warmthread; fwd=miss; detail=source",
+    Origin.STALE: CACHE_STATUS[Tier.STALE],
+}
+"""A document that L2 has needs no source: a hit."""
+
 
 def read_etags(header: str | None) -> frozenset[str]:
     """Return the tags of an If-None-Match *header*, weak ones as strong ones: GET compares weakly."""
@@ -29,3 +38,8 @@ def read_etags(header: str | None) -> frozenset[str]:
 def source_headers(source: Source, etag: str) -> dict[str, str]:
     """Return the headers of an answer made from *source*, whose tag is *etag*."""
     return {"etag": etag, "age": str(int(source.age_s)), "cache-status": CACHE_STATUS[source.tier]}
+
+
+def document_headers(origin: Origin, age_s: float, etag: str) -> dict[str, str]:
+    """Return the headers of a document with *etag*, which its source named *age_s* ago."""
+    return {"etag": etag, "age": str(int(age_s)), "cache-status": DOCUMENT_STATUS[origin]}

@@ -8,11 +8,12 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS: list[set[str]] = [
     {"shared.errors"},
-    {"shared.cache", "shared.config", "shared.later", "shared.parameters"},
+    {"shared.cache", "shared.config", "shared.document_paths", "shared.later", "shared.parameters"},
     {"shared.auth"},
     {"shared.tokens"},
     {"shared.items"},
     {"shared.token_counts", "shared.context", "shared.store"},
+    {"shared.documents"},
     {"shared.conversations"},
     {"shared.guard", "shared.headers", "shared.problems"},
     {"shared.app"},

@@ -11,7 +11,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "scripts"
 
-READS = frozenset({"head", "item", "key", "list", "page", "read"})
+READS = frozenset({"document_read", "head", "item", "key", "list", "page", "read"})
 """Scripts that write nothing and say so, or else they would wait for, and hold, an exclusive lock."""
 
 
