@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 LAYERS: list[set[str]] = [
     {"shared.errors"},
     {"shared.cache", "shared.config", "shared.document_paths", "shared.later", "shared.parameters"},
-    {"shared.auth"},
+    {"shared.auth", "shared.secrets"},
     {"shared.tokens"},
     {"shared.items"},
     {"shared.token_counts", "shared.context", "shared.store"},

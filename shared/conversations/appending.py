@@ -129,6 +129,7 @@ class Appending:
                 settings.conversation_bytes_max,
                 settings.pinned_tokens_max,
                 *born,
+                settings.conversation_documents_max,
                 *await self._count(items, bodies),
             ],
             is_idempotent=True,
@@ -139,10 +140,11 @@ class Appending:
         return seed, etag(generation, version), int(created_at)
 
     async def _count(self, items: list[NormalItem], bodies: list[bytes]) -> list[str | int]:
-        """Return what the script takes for each item."""
+        """Return what the script takes of all items together, and of each."""
         traits = [describe(each.item) for each in items]
         counts = await count_items(self._counter, PRIMARY_ENCODING, traits)
-        arguments: list[str | int] = []
+        paths = dict.fromkeys(path for trait in traits for path in trait.documents)
+        arguments: list[str | int] = ["".join(f"\n{path}" for path in paths)]
         for each, trait, count, body in zip(items, traits, counts, bodies, strict=True):
             tokens = count.overhead_tokens + count.content_tokens
             entry = write_entry(each.id, trait, count, body)

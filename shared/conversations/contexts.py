@@ -4,7 +4,8 @@ Contexts: everything that matters of a conversation, in at most N tokens.
     read what is new, or the tail that the budget can hold -> fold that tail -> fit -> render -> splice
 
 Choosing and rendering are pure (shared/context/), and cost what the budget holds, not what the conversation holds. No
-count is made here when the encoding is the primary one.
+count is made here when the encoding is the primary one. Documents come in between two choices: see
+context_documents.py.
 """
 
 from functools import partial
@@ -19,12 +20,14 @@ from shared.context.summarised import summarised
 from shared.context.tail import is_enough
 from shared.context.units import Folded
 from shared.context.units import fold as fold_units
+from shared.conversations.context_documents import Embedding, Shown, digest_of
 from shared.conversations.context_request import ContextRequest
 from shared.conversations.freshness import Freshness
 from shared.conversations.history import Held, History, Need
 from shared.conversations.kept_counts import recount, write_kept_counts
 from shared.conversations.snapshot import Snapshot, tail
 from shared.conversations.source import Source, touch_when_due
+from shared.documents.documents import Documents
 from shared.errors import ContextDoesNotFit
 from shared.items.counts import PRIMARY_ENCODING
 from shared.items.item import Item
@@ -49,10 +52,11 @@ class Context(NamedTuple):
 class Contexts:
     """Reads conversations and answers with the part of them that fits."""
 
-    def __init__(self, store: Store, counter: Counter, history: History) -> None:
+    def __init__(self, store: Store, counter: Counter, history: History, documents: Documents) -> None:
         self._store = store
         self._counter = counter
         self._history = history
+        self._documents = documents
 
     async def context(
         self,
@@ -73,7 +77,8 @@ class Contexts:
         reading = await self._history.read(caller, conversation_id, Need(tokens_min, encoding), freshness)
         source = Source.of_reading(reading)
         touch_when_due(self._store, caller, conversation_id, source, later)
-        if (etag := source.etag_with(wanted.digest)) in known_etags:
+        etag = source.etag_with(wanted.digest)
+        if etag in known_etags and not reading.held.marks:
             return Context(None, etag, source)
         items, is_all = tail(reading.held.snapshot, tokens_min)
         folded = await self._fold(caller, conversation_id, reading.held, items, encoding, later)
@@ -83,11 +88,22 @@ class Contexts:
             items = summarised(snapshot.items, snapshot.summary)
             folded = await self._fold(caller, conversation_id, reading.held, items, encoding, later)
         selection = _choose(folded, wanted)
+        shown: list[Shown] = []
+        if any(item.documents for item in selection.items):
+            embedding = Embedding(self._documents, self._counter, caller, wanted, later)
+            may_ask, marks = not freshness.is_only_if_cached, reading.held.marks
+            # Counted in the encoding that is wanted: what was folded is what was recounted.
+            embedded = await embedding.embed(folded.items, folded, selection, marks, may_ask=may_ask)
+            selection = _choose(fold_units(embedded.items), wanted)
+            shown = embedded.kept(selection)
+        etag = source.etag_with(wanted.digest + digest_of(shown))
+        if etag in known_etags:
+            return Context(None, etag, source)
         stored = {item.seq: item for item in items}
         kept_tokens = sum(_stored_tokens(stored[item.seq]) for item in selection.items if item.kind != Kind.SUMMARY)
         rendering = render(wanted.format, selection)
-        body = _write_context(conversation_id, reading.held.snapshot, wanted, selection, kept_tokens, rendering)
-        return Context(body, source.etag_with(wanted.digest), source)
+        body = _write_context(conversation_id, reading.held.snapshot, wanted, selection, kept_tokens, rendering, shown)
+        return Context(body, etag, source)
 
     async def _fold(
         self, caller: Caller, conversation_id: str, held: Held, items: list[Item], encoding: str, later: Later
@@ -130,6 +146,7 @@ def _write_context(
     selection: Selection,
     kept_tokens: int,
     rendering: Rendering,
+    shown: list[Shown],
 ) -> bytes:
     is_known = wanted.model is None or wanted.model.exact
     header, summary, note, omitted = snapshot.header, snapshot.summary, selection.note, selection.omitted
@@ -164,5 +181,6 @@ def _write_context(
                 "unanswered_calls": omitted.unanswered_calls,
                 "dangling_reasoning": omitted.dangling_reasoning,
             },
+            "documents": [each._asdict() for each in shown],
         }
     )

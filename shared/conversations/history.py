@@ -22,6 +22,7 @@ from shared.conversations.freshness import Freshness, Tier
 from shared.conversations.kept_counts import read_kept_counts
 from shared.conversations.refusals import raise_refusal
 from shared.conversations.snapshot import Snapshot, advance, begin, extend, read_header
+from shared.document_paths import SHARED
 from shared.errors import NotCached, StoreUnavailable
 from shared.items.counts import Counts
 from shared.store import keys
@@ -34,21 +35,28 @@ COUNT_BYTES = 200
 """What a kept count of a second encoding holds in memory."""
 
 
+MARK_BYTES = 400
+"""The same for the mark of a document, with its path."""
+
+
 class Held(NamedTuple):
     """
     A snapshot in L1, and when the store last said that it is the newest.
 
     *counts*: by encoding, the counts that the store keeps beside the entries. They are facts of a generation, so
-    newer snapshots share them, and whoever counts adds to them.
+    newer snapshots share them, and whoever counts adds to them. *marks*: by path, what the store last said of the
+    documents that the conversation mentions; "" where it knows nothing of one.
     """
 
     snapshot: Snapshot
     validated_at: Instant
     counts: dict[str, dict[int, Counts]]
+    marks: dict[str, str]
 
     @property
     def size_bytes(self) -> int:
-        return self.snapshot.size_bytes + COUNT_BYTES * sum(map(len, self.counts.values()))
+        beside = COUNT_BYTES * sum(map(len, self.counts.values())) + MARK_BYTES * len(self.marks)
+        return self.snapshot.size_bytes + beside
 
 
 class Reading(NamedTuple):
@@ -132,7 +140,12 @@ class History:
 
     async def _load(self, caller: Caller, conversation_id: str, need: Need) -> tuple[Held, Tier]:
         key = (caller.tenant, conversation_id)
-        names = [keys.tenant_key(caller.tenant), keys.conversation_key(caller.tenant, conversation_id)]
+        names = [
+            keys.tenant_key(caller.tenant),
+            keys.conversation_key(caller.tenant, conversation_id),
+            keys.document_marks_key(caller.tenant),
+            keys.document_marks_key(SHARED),
+        ]
         held = self._memory.get(key)
         if held is not None and not _is_enough(held, need):
             held = None
@@ -176,7 +189,7 @@ class History:
 
 def _take(held: Held | None, need: Need, asked_at: Instant, reply: list[Any]) -> Held | None:
     """Return what is held after *reply*; None when it is no part of the same history."""
-    _, fields, kind, first, raw_entries, raw_pins, blocks = reply
+    _, fields, kind, first, raw_entries, raw_pins, blocks, documents = reply
     header, first = read_header(fields), int(first)
     entries = [read_entry(seq, raw) for seq, raw in enumerate(raw_entries, start=first)]
     pins: list[Entry] = [read_entry(int(raw_pins[at]), raw_pins[at + 1]) for at in range(0, len(raw_pins), 2)]
@@ -193,7 +206,7 @@ def _take(held: Held | None, need: Need, asked_at: Instant, reply: list[Any]) ->
         snapshot = begin(header, first, pins, entries)
     if need.encoding:
         counts.setdefault(need.encoding, {}).update(read_kept_counts(blocks))
-    return Held(snapshot, asked_at, counts)
+    return Held(snapshot, asked_at, counts, dict(zip(documents[::2], documents[1::2], strict=True)))
 
 
 def _is_enough(held: Held, need: Need) -> bool:

@@ -81,7 +81,7 @@ class Documents:
         is_new = encoding not in document.counts
         tokens = await count_document(self._counter, encoding, path, document)
         if is_new and found.mark is not None:
-            later.add(partial(self.shelf.keep_count, place, document, encoding))
+            later.offer(partial(self.shelf.keep_count, place, document, encoding))
         return tokens
 
     async def rest(self, place: Place, document: Document) -> AsyncIterator[bytes]:
@@ -96,7 +96,7 @@ class Documents:
 
     def refresh_when_due(self, place: Place, found: Answer, later: Later) -> None:
         if found.is_due and found.mark is not None:
-            later.add(partial(self._refresh, place, found.mark))
+            later.offer(partial(self._refresh, place, found.mark))
 
     async def _refresh(self, place: Place, mark: Mark) -> None:
         try:

@@ -1,12 +1,13 @@
 -- The news of a conversation for a reader that holds some of it, or all of it, or its tail.
--- KEYS: tenant, conversation
+-- KEYS: tenant, conversation, marks of the tenant's documents, marks of the shared ones
 -- ARGV: key hash, reply_bytes_max,
 --       generation, version and chain hash that the reader holds ('' for none),
 --       'all', or 'tail' and the tokens that the tail should hold,
 --       encoding whose kept counts are wanted ('' for none),
 --       seq before which the tail should end ('' for the newest end)
 -- Reply: 'ok', {g, v, h, n, e, t, c, m, w, d, pin, y}, 'news' | 'all' | 'tail' | 'older', first seq, entries, pinned
---        entries before the first as {seq, entry, …}, kept counts by block
+--        entries before the first as {seq, entry, …}, kept counts by block,
+--        the documents that it mentions as {path, mark, …}
 --        | 'unauthorised' | 'unknown'
 -- 'news' starts behind the version held; where generation, version or chain hash do not belong to this history, for
 -- instance because the store was set back, the reader gets 'all' or 'tail' as if it held nothing. A reply ends where
@@ -14,7 +15,7 @@
 -- got. A tail starts with a user message, unless the reply was full.
 if not is_authorised() then return {'unauthorised'} end
 local conversation = KEYS[2]
-local header = redis.call('HMGET', conversation, 'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'pin', 'y', 'b')
+local header = redis.call('HMGET', conversation, 'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'pin', 'y', 'b', 'docs')
 if not header[1] then return {'unknown'} end
 local version, written, bytes = tonumber(header[2]), tonumber(header[9]), tonumber(header[13])
 local bytes_max, mode, tokens_min = tonumber(ARGV[2]), ARGV[6], tonumber(ARGV[7])
@@ -98,6 +99,29 @@ if ARGV[8] ~= '' and version > 0 then
   end
   kept = redis.call('HMGET', conversation, unpack(blocks))
 end
+local documents = {}
+local function add_marks(key, paths, names)
+  if #paths == 0 then return end
+  for i, mark in ipairs(redis.call('HMGET', key, unpack(paths))) do
+    documents[#documents + 1] = names[i]
+    documents[#documents + 1] = mark or ''
+  end
+end
+if header[14] then
+  local own, shared, shared_names = {}, {}, {}
+  for path in string.gmatch(header[14], '[^\n]+') do
+    local within = string.match(path, '^shared/(.+)$')
+    if within then
+      shared[#shared + 1] = within
+      shared_names[#shared_names + 1] = path
+    else
+      own[#own + 1] = path
+    end
+  end
+  add_marks(KEYS[3], own, own)
+  add_marks(KEYS[4], shared, shared_names)
+end
+header[14] = nil
 header[13] = nil
 for i = 9, 12 do header[i] = header[i] or '' end
-return {'ok', header, kind, text(first), entries, pins, kept}
+return {'ok', header, kind, text(first), entries, pins, kept, documents}
