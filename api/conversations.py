@@ -151,7 +151,7 @@ async def context(request: Request) -> Response:
     conversation_id, state = _conversation_id(request), request.state
     refuse_unknown_parameters(request.query_params, PARAMETERS)
     wanted = read_context_request(request.query_params)
-    contexts = Contexts(state["store"], state["counter"], state["history"], state["pool"])
+    contexts = Contexts(state["store"], state["counter"], state["history"], state["documents"], state["pool"])
     known = read_etags(request.headers.get("if-none-match"))
     body, etag, source = await contexts.context(caller, conversation_id, wanted, freshness, known, later)
     headers = source_headers(source, etag)

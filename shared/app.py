@@ -23,6 +23,7 @@ from shared.admission.invocation import CURRENT, Invocation
 from shared.admission.permits import Permits
 from shared.config import Settings, read_settings
 from shared.conversations.history import History
+from shared.documents.documents import Documents
 from shared.errors import ServiceError
 from shared.guard import complete
 from shared.headers import rate_headers
@@ -45,6 +46,7 @@ class State(TypedDict):
     counter: Counter
     history: History
     permits: Permits
+    documents: Documents
 
 
 Request = StarletteRequest[State]
@@ -64,13 +66,15 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     store = Store(settings, pool=pool)
     take_short_turns()
     try:
+        counter = Counter(Encodings(), pool)
         yield {
             "settings": settings,
             "store": store,
             "pool": pool,
-            "counter": Counter(Encodings(), pool),
+            "counter": counter,
             "history": History(store, settings, pool=pool),
             "permits": Permits(),
+            "documents": Documents(store, counter, settings),
         }
     finally:
         await store.close()

@@ -19,8 +19,8 @@ from cachetools import LRUCache
 from shared.cache.clock import Clock, Instant
 from shared.errors import Unauthorized
 
-TENANT_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-"""Bounded, because it becomes part of every name in the store."""
+TENANT_PATTERN = re.compile(r"(?!shared(?![a-z0-9-]))[a-z0-9][a-z0-9-]{0,39}")
+"""Bounded, because it becomes part of every name in the store; `shared` is the folder of documents for all."""
 
 KEY_PATTERN = re.compile(rf"wt_({TENANT_PATTERN.pattern})_([A-Za-z0-9_-]{{5,128}})")
 

@@ -25,6 +25,9 @@ class Secret(str):
         return "Secret(***)"
 
 
+NO_SECRET = Secret("")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every limit and address; the names in the environment are WARMTHREAD_<FIELD>, but for the store's two."""
@@ -52,6 +55,24 @@ class Settings:
     reservation_s: int = 600
     reservation_kept_s: int = 86_400
     reservations_max: int = 10_000
+    documents_url: str = ".warmthread/documents"
+    document_bytes_max: int = 1_048_576
+    document_l1_bytes_max: int = 16 * 1_048_576
+    document_fresh_s: int = 60
+    document_missing_s: int = 5
+    document_stale_s: int = 86_400
+    document_expiry_s: int = 7 * 86_400
+    document_timeout_s: float = 3.0
+    document_lease_s: float = 4.0
+    documents_max: int = 10_000
+    conversation_documents_max: int = 64
+    changes_max: int = 1_000
+    cron_s: int = 50
+    warm_documents_max: int = 200
+    changes_secret: Secret = NO_SECRET
+    cron_secret: Secret = NO_SECRET
+    own_url: str = ""
+    bypass_secret: Secret = NO_SECRET
     deployment: str = "local"
 
 
@@ -81,10 +102,37 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "reservation_s": (1, 3_600),
     "reservation_kept_s": (3_600, 30 * 86_400),
     "reservations_max": (1, 100_000),
+    "document_bytes_max": (1_000, 1_048_576),
+    "document_l1_bytes_max": (0, 1_073_741_824),
+    "document_fresh_s": (1, 86_400),
+    "document_missing_s": (1, 3_600),
+    "document_stale_s": (0, 30 * 86_400),
+    "document_expiry_s": (60, 365 * 86_400),
+    "document_timeout_s": (0.05, 20),
+    "document_lease_s": (0.1, 30),
+    "documents_max": (1, 100_000),
+    "conversation_documents_max": (0, 256),
+    "changes_max": (1, 10_000),
+    "cron_s": (1, 300),
+    "warm_documents_max": (0, 10_000),
 }
 
 CHOICES = {"rate_outage": ("closed", "open"), "budget_outage": ("closed", "open")}
 """`open`: what the store cannot be asked about is allowed."""
+
+NAMED = {
+    "documents_url": "WARMTHREAD_DOCUMENTS_URL",
+    "changes_secret": "WARMTHREAD_CHANGES_SECRET",
+    "cron_secret": "CRON_SECRET",
+    "bypass_secret": "VERCEL_AUTOMATION_BYPASS_SECRET",
+}
+"""The settings that are text, and their variables."""
+
+OWN_URL_VARIABLES = ("WARMTHREAD_OWN_URL", "VERCEL_URL")
+"""Where the deployment finds itself, the first that is set."""
+
+DOCUMENT_SCHEMES = ("s3", "file", "memory")
+SECRET_CHARS_MIN = 16
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -99,12 +147,29 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     for field in fields(Settings):
         raw = environ.get(f"WARMTHREAD_{field.name.upper()}")
         if field.name in BOUNDS and raw is not None:
-            convert = float if field.name.endswith("_s") and field.name.startswith("store") else int
+            convert = float if isinstance(field.default, float) else int
             values[field.name] = _read_number(field.name, raw, convert)
         elif field.name in CHOICES and raw is not None:
             values[field.name] = _read_choice(field.name, raw)
+    values |= _read_texts(environ)
     deployment = environ.get("VERCEL_DEPLOYMENT_ID") or "local"
     return Settings(store_url=url, store_token=Secret(token), deployment=deployment, **values)  # type: ignore[arg-type]  # each value was converted for its field above.
+
+
+def _read_texts(environ: Mapping[str, str]) -> dict[str, object]:
+    texts: dict[str, object] = {}
+    for name, variable in NAMED.items():
+        value = environ.get(variable, "").strip()
+        if value:
+            texts[name] = Secret(value) if name.endswith("_secret") else value
+        if name in ("changes_secret", "cron_secret") and 0 < len(value) < SECRET_CHARS_MIN:
+            raise ConfigError(f"{variable} has fewer than {SECRET_CHARS_MIN} characters")
+    scheme, separator, _ = str(texts.get("documents_url", "")).partition("://")
+    if separator and scheme not in DOCUMENT_SCHEMES:
+        raise ConfigError(f"{NAMED['documents_url']} is neither a folder nor one of {', '.join(DOCUMENT_SCHEMES)}")
+    if host := next(filter(None, map(environ.get, OWN_URL_VARIABLES)), ""):
+        texts["own_url"] = host.rstrip("/") if "://" in host else f"https://{host}"
+    return texts
 
 
 def _read_store(environ: Mapping[str, str]) -> tuple[str, str]:

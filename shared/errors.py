@@ -9,12 +9,14 @@ What can go wrong, as callers see it.
     ├── VersionMoved           412  `If-Match` names a version that is no longer the current one
     ├── AlreadySettled         409  a reservation was settled before, with other numbers
     ├── TooLarge               413  a body, an item or a conversation over its limit
+    ├── UnsupportedMedia       415  a document that is no text
     ├── InvalidValue           422  well-formed, but a field is wrong; `param` names it
     ├── KeyReused              422  an Idempotency-Key came with another request before
     ├── ContextDoesNotFit      422  not even the smallest context fits the budget
     ├── QuotaExceeded          429  a rate (RateExceeded) or a budget is used up
     ├── NotCached              504  `only-if-cached`, and nothing fresh enough is held here
-    └── StoreUnavailable       503  the durable tier did not answer in time
+    ├── StoreUnavailable       503  the durable tier did not answer in time
+    └── SourceUnavailable      503  the object store did not, and nothing held will do
 
 A raised ServiceError means that nothing was stored, with one exception that its text states: a write whose
 answer was lost (`StoreUnavailable.outcome_unknown`). Everything that is not a ServiceError is a bug and
@@ -96,6 +98,12 @@ class TooLarge(ServiceError):
     status, slug, title = 413, "too-large", "Too large"
 
 
+class UnsupportedMedia(ServiceError):
+    """A document is binary, or its bytes are no UTF-8."""
+
+    status, slug, title = 415, "unsupported-media", "Unsupported media"
+
+
 class InvalidValue(ServiceError):
     """A well-formed request with a value that is not allowed; `param` names the field."""
 
@@ -164,4 +172,11 @@ class StoreUnavailable(ServiceError):
     """The durable tier did not answer, or refused to work."""
 
     status, slug, title = 503, "store-unavailable", "Store unavailable"
+    error_type = "server_error"
+
+
+class SourceUnavailable(ServiceError):
+    """The object store that documents come from did not answer, or refused, and no copy will do."""
+
+    status, slug, title = 503, "source-unavailable", "Source unavailable"
     error_type = "server_error"

@@ -7,6 +7,7 @@ import re
 
 from shared.admission.invocation import Invocation
 from shared.admission.permits import MINUTE_S
+from shared.cache.tiered import Origin
 from shared.conversations.freshness import Tier
 from shared.conversations.source import Source
 
@@ -20,6 +21,14 @@ CACHE_STATUS = {
     Tier.STALE: "Warmthread; hit; detail=STALE",
 }
 """RFC 9211. A default read asks the store whether its copy is the newest: `fwd=stale`, and `304` when it is."""
+
+DOCUMENT_STATUS = {
+    Origin.L1: CACHE_STATUS[Tier.L1],
+    Origin.L2: "Warmthread; hit; detail=L2",
+    Origin.SOURCE: "Warmthread; fwd=miss; detail=source",
+    Origin.STALE: CACHE_STATUS[Tier.STALE],
+}
+"""A document that L2 has needs no source: a hit."""
 
 
 def read_etags(header: str | None) -> frozenset[str]:
@@ -49,3 +58,8 @@ def rate_headers(invocation: Invocation | None) -> dict[str, str]:
         "ratelimit-policy": f'"burst";q={rate.burst};w={burst_s}, "requests";q={rate.per_minute};w={MINUTE_S}',
         "ratelimit": f'"burst";r={rate.left};t={reset_s}',
     }
+
+
+def document_headers(origin: Origin, age_s: float, etag: str) -> dict[str, str]:
+    """Return the headers of a document with *etag*, which its source named *age_s* ago."""
+    return {"etag": etag, "age": str(int(age_s)), "cache-status": DOCUMENT_STATUS[origin]}

@@ -23,6 +23,11 @@ class Later:
         assert len(self._tasks) < TASKS_MAX
         self._tasks.append(task)
 
+    def offer(self, task: Callable[[], Awaitable[object]]) -> None:
+        """Run *task* after the response if there is room for it; else a later request will find it due again."""
+        if len(self._tasks) < TASKS_MAX:
+            self._tasks.append(task)
+
     def __bool__(self) -> bool:
         return bool(self._tasks)
 

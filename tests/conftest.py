@@ -5,6 +5,7 @@ fresh tenant for each test.
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -16,21 +17,33 @@ from scripts.local.upstash import LocalUpstash
 from shared.auth import make_key, read_key
 from shared.store import keys
 from tests.instances import running_instance
+from tests.object_store import ObjectStore, running_s3
 
 NOT_BILLED = {"info", "ping", "hello", "select", "client", "config"}
 """What this look, and the local server's own connections, cost."""
+
+CHANGES_SECRET, CRON_SECRET = "changes-secret-of-the-tests", "cron-secret-of-the-tests"
 
 SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
 
 
 @pytest.fixture(scope="session")
-def upstash() -> Iterator[LocalUpstash]:
+def documents_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the warm instance has as its object store."""
+    return tmp_path_factory.mktemp("documents")
+
+
+@pytest.fixture(scope="session")
+def upstash(documents_folder: Path) -> Iterator[LocalUpstash]:
     """The store. `requests` counts what reached it since the last `reset`."""
     with LocalUpstash() as server, pytest.MonkeyPatch.context() as patch:
         for name in SETTINGS_TO_CLEAR:
             patch.delenv(name, raising=False)
         patch.setenv("UPSTASH_REDIS_REST_URL", server.url)
         patch.setenv("UPSTASH_REDIS_REST_TOKEN", server.token)
+        patch.setenv("WARMTHREAD_DOCUMENTS_URL", str(documents_folder))
+        patch.setenv("WARMTHREAD_CHANGES_SECRET", CHANGES_SECRET)
+        patch.setenv("CRON_SECRET", CRON_SECRET)
         yield server
 
 
@@ -46,6 +59,18 @@ def make_service(upstash: LocalUpstash) -> Iterator[Callable[[], str]]:
     """Start another, cold instance and return its address."""
     with contextlib.ExitStack() as stack:
         yield lambda: stack.enter_context(running_instance())
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[ObjectStore]:
+    """A real S3 endpoint, moto's."""
+    with running_s3() as store:
+        yield store
+
+
+@pytest.fixture
+def tenant(key: str) -> str:
+    return read_key(key).tenant
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ A TCP server in front of the local store that misbehaves on command.
         server.leave(), server.come_back()         connections are refused, and accepted again
 
 Faults meet a request that the store has carried out, unless they say otherwise: what is lost is the answer.
-`connections`, `requests` and `paths` tell what arrived, `arrived` that something did.
+`connections`, `requests` and `paths` tell what arrived, `arrived` that something did, `statuses` what was answered.
 """
 
 import asyncio
@@ -38,11 +38,13 @@ class Fault(Enum):
     ERROR_500 = auto()
     REFUSE_400 = auto()
     REFUSE_401 = auto()
+    REFUSE_403 = auto()
 
 
 REFUSALS = {
     Fault.REFUSE_400: (400, b'{"error":"ERR max daily request limit exceeded"}'),
     Fault.REFUSE_401: (401, b'{"error":"WRONGPASS invalid or missing auth token"}'),
+    Fault.REFUSE_403: (403, b"<Error><Code>AccessDenied</Code></Error>"),
 }
 
 
@@ -56,6 +58,7 @@ class FaultyServer:
         self.connections = 0
         self.requests = 0
         self.paths: list[str] = []
+        self.statuses: list[int] = []
         self.arrived = threading.Event()
         parts = urlsplit(upstream_url)
         self._upstream = (parts.hostname, parts.port)
@@ -128,6 +131,8 @@ class FaultyServer:
         await asyncio.sleep(self.delay_s)
         if fault is Fault.SILENT:
             await reader.read()  # Until the client gives up.
+        if answer:
+            self.statuses.append(int(answer.split(b" ", 2)[1]))
         size_bytes, pause_s = (1, DRIP_S) if fault is Fault.DRIP else (PIECE_BYTES, 0)
         for start in range(0, len(answer), size_bytes):
             writer.write(answer[start : start + size_bytes])

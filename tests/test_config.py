@@ -26,6 +26,9 @@ def test_both_pairs_of_names_name_the_store() -> None:
         ({**STORE, "WARMTHREAD_BATCH_ITEMS_MAX": "many"}, "WARMTHREAD_BATCH_ITEMS_MAX"),
         ({**STORE, "WARMTHREAD_BATCH_ITEMS_MAX": "101"}, "WARMTHREAD_BATCH_ITEMS_MAX"),
         ({**STORE, "WARMTHREAD_STORE_TIMEOUT_S": "0"}, "WARMTHREAD_STORE_TIMEOUT_S"),
+        ({**STORE, "WARMTHREAD_DOCUMENTS_URL": "ftp://host/x"}, "WARMTHREAD_DOCUMENTS_URL"),
+        ({**STORE, "CRON_SECRET": "short"}, "CRON_SECRET"),
+        ({**STORE, "WARMTHREAD_CHANGES_SECRET": "short"}, "WARMTHREAD_CHANGES_SECRET"),
     ],
 )
 def test_a_wrong_value_stops_the_instance_with_its_name(environ: dict[str, str], named: str) -> None:
@@ -39,8 +42,17 @@ def test_a_value_from_the_environment_wins_over_the_default() -> None:
     assert (settings.pinned_tokens_max, settings.store_timeout_s) == (500, 0.5)
 
 
-def test_the_token_is_not_printed() -> None:
-    assert "very-secret" not in repr(read_settings(STORE))
+def test_the_deployment_knows_its_own_address() -> None:
+    assert read_settings(STORE).own_url == ""
+    assert read_settings({**STORE, "VERCEL_URL": "x.vercel.app"}).own_url == "https://x.vercel.app"
+    assert read_settings({**STORE, "VERCEL_URL": "x", "WARMTHREAD_OWN_URL": "http://y/"}).own_url == "http://y"
+
+
+def test_secrets_are_not_printed() -> None:
+    cron = "cron-is-very-secret"
+
+    assert read_settings({**STORE, "CRON_SECRET": cron}).cron_secret == cron
+    assert "very-secret" not in repr(read_settings({**STORE, "CRON_SECRET": cron}))
 
 
 def test_every_number_has_bounds_that_hold_its_default() -> None:

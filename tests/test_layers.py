@@ -8,12 +8,13 @@ ROOT = Path(__file__).parents[1]
 
 LAYERS: list[set[str]] = [
     {"shared.errors", "shared.lag", "shared.offload", "shared.pieces", "shared.splice"},
-    {"shared.cache", "shared.config", "shared.later", "shared.parameters", "shared.timing"},
-    {"shared.auth"},
+    {"shared.cache", "shared.config", "shared.document_paths", "shared.later", "shared.parameters", "shared.timing"},
+    {"shared.auth", "shared.secrets"},
     {"shared.admission"},
     {"shared.tokens"},
     {"shared.items"},
     {"shared.token_counts", "shared.context", "shared.store"},
+    {"shared.documents"},
     {"shared.conversations"},
     {"shared.budgets"},
     {"shared.guard", "shared.headers"},

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from scripts.local.functions import find_functions, load_app
 from shared import errors
 from shared.auth import read_key
-from shared.config import STORE_VARIABLES, Settings
+from shared.config import NAMED, OWN_URL_VARIABLES, STORE_VARIABLES, Settings
 from shared.problems import TYPE_PREFIX
 
 ROOT = Path(__file__).parents[1]
@@ -37,7 +37,7 @@ def blocks(title: str, language: str) -> list[str]:
 
 def test_the_settings_table_holds_every_setting_and_its_default() -> None:
     rows = dict(re.findall(r"^\| `(WARMTHREAD_\w+)` \| (\S+) \|", section("Settings"), re.MULTILINE))
-    derived = {"store_url", "store_token", "deployment"}
+    derived = {"store_url", "store_token", "deployment", "own_url", "changes_secret", "cron_secret", "bypass_secret"}
     expected = {
         f"WARMTHREAD_{field.name.upper()}": str(field.default)
         for field in fields(Settings)
@@ -45,9 +45,8 @@ def test_the_settings_table_holds_every_setting_and_its_default() -> None:
     }
 
     assert rows == expected
-    for pair in STORE_VARIABLES:
-        for name in pair:
-            assert f"`{name}`" in section("Settings")
+    for name in [*(name for pair in STORE_VARIABLES for name in pair), *NAMED.values(), *OWN_URL_VARIABLES]:
+        assert f"`{name}`" in section("Settings")
 
 
 def test_the_problems_table_holds_every_problem_and_its_status() -> None:
@@ -67,7 +66,7 @@ def test_the_routes_table_holds_every_route() -> None:
         for route in app.routes:
             assert isinstance(route, Route)
             methods = (route.methods or set()) - {"HEAD"}
-            served |= {f"{method} {re.sub(r'{\w+}', '{}', route.path)}" for method in methods}
+            served |= {f"{method} {re.sub(r'{\w+(:path)?}', '{}', route.path)}" for method in methods}
 
     assert documented == served
 

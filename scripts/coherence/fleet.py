@@ -11,7 +11,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -131,14 +131,15 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def running_fleet(count: int) -> Iterator[Fleet]:
-    """Run a store of its own and *count* instances, which have answered their first request."""
+def running_fleet(count: int, settings: Mapping[str, str] | None = None) -> Iterator[Fleet]:
+    """Run a store of its own and *count* instances with *settings*, which have answered their first request."""
     with contextlib.ExitStack() as stack:
         upstash = stack.enter_context(LocalUpstash())
         key = make_key(f"t{secrets.token_hex(10)}")
         mint(upstash.url, upstash.token, key)
         environment = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
         environment |= {"UPSTASH_REDIS_REST_URL": upstash.url, "UPSTASH_REDIS_REST_TOKEN": upstash.token}
+        environment |= settings or {}
         instances = [Instance(number, environment) for number in range(count)]
         for instance in instances:
             stack.callback(instance.end)

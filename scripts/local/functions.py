@@ -183,6 +183,8 @@ class Project:
 
     def _find(self, path: str) -> ASGIApp | None:
         """Return what answers *path* without a rewrite."""
+        if "\0" in path:
+            return None  # No file can be called so, and asking for one is an error.
         file = (self._public / path.lstrip("/")).resolve()
         for candidate in (file, file / "index.html"):
             if candidate.is_relative_to(self._public) and candidate.is_file():

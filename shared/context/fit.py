@@ -80,10 +80,8 @@ def fit(folded: Folded, budget_tokens: int, stable_prefix: bool = False) -> Sele
     """
     room_tokens = budget_tokens - folded.system_tokens - REPLY_TOKENS
     mandatory = _mandatory(folded)
-    mandatory_tokens = sum(folded.units[index].tokens for index in mandatory)
-    if mandatory_tokens > room_tokens:
-        needed_tokens = budget_tokens - room_tokens + mandatory_tokens
-        raise ContextDoesNotFit(budget_tokens, needed_tokens)
+    if (needed := needed_tokens(folded)) > budget_tokens:
+        raise ContextDoesNotFit(budget_tokens, needed)
     if not folded.units:
         return _selection(folded, _Window([], None))
     newest = _newest_turn(folded, room_tokens, mandatory)
@@ -95,6 +93,11 @@ def fit(folded: Folded, budget_tokens: int, stable_prefix: bool = False) -> Sele
     else:
         kept = _older_turns(folded, room_tokens)
     return _selection(folded, _in_front(folded, kept, room_tokens))
+
+
+def needed_tokens(folded: Folded) -> int:
+    """Return the smallest budget that fits: system items, note, newest user message, last unit, reply."""
+    return folded.system_tokens + REPLY_TOKENS + sum(folded.units[index].tokens for index in _mandatory(folded))
 
 
 def _mandatory(folded: Folded) -> list[int]:

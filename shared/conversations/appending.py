@@ -123,6 +123,7 @@ class Appending:
                 settings.conversation_bytes_max,
                 settings.pinned_tokens_max,
                 *born,
+                settings.conversation_documents_max,
                 *await self._count(items, attempt.body_bytes),
             ],
             is_idempotent=True,
@@ -133,7 +134,7 @@ class Appending:
         return seed, etag(generation, version), int(created_at)
 
     async def _count(self, items: list[Prepared], body_bytes: int) -> list[str | int]:
-        """Return what the script takes for each item."""
+        """Return what the script takes of all items together, and of each."""
         counts = await count_items(self._counter, PRIMARY_ENCODING, [each.traits for each in items])
         return await self._pool.run_when(body_bytes > LARGE_BYTES, _arguments, items, counts)
 
@@ -165,7 +166,8 @@ def _encode(item: object, param: str, settings: Settings) -> bytes:
 
 
 def _arguments(items: list[Prepared], counts: list[Counts]) -> list[str | int]:
-    arguments: list[str | int] = []
+    paths = dict.fromkeys(path for each in items for path in each.traits.documents)
+    arguments: list[str | int] = ["".join(f"\n{path}" for path in paths)]
     for each, count in zip(items, counts, strict=True):
         tokens = count.overhead_tokens + count.content_tokens
         entry = write_entry(each.id, each.traits, count, each.body)

@@ -15,12 +15,28 @@ from shared.parameters import boolean, choice, integer
 from shared.token_counts import read_encoding
 from shared.tokens.models import Model
 
+DOCUMENT_BUDGET_PERCENT, DOCUMENT_BUDGET_PERCENT_MAX = 40, 90
 TOKENS_MAX = 100_000_000
-PARAMETERS = frozenset({"model", "encoding", "budget", "reserve_output", "overhead_tokens", "stable_prefix", "format"})
+PARAMETERS = frozenset(
+    {
+        "model",
+        "encoding",
+        "budget",
+        "reserve_output",
+        "overhead_tokens",
+        "stable_prefix",
+        "format",
+        "document_budget",
+    }
+)
 
 
 class ContextRequest(NamedTuple):
-    """What a context is wanted for. Of the budget, the caller fills *overhead_tokens* itself."""
+    """
+    What a context is wanted for. Of the budget, the caller fills *overhead_tokens* itself.
+
+    Documents take at most *document_budget_percent* of what is then left.
+    """
 
     model: Model | None
     encoding: str
@@ -28,6 +44,7 @@ class ContextRequest(NamedTuple):
     overhead_tokens: int
     stable_prefix: bool
     format: str
+    document_budget_percent: int
 
     @property
     def available_tokens(self) -> int:
@@ -55,6 +72,7 @@ def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
                 f"reserve_output leaves nothing of the window of {model.window_tokens}.",
                 param="reserve_output",
             )
+    share = integer(values, "document_budget", low=0, high=DOCUMENT_BUDGET_PERCENT_MAX)
     if overhead >= budget:
         raise InvalidValue(f"overhead_tokens leaves nothing of the budget of {budget}.", param="overhead_tokens")
     return ContextRequest(
@@ -64,4 +82,5 @@ def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
         overhead,
         boolean(values, "stable_prefix"),
         choice(values, "format", FORMATS, "items"),
+        DOCUMENT_BUDGET_PERCENT if share is None else share,
     )

@@ -4,7 +4,8 @@ Contexts: everything that matters of a conversation, in at most N tokens.
     read what is new, or the tail that the budget can hold -> fold that tail -> fit -> render -> splice
 
 Choosing and rendering are pure (shared/context/), and cost what the budget holds, not what the conversation holds. No
-count is made here when the encoding is the primary one.
+count is made here when the encoding is the primary one. Documents come in between two choices: see
+context_documents.py.
 """
 
 from functools import partial
@@ -17,12 +18,14 @@ from shared.context.summarised import summarised
 from shared.context.tail import is_enough
 from shared.context.units import Folded
 from shared.context.units import fold as fold_units
+from shared.conversations.context_documents import Embedding, Shown, digest_of
 from shared.conversations.context_request import ContextRequest
 from shared.conversations.freshness import Freshness
 from shared.conversations.history import Held, History, Need
 from shared.conversations.kept_counts import recount, write_kept_counts
 from shared.conversations.snapshot import Snapshot, tail
 from shared.conversations.source import Source, touch_when_due
+from shared.documents.documents import Documents
 from shared.errors import ContextDoesNotFit
 from shared.items.counts import PRIMARY_ENCODING
 from shared.items.item import Item
@@ -52,11 +55,12 @@ class Context(NamedTuple):
 class Contexts:
     """Reads conversations and answers with the part of them that fits."""
 
-    def __init__(self, store: Store, counter: Counter, history: History, pool: Pool) -> None:
+    def __init__(self, store: Store, counter: Counter, history: History, documents: Documents, pool: Pool) -> None:
         self._pool = pool
         self._store = store
         self._counter = counter
         self._history = history
+        self._documents = documents
 
     async def context(
         self,
@@ -77,7 +81,8 @@ class Contexts:
         reading = await self._history.read(caller, conversation_id, Need(tokens_min, encoding), freshness)
         source = Source.of_reading(reading)
         touch_when_due(self._store, caller, conversation_id, source, later)
-        if (etag := source.etag_with(wanted.digest)) in known_etags:
+        etag = source.etag_with(wanted.digest)
+        if etag in known_etags and not reading.held.marks:
             return Context(None, etag, source)
         is_large = _is_large(reading.held.snapshot)
         items, is_all = await self._pool.run_when(is_large, tail, reading.held.snapshot, tokens_min)
@@ -88,8 +93,22 @@ class Contexts:
             items = summarised(whole.items, whole.summary)
             folded = await self._fold(caller, conversation_id, reading.held, items, encoding, later)
         snapshot = reading.held.snapshot
-        body = await self._pool.run_when(_is_large(snapshot), _write, conversation_id, snapshot, wanted, items, folded)
-        return Context(body, source.etag_with(wanted.digest), source)
+        is_large = _is_large(snapshot)
+        selection = await self._pool.run_when(is_large, _choose, folded, wanted)
+        shown: list[Shown] = []
+        if any(item.documents for item in selection.items):
+            embedding = Embedding(self._documents, self._counter, caller, wanted, later)
+            may_ask, marks = not freshness.is_only_if_cached, reading.held.marks
+            # Counted in the encoding that is wanted: what was folded is what was recounted.
+            embedded = await embedding.embed(folded.items, folded, selection, marks, may_ask=may_ask)
+            folded = await self._pool.run_when(is_large, fold_units, embedded.items)
+            selection = await self._pool.run_when(is_large, _choose, folded, wanted)
+            shown = embedded.kept(selection)
+        etag = source.etag_with(wanted.digest + digest_of(shown))
+        if etag in known_etags:
+            return Context(None, etag, source)
+        written = conversation_id, snapshot, wanted, items, selection, shown
+        return Context(await self._pool.run_when(is_large, _write, *written), etag, source)
 
     async def _fold(
         self, caller: Caller, conversation_id: str, held: Held, items: list[Item], encoding: str, later: Later
@@ -119,14 +138,18 @@ def _is_large(snapshot: Snapshot) -> bool:
 
 
 def _write(
-    conversation_id: str, snapshot: Snapshot, wanted: ContextRequest, items: list[Item], folded: Folded
+    conversation_id: str,
+    snapshot: Snapshot,
+    wanted: ContextRequest,
+    items: list[Item],
+    selection: Selection,
+    shown: list[Shown],
 ) -> Pieces:
-    """Choose from *folded*, render and write the answer. Pure, for any thread."""
-    selection = _choose(folded, wanted)
+    """Render *selection*, chosen from *items*, and write the answer. Pure, for any thread."""
     stored = {item.seq: item for item in items}
     kept_tokens = sum(_stored_tokens(stored[item.seq]) for item in selection.items if item.kind != Kind.SUMMARY)
     rendering = render(wanted.format, selection)
-    return _write_context(conversation_id, snapshot, wanted, selection, kept_tokens, rendering)
+    return _write_context(conversation_id, snapshot, wanted, selection, kept_tokens, rendering, shown)
 
 
 def _choose(folded: Folded, wanted: ContextRequest) -> Selection:
@@ -149,6 +172,7 @@ def _write_context(
     selection: Selection,
     kept_tokens: int,
     rendering: Rendering,
+    shown: list[Shown],
 ) -> Pieces:
     is_known = wanted.model is None or wanted.model.exact
     header, summary, note, omitted = snapshot.header, snapshot.summary, selection.note, selection.omitted
@@ -185,5 +209,6 @@ def _write_context(
                 "unanswered_calls": omitted.unanswered_calls,
                 "dangling_reasoning": omitted.dangling_reasoning,
             },
+            "documents": [each._asdict() for each in shown],
         },
     )

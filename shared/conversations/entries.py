@@ -5,14 +5,15 @@ Entries: the records of a conversation's log, as text in the store.
 
 The store's script writes the first two, because only it knows what came before. The facts are what choosing a
 context needs, so that a read never parses an item: two counts, whose place the scripts know, then the rest. The
-body is the item's JSON, encoded once, at append, and spliced into answers ever after.
+paths of the documents that the item mentions come last, if there are any. The body is the item's JSON, encoded once,
+at append, and spliced into answers ever after.
 
 Kinds: those of items (shared/items/traits.py), `x` a deleted item's blank, `-` a deletion, `m` new metadata, `y` a
 summary. A summary's facts are those of its note, a user message, and then the id and the seq of the last item that it
 stands for, and the seq of the summary before it (0: none). The store's script writes these two numbers.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -37,8 +38,10 @@ class Entry(NamedTuple):
 
 def write_entry(item_id: str, traits: Traits, counts: Counts, body: bytes) -> str:
     """Return what the store keeps of an item, but for the part its script adds."""
-    facts = orjson.dumps([*counts, item_id, traits.pair_key, traits.name, traits.is_text])
-    return f"{facts.decode()}\n{body.decode()}"
+    facts: list[Any] = [*counts, item_id, traits.pair_key, traits.name, traits.is_text]
+    if traits.documents:
+        facts.append(traits.documents)
+    return f"{orjson.dumps(facts).decode()}\n{body.decode()}"
 
 
 def write_summary(note_id: str, through_id: str, traits: Traits, counts: Counts) -> str:
@@ -55,7 +58,7 @@ def read_entry(seq: int, raw: str) -> Entry:
         return Entry(seq, chain, kind, target=orjson.loads(facts)[0])
     if kind in (BLANK, METADATA):
         return Entry(seq, chain, kind)
-    overhead, content, hosted, item_id, pair_key, name, is_text, *stands_for = orjson.loads(facts)
+    overhead, content, hosted, item_id, pair_key, name, is_text, *more = orjson.loads(facts)
     item = Item(
         seq,
         item_id,
@@ -68,9 +71,10 @@ def read_entry(seq: int, raw: str) -> Entry:
         int(preceding),
         body.encode(),
         is_text,
+        tuple(more[0]) if more and kind != Kind.SUMMARY else (),
     )
     if kind == Kind.SUMMARY:
-        through_id, through_seq, _ = stands_for
+        through_id, through_seq, _ = more
         return Entry(seq, chain, kind, summary=Summary(item, through_seq, through_id))
     return Entry(seq, chain, kind, item)
 

@@ -22,6 +22,7 @@ from shared.conversations.freshness import Freshness, Tier
 from shared.conversations.kept_counts import read_kept_counts
 from shared.conversations.refusals import raise_refusal
 from shared.conversations.snapshot import Snapshot, advance, begin, extend, read_header
+from shared.document_paths import SHARED
 from shared.errors import NotCached, StoreUnavailable
 from shared.items.counts import Counts
 from shared.offload import Pool
@@ -38,21 +39,28 @@ COUNT_BYTES = 200
 """What a kept count of a second encoding holds in memory."""
 
 
+MARK_BYTES = 400
+"""The same for the mark of a document, with its path."""
+
+
 class Held(NamedTuple):
     """
     A snapshot in L1, and when the store last said that it is the newest.
 
     *counts*: by encoding, the counts that the store keeps beside the entries. They are facts of a generation, so
-    newer snapshots share them, and whoever counts adds to them.
+    newer snapshots share them, and whoever counts adds to them. *marks*: by path, what the store last said of the
+    documents that the conversation mentions; "" where it knows nothing of one.
     """
 
     snapshot: Snapshot
     validated_at: Instant
     counts: dict[str, dict[int, Counts]]
+    marks: dict[str, str]
 
     @property
     def size_bytes(self) -> int:
-        return self.snapshot.size_bytes + COUNT_BYTES * sum(map(len, self.counts.values()))
+        beside = COUNT_BYTES * sum(map(len, self.counts.values())) + MARK_BYTES * len(self.marks)
+        return self.snapshot.size_bytes + beside
 
 
 class Reading(NamedTuple):
@@ -157,7 +165,12 @@ class History:
 
     async def _load(self, caller: Caller, conversation_id: str, need: Need) -> tuple[Held, Tier]:
         key = (caller.tenant, conversation_id)
-        names = [keys.tenant_key(caller.tenant), keys.conversation_key(caller.tenant, conversation_id)]
+        names = [
+            keys.tenant_key(caller.tenant),
+            keys.conversation_key(caller.tenant, conversation_id),
+            keys.document_marks_key(caller.tenant),
+            keys.document_marks_key(SHARED),
+        ]
         held = self._memory.get(key)
         if held is not None and not _is_enough(held, need):
             held = None
@@ -203,16 +216,20 @@ class History:
 
 
 class Taken(NamedTuple):
-    """What a reply made of what was held: the *snapshot* after it, and the kept counts that it brought."""
+    """
+    What a reply made of what was held: the *snapshot* after it, and the kept counts and *marks* of documents that it
+    brought.
+    """
 
     kind: str
     snapshot: Snapshot
     counts: dict[int, Counts]
+    marks: dict[str, str]
 
 
 def _take(held: Held | None, need: Need, reply: list[Any]) -> Taken | None:
     """Return what *reply* makes of *held*, None when it is no part of the same history. Runs in any thread."""
-    _, fields, kind, first, raw_entries, raw_pins, blocks = reply
+    _, fields, kind, first, raw_entries, raw_pins, blocks, documents = reply
     header, first = read_header(fields), int(first)
     entries = [read_entry(seq, raw) for seq, raw in enumerate(raw_entries, start=first)]
     pins: list[Entry] = [read_entry(int(raw_pins[at]), raw_pins[at + 1]) for at in range(0, len(raw_pins), 2)]
@@ -225,7 +242,8 @@ def _take(held: Held | None, need: Need, reply: list[Any]) -> Taken | None:
         snapshot = extend(held.snapshot, first, pins, entries)
     else:
         snapshot = begin(header, first, pins, entries)
-    return Taken(kind, snapshot, read_kept_counts(blocks) if need.encoding else {})
+    counts = read_kept_counts(blocks) if need.encoding else {}
+    return Taken(kind, snapshot, counts, dict(zip(documents[::2], documents[1::2], strict=True)))
 
 
 def _hold(held: Held | None, need: Need, asked_at: Instant, taken: Taken | None) -> Held | None:
@@ -238,7 +256,7 @@ def _hold(held: Held | None, need: Need, asked_at: Instant, taken: Taken | None)
         asked_at = held.validated_at if taken.kind == "older" else asked_at
     if need.encoding:
         counts.setdefault(need.encoding, {}).update(taken.counts)
-    return Held(taken.snapshot, asked_at, counts)
+    return Held(taken.snapshot, asked_at, counts, taken.marks)
 
 
 def _is_enough(held: Held, need: Need) -> bool:

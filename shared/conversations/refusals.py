@@ -48,5 +48,13 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
                 code="pinned_tokens_exceeded",
                 limit_tokens=settings.pinned_tokens_max,
             )
+        case "documents":
+            raise InvalidValue(
+                f"The conversation would mention {reply[1]} documents; "
+                f"the limit is {settings.conversation_documents_max}.",
+                param="items",
+                code="documents_exceeded",
+                limit_documents=settings.conversation_documents_max,
+            )
         case other:
             raise AssertionError(f"a script replied {other!r}")

@@ -10,11 +10,14 @@ its parts, so a context's count is the count of what is sent by construction.
     everything else                                  none
 
 Parts without a chat form are set aside in `left_out`. Images and files exist in user messages only, refusals
-in assistant messages only, as in the chat API. A file counts nothing: no rule for files is published.
+in assistant messages only, as in the chat API. A file counts nothing: no rule for files is published. A document is
+text wherever it is mentioned.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+
+from shared.items.mentions import mentioned_path, reference
 
 _TEXT_PARTS = {"input_text", "output_text", "text", "summary_text", "reasoning_text"}
 _IMAGE_PARTS = {"input_image", "computer_screenshot"}
@@ -118,6 +121,8 @@ def _part(part: Mapping[str, Any], role: str) -> Part | None:
     if part_type == "refusal":
         refusal = _string(part, "refusal")
         return {"type": "refusal", "refusal": refusal} if role == "assistant" else _text_part(refusal)
+    if (path := mentioned_path(part)) is not None:
+        return _text_part(reference(path))
     if role != "user":
         return None
     if part_type in _IMAGE_PARTS and isinstance(part.get("image_url"), str):

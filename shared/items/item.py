@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 class Item(NamedTuple):
     """
-    *kind* is a shared.items.traits.Kind or its letter; *pair_key*, *name* and *is_text* are as in Traits.
+    *kind* is a shared.items.traits.Kind or its letter; *pair_key*, *name*, *is_text* and
+    *documents* are as in Traits.
 
     *overhead_tokens*: of the chat message's frame, role and name; 0 without chat form. *content_tokens*: of
     its texts and images. *hosted_tokens*: of what has no chat form. *preceding_tokens*: overhead and content
@@ -29,3 +30,4 @@ class Item(NamedTuple):
     preceding_tokens: int
     body: bytes
     is_text: bool
+    documents: tuple[str, ...] = ()

@@ -16,7 +16,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from shared.document_paths import check_path
 from shared.errors import DuplicateItem, InvalidValue
+from shared.items.mentions import mentioned_path
 from shared.items.types import (
     ASSISTANT_MESSAGE_PARTS,
     CALLER_MESSAGE_PARTS,
@@ -232,6 +234,8 @@ def _part(part: object, allowed: tuple[str, ...], at: str, index: int) -> dict[s
         raise _wrong(at, " or ".join(_quoted(name) for name in allowed), kind)
     if not _is_plain_part(kind, part):
         _check_shape(kind, part, f"{at}[{index}]")
+    if (path := mentioned_path(part)) is not None:
+        check_path(path, f"{at}[{index}].file_url")
     return _filled(part)
 
 

@@ -20,6 +20,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from shared.items.chat import ChatForm, chat_form
+from shared.items.mentions import mentions
 from shared.tokens.images import data_url_size, image_bound, image_tokens
 
 
@@ -45,7 +46,7 @@ class Traits(NamedTuple):
     for what does not pair. *role* is that of the chat message the item opens or belongs to; "" without chat
     form. *texts* and *fixed_tokens* are its content under the token rule; *hosted_texts* the text that has no
     chat form, which is reported but not counted. *is_text* says that the item is a message of at most one
-    part, which is text: only there the provider's own count is known.
+    part, which is text: only there the provider's own count is known. *documents* are the paths that it mentions.
     """
 
     kind: Kind
@@ -56,6 +57,7 @@ class Traits(NamedTuple):
     fixed_tokens: int
     hosted_texts: tuple[str, ...]
     is_text: bool
+    documents: tuple[str, ...] = ()
 
 
 _MESSAGE_KINDS = {
@@ -137,6 +139,7 @@ def describe(item: Mapping[str, Any]) -> Traits:
         fixed_tokens=sum(_image_tokens(part["image_url"]) for part in form.images()),
         hosted_texts=hosted_texts,
         is_text=_is_text(kind, form),
+        documents=mentions(item),
     )
 
 

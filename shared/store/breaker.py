@@ -31,8 +31,9 @@ twice that when a trial was under way as it came back."""
 class Breaker:
     """The state of one store as this instance sees it."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, name: str = "store") -> None:
         self._clock = clock
+        self._name = name
         self._is_open = False
         self._failures = 0
         self._cool_down_s = COOL_DOWN_FIRST_S
@@ -63,7 +64,7 @@ class Breaker:
     def _succeed(self) -> None:
         self._failures = 0
         if self._is_open:
-            log.warning("store: back, requests pass again")
+            log.warning("%s: back, requests pass again", self._name)
             self._is_open = False
             self._cool_down_s = COOL_DOWN_FIRST_S
 
@@ -72,7 +73,7 @@ class Breaker:
         if self._is_open:
             self._cool_down_s = min(2 * self._cool_down_s, COOL_DOWN_MAX_S)
         elif self._failures >= FAILURES_MAX:
-            log.warning("store: away after %d failures, requests are kept back for a while", self._failures)
+            log.warning("%s: away after %d failures, requests are kept back for a while", self._name, self._failures)
             self._is_open = True
         else:
             return

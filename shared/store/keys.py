@@ -27,8 +27,9 @@ def conversation_key(tenant: str, conversation_id: str) -> str:
     appended, `d` those of deleted items, `b` bytes of the entries, `p` pinned tokens, `e` expiry in seconds, `t` last
     use, `c` creation, `m` metadata; `<place>` each entry, its version less `o`; `i:<item id>` its place, half-way
     between two others for an item that is gone (compact.lua), `x` a list of those; `pin` places of pinned items, `y`
-    that of the newest summary; `r` the last batches, each with the version after it (once.lua), `last` the newest
-    append (append.lua); `q:<encoding>:<block>` counts kept for a second encoding.
+    that of the newest summary; `docs` paths of the documents it mentions, one a line; `r` the last batches, each with
+    the version after it (once.lua), `last` the newest append (append.lua); `q:<encoding>:<block>` counts kept for a
+    second encoding.
     """
     return f"{SCHEMA}:{tenant}:conversation:{conversation_id}"
 
@@ -56,3 +57,34 @@ def reservations_key(tenant: str) -> str:
 def reservation_records_key(tenant: str, hour: str) -> str:
     """Hash: reservation id -> what became of it, of those made in one *hour*; it goes away as a whole (budget.lua)."""
     return f"{SCHEMA}:{tenant}:reservations:{hour}"
+
+
+def document_marks_key(scope: str) -> str:
+    """
+    Hash of a tenant's documents, or of those for all (scope `shared`, which no tenant is called): path -> mark.
+
+    A mark is `<fence> <checked_at> <entity tag>`; the tag is '' after a notice and '-' for what does not exist.
+    """
+    return f"{SCHEMA}:{scope}:documents"
+
+
+def document_key(scope: str, path: str) -> str:
+    """Hash of one document: `etag`, `size`, `text`, or `why` it is no text; `n:<encoding>` its tokens."""
+    return f"{SCHEMA}:{scope}:document:{path}"
+
+
+def document_lease_key(scope: str, path: str) -> str:
+    """Text: who loads a document at the moment."""
+    return f"{SCHEMA}:{scope}:lease:{path}"
+
+
+SCOPES_KEY = f"{SCHEMA}::scopes"
+"""Set: the scopes that have marks, for crons. No tenant has an empty name."""
+
+HOT_KEY = f"{SCHEMA}::hot"
+"""Sorted set: object paths by their decayed number of uses, as a logarithm (shared/documents/heat.py)."""
+
+
+def cron_key(name: str) -> str:
+    """Hash: lease and progress of a cron job (lease.lua)."""
+    return f"{SCHEMA}::cron:{name}"

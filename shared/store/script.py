@@ -11,11 +11,19 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "scripts"
 
-READS = frozenset({"head", "item", "key", "list", "page", "read", "usage"})
+READS = frozenset({"document_read", "head", "item", "key", "list", "page", "read", "usage"})
 """Scripts that write nothing and say so, or else they would wait for, and hold, an exclusive lock."""
 
 BUDGETED = frozenset({"reserve", "settle", "release", "usage"})
 """Scripts that need budget.lua."""
+
+KEYLESS = ("document_", "heat", "lease")
+"""How the names of scripts begin that no key has to allow: who runs them was confirmed before, or is a cron."""
+
+
+def asks_for_key(name: str) -> bool:
+    """Tell whether the first argument of the script *name* is the hash of a caller's key."""
+    return not name.startswith(KEYLESS)
 
 
 @cache
@@ -31,7 +39,7 @@ def script(name: str, *, takes_permits: bool = False) -> str:
     if takes_permits:
         code = [*_code("admit"), "local function operate()", *own, "end", "return {operate(), rate}"]
     else:
-        code = [*_code("authorise"), *own]
+        code = [*(_code("authorise") if asks_for_key(name) else []), *own]
     return "\n".join([f"#!lua flags={flags}", *_code("prelude"), *code])
 
 

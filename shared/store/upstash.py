@@ -24,7 +24,7 @@ from shared.offload import Pool
 from shared.store.breaker import Breaker
 from shared.store.failure import Failure, Sign
 from shared.store.pipeline import Pipeline, away
-from shared.store.script import READS, script
+from shared.store.script import READS, asks_for_key, script
 from shared.store.transport import Transport
 from shared.timing import store_waits
 
@@ -59,7 +59,8 @@ class Store:
         deadline_at_s: float | None = None,
     ) -> list[Any]:
         """
-        Run the script *name* and return its reply; the first argument is the SHA-256 of the caller's key. What
+        Run the script *name* and return its reply; the first argument is the SHA-256 of the caller's key,
+        but for scripts that need none. What
         *is_idempotent*, as every script of READS is, may be sent twice. No answer is awaited after *deadline_at_s* on
         the monotonic clock, nor after that of the current invocation, whose permit the script takes if it has none.
 
@@ -68,9 +69,12 @@ class Store:
                   TooLarge: the request would exceed the store's limit; nothing was sent.
         """
         invocation = CURRENT.get()
+        if invocation is not None:
+            deadline_at_s = min(invocation.deadline_at_s, deadline_at_s or invocation.deadline_at_s)
+        if not asks_for_key(name):
+            return await self._run(name, keys, arguments, "", is_idempotent, deadline_at_s)
         if invocation is None:
             return await self._run(name, keys, arguments, HOLDS_PERMIT, is_idempotent, deadline_at_s)
-        deadline_at_s = min(invocation.deadline_at_s, deadline_at_s or invocation.deadline_at_s)
         while True:
             ask, asked_at = invocation.ask(str(arguments[0])), invocation.now()
             try:

@@ -4,21 +4,23 @@
 --       mode ('create' or 'append'), '1' if an OpenAI client says that it sends this again,
 --       entries_max, bytes_max, pinned_tokens_max,
 --       generation, expiry_s, created_at, metadata (these four only matter to 'create'),
+--       documents_max, paths of the documents that the batch mentions, each behind a newline,
 --       then per item: id, '1' if the caller chose it, kind, tokens, '<facts>\n<body>'
 -- Reply: 'ok', seed, generation, version, created_at | 'unauthorised' | 'reused' | 'unknown'
 --        | 'moved', generation, version | 'taken', index | 'entries' | 'bytes' | 'pinned', sum
+--        | 'documents', count
 local conversation, record = KEYS[2], KEYS[5]
 local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local mode, is_retry = ARGV[8], ARGV[9] == '1'
 local entries_max, bytes_max, pinned_max = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local FIRST, WIDTH = 17, 5
+local FIRST, WIDTH = 19, 5
 local RETRY_S = 120
 local count = (#ARGV - FIRST + 1) / WIDTH
 local now_s = string.sub(now_us, 1, -7)
 local done = recall(record, fingerprint)
 if done then return done end
 
-local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'r', 'last'}
+local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'r', 'last', 'docs'}
 local HEADER = #wanted
 local given = {}
 for i = 1, count do
@@ -48,6 +50,16 @@ end
 if mode == 'append' and has_moved(expected, header[1]) then return {'moved', generation, header[1]} end
 for i, index in ipairs(given) do
   if header[HEADER + i] then return {'taken', text(index - 1)} end
+end
+
+-- Each path stands on a line of its own, with a newline before and behind it.
+local documents, document_count = header[14] or '\n', 0
+for path in string.gmatch(ARGV[18], '\n([^\n]+)') do
+  if not string.find(documents, '\n' .. path .. '\n', 1, true) then documents = documents .. path .. '\n' end
+end
+if documents ~= (header[14] or '\n') then
+  document_count = select(2, string.gsub(documents, '\n', '')) - 1
+  if document_count > tonumber(ARGV[17]) then return {'documents', text(document_count)} end
 end
 
 local version = tonumber(header[1] or 0)
@@ -102,6 +114,7 @@ set('p', text(pinned))
 set('pin', pins)
 set('t', now_s)
 set('r', with_batch(recent, seed, text(version)))
+if document_count > 0 then set('docs', documents) end
 set('last', fingerprint .. ' ' .. seed .. ' ' .. text(version) .. ' ' .. now_s)
 redis.call('HSET', conversation, unpack(fields))
 if expiry ~= '0' then redis.call('EXPIRE', conversation, expiry) end

@@ -1,19 +1,21 @@
 -- The news of a conversation for a reader that holds some of it, or all of it, or its tail.
--- KEYS: tenant, conversation
+-- KEYS: tenant, conversation, marks of the tenant's documents, marks of the shared ones
 -- ARGV: key hash, reply_bytes_max,
 --       generation, version and chain hash that the reader holds ('' for none),
 --       'all', or 'tail' and the tokens that the tail should hold,
 --       encoding whose kept counts are wanted ('' for none),
 --       place before which the tail should end ('' for the newest end)
 -- Reply: 'ok', {g, v, h, n, e, t, c, m, w, d, o, pin, y}, 'news' | 'all' | 'tail' | 'older', first place, entries,
---        pinned entries before the first as {place, entry, …}, kept counts by block
+--        pinned entries before the first as {place, entry, …}, kept counts by block,
+--        the documents that it mentions as {path, mark, …}
 --        | 'unauthorised' | 'unknown'
 -- 'news' starts behind the version held; where generation, version or chain hash do not belong to this history, for
 -- instance because the store was set back, the reader gets 'all' or 'tail' as if it held nothing. A reply ends where
 -- it gets too large; its reader asks for the news of what it then holds, or for what is older than the tail that it
 -- got. A tail starts with a user message, unless the reply was full.
 local conversation = KEYS[2]
-local header = redis.call('HMGET', conversation, 'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'o', 'pin', 'y', 'b')
+local header = redis.call('HMGET', conversation, 'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'o', 'pin', 'y', 'b',
+  'docs')
 if not header[1] then return {'unknown'} end
 local removed, written, bytes = tonumber(header[11] or 0), tonumber(header[9]), tonumber(header[14])
 local newest = tonumber(header[2]) - removed
@@ -93,6 +95,28 @@ if ARGV[8] ~= '' and newest > 0 then
   end
   kept = redis.call('HMGET', conversation, unpack(blocks))
 end
-header[14] = nil
+local documents = {}
+local function add_marks(key, paths, names)
+  if #paths == 0 then return end
+  for i, mark in ipairs(redis.call('HMGET', key, unpack(paths))) do
+    documents[#documents + 1] = names[i]
+    documents[#documents + 1] = mark or ''
+  end
+end
+if header[15] then
+  local own, shared, shared_names = {}, {}, {}
+  for path in string.gmatch(header[15], '[^\n]+') do
+    local within = string.match(path, '^shared/(.+)$')
+    if within then
+      shared[#shared + 1] = within
+      shared_names[#shared_names + 1] = path
+    else
+      own[#own + 1] = path
+    end
+  end
+  add_marks(KEYS[3], own, own)
+  add_marks(KEYS[4], shared, shared_names)
+end
+header[15], header[14] = nil, nil
 for i = 9, 13 do header[i] = header[i] or '' end
-return {'ok', header, kind, text(first), entries, pins, kept}
+return {'ok', header, kind, text(first), entries, pins, kept, documents}

@@ -1,0 +1,76 @@
+"""
+Change notices: which documents a body says have changed.
+
+    {"changes": [{"path": "acme/a.txt"}, …]}               ours; paths as in the object store
+    {"source": "aws.s3", "detail": {"bucket", "object"}}   an S3 event, as EventBridge sends it
+
+A notice says that something changed, never what is true now: events overtake each other, so the source is asked.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from shared.document_paths import PATH_BYTES_MAX, Place, read_object_path
+from shared.documents.shelf import Shelf
+from shared.errors import InvalidValue, TooLarge
+
+S3 = "aws.s3"
+CHANGES = frozenset({"Object Created", "Object Deleted", "Object Restore Completed", "Object Restore Expired"})
+"""What may have changed an object's content. Other events of the bucket are taken, and change nothing."""
+
+
+def read_changes(body: Mapping[str, Any], bucket: tuple[str, str], changes_max: int) -> list[Place]:
+    """
+    Return the places that *body* reports; *bucket* and prefix are those that documents come from.
+
+    Raises:   InvalidValue, which names the field; TooLarge: more than *changes_max*.
+    """
+    if body.get("source") == S3:
+        return _read_event(body, bucket)
+    for name in body:
+        if name != "changes":
+            raise InvalidValue(f"There is no field {name[:64]!r} here; known is changes.", param=name[:64])
+    changes = body.get("changes")
+    if not isinstance(changes, list):
+        raise InvalidValue("changes is not a list.", param="changes")
+    if len(changes) > changes_max:
+        raise TooLarge(f"changes holds {len(changes)} paths; the limit is {changes_max}.", param="changes")
+    places = []
+    for index, change in enumerate(changes):
+        param = f"changes[{index}].path"
+        path = change.get("path") if isinstance(change, dict) else None
+        if not isinstance(path, str):
+            raise InvalidValue(f"{param} is not a string.", param=param)
+        places.append(read_object_path(path, param))
+    return list(dict.fromkeys(places))
+
+
+def _read_event(body: Mapping[str, Any], bucket: tuple[str, str]) -> list[Place]:
+    detail = body.get("detail")
+    if not isinstance(detail, dict):
+        raise InvalidValue("detail is not an object.", param="detail")
+    names = []
+    for outer, inner in (("bucket", "name"), ("object", "key")):
+        member = detail.get(outer)
+        value = member.get(inner) if isinstance(member, dict) else None
+        if not isinstance(value, str):
+            raise InvalidValue(f"detail.{outer}.{inner} is not a string.", param=f"detail.{outer}.{inner}")
+        names.append(value)
+    [name, key], prefix = names, f"{bucket[1]}/" if bucket[1] else ""
+    # The bucket may hold more than documents, and its rule may report more than changes.
+    if name != bucket[0] or not key.startswith(prefix) or body.get("detail-type") not in CHANGES:
+        return []
+    if len(key.encode()) > PATH_BYTES_MAX:
+        return []
+    try:
+        return [read_object_path(key.removeprefix(prefix), "detail.object.key")]
+    except InvalidValue:
+        return []  # No document can have this name.
+
+
+async def report(shelf: Shelf, places: list[Place]) -> int:
+    """Declare what is kept of *places* outdated; return of how many something is. Raises StoreUnavailable."""
+    paths: dict[str, list[str]] = {}
+    for place in places:
+        paths.setdefault(place.scope, []).append(place.path)
+    return sum([await shelf.notice(scope, some) for scope, some in paths.items()])

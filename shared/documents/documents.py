@@ -1,0 +1,118 @@
+"""
+Documents: what tenants have in the object store, through the tiers.
+
+    path -> place (shared/document_paths.py) -> L1 -> single flight -> L2 -> lease -> source
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+
+from shared.auth import Caller, KnownKeys
+from shared.cache.clock import Clock
+from shared.cache.memory import Memory
+from shared.cache.tiered import Found, Limits, LoadError, Mark, TieredCache, Unmodified
+from shared.config import Settings
+from shared.document_paths import Place, place_for
+from shared.documents.document import Document, read_document
+from shared.documents.embedded import count_document
+from shared.documents.shelf import Shelf
+from shared.documents.source import Loaded, Missing, NotModified, ObjectMoved, Source, SourceDown
+from shared.errors import NotFound, SourceUnavailable, StoreUnavailable, Unauthorized
+from shared.later import Later
+from shared.store import keys
+from shared.store.upstash import Store
+from shared.tokens.counter import Counter
+
+Answer = Found[Document]
+
+
+class Documents:
+    """The documents of one instance."""
+
+    def __init__(self, store: Store, counter: Counter, settings: Settings) -> None:
+        self.source = Source(settings)
+        self.shelf = Shelf(store, settings)
+        self._store = store
+        self._counter = counter
+        self._known_keys = KnownKeys(Clock())
+        self.memory: Memory[Document] = Memory(settings.document_l1_bytes_max)
+        limits = Limits(settings.document_fresh_s, settings.document_missing_s, settings.document_stale_s)
+        self.tiers: TieredCache[Place, Document] = TieredCache(self.memory, self.shelf, self._load, limits)
+
+    async def read(self, caller: Caller, path: str, later: Later) -> Answer:
+        """
+        Return the document at *path* as *caller* names it, which exists.
+
+        Raises:   Unauthorized; NotFound; SourceUnavailable: the object store is away, and no copy will do.
+        """
+        place = place_for(caller.tenant, path)
+        try:
+            # Both travel in one request.
+            (reply, (mark, sent)) = await asyncio.gather(
+                self._store.eval("key", [keys.tenant_key(caller.tenant)], [caller.key_hash]),
+                self.shelf.read(place, self.tiers.held_etag(place)),
+            )
+        except StoreUnavailable:
+            if not self._known_keys.was_known(caller):
+                raise
+            found = await self.tiers.get_without_l2(place)
+        else:
+            if reply[0] != "ok":
+                self._known_keys.forget(caller)
+                raise Unauthorized("The API key is not valid.", code="invalid_api_key")
+            self._known_keys.confirm(caller)
+            found = self.tiers.learn(place, mark, sent) or await self.tiers.get(place, mark)
+        self.refresh_when_due(place, found, later)
+        if found.value is None:
+            raise NotFound(f"There is no document {path[:64]!r}.", param="path")
+        return found
+
+    async def resolve(self, place: Place, mark: Mark | None, later: Later) -> Answer:
+        """Return the document of *place*, whose mark came with the conversation. Raises SourceUnavailable."""
+        found = await self.tiers.get(place, mark)
+        self.refresh_when_due(place, found, later)
+        return found
+
+    async def count(self, place: Place, path: str, found: Answer, encoding: str, later: Later) -> int:
+        """Return the tokens of a document as a context shows it; the count is kept with it after the response."""
+        document = found.value
+        assert document is not None
+        is_new = encoding not in document.counts
+        tokens = await count_document(self._counter, encoding, path, document)
+        if is_new and found.mark is not None:
+            later.offer(partial(self.shelf.keep_count, place, document, encoding))
+        return tokens
+
+    async def rest(self, place: Place, document: Document) -> AsyncIterator[bytes]:
+        """Yield what a document has behind the part that is held. Raises SourceUnavailable."""
+        try:
+            async for piece in self.source.slices(
+                place.object_path, document.etag, document.held_bytes, document.total_bytes
+            ):
+                yield piece
+        except (SourceDown, ObjectMoved) as error:
+            raise SourceUnavailable("The object store did not send the rest of the document.") from error
+
+    def refresh_when_due(self, place: Place, found: Answer, later: Later) -> None:
+        if found.is_due and found.mark is not None:
+            later.offer(partial(self._refresh, place, found.mark))
+
+    async def _refresh(self, place: Place, mark: Mark) -> None:
+        try:
+            await self.tiers.refresh(place, mark)
+        except SourceUnavailable:
+            return  # The next request finds it due again.
+
+    async def _load(self, key: Place, held_etag: str) -> Document | Unmodified | None:
+        try:
+            loaded = await self.source.load(key.object_path, held_etag)
+        except SourceDown as error:
+            raise LoadError from error
+        match loaded:
+            case NotModified():
+                return Unmodified()
+            case Missing():
+                return None
+            case Loaded():
+                return read_document(loaded)

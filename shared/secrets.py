@@ -1,0 +1,16 @@
+"""
+Bearer secrets of machines: the object store that reports changes, the platform that calls crons.
+"""
+
+import hmac
+
+from shared.config import Secret
+from shared.errors import Unauthorized
+
+
+def check_bearer(header: str | None, secret: Secret) -> None:
+    """Raise Unauthorized unless *header* is `Bearer <secret>`. A secret that is not set closes the door."""
+    scheme, _, given = (header or "").partition(" ")
+    is_right = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), secret.encode())
+    if not secret or scheme.lower() != "bearer" or not is_right:
+        raise Unauthorized("The Authorization header has not the secret of this route.", code="invalid_secret")

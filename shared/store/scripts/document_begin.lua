@@ -1,0 +1,17 @@
+-- Take the lease of a document: the right to load it, and to store it under a new fence.
+-- KEYS: marks of the scope, lease, scopes
+-- ARGV: path, mark that the taker saw ('' for none), owner, lease_ms, now_ms, scope, documents_max
+-- Reply: 'ok', fence | 'moved' | 'busy' | 'full'
+-- A mark is '<fence> <checked_at> <etag>'; it exists from the first load on, so that a notice meets every load.
+local mark = redis.call('HGET', KEYS[1], ARGV[1]) or ''
+if mark ~= ARGV[2] then return {'moved'} end
+if mark == '' and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[7]) then return {'full'} end
+if not redis.call('SET', KEYS[2], ARGV[3], 'NX', 'PX', ARGV[4]) then return {'busy'} end
+if mark == '' then
+  mark = '0 0 '
+  redis.call('SADD', KEYS[3], ARGV[6])
+end
+local old, rest = string.match(mark, '^(%d+)( .*)$')
+local fence = text(math.max(tonumber(old) + 1, tonumber(ARGV[5])))
+redis.call('HSET', KEYS[1], ARGV[1], fence .. rest)
+return {'ok', fence}

@@ -1,0 +1,64 @@
+"""
+The object store of tests: moto's S3 server on loopback, written to past the service.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import httpx
+import pytest
+from moto.server import ThreadedMotoServer
+
+BUCKET = "documents"
+AWS_VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": "us-east-1",
+}
+
+
+SIGNED = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request"
+"""Signed enough for moto, which lets strangers write new objects but change none."""
+
+
+class ObjectStore:
+    """One bucket. *url* is the endpoint."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._http = httpx.Client(base_url=url, headers={"authorization": SIGNED})
+        self._http.put(f"/{BUCKET}").raise_for_status()
+
+    def put(self, path: str, body: str | bytes) -> str:
+        """Write an object and return its entity tag."""
+        answer = self._http.put(f"/{BUCKET}/{quote(path)}", content=body)
+        return str(answer.raise_for_status().headers["etag"])
+
+    def delete(self, path: str) -> None:
+        self._http.delete(f"/{BUCKET}/{quote(path)}").raise_for_status()
+
+    def use(self, patch: pytest.MonkeyPatch, endpoint: str = "") -> None:
+        """Let instances that start from now on use this bucket, through *endpoint* if one is given."""
+        for name, value in AWS_VARIABLES.items():
+            patch.setenv(name, value)
+        patch.setenv("AWS_ENDPOINT_URL", endpoint or self.url)
+        patch.setenv("WARMTHREAD_DOCUMENTS_URL", f"s3://{BUCKET}")
+
+    def close(self) -> None:
+        self._http.close()
+
+
+@contextlib.contextmanager
+def running_s3() -> Iterator[ObjectStore]:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    store = ObjectStore(f"http://{host}:{port}")
+    try:
+        yield store
+    finally:
+        store.close()
+        server.stop()

@@ -1,0 +1,148 @@
+"""POST /v1/changes: whose notices are taken, which shapes, and what each of them outdates."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import CHANGES_SECRET
+from tests.object_store import BUCKET, ObjectStore
+
+BEARER = {"authorization": f"Bearer {CHANGES_SECRET}"}
+
+
+@pytest.fixture
+def instances(
+    s3: ObjectStore, make_service: Callable[[], str], monkeypatch: pytest.MonkeyPatch, key: str
+) -> Iterator[list[httpx.Client]]:
+    s3.use(monkeypatch)
+    clients = [httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}) for _ in range(2)]
+    yield clients
+    for client in clients:
+        client.close()
+
+
+def texts(instances: list[httpx.Client]) -> set[str]:
+    return {client.get("/v1/documents/a.txt").text for client in instances}
+
+
+def s3_event(path: str, **changes: Any) -> dict[str, Any]:
+    """An event in the form in which the S3 User Guide shows it."""
+    return {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "111122223333",
+        "time": "2021-11-12T00:00:00Z",
+        "region": "ca-central-1",
+        "resources": [f"arn:aws:s3:::{BUCKET}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": BUCKET},
+            "object": {"key": path, "size": 5, "etag": "b1946ac92492d2347c6235b4d2611184"},
+            "reason": "PutObject",
+        },
+        **changes,
+    }
+
+
+@pytest.mark.parametrize("shape", ["ours", "s3"])
+def test_after_a_notice_no_instance_has_the_old_text(
+    instances: list[httpx.Client], s3: ObjectStore, tenant: str, shape: str
+) -> None:
+    path = f"{tenant}/a.txt"
+    s3.put(path, "old")
+    assert texts(instances) == {"old"}
+    s3.put(path, "new")
+    assert texts(instances) == {"old"}
+    body = {"changes": [{"path": path}, {"path": path}]} if shape == "ours" else s3_event(path)
+    answer = instances[0].post("/v1/changes", json=body, headers=BEARER)
+
+    assert (answer.status_code, answer.json()) == (200, {"object": "changes", "reported": 1, "kept": 1})
+    assert texts(instances) == {"new"}
+    s3.delete(path)
+    instances[0].post("/v1/changes", json=s3_event(path, **{"detail-type": "Object Deleted"}), headers=BEARER)
+    assert {client.get("/v1/documents/a.txt").status_code for client in instances} == {404}
+    s3.put(path, "again")
+    instances[0].post("/v1/changes", json=body, headers=BEARER)
+    assert texts(instances) == {"again"}
+
+
+def test_a_notice_of_what_nobody_holds_keeps_nothing(
+    instances: list[httpx.Client], tenant: str, run: Callable[..., Any]
+) -> None:
+    answer = instances[0].post("/v1/changes", json={"changes": [{"path": f"{tenant}/never.txt"}]}, headers=BEARER)
+
+    assert answer.json()["kept"] == 0
+    assert run("KEYS", f"*{tenant}:doc*") == []
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"detail-type": "Object Tags Added"},
+        {"detail": {"bucket": {"name": "another"}, "object": {"key": "acme/a.txt"}}},
+        {"detail": {"bucket": {"name": BUCKET}, "object": {"key": "acme//a.txt"}}},
+        {"detail": {"bucket": {"name": BUCKET}, "object": {"key": "x" * 1_000}}},
+    ],
+)
+def test_events_that_concern_no_document_are_taken_and_do_nothing(
+    instances: list[httpx.Client], event: dict[str, Any]
+) -> None:
+    answer = instances[0].post("/v1/changes", json=s3_event("acme/a.txt", **event), headers=BEARER)
+
+    assert (answer.status_code, answer.json()["reported"]) == (200, 0)
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({}, "changes"),
+        ({"changes": {}}, "changes"),
+        ({"changes": [], "more": 1}, "more"),
+        ({"changes": ["acme/a.txt"]}, "changes[0].path"),
+        ({"changes": [{"path": 1}]}, "changes[0].path"),
+        ({"changes": [{"path": "a.txt"}]}, "changes[0].path"),
+        ({"changes": [{"path": "acme/../a.txt"}]}, "changes[0].path"),
+        ({"source": "aws.s3"}, "detail"),
+        ({"source": "aws.s3", "detail": {"bucket": {"name": 1}}}, "detail.bucket.name"),
+        ({"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": "k"}}, "detail.object.key"),
+    ],
+)
+def test_what_is_no_notice_is_a_422_that_names_the_field(service_url: str, body: Any, param: str) -> None:
+    answer = httpx.post(f"{service_url}/v1/changes", json=body, headers=BEARER)
+
+    assert (answer.status_code, answer.json()["param"]) == (422, param)
+
+
+def test_a_notice_has_a_limit(service_url: str) -> None:
+    body = {"changes": [{"path": f"acme/{number}"} for number in range(1_001)]}
+
+    assert httpx.post(f"{service_url}/v1/changes", json=body, headers=BEARER).status_code == 413
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", f"Basic {CHANGES_SECRET}", "Bearer \xe9"])
+def test_without_the_secret_nothing_is_taken(service_url: str, header: str | None, key: str) -> None:
+    headers = httpx.Headers() if header is None else httpx.Headers({"authorization": header}, encoding="latin-1")
+    answer = httpx.post(f"{service_url}/v1/changes", json={"changes": []}, headers=headers)
+
+    assert answer.status_code == 401
+    assert (
+        httpx.post(
+            f"{service_url}/v1/changes", json={"changes": []}, headers={"authorization": f"Bearer {key}"}
+        ).status_code
+        == 401
+    )
+
+
+def test_while_no_secret_is_set_the_door_is_closed(
+    make_service: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WARMTHREAD_CHANGES_SECRET")
+    url = make_service()
+
+    for header in ("Bearer", f"Bearer {CHANGES_SECRET}"):
+        answer = httpx.post(f"{url}/v1/changes", json={"changes": []}, headers={"authorization": header})
+        assert answer.status_code == 401

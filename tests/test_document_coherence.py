@@ -1,0 +1,30 @@
+"""Documents overwritten behind the service's back, in four processes; the long form is scripts/verify-documents."""
+
+from scripts.coherence.documents import INSTANCES, Options, Seen, Write, check, experiment
+
+
+def test_after_a_notice_no_process_shows_the_old_text() -> None:
+    report = experiment(Options(reads=600))
+
+    assert report.violations == []
+    assert len(report.reads) == 600
+    assert {read.instance for read in report.reads} == set(range(INSTANCES))
+    assert len({read.number for read in report.reads}) > 5
+
+
+def test_without_a_notice_no_process_shows_it_for_longer_than_a_copy_is_fresh() -> None:
+    report = experiment(Options(reads=800, with_notices=False, fresh_s=1))
+
+    assert report.violations == []
+    assert len({read.number for read in report.reads}) > 1
+
+
+def test_the_check_finds_what_may_not_happen() -> None:
+    writes = [Write(1, 0.0, 0.1, 0.2), Write(2, 1.0, 1.1, 1.2)]
+    old, allowed, unwritten = Seen(0, "a", 1.3, 1.4, 1), Seen(1, "b", 1.15, 1.4, 1), Seen(2, "c", 0.3, 0.9, 2)
+
+    found = check(writes, [old, allowed, unwritten], Options(3))
+    late = check(writes, [old, old._replace(begin_s=9.0, end_s=9.1)], Options(2, with_notices=False, fresh_s=5))
+
+    assert [each.split(":")[0] for each in found] == ["old", "unwritten"]
+    assert len(late) == 1

@@ -1,0 +1,141 @@
+"""One contract for every object store: S3 (moto's server), a local folder, memory."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import obstore
+import pytest
+
+from shared.config import read_settings
+from shared.documents.source import SLICE_BYTES, Listed, Loaded, Missing, NotModified, ObjectMoved, Source, SourceDown
+from tests.object_store import BUCKET, ObjectStore
+
+PREFIX = "some/prefix"
+STORE = {"UPSTASH_REDIS_REST_URL": "http://127.0.0.1:1", "UPSTASH_REDIS_REST_TOKEN": "none"}
+Put = Callable[[str, bytes], Awaitable[None]]
+
+
+def make_source(url: str, **changes: Any) -> Source:
+    return Source(replace(read_settings(STORE), documents_url=url, **changes))
+
+
+@pytest.fixture(params=["s3", "folder", "file", "memory"])
+def source(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
+    if request.param == "s3":
+        request.getfixturevalue("s3").use(monkeypatch)
+    url = {
+        "s3": f"s3://{BUCKET}/{PREFIX}/{tmp_path.name}",
+        "folder": str(tmp_path / "not made yet"),
+        "file": f"file://{tmp_path}",
+        "memory": "memory:///",
+    }[request.param]
+    return make_source(url, document_bytes_max=400_000)
+
+
+@pytest.fixture
+def put(source: Source) -> Put:
+    async def put_object(path: str, body: bytes) -> None:
+        await obstore.put_async(await source._store(), path, body)
+
+    return put_object
+
+
+async def loaded(source: Source, path: str) -> Loaded:
+    answer = await source.load(path, "")
+    assert isinstance(answer, Loaded)
+    return answer
+
+
+async def test_what_was_put_is_loaded(source: Source, put: Put) -> None:
+    await put("acme/a b+ü.txt", "grüße".encode())
+    answer = await loaded(source, "acme/a b+ü.txt")
+
+    assert (answer.body, answer.size_bytes) == ("grüße".encode(), 7)
+    assert answer.etag
+
+
+async def test_an_empty_object_is_one(source: Source, put: Put) -> None:
+    await put("acme/empty.txt", b"")
+
+    assert (await loaded(source, "acme/empty.txt")).body == b""
+
+
+async def test_what_does_not_exist_is_missing(source: Source, put: Put) -> None:
+    await put("acme/a.txt", b"a")
+
+    assert await source.load("acme/b.txt", "") == Missing()
+    assert await source.load("acme", "") == Missing()
+
+
+async def test_an_object_with_the_tag_that_is_held_is_not_sent(source: Source, put: Put) -> None:
+    await put("acme/a.txt", b"one")
+    first = await loaded(source, "acme/a.txt")
+
+    assert await source.load("acme/a.txt", first.etag) == NotModified()
+    await put("acme/a.txt", b"three")
+    second = await source.load("acme/a.txt", first.etag)
+    assert isinstance(second, Loaded)
+    assert (second.body, second.etag != first.etag) == (b"three", True)
+
+
+async def test_a_large_object_comes_as_its_beginning_and_the_rest_in_slices(source: Source, put: Put) -> None:
+    body = bytes(range(256)) * 12_000
+    await put("acme/large.bin", body)
+    beginning = await loaded(source, "acme/large.bin")
+    rest = [
+        piece
+        async for piece in source.slices("acme/large.bin", beginning.etag, len(beginning.body), beginning.size_bytes)
+    ]
+
+    assert (len(beginning.body), beginning.size_bytes) == (400_000, len(body))
+    assert beginning.body + b"".join(rest) == body
+    assert max(map(len, rest)) <= SLICE_BYTES
+
+
+async def test_slices_of_another_version_are_refused(source: Source, put: Put) -> None:
+    await put("acme/a.txt", b"x" * 500_000)
+    first = await loaded(source, "acme/a.txt")
+    await put("acme/a.txt", b"y" * 500_001)
+
+    with pytest.raises(ObjectMoved):
+        [piece async for piece in source.slices("acme/a.txt", first.etag, 400_000, 500_000)]
+
+
+async def test_a_listing_is_in_order_with_the_tags_of_loads_and_can_go_on_behind_a_path(
+    source: Source, put: Put
+) -> None:
+    for name in ("b/2", "a", "c", "b/1"):
+        await put(f"acme/{name}", name.encode())
+    await put("acmeother/x", b"x")
+    pages = [page async for page in source.list("acme", "")]
+    later = [each.path async for page in source.list("acme", "acme/b/1") for each in page]
+
+    assert [each.path for page in pages for each in page] == ["acme/a", "acme/b/1", "acme/b/2", "acme/c"]
+    assert pages[0][0] == Listed("acme/a", (await loaded(source, "acme/a")).etag)
+    assert later == ["acme/b/2", "acme/c"]
+
+
+async def test_a_listing_has_pages(s3: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    s3.use(monkeypatch)
+    source = make_source(f"s3://{BUCKET}/{tmp_path.name}")
+    for number in range(1_005):
+        s3.put(f"{tmp_path.name}/acme/{number:04}", b"")
+
+    assert [len(page) async for page in source.list("acme", "")] == [1_000, 5]
+
+
+async def test_a_store_that_is_away_is_down_and_soon_not_asked_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
+    source = make_source("s3://nowhere")
+    reasons = []
+    for _ in range(6):
+        with pytest.raises(SourceDown) as caught:
+            await source.load("acme/a.txt", "")
+        reasons.append(str(caught.value))
+
+    assert reasons[-1] == "away"

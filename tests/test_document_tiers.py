@@ -1,0 +1,229 @@
+"""Stampedes, leases, outages of the source and of the store: S3 behind a server that counts and misbehaves."""
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts.local.upstash import LocalUpstash
+from shared.cache.tiered import Grant, Refusal
+from shared.config import read_settings
+from shared.document_paths import Place
+from shared.documents.document import Document
+from shared.documents.shelf import Shelf, read_mark
+from shared.store import keys
+from shared.store.upstash import Store
+from tests.faulty_server import Fault, FaultyServer
+from tests.object_store import BUCKET, ObjectStore
+
+INSTANCES, REQUESTS = 4, 100
+
+
+@pytest.fixture
+def front(s3: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    """What the instances of the test take for S3."""
+    with FaultyServer(s3.url) as server:
+        s3.use(monkeypatch, server.url)
+        yield server
+
+
+@pytest.fixture
+def instances(
+    front: FaultyServer, make_service: Callable[[], str], key: str, s3: ObjectStore, tenant: str
+) -> Iterator[list[httpx.Client]]:
+    """Instances to which the key is known."""
+    s3.put(f"{tenant}/known.txt", "known")
+    headers = {"authorization": f"Bearer {key}"}
+    clients = [httpx.Client(base_url=make_service(), headers=headers, timeout=20) for _ in range(INSTANCES)]
+    for client in clients:
+        assert client.get("/v1/documents/known.txt").text == "known"
+    yield clients
+    for client in clients:
+        client.close()
+
+
+def gets(front: FaultyServer, path: str) -> int:
+    return front.paths.count(f"/{BUCKET}/{path}")
+
+
+def stampede(instances: list[httpx.Client], path: str) -> list[httpx.Response]:
+    with ThreadPoolExecutor(REQUESTS) as pool:
+        return list(pool.map(lambda number: instances[number % INSTANCES].get(path), range(REQUESTS)))
+
+
+def test_a_hundred_callers_of_a_cold_document_are_one_request_to_the_source(
+    instances: list[httpx.Client], front: FaultyServer, s3: ObjectStore, tenant: str
+) -> None:
+    s3.put(f"{tenant}/cold.txt", "cold")
+    front.delay_s = 0.3
+    answers = stampede(instances, "/v1/documents/cold.txt")
+
+    assert {each.text for each in answers} == {"cold"}
+    assert gets(front, f"{tenant}/cold.txt") == 1
+
+
+def test_while_the_store_is_away_an_instance_asks_once(
+    front: FaultyServer,
+    s3: ObjectStore,
+    make_service: Callable[[], str],
+    upstash: LocalUpstash,
+    key: str,
+    tenant: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    s3.put(f"{tenant}/known.txt", "known")
+    s3.put(f"{tenant}/cold.txt", "cold")
+    with FaultyServer(upstash.url) as store:
+        monkeypatch.setenv("UPSTASH_REDIS_REST_URL", store.url)
+        headers = {"authorization": f"Bearer {key}"}
+        clients = [httpx.Client(base_url=make_service(), headers=headers, timeout=20) for _ in range(INSTANCES)]
+        for client in clients:
+            client.get("/v1/documents/known.txt")
+        store.leave()
+        front.delay_s = 0.5
+        answers = stampede(clients, "/v1/documents/cold.txt")
+        stranger = clients[0].get("/v1/documents/cold.txt", headers={"authorization": "Bearer wt_acme_stranger"})
+        for client in clients:
+            client.close()
+
+    assert {each.text for each in answers} == {"cold"}
+    assert gets(front, f"{tenant}/cold.txt") <= INSTANCES
+    assert stranger.status_code == 503
+
+
+@pytest.mark.parametrize("fault", [Fault.ERROR_500, Fault.REFUSE_403, Fault.SILENT, Fault.TRUNCATE, Fault.CLOSE])
+def test_a_source_that_fails_is_a_503_for_what_is_not_held_and_the_copy_for_what_is(
+    front: FaultyServer,
+    s3: ObjectStore,
+    make_service: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
+    key: str,
+    tenant: str,
+    run: Any,
+    fault: Fault,
+) -> None:
+    monkeypatch.setenv("WARMTHREAD_DOCUMENT_TIMEOUT_S", "0.5")
+    monkeypatch.setenv("WARMTHREAD_DOCUMENT_FRESH_S", "1")
+    s3.put(f"{tenant}/held.txt", "held")
+    s3.put(f"{tenant}/cold.txt", "cold" * 1_000)
+    with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}, timeout=20) as api:
+        api.get("/v1/documents/held.txt")
+        age(run, tenant, "held.txt", 30)
+        front.fault = fault
+        cold, held = api.get("/v1/documents/cold.txt"), api.get("/v1/documents/held.txt")
+        front.fault = Fault.NONE
+        again = api.get("/v1/documents/cold.txt")
+
+    assert (cold.status_code, cold.json()["error"]["code"]) == (503, "source_unavailable")
+    assert (held.status_code, held.text) == (200, "held")
+    assert held.headers["cache-status"].endswith("detail=STALE")
+    assert int(held.headers["age"]) >= 30
+    assert again.text == "cold" * 1_000
+
+
+def age(run: Any, tenant: str, path: str, seconds: int) -> None:
+    """Make the store believe that the source was last asked *seconds* ago."""
+    name = keys.document_marks_key(tenant)
+    mark = read_mark(run("HGET", name, path))
+    assert mark is not None
+    run("HSET", name, path, f"{mark.fence} {mark.checked_at_unix_s - seconds} {mark.etag}")
+
+
+def test_an_unchanged_document_is_confirmed_without_a_transfer(
+    instances: list[httpx.Client], front: FaultyServer, s3: ObjectStore, tenant: str, run: Any
+) -> None:
+    age(run, tenant, "known.txt", 100)
+    answers = [client.get("/v1/documents/known.txt") for client in instances]
+
+    assert [each.headers["cache-status"].rpartition("=")[2] for each in answers] == ["source", "L1", "L1", "L1"]
+    assert {each.text for each in answers} == {"known"}
+    assert front.statuses[-1] == 304
+
+
+def test_without_a_notice_a_change_is_seen_when_the_copy_is_no_longer_fresh(
+    instances: list[httpx.Client], s3: ObjectStore, tenant: str, run: Any
+) -> None:
+    s3.put(f"{tenant}/known.txt", "changed")
+    before = [client.get("/v1/documents/known.txt").text for client in instances]
+    age(run, tenant, "known.txt", 60)
+    after = [client.get("/v1/documents/known.txt").text for client in instances]
+
+    assert before == ["known"] * INSTANCES
+    assert after == ["changed"] * INSTANCES
+
+
+def test_most_of_its_time_gone_a_copy_is_the_answer_and_is_renewed_behind_it(
+    instances: list[httpx.Client], s3: ObjectStore, tenant: str, run: Any
+) -> None:
+    s3.put(f"{tenant}/known.txt", "changed")
+    age(run, tenant, "known.txt", 58)
+    first = instances[0].get("/v1/documents/known.txt").text
+    until = time.monotonic() + 5
+    while instances[0].get("/v1/documents/known.txt").text != "changed":
+        assert time.monotonic() < until
+
+    assert first == "known"
+
+
+def test_what_does_not_exist_is_asked_for_once_in_a_while(
+    instances: list[httpx.Client], front: FaultyServer, s3: ObjectStore, tenant: str, run: Any
+) -> None:
+    path = "/v1/documents/later.txt"
+    statuses = [client.get(path).status_code for client in instances]
+    asked = gets(front, f"{tenant}/later.txt")
+    s3.put(f"{tenant}/later.txt", "now")
+    age(run, tenant, "later.txt", 5)
+
+    assert (statuses, asked) == ([404] * INSTANCES, 1)
+    assert instances[1].get(path).text == "now"
+
+
+def test_when_the_holder_of_a_lease_dies_another_takes_over(
+    instances: list[httpx.Client], front: FaultyServer, s3: ObjectStore, tenant: str, run: Any
+) -> None:
+    s3.put(f"{tenant}/cold.txt", "cold")
+    lease = keys.document_lease_key(tenant, "cold.txt")
+    run("SET", lease, "the-dead", "PX", 700)
+    answer = instances[0].get("/v1/documents/cold.txt")
+
+    assert (answer.text, gets(front, f"{tenant}/cold.txt")) == ("cold", 1)
+    assert run("GET", lease) is None
+
+
+async def test_a_late_write_is_refused_by_its_fence(upstash: LocalUpstash, tenant: str, run: Any) -> None:
+    store = Store(read_settings())
+    shelf, place = Shelf(store, read_settings()), Place(tenant, "a.txt")
+    old, new = (Document(f'"{word}"', word, "", 3, 3) for word in ("old", "new"))
+    first = await shelf.begin(place, None)
+    assert isinstance(first, Grant)
+    mark, _ = await shelf.read(place, "")
+    assert await shelf.begin(place, mark) is Refusal.BUSY
+    assert await shelf.begin(place, None) is Refusal.MOVED
+    run("DEL", keys.document_lease_key(*place))  # It expired; its holder is slow, not dead.
+    second = await shelf.begin(place, mark)
+    assert isinstance(second, Grant)
+
+    assert await shelf.store(place, second, new, 1_700_000_000)
+    assert not await shelf.store(place, first, old, 1_700_000_001)
+    mark, found = await shelf.read(place, "")
+    assert found is not None
+    assert (found.text, found.etag) == ("new", '"new"')
+    third = await shelf.begin(place, mark)
+    assert isinstance(third, Grant)
+    assert await shelf.notice(tenant, ["a.txt", "unknown.txt"]) == 1
+    assert not await shelf.renew(place, third, found, 1_700_000_002)
+    await store.close()
+
+
+async def test_what_is_kept_is_bounded(upstash: LocalUpstash, tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARMTHREAD_DOCUMENTS_MAX", "2")
+    store = Store(read_settings())
+    shelf = Shelf(store, read_settings())
+    grants = [await shelf.begin(Place(tenant, f"{number}.txt"), None) for number in range(3)]
+    await store.close()
+
+    assert [isinstance(each, Grant) for each in grants] == [True, True, False]
+    assert grants[2] is Refusal.FULL
