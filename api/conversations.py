@@ -12,32 +12,37 @@ GET    /v1/conversations/{id}/context             all that matters of it, in at 
 POST   /v1/conversations/{id}/fork                a copy up to one of its items, as a new conversation
 POST   /v1/conversations/{id}/summary             a text in the place of the items up to one of them
 POST   /v1/conversations/{id}/compact             take out what deletions left behind; the conversation
+POST   /v1/conversations/{id}/context             the same; with `reserve`, its tokens are set aside
 """
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.app import Request, create_app, json_response, unchanged_response
+from shared.budgets.calls import read_settlement, reserve_for, with_reservation
+from shared.budgets.reservations import Budgets, raise_budget_refusal
 from shared.conversations.appending import Appending
 from shared.conversations.compaction import Compaction
 from shared.conversations.context_request import PARAMETERS, read_context_request
 from shared.conversations.contexts import Contexts
 from shared.conversations.forks import Forks
 from shared.conversations.freshness import read_freshness
+from shared.conversations.history import ReserveRefused
 from shared.conversations.idempotency import Attempt, read_attempt
 from shared.conversations.info import Page
 from shared.conversations.reader import Reader
 from shared.conversations.service import Conversations
 from shared.conversations.source import Source
 from shared.conversations.summaries import Summaries
-from shared.errors import InvalidValue, NotFound
+from shared.errors import InvalidValue, NotFound, ServiceError, StoreUnavailable
 from shared.guard import admit, parse_json, read_body, read_json, refuse_unknown
 from shared.headers import read_etags, source_headers
 from shared.later import Later
-from shared.parameters import choice, integer, refuse_unknown_parameters, string
+from shared.parameters import boolean, choice, integer, refuse_unknown_parameters, string
 from shared.splice import Pieces, array, splice
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -46,7 +51,7 @@ PAGE_LIMIT, PAGE_LIMIT_MAX = 20, 100
 
 CREATE_FIELDS = frozenset({"items", "metadata", "expires_after_s"})
 UPDATE_FIELDS = frozenset({"metadata"})
-APPEND_FIELDS = frozenset({"items"})
+APPEND_FIELDS = frozenset({"items", "reservation", "usage"})
 FORK_FIELDS = frozenset({"after", "metadata"})
 SUMMARY_FIELDS = frozenset({"through", "text"})
 NO_PARAMETERS: frozenset[str] = frozenset()
@@ -113,7 +118,10 @@ async def append(request: Request) -> Response:
     conversation_id = _conversation_id(request)
     refuse_unknown_parameters(request.query_params, INCLUDE)
     body, attempt = await _read_write(request, APPEND_FIELDS)
-    page, etag, is_replay = await _appending(request).append(caller, conversation_id, attempt, body.get("items"))
+    settlement = read_settlement(body, caller)
+    page, etag, is_replay = await _appending(request).append(
+        caller, conversation_id, attempt, body.get("items"), settlement
+    )
     return json_response(_write_list(page), headers=_write_headers(etag, is_replay=is_replay))
 
 
@@ -153,9 +161,40 @@ async def context(request: Request) -> Response:
     wanted = read_context_request(request.query_params)
     contexts = Contexts(state["store"], state["counter"], state["history"], state["documents"], state["pool"])
     known = read_etags(request.headers.get("if-none-match"))
-    body, etag, source = await contexts.context(caller, conversation_id, wanted, freshness, known, later)
-    headers = source_headers(source, etag)
-    return unchanged_response(later, headers) if body is None else json_response(body, later, headers)
+    answer = await contexts.context(caller, conversation_id, wanted, freshness, known, later)
+    headers = source_headers(answer.source, answer.etag)
+    if answer.body is None:
+        return unchanged_response(later, headers)
+    return json_response(answer.body, later, headers)
+
+
+async def context_for_call(request: Request) -> Response:
+    caller, later, state = admit(request), Later(), request.state
+    conversation_id, settings = _conversation_id(request), state["settings"]
+    refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
+    body = await read_json(request)
+    refuse_unknown(body, PARAMETERS | {"reserve"})
+    wanted = read_context_request(body)
+    is_reserving = boolean(body, "reserve")
+    reserve = reserve_for(wanted, body, caller, settings) if is_reserving else None
+    contexts = Contexts(state["store"], state["counter"], state["history"], state["documents"], state["pool"])
+    budgets = Budgets(state["store"], settings)
+    try:
+        answer = await contexts.context(
+            caller, conversation_id, wanted, read_freshness(request.headers), frozenset(), later, reserve
+        )
+    except ReserveRefused as refused:
+        raise_budget_refusal(refused.reply, settings)
+        raise
+    except ServiceError:
+        if reserve is not None:
+            # It may not have been made; and where the store is away it ends by itself.
+            with suppress(NotFound, StoreUnavailable):
+                await budgets.release(caller, str(reserve.arguments[0]))
+        raise
+    assert answer.body is not None
+    raw = with_reservation(answer, wanted, body, budgets, caller, later) if is_reserving else answer.body
+    return json_response(raw, later, source_headers(answer.source, answer.etag))
 
 
 async def fork(request: Request) -> Response:
@@ -269,5 +308,6 @@ app = create_app(
         Route(PREFIX + "/{conversation_id}/fork", fork, methods=["POST"]),
         Route(PREFIX + "/{conversation_id}/summary", summarise, methods=["POST"]),
         Route(PREFIX + "/{conversation_id}/compact", compact, methods=["POST"]),
+        Route(PREFIX + "/{conversation_id}/context", context_for_call, methods=["POST"]),
     ]
 )

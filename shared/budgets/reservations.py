@@ -127,6 +127,10 @@ class Budgets:
             raise_budget_refusal(reply, self._settings, reservation_id)
         return str(reply[1])
 
+    async def keep(self, caller: Caller, reservation_id: str, input_tokens: int, output_tokens: int) -> None:
+        """Give back what is reserved above these tokens."""
+        await self._eval("release", caller, reservation_id, input_tokens, output_tokens)
+
     async def _eval(self, script: str, caller: Caller, reservation_id: str, *arguments: str | int) -> list[Any]:
         if ID_PATTERN.fullmatch(reservation_id) is None:
             raise _unknown(reservation_id)

@@ -17,7 +17,7 @@ import orjson
 from shared.auth import Caller
 from shared.config import Settings
 from shared.conversations.entries import write_entry
-from shared.conversations.idempotency import Attempt, Ids, Written, etag
+from shared.conversations.idempotency import Attempt, Besides, Ids, Written, etag
 from shared.conversations.info import ConversationInfo, Page, now_us
 from shared.conversations.refusals import raise_refusal
 from shared.errors import InvalidValue, TooLarge
@@ -72,16 +72,24 @@ class Appending:
         info = ConversationInfo(Ids(seed)("conv"), created_at_unix_s, metadata)
         return Written(info, tag, is_replay=seed != attempt.seed)
 
-    async def append(self, caller: Caller, conversation_id: str, attempt: Attempt, raw_items: object) -> Written[Page]:
+    async def append(
+        self,
+        caller: Caller,
+        conversation_id: str,
+        attempt: Attempt,
+        raw_items: object,
+        settlement: Besides | None = None,
+    ) -> Written[Page]:
         """
-        Append a batch, all of it or nothing, and return the items as they are now stored.
+        Append a batch, all of it or nothing, and return the items as they are now stored. With a *settlement* the
+        script settles a reservation in the same step.
 
         Raises:   InvalidValue, DuplicateItem, TooLarge, NotFound, Unauthorized, VersionMoved, KeyReused: nothing was
                   stored.
                   StoreUnavailable: `outcome_unknown` says whether the batch may have been stored.
         """
         items = await self._prepare(raw_items, attempt.ids(), attempt.body_bytes, allow_empty=False)
-        seed, tag, _ = await self._send(caller, conversation_id, attempt, "append", items, [0, 0, 0, "{}"])
+        seed, tag, _ = await self._send(caller, conversation_id, attempt, "append", items, [0, 0, 0, "{}"], settlement)
         is_replay = seed != attempt.seed
         if is_replay:
             items = await self._prepare(raw_items, Ids(seed), attempt.body_bytes, allow_empty=False)
@@ -100,17 +108,19 @@ class Appending:
         mode: str,
         items: list[Prepared],
         born: list[str | int],
+        settlement: Besides | None = None,
     ) -> tuple[str, str, int]:
         """Return the seed of the attempt that did it, the entity tag after it, and when the conversation was made."""
         settings, tenant = self._settings, caller.tenant
         reply = await self._store.eval(
-            "append",
+            "append_settle" if settlement else "append",
             [
                 keys.tenant_key(tenant),
                 keys.conversation_key(tenant, conversation_id),
                 keys.activity_key(tenant),
                 keys.metadata_key(tenant),
                 *attempt.record_keys(tenant),
+                *(settlement.keys if settlement else ()),
             ],
             [
                 caller.key_hash,
@@ -125,6 +135,7 @@ class Appending:
                 *born,
                 settings.conversation_documents_max,
                 *await self._count(items, attempt.body_bytes),
+                *(settlement.arguments if settlement else ()),
             ],
             is_idempotent=True,
         )

@@ -22,6 +22,7 @@ from shared.conversations.context_documents import Embedding, Shown, digest_of
 from shared.conversations.context_request import ContextRequest
 from shared.conversations.freshness import Freshness
 from shared.conversations.history import Held, History, Need
+from shared.conversations.idempotency import Besides
 from shared.conversations.kept_counts import recount, write_kept_counts
 from shared.conversations.snapshot import Snapshot, tail
 from shared.conversations.source import Source, touch_when_due
@@ -50,6 +51,8 @@ class Context(NamedTuple):
     body: Pieces | None
     etag: str
     source: Source
+    tokens: int = 0
+    reserved: list[str] | None = None
 
 
 class Contexts:
@@ -70,15 +73,18 @@ class Contexts:
         freshness: Freshness,
         known_etags: frozenset[str],
         later: Later,
+        reserve: Besides | None = None,
     ) -> Context:
         """
-        Return the JSON of a `conversation.context`: promises (a) to (g) of the README.
+        Return the JSON of a `conversation.context`: promises (a) to (g) of the README. With *reserve* a reservation is
+        made in the same step as the read; when the context then does not fit, its caller has to release it.
 
         Raises:   ContextDoesNotFit, and as History.read.
         """
         encoding = "" if wanted.encoding == PRIMARY_ENCODING else wanted.encoding
         tokens_min = wanted.available_tokens * (3 if encoding else 5) // (2 if encoding else 4) + SPARE_TOKENS
-        reading = await self._history.read(caller, conversation_id, Need(tokens_min, encoding), freshness)
+        reading = await self._history.read(caller, conversation_id, Need(tokens_min, encoding), freshness, reserve)
+        reserved = reading.reserved
         source = Source.of_reading(reading)
         touch_when_due(self._store, caller, conversation_id, source, later)
         etag = source.etag_with(wanted.digest)
@@ -108,7 +114,8 @@ class Contexts:
         if etag in known_etags:
             return Context(None, etag, source)
         written = conversation_id, snapshot, wanted, items, selection, shown
-        return Context(await self._pool.run_when(is_large, _write, *written), etag, source)
+        body = await self._pool.run_when(is_large, _write, *written)
+        return Context(body, etag, source, selection.tokens, reserved)
 
     async def _fold(
         self, caller: Caller, conversation_id: str, held: Held, items: list[Item], encoding: str, later: Later

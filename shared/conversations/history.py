@@ -19,6 +19,7 @@ from shared.cache.memory import Memory
 from shared.config import Settings
 from shared.conversations.entries import Entry, read_entry
 from shared.conversations.freshness import Freshness, Tier
+from shared.conversations.idempotency import Besides
 from shared.conversations.kept_counts import read_kept_counts
 from shared.conversations.refusals import raise_refusal
 from shared.conversations.snapshot import Snapshot, advance, begin, extend, read_header
@@ -37,6 +38,16 @@ FOLDED_ENTRIES, FOLDED_CHARS = 300, 512 * 1024
 
 COUNT_BYTES = 200
 """What a kept count of a second encoding holds in memory."""
+
+RESERVE_REFUSALS = frozenset({"over", "reservations", "unpriced"})
+
+
+class ReserveRefused(Exception):
+    """The reservation that was to be made with a read is refused; the reply says why."""
+
+    def __init__(self, reply: list[Any]) -> None:
+        super().__init__(reply[0])
+        self.reply = reply
 
 
 MARK_BYTES = 400
@@ -69,6 +80,7 @@ class Reading(NamedTuple):
     held: Held
     tier: Tier
     age_s: float
+    reserved: list[str] | None = None
 
 
 class Need(NamedTuple):
@@ -100,14 +112,26 @@ class History:
         self._known_keys = KnownKeys(self._clock)
         self._answers = dict.fromkeys(Tier, 0)
 
-    async def read(self, caller: Caller, conversation_id: str, need: Need, freshness: Freshness) -> Reading:
+    async def read(
+        self,
+        caller: Caller,
+        conversation_id: str,
+        need: Need,
+        freshness: Freshness,
+        reserve: Besides | None = None,
+    ) -> Reading:
         """
-        Return the conversation as *freshness* wants it.
+        Return the conversation as *freshness* wants it. With *reserve* the store is asked in any case, for this caller
+        alone, and the script sets a reservation aside in the same step; `reserved` is what it replied of that.
 
         Raises:   NotFound, Unauthorized; NotCached: the store may not be asked and L1 will not do;
                   StoreUnavailable: it was asked and did not answer, and L1 will not do.
         """
-        reading = await self._read(caller, conversation_id, need, freshness)
+        if reserve is None:
+            reading = await self._read(caller, conversation_id, need, freshness)
+        else:
+            held, tier, reserved = await self._load(caller, conversation_id, need, reserve)
+            reading = Reading(held, tier, 0.0, reserved)
         self._answers[reading.tier] += 1
         return reading
 
@@ -158,12 +182,15 @@ class History:
             await self._flights.settle(flight)
 
         async def load() -> tuple[Held, Tier]:
-            return await self._load(caller, conversation_id, need)
+            held, tier, _ = await self._load(caller, conversation_id, need)
+            return held, tier
 
         held, tier = await self._flights.share(flight, load)
         return Reading(held, tier, 0.0)
 
-    async def _load(self, caller: Caller, conversation_id: str, need: Need) -> tuple[Held, Tier]:
+    async def _load(
+        self, caller: Caller, conversation_id: str, need: Need, reserve: Besides | None = None
+    ) -> tuple[Held, Tier, list[str] | None]:
         key = (caller.tenant, conversation_id)
         names = [
             keys.tenant_key(caller.tenant),
@@ -174,12 +201,21 @@ class History:
         held = self._memory.get(key)
         if held is not None and not _is_enough(held, need):
             held = None
-        tier = Tier.L1
+        tier, reserved = Tier.L1, None
         for _ in range(REPLIES_MAX):
             asked_at = self._clock.now()
-            reply = await self._store.eval("read", names, self._arguments(caller, held, need))
+            arguments = self._arguments(caller, held, need)
+            if reserve is not None and reserved is None:
+                names_and = [*names, *reserve.keys]
+                reply = await self._store.eval("read_reserve", names_and, [*arguments, *reserve.arguments])
+                if reply[0] == "ok":
+                    reserved = reply.pop()
+            else:
+                reply = await self._store.eval("read", names, arguments)
             if reply[0] != "ok":
                 self._forget(caller, key, reply)
+                if reply[0] in RESERVE_REFUSALS:
+                    raise ReserveRefused(reply)
                 raise_refusal(reply, conversation_id, self._settings)
             self._known_keys.confirm(caller)
             if reply[2] != "news" or reply[4]:
@@ -195,7 +231,7 @@ class History:
         present = self._memory.get(key)
         if present is None or present.validated_at <= held.validated_at:
             self._memory.put(key, held)
-        return held, tier
+        return held, tier, reserved
 
     def _arguments(self, caller: Caller, held: Held | None, need: Need) -> list[str | int]:
         header = held.snapshot.header if held else None
@@ -211,7 +247,7 @@ class History:
     def _forget(self, caller: Caller, key: tuple[str, str], reply: list[Any]) -> None:
         if reply[0] == "unknown":
             self._memory.forget(key)
-        else:
+        elif reply[0] == "unauthorised":
             self._known_keys.forget(caller)
 
 

@@ -72,6 +72,13 @@ class Attempt(NamedTuple):
         return [self.seed, self.fingerprint, record_s, self.expected]
 
 
+class Besides(NamedTuple):
+    """What a script does in the same step besides its own work: names and arguments behind its own."""
+
+    keys: list[str]
+    arguments: list[str | int]
+
+
 class Ids:
     """
     Makes ids from a seed: the same ids in the same order each time.

@@ -18,6 +18,8 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
             raise NotFound(f"There is no item {name!r} in this conversation.", param="item_id")
         case "after":
             raise NotFound(f"There is nothing with the id {name!r} to start after.", param="after")
+        case "reservation":
+            raise NotFound("There is no such reservation; nothing was stored.", param="reservation")
         case "reused":
             raise KeyReused(
                 "This Idempotency-Key was sent with another method, path or body before; nothing was stored.",

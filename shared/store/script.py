@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "scripts"
 READS = frozenset({"document_read", "head", "item", "key", "list", "page", "read", "usage"})
 """Scripts that write nothing and say so, or else they would wait for, and hold, an exclusive lock."""
 
-BUDGETED = frozenset({"reserve", "settle", "release", "usage"})
+BUDGETED = frozenset({"reserve", "settle", "release", "usage", "append_settle", "read_reserve"})
 """Scripts that need budget.lua."""
 
 KEYLESS = ("document_", "heat", "lease")
@@ -44,5 +44,12 @@ def script(name: str, *, takes_permits: bool = False) -> str:
 
 
 def _code(part: str) -> list[str]:
-    lines = (FOLDER / f"{part}.lua").read_text().splitlines()
-    return [line for line in lines if line.strip() and not line.lstrip().startswith("--")]
+    """Return the lines of one file; a line `--@name` stands for those of another."""
+    code = []
+    for line in (FOLDER / f"{part}.lua").read_text().splitlines():
+        text = line.strip()
+        if text.startswith("--@"):
+            code += _code(text.removeprefix("--@"))
+        elif text and not text.startswith("--"):
+            code.append(line)
+    return code
