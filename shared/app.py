@@ -5,6 +5,7 @@ The graph is built in lifespan, so that importing a function opens nothing. Each
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypedDict
@@ -19,12 +20,13 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from shared.admission.deadline import ANSWER_MARGIN_S, SHED_S, Deadlines
 from shared.admission.invocation import CURRENT, Invocation
 from shared.admission.permits import Permits
 from shared.config import Settings, read_settings
 from shared.conversations.history import History
 from shared.documents.documents import Documents
-from shared.errors import ServiceError
+from shared.errors import OutOfTime, ServiceError
 from shared.guard import complete
 from shared.headers import rate_headers
 from shared.later import Later
@@ -47,6 +49,7 @@ class State(TypedDict):
     history: History
     permits: Permits
     documents: Documents
+    deadlines: Deadlines
 
 
 Request = StarletteRequest[State]
@@ -75,6 +78,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "history": History(store, settings, pool=pool),
             "permits": Permits(),
             "documents": Documents(store, counter, settings),
+            "deadlines": Deadlines(settings.max_duration_s),
         }
     finally:
         await store.close()
@@ -108,7 +112,7 @@ class Invocations:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        token = CURRENT.set(Invocation(scope["state"]["permits"]))
+        token = CURRENT.set(Invocation(scope["state"]["permits"], scope["state"]["deadlines"].cut_at_s()))
         try:
             return await self._app(scope, receive, send)
         finally:
@@ -116,14 +120,26 @@ class Invocations:
 
 
 def _guarded(route: BaseRoute) -> BaseRoute:
-    """Return *route*, its answers given only once a permit was taken for them."""
+    """Return *route*, its answers given only once a permit was taken for them, and in time."""
     if not isinstance(route, Route):
         return route
     endpoint: Endpoint = route.endpoint
 
     async def guarded(request: Request) -> Response:
-        response = await endpoint(request)
-        await complete(request)
+        invocation = CURRENT.get()
+        assert invocation is not None
+        try:
+            async with asyncio.timeout_at(invocation.cut_at_s - ANSWER_MARGIN_S):
+                response = await endpoint(request)
+                await complete(request)
+        except TimeoutError:
+            raise OutOfTime(
+                "There was not enough time left for this request.",
+                retry_after_s=1,
+                outcome_unknown=invocation.has_written,
+            ) from None
+        if invocation.cut_at_s - time.monotonic() < SHED_S:
+            response.background = None
         response.headers.update(rate_headers(CURRENT.get()))
         return response
 

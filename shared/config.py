@@ -52,6 +52,7 @@ class Settings:
     pool_threads: int = 4
     rate_outage: str = "closed"
     budget_outage: str = "closed"
+    max_duration_s: int = 30
     reservation_s: int = 600
     reservation_kept_s: int = 86_400
     reservations_max: int = 10_000
@@ -99,6 +100,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "idempotency_s": (60, 7 * 86_400),
     "l1_bytes_max": (0, 1_073_741_824),
     "pool_threads": (1, 32),
+    "max_duration_s": (2, 1_800),
     "reservation_s": (1, 3_600),
     "reservation_kept_s": (3_600, 30 * 86_400),
     "reservations_max": (1, 100_000),

@@ -15,12 +15,13 @@ What can go wrong, as callers see it.
     ├── ContextDoesNotFit      422  not even the smallest context fits the budget
     ├── QuotaExceeded          429  a rate (RateExceeded) or a budget is used up
     ├── NotCached              504  `only-if-cached`, and nothing fresh enough is held here
+    ├── OutOfTime              503  the platform's time limit came before the answer
     ├── StoreUnavailable       503  the durable tier did not answer in time
     └── SourceUnavailable      503  the object store did not, and nothing held will do
 
 A raised ServiceError means that nothing was stored, with one exception that its text states: a write whose
-answer was lost (`StoreUnavailable.outcome_unknown`). Everything that is not a ServiceError is a bug and
-becomes an opaque 500 (shared/problems.py).
+answer was lost (`outcome_unknown` of StoreUnavailable and OutOfTime). Everything that is not a ServiceError is a bug
+and becomes an opaque 500 (shared/problems.py).
 """
 
 from typing import ClassVar
@@ -166,6 +167,13 @@ class NotCached(ServiceError):
     """The caller forbade asking the store, and this instance has nothing fresh enough."""
 
     status, slug, title = 504, "not-cached", "Not cached"
+
+
+class OutOfTime(ServiceError):
+    """The invocation came to its end before its work did; `outcome_unknown` says whether something may be stored."""
+
+    status, slug, title = 503, "out-of-time", "Out of time"
+    error_type = "server_error"
 
 
 class StoreUnavailable(ServiceError):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.deploy.vercel_json import api_files, first_globs, read_config
+from shared.config import read_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = read_config(ROOT)
@@ -67,6 +68,14 @@ def test_each_function_may_run_for_a_bounded_time_and_leaves_memory_to_the_dashb
 
     assert settings.keys() == {"maxDuration", "excludeFiles"}
     assert 1 <= settings["maxDuration"] <= DURATION_S_MAX
+
+
+@pytest.mark.parametrize("file", api_files(ROOT))
+def test_no_function_believes_in_more_time_than_it_has(file: str) -> None:
+    settings = read_settings({"UPSTASH_REDIS_REST_URL": "https://example.com", "UPSTASH_REDIS_REST_TOKEN": "t"})
+    glob = first_globs(ROOT, CONFIG)[file]
+
+    assert settings.max_duration_s <= CONFIG["functions"][glob]["maxDuration"]
 
 
 @pytest.mark.parametrize("glob", CONFIG["functions"])

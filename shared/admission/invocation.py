@@ -13,6 +13,7 @@ import math
 from contextvars import ContextVar
 from enum import Enum, auto
 
+from shared.admission.deadline import STORE_MARGIN_S
 from shared.admission.permits import Permits, Rate
 from shared.auth import Caller
 from shared.cache.clock import Instant
@@ -30,10 +31,12 @@ class _State(Enum):
 
 
 class Invocation:
-    """The state of one request. *deadline_at_s* is on the monotonic clock."""
+    """The state of one request. *cut_at_s*: when the platform would cut it off, on the monotonic clock."""
 
-    def __init__(self, permits: Permits, deadline_at_s: float = math.inf) -> None:
-        self.deadline_at_s = deadline_at_s
+    def __init__(self, permits: Permits, cut_at_s: float = math.inf) -> None:
+        self.cut_at_s = cut_at_s
+        self.has_written = False
+        """A script that changes something was sent."""
         self.caller: Caller | None = None
         self._permits = permits
         self._state = _State.NONE
@@ -50,6 +53,11 @@ class Invocation:
             raise refusal(self._rate)
         if self._permits.take(caller):
             self._state = _State.ADMITTED
+
+    @property
+    def deadline_at_s(self) -> float:
+        """Return until when the store may be waited for."""
+        return self.cut_at_s - STORE_MARGIN_S
 
     @property
     def is_confirmed(self) -> bool:

@@ -75,6 +75,7 @@ class Store:
             return await self._run(name, keys, arguments, "", is_idempotent, deadline_at_s)
         if invocation is None:
             return await self._run(name, keys, arguments, HOLDS_PERMIT, is_idempotent, deadline_at_s)
+        invocation.has_written |= name not in READS
         while True:
             ask, asked_at = invocation.ask(str(arguments[0])), invocation.now()
             try:

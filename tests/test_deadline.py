@@ -1,0 +1,84 @@
+"""An invocation answers before the platform would cut it off, and no call of the store outlives it."""
+
+import socket
+import time
+from collections.abc import Iterator
+from contextvars import copy_context
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from vercel_runtime import deadline as runtime
+
+from scripts.local.upstash import LocalUpstash
+from shared.admission.deadline import COLD_START_S_MAX, Deadlines
+from tests.faulty_server import Fault, FaultyServer
+from tests.instances import running_instance
+
+DURATION_S = 2
+CUT_MARGIN_S = 0.25
+MESSAGE = {"items": [{"role": "user", "content": "hello"}]}
+
+
+@pytest.fixture
+def server(upstash: LocalUpstash) -> Iterator[FaultyServer]:
+    with FaultyServer(upstash.url) as server:
+        yield server
+
+
+@pytest.fixture
+def service(server: FaultyServer, key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+    """An instance whose store may take longer than its invocations."""
+    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", server.url)
+    monkeypatch.setenv("WARMTHREAD_STORE_TIMEOUT_S", "20")
+    monkeypatch.setenv("WARMTHREAD_MAX_DURATION_S", str(DURATION_S))
+    headers = {"authorization": f"Bearer {key}"}
+    with running_instance() as url, httpx.Client(base_url=url, headers=headers, timeout=30) as client:
+        client.get("/v1/usage")  # The first one has less time.
+        client.get("/v1/conversations")
+        client.post("/v1/tokens/count", json={"model": "gpt-4o", "input": "x"})
+        yield client
+
+
+@pytest.mark.parametrize(("method", "is_open"), [("GET", False), ("POST", True)])
+def test_a_silent_store_is_given_up_before_the_platform_cuts(
+    service: httpx.Client, server: FaultyServer, method: str, is_open: bool
+) -> None:
+    server.fault = Fault.SILENT
+    began_at_s = time.monotonic()
+    answer = service.request(method, "/v1/conversations", json=MESSAGE if method == "POST" else None)
+
+    assert time.monotonic() - began_at_s < DURATION_S - CUT_MARGIN_S
+    assert (answer.status_code, answer.json()["outcome_unknown"]) == (503, is_open)
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+def test_a_body_that_does_not_come_is_given_up_too(service: httpx.Client, key: str) -> None:
+    host, port = service.base_url.host, service.base_url.port
+    head = f"POST /v1/conversations HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-length: 500\r\n\r\n"
+    began_at_s = time.monotonic()
+    with socket.create_connection((host, port or 80), timeout=20) as connection:
+        connection.sendall(head.encode() + b'{"items"')
+        answer = connection.recv(4_096)
+
+    assert time.monotonic() - began_at_s < DURATION_S - CUT_MARGIN_S
+    assert answer.startswith(b"HTTP/1.1 503")
+
+
+def test_the_platforms_own_deadline_wins() -> None:
+    deadline = datetime.now(UTC) + timedelta(seconds=7)
+
+    def cut() -> float:
+        runtime.set_deadline(deadline.isoformat())  # As the launcher does when an invocation begins.
+        return Deadlines(30).cut_at_s()
+
+    assert 6 < copy_context().run(cut) - time.monotonic() <= 7
+
+
+def test_a_cold_start_takes_of_the_first_invocations_time_only() -> None:
+    now_s = time.monotonic()
+    deadlines = Deadlines(30, started_at_s=now_s - 3)
+    left_s = [round(deadlines.cut_at_s() - now_s) for _ in range(2)]
+
+    assert left_s == [27, 30]
+    assert round(Deadlines(30, started_at_s=now_s - 900).cut_at_s() - now_s) == 30 - COLD_START_S_MAX
