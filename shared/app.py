@@ -5,6 +5,7 @@ The graph is built in lifespan, so that importing a function opens nothing. Each
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,6 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shared.admission.deadline import ANSWER_MARGIN_S, SHED_S, Deadlines
 from shared.admission.invocation import CURRENT, Invocation
 from shared.admission.permits import Permits
+from shared.cache.pressure import Pressure, Step, give_back, read_limit_bytes
 from shared.config import Settings, read_settings
 from shared.conversations.history import History
 from shared.documents.documents import Documents
@@ -38,6 +40,8 @@ from shared.timing import Timed
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import Encodings
 
+log = logging.getLogger("warmthread")
+
 
 class State(TypedDict):
     """What the requests of one instance share."""
@@ -50,6 +54,7 @@ class State(TypedDict):
     permits: Permits
     documents: Documents
     deadlines: Deadlines
+    pressure: Pressure
 
 
 Request = StarletteRequest[State]
@@ -79,6 +84,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "permits": Permits(),
             "documents": Documents(store, counter, settings),
             "deadlines": Deadlines(settings.max_duration_s),
+            "pressure": Pressure(read_limit_bytes(settings.memory_bytes_max, settings.function_memory_mb)),
         }
     finally:
         await store.close()
@@ -112,11 +118,25 @@ class Invocations:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        _relieve(scope["state"]["pressure"], scope["state"]["history"])
         token = CURRENT.set(Invocation(scope["state"]["permits"], scope["state"]["deadlines"].cut_at_s()))
         try:
             return await self._app(scope, receive, send)
         finally:
             CURRENT.reset(token)
+
+
+L1_SHARES = {Step.NONE: 1.0, Step.HIGH: 0.5, Step.CRITICAL: 0.0}
+
+
+def _relieve(pressure: Pressure, history: History) -> None:
+    before = pressure.step
+    step = pressure.look()
+    if step is not before:
+        history.limit_memory(L1_SHARES[step])
+        if step > before:
+            give_back()
+            log.warning("memory: %s", step.name.lower())
 
 
 def _guarded(route: BaseRoute) -> BaseRoute:

@@ -74,6 +74,8 @@ class Settings:
     cron_secret: Secret = NO_SECRET
     own_url: str = ""
     bypass_secret: Secret = NO_SECRET
+    memory_bytes_max: int = 0
+    function_memory_mb: str = ""
     deployment: str = "local"
 
 
@@ -101,6 +103,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "l1_bytes_max": (0, 1_073_741_824),
     "pool_threads": (1, 32),
     "max_duration_s": (2, 1_800),
+    "memory_bytes_max": (0, 16 * 1_073_741_824),
     "reservation_s": (1, 3_600),
     "reservation_kept_s": (3_600, 30 * 86_400),
     "reservations_max": (1, 100_000),
@@ -155,6 +158,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             values[field.name] = _read_choice(field.name, raw)
     values |= _read_texts(environ)
     deployment = environ.get("VERCEL_DEPLOYMENT_ID") or "local"
+    values["function_memory_mb"] = environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
     return Settings(store_url=url, store_token=Secret(token), deployment=deployment, **values)  # type: ignore[arg-type]  # each value was converted for its field above.
 
 

@@ -16,6 +16,7 @@ What can go wrong, as callers see it.
     ├── QuotaExceeded          429  a rate (RateExceeded) or a budget is used up
     ├── NotCached              504  `only-if-cached`, and nothing fresh enough is held here
     ├── OutOfTime              503  the platform's time limit came before the answer
+    ├── MemoryPressed          503  too little memory left for a large body
     ├── StoreUnavailable       503  the durable tier did not answer in time
     └── SourceUnavailable      503  the object store did not, and nothing held will do
 
@@ -173,6 +174,13 @@ class OutOfTime(ServiceError):
     """The invocation came to its end before its work did; `outcome_unknown` says whether something may be stored."""
 
     status, slug, title = 503, "out-of-time", "Out of time"
+    error_type = "server_error"
+
+
+class MemoryPressed(ServiceError):
+    """This instance has not the memory for a large body at the moment; another one may."""
+
+    status, slug, title = 503, "memory-pressed", "Memory pressed"
     error_type = "server_error"
 
 

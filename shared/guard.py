@@ -13,9 +13,10 @@ from starlette.requests import Request
 
 from shared.admission.invocation import CURRENT
 from shared.auth import Caller, read_authorization
+from shared.cache.pressure import Step
 from shared.config import Settings
 from shared.conversations.refusals import raise_refusal
-from shared.errors import InvalidValue, Malformed, StoreUnavailable, TooLarge
+from shared.errors import InvalidValue, Malformed, MemoryPressed, StoreUnavailable, TooLarge
 from shared.offload import Pool
 from shared.pieces import WHOLE_BYTES, is_crowded
 from shared.store.keys import tenant_key
@@ -28,6 +29,9 @@ HEADERS_BYTES_MAX = 32_768
 
 CONFIRM_BYTES = 16 * 1_024
 """A stranger may send this much for nothing."""
+
+PRESSED_BODY_BYTES_MAX = 256 * 1_024
+"""What a body may have while memory is critical."""
 
 
 def admit(request: Request[Any]) -> Caller:
@@ -71,10 +75,18 @@ async def _confirm(request: Request[Any]) -> None:
 
 
 async def read_body(request: Request[Any], body_bytes_max: int) -> bytes:
-    """Return the body of *request*. Raises TooLarge: it has more than *body_bytes_max*; the rest was not read."""
+    """
+    Return the body of *request*.
+
+    Raises:   TooLarge: it has more than *body_bytes_max*; the rest was not read. MemoryPressed. As `admit`, for a key
+              that has to be confirmed first.
+    """
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > body_bytes_max:
         raise _body_too_large(body_bytes_max)
+    is_pressed = request.state["pressure"].step is Step.CRITICAL
+    if is_pressed and declared.isdigit() and int(declared) > PRESSED_BODY_BYTES_MAX:
+        raise _too_little_memory()
     chunks, size = [], 0
     invocation = CURRENT.get()
     is_stranger = invocation is not None and not invocation.is_confirmed
@@ -85,6 +97,8 @@ async def read_body(request: Request[Any], body_bytes_max: int) -> bytes:
         size += len(chunk)
         if size > body_bytes_max:
             raise _body_too_large(body_bytes_max)
+        if is_pressed and size > PRESSED_BODY_BYTES_MAX:
+            raise _too_little_memory()
         if is_stranger and size > CONFIRM_BYTES:
             await _confirm(request)
             is_stranger = False
@@ -136,3 +150,10 @@ def refuse_unknown(body: dict[str, Any], known: frozenset[str]) -> None:
 
 def _body_too_large(limit_bytes: int) -> TooLarge:
     return TooLarge(f"The body exceeds {limit_bytes} bytes.", limit_bytes=limit_bytes)
+
+
+def _too_little_memory() -> MemoryPressed:
+    return MemoryPressed(
+        f"This instance takes no body over {PRESSED_BODY_BYTES_MAX} bytes at the moment; nothing was stored.",
+        retry_after_s=1,
+    )

@@ -20,6 +20,7 @@ class Memory[V: Sized]:
     """A bounded map from names to values; `evictions` counts since the start."""
 
     def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = self._limit_bytes = bytes_max
         self._values: _Counting[V] = _Counting(bytes_max)
 
     def get(self, key: tuple[str, ...]) -> V | None:
@@ -28,11 +29,21 @@ class Memory[V: Sized]:
     def put(self, key: tuple[str, ...], value: V) -> None:
         """Remember *value*, and forget what has to go for it; a value larger than L1 is not kept at all."""
         self._values.pop(key, None)
-        if value.size_bytes <= self._values.maxsize:
+        if value.size_bytes <= self._limit_bytes:
             self._values[key] = value
+            self._shrink()
 
     def forget(self, key: tuple[str, ...]) -> None:
         self._values.pop(key, None)
+
+    def limit(self, share: float) -> None:
+        """Hold at most *share* of the bound from now on, and forget what is too much."""
+        self._limit_bytes = int(self._bytes_max * share)
+        self._shrink()
+
+    def _shrink(self) -> None:
+        while self._values.currsize > self._limit_bytes:
+            self._values.popitem()
 
     @property
     def size_bytes(self) -> int:

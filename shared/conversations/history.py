@@ -159,6 +159,10 @@ class History:
                     return Reading(held, Tier.STALE, age_s)
             raise
 
+    def limit_memory(self, share: float) -> None:
+        """Let L1 hold *share* of its bound."""
+        self._memory.limit(share)
+
     def holds(self, caller: Caller, conversation_id: str, need: Need) -> bool:
         """Tell whether a `read` would at the most ask for news."""
         held = self._memory.get((caller.tenant, conversation_id))

@@ -1,0 +1,95 @@
+"""
+Memory pressure: what this process holds against what its function may, in three steps that do not flap.
+
+    NONE -> HIGH      over 70 %: L1 halves, nothing is fetched ahead
+         -> CRITICAL  over 85 %: L1 empties, large bodies are refused
+
+A step is left again 10 points below where it was entered. It is looked at when a request begins, not more often than
+LOOK_S: there is no timer in an instance that may be suspended.
+"""
+
+import os
+import resource
+import time
+from collections.abc import Callable
+from enum import IntEnum
+from pathlib import Path
+
+LOOK_S = 0.1
+ENTER = {1: 0.70, 2: 0.85}
+LEAVE_BELOW = 0.10
+
+CGROUP_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""cgroup v2 and v1. Without a limit they say `max`, or a number beyond any memory."""
+
+LIMIT_BYTES_MAX = 1 << 50
+
+
+class Step(IntEnum):
+    """How hard memory is pressed."""
+
+    NONE = 0
+    HIGH = 1
+    CRITICAL = 2
+
+
+class Pressure:
+    """The memory of one process; *entered* counts how often each step was entered since the start."""
+
+    def __init__(self, limit_bytes: int | None, resident_bytes: Callable[[], int] | None = None) -> None:
+        self._limit_bytes = limit_bytes
+        self._resident_bytes = resident_bytes or read_resident_bytes
+        self._looked_at_s = 0.0
+        self.step = Step.NONE
+        self.entered = dict.fromkeys(Step, 0)
+
+    def look(self) -> Step:
+        """Return the step that holds now."""
+        now_s = time.monotonic()
+        if self._limit_bytes is not None and now_s - self._looked_at_s >= LOOK_S:
+            self._looked_at_s = now_s
+            self._take(self._resident_bytes() / self._limit_bytes)
+        return self.step
+
+    def _take(self, share: float) -> None:
+        step = Step.NONE
+        for candidate in (Step.HIGH, Step.CRITICAL):
+            enter = ENTER[candidate]
+            if share > (enter - LEAVE_BELOW if self.step >= candidate else enter):
+                step = candidate
+        if step > self.step:
+            self.entered[step] += 1
+        self.step = step
+
+
+def read_limit_bytes(configured: int, lambda_mb: str, paths: tuple[str, ...] = CGROUP_LIMITS) -> int | None:
+    """Return the least of the limits that are known: the setting (0: not set), Lambda's, the cgroup's."""
+    limits = [configured] if configured else []
+    if lambda_mb.isdigit():
+        limits.append(int(lambda_mb) * 1_048_576)
+    for path in paths:
+        try:
+            text = Path(path).read_text().strip()
+        except OSError:
+            continue
+        if text.isdigit():
+            limits.append(int(text))
+    return min((limit for limit in limits if 0 < limit < LIMIT_BYTES_MAX), default=None)
+
+
+def read_resident_bytes() -> int:
+    """Return what this process holds in memory; where only the most it ever held is known, that."""
+    try:
+        with open("/proc/self/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def give_back() -> None:
+    """Have the allocator give back what it holds for later, where it can: else no step would ever be left."""
+    import ctypes  # 3 ms that only an instance short of memory has to pay.
+
+    library = ctypes.CDLL(None)
+    if hasattr(library, "malloc_trim"):
+        library.malloc_trim(0)
