@@ -14,11 +14,12 @@ PLATFORM_PREFIXES = ("x-vercel-", "_vercel", "vcrr")
 
 
 def integer(values: Mapping[str, Any], name: str, *, low: int, high: int) -> int | None:
-    """Return the integer *name*, None when it is absent. Query parameters are text, body members numbers."""
+    """Return the integer *name*, None when it is absent or null. Query parameters are text, body members numbers."""
     value = values.get(name)
     if value is None:
         return None
-    if isinstance(value, str) and value.isascii() and value.lstrip("-").isdigit() and len(value) <= INTEGER_DIGITS_MAX:
+    is_text = isinstance(value, str) and not isinstance(values, dict)
+    if is_text and value.isascii() and value.lstrip("-").isdigit() and len(value) <= INTEGER_DIGITS_MAX:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidValue(f"{name} is not an integer.", param=name)
@@ -48,6 +49,8 @@ def choice(values: Mapping[str, Any], name: str, allowed: tuple[str, ...], defau
 def boolean(values: Mapping[str, Any], name: str) -> bool:
     """Return the flag *name*, false when it is absent."""
     value = values.get(name, "false")
+    if isinstance(values, dict) and name in values and not isinstance(value, bool):
+        raise InvalidValue(f"{name} is neither true nor false.", param=name)
     if value in ("true", "1", True):
         return True
     if value in ("false", "0", False):

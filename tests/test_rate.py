@@ -2,7 +2,10 @@
 
 import asyncio
 import math
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +22,7 @@ from shared.store.upstash import Store
 from tests.faulty_server import Fault, FaultyServer
 from tests.instances import running_instance
 
+ROOT = Path(__file__).parents[1]
 HOUR_S = 3_600
 MAX_AGE = {"cache-control": "max-age=60"}
 MESSAGE = {"items": [{"role": "user", "content": "hello"}]}
@@ -242,3 +246,16 @@ def test_a_stranger_with_a_large_body_is_refused_before_it_is_read(
 
     assert answer.status_code == 401
     assert upstash.requests == 1
+
+
+def test_instances_in_processes_of_their_own_keep_a_rate_together() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "scripts.verify_rate", "--seconds", "3", "--instances", "3", "--share", "0.5"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
