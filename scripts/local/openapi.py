@@ -126,6 +126,13 @@ CONTEXT = {
     "kept": {"type": "object"},
     "omitted": {"type": "object"},
 }
+SUMMARY = {
+    "object": {"const": "conversation.summary"},
+    "conversation_id": ID,
+    "through": ID,
+    "tokens": COUNT,
+    "created_at": COUNT,
+}
 RESERVATION = {
     "id": {"type": "string"},
     "object": {"const": "reservation"},
@@ -162,7 +169,8 @@ RESERVATION_ID = parameter(
     "reservation_id", {"type": "string", "pattern": "^rsv_[0-9a-f]{5,6}_[ro][0-9a-f]{32}$"}, "path"
 )
 LIMIT = parameter("limit", {"type": "integer", "minimum": 1, "maximum": 100})
-AFTER = parameter("after", {"type": "string", "pattern": "^[A-Za-z0-9_-]{0,64}$"})
+AFTER_ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{0,64}$"}
+AFTER = parameter("after", AFTER_ID)
 MODEL_NAME = {"type": "string", "pattern": "^[A-Za-z0-9._:/-]{1,100}$"}
 SPENT: Schema = {"tokens": TOKENS, "usd": USD | {"maximum": 1_000_000}, "model": MODEL_NAME, "input_tokens": TOKENS}
 
@@ -208,6 +216,7 @@ def paths() -> Schema:
     )
     query = tuple(parameter(name, schema) for name, schema in CONTEXT_FIELDS.items())
     one, two = (CONVERSATION_ID,), (CONVERSATION_ID, ITEM_ID)
+    fork = obj({"after": optional(AFTER_ID), "metadata": optional(METADATA)})
     order = parameter("order", {"enum": ["asc", "desc"]})
     return {
         "/v1/conversations": {
@@ -249,6 +258,25 @@ def paths() -> Schema:
                 ),
                 errors=unread,
             ),
+        },
+        "/v1/conversations/{conversation_id}/fork": {
+            "post": operation("fork", "A copy up to an item", info, parameters=one, body=fork, errors=writes)
+        },
+        "/v1/conversations/{conversation_id}/summary": {
+            "post": operation(
+                "summarise",
+                "A text in the place of items",
+                answer("The summary", SUMMARY),
+                parameters=one,
+                body=obj(
+                    {"through": ID, "text": {"type": "string", "minLength": 1, "maxLength": 100_000}},
+                    ("through", "text"),
+                ),
+                errors=writes,
+            )
+        },
+        "/v1/conversations/{conversation_id}/compact": {
+            "post": operation("compact", "Take out what was deleted", info, parameters=one, body=obj({}), errors=writes)
         },
         "/v1/tokens/count": {"post": operation("count", "Count tokens", answer("The count", counted), body=count)},
         "/v1/reservations": {
