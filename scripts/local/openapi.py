@@ -162,6 +162,23 @@ def paths() -> Schema:
                 errors=(404,),
             )
         },
+        "/v1/documents/{path}": {
+            "get": operation(
+                "document",
+                "A document of the tenant's folder, or of shared/",
+                {"description": "Its text", "content": {"text/*": {"schema": {"type": "string"}}}},
+                parameters=(parameter("path", {"type": "string", "minLength": 1}, "path"), *query[:2]),
+                errors=(404, 415),
+            )
+        },
+        "/v1/changes": {
+            "post": operation(
+                "changes",
+                "Documents have changed; the key is the secret of this route",
+                answer("What was reported", {"object": {"const": "changes"}, "reported": COUNT, "kept": COUNT}),
+                body={"type": "object"},
+            )
+        },
         "/v1/usage": {"get": operation("usage", "What is used and reserved", answer("This day and month", usage))},
         "/api/health": {
             "get": operation(

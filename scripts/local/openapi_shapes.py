@@ -33,6 +33,7 @@ ERRORS = {
     401: "No API key, or one that is not valid",
     404: "Unknown, or another tenant's",
     409: "Settled before, with other numbers",
+    415: "A document that is no text",
     412: "If-Match names another version",
     413: "Over a limit of size",
     422: "Well-formed but wrong; `param` names the field",
@@ -121,6 +122,7 @@ CONTEXT = {
     "summary": {"type": ["object", "null"]},
     "kept": {"type": "object"},
     "omitted": {"type": "object"},
+    "documents": {"type": "array", "items": {"type": "object"}},
 }
 SUMMARY = {
     "object": {"const": "conversation.summary"},
@@ -158,6 +160,7 @@ CONTEXT_FIELDS: Schema = {
     "overhead_tokens": MANY,
     "format": FORMAT,
     "stable_prefix": {"type": "boolean"},
+    "document_budget": {"type": "integer", "minimum": 0, "maximum": 90},
 }
 CONVERSATION_ID = parameter("conversation_id", ID, "path")
 ITEM_ID = parameter("item_id", ID, "path")

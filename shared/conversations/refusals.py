@@ -6,6 +6,13 @@ from shared.config import Settings
 from shared.conversations.idempotency import etag
 from shared.errors import DuplicateItem, InvalidValue, KeyReused, NotFound, TooLarge, Unauthorized, VersionMoved
 
+MISSING = {
+    "unknown_item": ("There is no item {!r} in this conversation.", "item_id"),
+    "after": ("There is nothing with the id {!r} to start after.", "after"),
+    "reservation": ("There is no such reservation; nothing was stored.", "reservation"),
+}
+"""What is missing, as text and by the name of its field."""
+
 
 def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
     """Raise the error that the *reply* of a script stands for; *name* is the id it could not find."""
@@ -14,12 +21,9 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
             raise Unauthorized("The API key is not valid.", code="invalid_api_key")
         case "unknown":
             raise NotFound(f"There is no conversation {name!r}.", param="conversation_id")
-        case "unknown_item":
-            raise NotFound(f"There is no item {name!r} in this conversation.", param="item_id")
-        case "after":
-            raise NotFound(f"There is nothing with the id {name!r} to start after.", param="after")
-        case "reservation":
-            raise NotFound("There is no such reservation; nothing was stored.", param="reservation")
+        case ("unknown_item" | "after" | "reservation") as what:
+            text, param = MISSING[what]
+            raise NotFound(text.format(name), param=param)
         case "reused":
             raise KeyReused(
                 "This Idempotency-Key was sent with another method, path or body before; nothing was stored.",
