@@ -37,11 +37,11 @@ async def test_a_probe_that_was_left_looks_no_more() -> None:
 
 
 async def test_python_code_in_the_pool_lets_the_loop_run() -> None:
-    has_begun, may_end = threading.Event(), threading.Event()
+    loop, has_begun, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
     def work() -> int:
         count = 0
-        has_begun.set()
+        loop.call_soon_threadsafe(has_begun.set)
         while not may_end.is_set():
             count += 1
         return count
@@ -50,7 +50,7 @@ async def test_python_code_in_the_pool_lets_the_loop_run() -> None:
     take_short_turns()
     try:
         running = asyncio.create_task(Pool(1).run(work))
-        await asyncio.to_thread(has_begun.wait)
+        await has_begun.wait()
         assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
         may_end.set()
         assert await running >= 0

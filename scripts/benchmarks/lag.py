@@ -10,28 +10,22 @@ any store: inline, and in a thread, where they hold the interpreter just as long
 
 import argparse
 import asyncio
-import contextlib
-import os
-import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from datetime import timedelta
 from typing import NamedTuple
 
 import orjson
-from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.client import Client
 
-from scripts.benchmarks.counted_store import CountedStore, counted_store
-from scripts.benchmarks.environment import ROOT
+from scripts.benchmarks.counted_store import counted_store
 from scripts.benchmarks.lag_bodies import SHORT_SHARE, Case, appends, counts, stored
+from scripts.benchmarks.served import KEY, Served, ask, client_of, create, instance_at, timed, watch, watched
 from scripts.benchmarks.tables import markdown, percentile
 from shared.lag import Lag
 
-KEY = "wt_bench_local-only"
 SMALL_REQUESTS = 50
 SMALL_EVERY_S = 0.004
-TIMEOUT_S = 60.0
+NOTHING_LARGE = "nothing large"
 NAIVE_DESIGNS = {"orjson": "orjson inline", "orjson-thread": "orjson in a thread", "json-thread": "json in a thread"}
 NAIVE_ROWS = ("append: 4.5 MB as 100 items", "append: tiny objects", "append: all quotes")
 READ_QUERIES = {
@@ -80,7 +74,11 @@ def measure(runs: int, share: int = 1, only: str = "") -> dict[str, Figures]:
     """Return the figures by row. Raises OSError: something did not start or answer."""
     from scripts.local.mint import mint
 
-    with counted_store() as store, _instance(store) as url, _instance(store, WARMTHREAD_L1_BYTES_MAX="0") as cold_url:
+    with (
+        counted_store() as store,
+        instance_at(store) as url,
+        instance_at(store, WARMTHREAD_L1_BYTES_MAX="0") as cold_url,
+    ):
         mint(store.url, store.token, KEY)
         return asyncio.run(_Bench(url, cold_url, runs, share, only).rows())
 
@@ -105,26 +103,24 @@ def table(rows: dict[str, Figures]) -> str:
 
 
 class _Bench:
-    """One run of the benchmark. Each read at L2 goes to *cold_url*, whose L1 is too small to hold anything."""
+    """One run of the benchmark. Each read at L2 goes to *cold*, whose L1 is too small to hold anything."""
 
-    def __init__(self, url: str, cold_url: str, runs: int, share: int, only: str) -> None:
-        self._urls = {False: url, True: cold_url}
+    def __init__(self, warm: Served, cold: Served, runs: int, share: int, only: str) -> None:
+        self._warm = warm
+        self._cold = cold
         self._runs = runs
         self._share = share
         self._only = only
 
     async def rows(self) -> dict[str, Figures]:
         rows: dict[str, Figures] = {}
-        async with _client(self._urls[False]) as client, _client(self._urls[True]) as cold:
-            for each in (client, cold):
-                await _wait_for(each)
-                # The encoding's load is the one stall that is allowed, once; it is a row of its own.
-                lag = await self._encoding_load(each)
-                rows.setdefault("first append: an encoding loads", Figures([], [], [], set())).lags.append(lag)
-            large = await _create(client, stored(self._share))
-            small = await _create(client, [orjson.dumps({"items": [{"role": "user", "content": "hi"}] * 20})])
+        async with client_of(self._warm) as client, client_of(self._cold) as cold:
+            loads = [await _load_encodings(each) for each in (client, cold)]
+            rows["first append: an encoding loads"] = Figures(loads, [], [], set())
+            large = await create(client, *stored(self._share))
+            small = await create(client, orjson.dumps({"items": [{"role": "user", "content": "hi"}] * 20}))
             empty = Case(f"{small}/context?budget=2000", b"", 200)
-            await self._row(rows, "nothing large", client, small, empty)
+            await self._row(rows, NOTHING_LARGE, client, small, empty)
             for name, query in READ_QUERIES.items():
                 case = Case(f"{large}/{query}", b"", 200)
                 await self._row(rows, f"{name}, L2", cold, small, case)
@@ -134,21 +130,13 @@ class _Bench:
                 await self._row(rows, name, client, small, case)
             bodies = appends(self._share)
             for name, case in bodies.items():
-                target = await _create(client, [])
+                target = await create(client)
                 await self._row(rows, name, client, small, case._replace(path=f"{target}/items"))
             for name in NAIVE_ROWS:
                 for design, title in NAIVE_DESIGNS.items():
                     case = Case(f"/naive/{design}", bodies[name].body, 200)
                     await self._row(rows, f"{name}: {title}", client, small, case)
         return rows
-
-    async def _encoding_load(self, client: Client) -> Lag:
-        await _send(client, "POST", "/-/lag")
-        await _create(client, [orjson.dumps({"items": [{"role": "user", "content": "hi"}]})])
-        lag = _lag(await _send(client, "GET", "/-/lag"))
-        # Each function has its own encodings.
-        await _send(client, "POST", "/v1/tokens/count", orjson.dumps({"model": "gpt-4o", "input": "hi"}))
-        return lag
 
     async def _row(
         self,
@@ -165,90 +153,39 @@ class _Bench:
         figures = Figures([], [], [], set())
         method = "POST" if case.body else "GET"
         # What only the first of its kind costs, pydantic's import for instance, is not what is asked here.
-        await _send(client, method, case.path, case.body, headers)
+        await timed(client, method, case.path, case.body, headers)
         for _ in range(self._runs):
-            await _send(client, "POST", "/-/lag")
+            await watch(client)
             begin_s = time.perf_counter()
             smalls = asyncio.gather(*(_small(client, small, number) for number in range(SMALL_REQUESTS)))
             await asyncio.sleep(SMALL_EVERY_S * 5)
-            status, large_ms, _ = await _timed(client, method, case.path, case.body, headers)
-            while time.perf_counter() - begin_s < SMALL_REQUESTS * SMALL_EVERY_S and not name.startswith("nothing"):
-                status, large_ms, _ = await _timed(client, method, case.path, case.body, headers)
+            large = await timed(client, method, case.path, case.body, headers)
+            while time.perf_counter() - begin_s < SMALL_REQUESTS * SMALL_EVERY_S and name != NOTHING_LARGE:
+                large = await timed(client, method, case.path, case.body, headers)
             figures.small_ms.extend(await smalls)
-            figures.lags.append(_lag(await _send(client, "GET", "/-/lag")))
-            figures.large_ms.append(large_ms)
-            figures.statuses.add(status if status == case.status else -status)
+            figures.lags.append(await watched(client))
+            figures.large_ms.append(large.took_ms)
+            figures.statuses.add(large.status if large.status == case.status else -large.status)
         rows[name] = figures
+
+
+async def _load_encodings(client: Client) -> Lag:
+    """Append for the first time, and return the lag: loading an encoding is the one stall that is allowed, once."""
+    await watch(client)
+    await create(client, orjson.dumps({"items": [{"role": "user", "content": "hi"}]}))
+    lag = await watched(client)
+    # Each function has its own encodings.
+    await ask(client, "POST", "/v1/tokens/count", orjson.dumps({"model": "gpt-4o", "input": "hi"}))
+    return lag
 
 
 async def _small(client: Client, conversation: str, number: int) -> float:
     await asyncio.sleep(number * SMALL_EVERY_S)
     if number % 2:
         body = orjson.dumps({"items": [{"role": "user", "content": "How are you today? " * 50}]})
-        status, took_ms, raw = await _timed(client, "POST", f"{conversation}/items", body)
+        answer = await timed(client, "POST", f"{conversation}/items", body)
     else:
-        status, took_ms, raw = await _timed(client, "GET", f"{conversation}/context?budget=2000")
-    if status != 200:
-        raise OSError(f"a small request was answered {status}: {raw[:200]!r}")
-    return took_ms
-
-
-async def _create(client: Client, batches: Sequence[bytes]) -> str:
-    made = orjson.loads(await _send(client, "POST", "/v1/conversations", b"{}"))
-    path = f"/v1/conversations/{made['id']}"
-    for batch in batches:
-        await _send(client, "POST", f"{path}/items", batch)
-    return path
-
-
-def _lag(raw: bytes) -> Lag:
-    return Lag(*orjson.loads(raw))
-
-
-async def _send(
-    client: Client, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
-) -> bytes:
-    return (await _timed(client, method, path, body, headers))[2]
-
-
-async def _timed(
-    client: Client, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
-) -> tuple[int, float, bytes]:
-    begin_s = time.perf_counter()
-    request = client.request(method, path).headers(headers or {}).body_bytes(body).build()
-    response = await request.send()
-    raw = bytes(await response.bytes())
-    return response.status, (time.perf_counter() - begin_s) * 1000, raw
-
-
-@contextlib.asynccontextmanager
-async def _client(url: str) -> AsyncIterator[Client]:
-    builder = ClientBuilder().base_url(url).default_headers({"authorization": f"Bearer {KEY}"}).http1_only()
-    async with builder.timeout(timedelta(seconds=TIMEOUT_S)).build() as client:
-        yield client
-
-
-async def _wait_for(client: Client) -> None:
-    status, _, raw = await _timed(client, "GET", "/v1/conversations")
-    if status != 200:
-        raise OSError(f"the instance answered {status}: {raw[:200]!r}")
-
-
-@contextlib.contextmanager
-def _instance(store: CountedStore, **variables: str) -> Iterator[str]:
-    environ = {
-        **os.environ,
-        **variables,
-        "UPSTASH_REDIS_REST_URL": store.url,
-        "UPSTASH_REDIS_REST_TOKEN": store.token,
-    }
-    command = [sys.executable, "-m", "scripts.benchmarks.lag_server"]
-    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stdout is not None
-            url = server.stdout.readline().strip()
-            if not url:
-                raise OSError("the instance did not start")
-            yield url
-        finally:
-            server.terminate()
+        answer = await timed(client, "GET", f"{conversation}/context?budget=2000")
+    if answer.status != 200:
+        raise OSError(f"a small request was answered {answer.status}: {answer.body[:200]!r}")
+    return answer.took_ms

@@ -1,0 +1,225 @@
+"""
+How long a cold function takes: from the start of its process to its first 200, under Vercel's own launcher.
+
+A function that does nothing but answer, on Starlette alone, is measured in the same run, in turns with ours; the store
+is warm and answers over loopback. What a network adds to it is one round trip. Then what the imports cost, by package:
+their own time, without what they import in turn.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from scripts.benchmarks.counted_store import CountedStore, counted_store
+from scripts.benchmarks.environment import ROOT
+from scripts.benchmarks.served import KEY, instance_at
+from scripts.benchmarks.tables import markdown, percentile
+
+START_TIMEOUT_S = 30.0
+IMPORT_LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)")
+PACKAGES_SHOWN = 12
+
+BARE = """
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+async def answer(request):
+    return JSONResponse({})
+
+app = Starlette(routes=[Route("/{path:path}", answer)])
+"""
+
+
+class Probe(NamedTuple):
+    """One kind of first request: the function that it starts, and what it sends; an empty body is a GET."""
+
+    function: str
+    path: str
+    body: str = ""
+
+
+class Start(NamedTuple):
+    """The milliseconds of one start: until the function said that it had, and until its answer was there."""
+
+    started_ms: float
+    answered_ms: float
+
+
+BARE_ROW = "bare Starlette"
+PROBES = {
+    BARE_ROW: Probe("api/bare.py", "/"),
+    "GET /api/health": Probe("api/health.py", "/api/health"),
+    "GET a conversation": Probe("api/conversations.py", "/v1/conversations/{id}"),
+    "GET its items": Probe("api/conversations.py", "/v1/conversations/{id}/items"),
+    "GET its context": Probe("api/conversations.py", "/v1/conversations/{id}/context?budget=2000"),
+    "GET its context for gpt-4 (counts)": Probe("api/conversations.py", "/v1/conversations/{id}/context?model=gpt-4"),
+    "POST items (counts)": Probe(
+        "api/conversations.py", "/v1/conversations/{id}/items", '{"items":[{"role":"user","content":"Hello"}]}'
+    ),
+    "POST items, a tool list (counts, pydantic)": Probe(
+        "api/conversations.py",
+        "/v1/conversations/{id}/items",
+        '{"items":[{"type":"mcp_list_tools","server_label":"s","tools":[]}]}',
+    ),
+    "POST tokens/count": Probe("api/tokens.py", "/v1/tokens/count", '{"model":"gpt-4o","input":"Hello"}'),
+}
+IMPORTED = ("api.conversations", "api.tokens", "api.health")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--starts", type=int, default=15, help="starts of each kind (15)")
+    parser.add_argument("--short", action="store_true", help="one start of each: that it works, no figures")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    print(table(measure(1 if arguments.short else arguments.starts)))
+    for module in IMPORTED:
+        print(f"\n{imports_table(module)}")
+    return 0
+
+
+def measure(starts: int) -> dict[str, list[Start]]:
+    """Return the starts by row. Raises OSError: a function did not start, or did not answer 200."""
+    from scripts.local.mint import mint
+
+    rows: dict[str, list[Start]] = {name: [] for name in PROBES}
+    with counted_store() as store, tempfile.TemporaryDirectory() as folder:
+        mint(store.url, store.token, KEY)
+        bare = Path(folder)
+        (bare / "api").mkdir()
+        (bare / "api" / "bare.py").write_text(BARE)
+        conversation = _make_conversation(store)
+        for number in range(starts + 1):
+            print(f"round {number} of {starts}", file=sys.stderr, flush=True)
+            for name, probe in PROBES.items():
+                project = bare if name == BARE_ROW else ROOT
+                start = _start(project, probe._replace(path=probe.path.format(id=conversation)), store)
+                if number:  # The first start writes the bytecode that a deployment ships.
+                    rows[name].append(start)
+    return rows
+
+
+def table(rows: dict[str, list[Start]]) -> str:
+    """Return *rows* as Markdown."""
+    bare_ms = statistics.median(start.answered_ms for start in rows[BARE_ROW])
+    header = ["first request", "started ms", "first 200 ms: p50 / p95", "times bare Starlette"]
+    lines = []
+    for name, starts in rows.items():
+        answered = [start.answered_ms for start in starts]
+        started_ms = statistics.median(start.started_ms for start in starts)
+        median_ms = statistics.median(answered)
+        spread = f"{median_ms:.0f} / {percentile(answered, 0.95):.0f}"
+        lines.append([name, f"{started_ms:.0f}", spread, f"{median_ms / bare_ms:.2f}"])
+    return markdown(header, lines)
+
+
+def imports_table(module: str) -> str:
+    """Return what importing *module* costs, by package, as Markdown."""
+    command = [sys.executable, "-X", "importtime", "-c", f"import {module}"]
+    log = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stderr
+    own_us: Counter[str] = Counter()
+    for line in log.splitlines():
+        if match := IMPORT_LINE.match(line):
+            own_us[_package(match[2])] += int(match[1])
+    shown = own_us.most_common(PACKAGES_SHOWN)
+    rest_us = own_us.total() - sum(us for _, us in shown)
+    rows = [[name, f"{us / 1000:.1f}"] for name, us in [*shown, ("the rest", rest_us)]]
+    return markdown([f"import {module}", f"ms of {own_us.total() / 1000:.0f}"], rows)
+
+
+def _package(name: str) -> str:
+    first = name.partition(".")[0]
+    if first in sys.stdlib_module_names:
+        return "standard library"
+    return ".".join(name.split(".")[:2]) if first == "shared" else first
+
+
+def _start(project: Path, probe: Probe, store: CountedStore) -> Start:
+    entry = str(project / probe.function)
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        address = f"{folder}/s"
+        listener.bind(address)
+        listener.listen(1)
+        listener.settimeout(START_TIMEOUT_S)
+        environ = {
+            **os.environ,
+            "UPSTASH_REDIS_REST_URL": store.url,
+            "UPSTASH_REDIS_REST_TOKEN": store.token,
+            "VERCEL_IPC_PATH": address,
+            "__VC_HANDLER_MODULE_NAME": probe.function.removesuffix(".py").replace("/", "."),
+            "__VC_HANDLER_ENTRYPOINT": probe.function,
+            "__VC_HANDLER_ENTRYPOINT_ABS": entry,
+            "__VC_HANDLER_VENDOR_DIR": "_vendor",
+            "__VC_HANDLER_VARIABLE_NAME": "app",
+        }
+        begin_s = time.perf_counter()
+        command = [sys.executable, "-c", "import vercel_runtime.vc_init"]
+        process = subprocess.Popen(command, cwd=project, env=environ, stdout=subprocess.DEVNULL)
+        with _ended(process):
+            channel, _ = listener.accept()
+            with channel:
+                channel.settimeout(START_TIMEOUT_S)
+                port = _port(channel)
+                started_s = time.perf_counter()
+                _request(f"http://127.0.0.1:{port}{probe.path}", probe.body.encode())
+                answered_s = time.perf_counter()
+        return Start((started_s - begin_s) * 1000, (answered_s - begin_s) * 1000)
+
+
+@contextlib.contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _port(channel: socket.socket) -> int:
+    """Return the port that the function says it listens on."""
+    buffer = b""
+    while chunk := channel.recv(65_536):
+        *messages, buffer = (buffer + chunk).split(b"\0")
+        for message in map(json.loads, messages):
+            if message["type"] == "server-started":
+                return int(message["payload"]["httpPort"])
+    raise OSError("a function did not start")
+
+
+def _make_conversation(store: CountedStore) -> str:
+    """Store a conversation that a context has something to choose from; return its id."""
+    items = [{"role": role, "content": "How are you today? " * 5} for role in ("user", "assistant") * 50]
+    with instance_at(store) as served:
+        made = _request(f"{served.url}/v1/conversations", json.dumps({"items": items}).encode())
+    return str(json.loads(made)["id"])
+
+
+def _request(url: str, body: bytes) -> bytes:
+    headers = {
+        "authorization": f"Bearer {KEY}",
+        "content-type": "application/json",
+        # The launcher takes requests of the platform only.
+        "x-vercel-internal-invocation-id": "1",
+        "x-vercel-internal-request-id": "1",
+    }
+    request = urllib.request.Request(url, data=body or None, headers=headers)  # noqa: S310 - loopback.
+    try:
+        with urllib.request.urlopen(request, timeout=START_TIMEOUT_S) as answer:  # noqa: S310
+            return bytes(answer.read())
+    except urllib.error.HTTPError as error:
+        raise OSError(f"{url} answered {error.code}: {error.read()[:200]!r}") from None
