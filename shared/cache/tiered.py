@@ -43,6 +43,9 @@ AHEAD_SHARE = (0.6, 0.95)
 
 ATTEMPTS_MAX = 64
 
+ALONE_S, LINGERING_MAX = 1.0, 64
+"""Without L2 an instance keeps nothing, but neither does it ask the source for each of its callers."""
+
 
 class Mark(NamedTuple):
     """What is known of a value in all instances; see above. *checked_at_unix_s* is 0 when it never was."""
@@ -176,8 +179,12 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
         return self.held(key, mark) or await self._share(key, mark, lambda: self._through_l2(key, mark))
 
     async def get_without_l2(self, key: K) -> Found[V]:
-        """Return the value of *key* while L2 is away. Raises SourceUnavailable."""
-        return await self._share(key, None, lambda: self._past_l2(key))
+        """
+        Return the value of *key* while L2 is away, at most ALONE_S after the source was asked.
+
+        Raises SourceUnavailable.
+        """
+        return await self._share(key, None, lambda: self._past_l2(key), linger_s=ALONE_S)
 
     async def refresh(self, key: K, mark: Mark) -> None:
         """Ask the source ahead of time; who comes meanwhile is answered from the copy."""
@@ -197,19 +204,27 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
                 return Found(value, Origin.L2, age_s, mark, self._is_due(age_s))
         return found
 
-    async def _share(self, key: K, mark: Mark | None, work: "Callable[[], Awaitable[Found[V]]]") -> Found[V]:
-        """Share one load among all who came with the same mark, also those who come while it is under way."""
-        name = (*key, mark)
+    async def _share(
+        self, key: K, mark: Mark | None, work: "Callable[[], Awaitable[Found[V]]]", *, linger_s: float = 0.0
+    ) -> Found[V]:
+        """
+        Share one load among all who came with the same mark, also those who come while it is under way, or up to
+        *linger_s* after it succeeded.
+        """
+        name = (*key, mark, linger_s)
         task = self._under_way.get(name)
         if task is None:
             task = self._under_way[name] = asyncio.ensure_future(work())
-            task.add_done_callback(lambda done: self._land(name, done))
+            task.add_done_callback(lambda done: self._land(name, done, linger_s))
         return await asyncio.shield(task)
 
-    def _land(self, name: tuple[object, ...], task: asyncio.Task[Found[V]]) -> None:
-        del self._under_way[name]
-        if not task.cancelled():
-            task.exception()  # Its callers may all have gone.
+    def _land(self, name: tuple[object, ...], task: asyncio.Task[Found[V]], linger_s: float) -> None:
+        # The error is looked at also because its callers may all have gone.
+        has_failed = task.cancelled() or task.exception() is not None
+        if linger_s and not has_failed and len(self._under_way) <= LINGERING_MAX:
+            asyncio.get_running_loop().call_later(linger_s, self._under_way.pop, name, None)
+        else:
+            del self._under_way[name]
 
     async def _through_l2(self, key: K, mark: Mark | None) -> Found[V]:
         pause_s = random.uniform(*POLL_S)  # noqa: S311  # jitter is no secret.
