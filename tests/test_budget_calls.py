@@ -80,11 +80,11 @@ def test_usage_on_an_appended_answer_settles_its_reservation_once(
 
 
 def test_an_openai_client_settles_with_an_extra_body(service_url: str, api: httpx.Client, key: str, path: str) -> None:
-    client = openai.OpenAI(base_url=f"{service_url}/v1", api_key=key)
     reservation = reserve(api, 100).json()["id"]
     usage = {"input_tokens": 30, "output_tokens": 12}
     extra = {"reservation": reservation, "usage": usage}
-    client.conversations.items.create(path.rpartition("/")[2], items=ANSWER["items"], extra_body=extra)  # type: ignore[arg-type]  # plain dicts do.
+    with openai.OpenAI(base_url=f"{service_url}/v1", api_key=key) as client:
+        client.conversations.items.create(path.rpartition("/")[2], items=ANSWER["items"], extra_body=extra)  # type: ignore[arg-type]  # plain dicts do.
 
     assert tokens(api) == (42, 0, 0)
 

@@ -1,5 +1,6 @@
 """The official clients work unchanged: nothing but `base_url` is set."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import openai
@@ -9,8 +10,9 @@ from openai.types.responses import EasyInputMessageParam
 
 
 @pytest.fixture
-def client(service_url: str, key: str) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{service_url}/v1", api_key=key, max_retries=0)
+def client(service_url: str, key: str) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{service_url}/v1", api_key=key, max_retries=0) as client:
+        yield client
 
 
 def test_every_call_of_the_openai_client(client: openai.OpenAI) -> None:
@@ -55,8 +57,11 @@ def test_errors_arrive_as_the_clients_own_exceptions(client: openai.OpenAI, serv
     nobody: Any = {"role": "nobody", "content": "x"}
     with pytest.raises(openai.UnprocessableEntityError) as refused:
         client.conversations.items.create(conversation.id, items=[nobody])
-    with pytest.raises(openai.AuthenticationError):
-        openai.OpenAI(base_url=f"{service_url}/v1", api_key="wt_x_wrong", max_retries=0).conversations.create()
+    with (
+        openai.OpenAI(base_url=f"{service_url}/v1", api_key="wt_x_wrong", max_retries=0) as stranger,
+        pytest.raises(openai.AuthenticationError),
+    ):
+        stranger.conversations.create()
 
     assert (refused.value.param, refused.value.code) == ("items[0].role", "invalid_value")
 
