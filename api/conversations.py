@@ -243,7 +243,7 @@ def _appending(request: Request) -> Appending:
 
 def _reader(request: Request) -> Reader:
     state = request.state
-    return Reader(state["store"], state["history"], state["settings"])
+    return Reader(state["store"], state["history"], state["settings"], state["pool"])
 
 
 def _answer(request: Request, body: bytes | Pieces, source: Source, later: Later) -> Response:

@@ -5,6 +5,7 @@ The graph is built in lifespan, so that importing a function opens nothing. Each
 """
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -73,6 +74,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     pool = Pool(settings.pool_threads)
     store = Store(settings, pool=pool)
     take_short_turns()
+    # What was imported stays: no collection has to look at it again.
+    gc.freeze()
     try:
         counter = Counter(Encodings(), pool)
         yield {

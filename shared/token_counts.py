@@ -12,13 +12,16 @@ from typing import Any, NamedTuple
 from shared.errors import InvalidValue
 from shared.items.counts import count_items
 from shared.items.normalize import normalize_items
-from shared.items.traits import Kind, describe
+from shared.items.traits import Kind, Traits, describe
 from shared.tokens import rule
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import ENCODINGS
 from shared.tokens.models import Model, find_model
 
 ITEMS_MAX = 10_000
+LARGE_ITEMS = 100
+"""Checking and describing more than these takes about a millisecond, and goes to a thread."""
+
 FIELDS = frozenset({"model", "encoding", "input", "messages", "tools"})
 ASSISTANT_SIDE = frozenset({Kind.ASSISTANT, Kind.CALL, Kind.REASONING, Kind.HOSTED})
 
@@ -87,11 +90,7 @@ async def count_tokens(counter: Counter, body: Mapping[str, Any]) -> TokenCount:
 
 
 async def _count_items(counter: Counter, encoding: str, value: list[Any]) -> tuple[int, bool]:
-    ids = count(1)
-    normal = normalize_items(
-        value, lambda prefix: f"{prefix}_{next(ids)}", path="input", allow_empty=True, count_max=ITEMS_MAX
-    )
-    traits = [describe(each.item) for each in normal]
+    traits = await counter.pool.run_when(len(value) > LARGE_ITEMS, _describe, value)
     tokens, frame_tokens, name = rule.REPLY_TOKENS, 0, ""
     for trait, counts in zip(traits, await count_items(counter, encoding, traits), strict=True):
         tokens += counts.content_tokens
@@ -105,6 +104,14 @@ async def _count_items(counter: Counter, encoding: str, value: list[Any]) -> tup
         if trait.kind == Kind.ASSISTANT:
             name = trait.name
     return tokens, all(trait.is_text for trait in traits)
+
+
+def _describe(value: list[Any]) -> list[Traits]:
+    ids = count(1)
+    normal = normalize_items(
+        value, lambda prefix: f"{prefix}_{next(ids)}", path="input", allow_empty=True, count_max=ITEMS_MAX
+    )
+    return [describe(each.item) for each in normal]
 
 
 def _is_text_message(message: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from scripts.benchmarks import lag, lag_bodies
+from scripts.benchmarks import compression, lag, lag_bodies, parse
 from shared.lag import BOUNDS_MS, LagProbe
 from shared.offload import SWITCH_S, Pool, take_short_turns
 
@@ -69,6 +69,7 @@ def test_the_benchmark_has_a_row_for_every_shape_with_the_answers_it_should_have
     rows = lag.measure(runs=1, share=lag_bodies.SHORT_SHARE)
     wanted = {*lag_bodies.appends(), *lag_bodies.counts()}
     wanted |= {f"{name}, {tier}" for name in lag.READ_QUERIES for tier in ("L0", "L1", "L2")}
+    wanted |= {f"{name}, {tier}" for name in lag.MANY_QUERIES for tier in ("L1", "L2")}
     wanted |= {f"{name}: {title}" for name in lag.NAIVE_ROWS for title in lag.NAIVE_DESIGNS.values()}
 
     assert wanted <= rows.keys()
@@ -77,3 +78,11 @@ def test_the_benchmark_has_a_row_for_every_shape_with_the_answers_it_should_have
     } == {}
     assert all(len(rows[name].small_ms) == lag.SMALL_REQUESTS for name in wanted)
     assert len(lag.table(rows).splitlines()) == len(rows) + 2
+
+
+def test_every_shape_that_the_limits_come_from_is_measured() -> None:
+    assert [row[0] for row in parse.measure(runs=1)] == [
+        *(f"a string of {name}" for name in parse.TEXTS),
+        *(f"a list of {name}" for name in parse.VALUES),
+    ]
+    assert [int(row[0]) for row in compression.measure(runs=1)] == list(compression.ITEMS)

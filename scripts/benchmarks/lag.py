@@ -18,7 +18,7 @@ import orjson
 from pyreqwest.client import Client
 
 from scripts.benchmarks.counted_store import counted_store
-from scripts.benchmarks.lag_bodies import SHORT_SHARE, Case, appends, counts, stored
+from scripts.benchmarks.lag_bodies import SHORT_SHARE, Case, appends, counts, many, stored
 from scripts.benchmarks.served import KEY, Served, ask, client_of, create, instance_at, timed, watch, watched
 from scripts.benchmarks.tables import markdown, percentile
 from shared.lag import Lag
@@ -33,6 +33,12 @@ READ_QUERIES = {
     "context of 4 MB, items": "context?budget=4000000",
     "context of 4 MB, chat": "context?budget=4000000&format=chat",
     "context of 4 MB, anthropic": "context?budget=4000000&format=anthropic",
+}
+
+MANY_QUERIES = {
+    "context of 10,000 items, all": "context?budget=4000000",
+    "context of 10,000 items, all, chat": "context?budget=4000000&format=chat",
+    "context of 10,000 items, 8,000 tokens": "context?budget=8000",
 }
 
 
@@ -121,11 +127,18 @@ class _Bench:
             small = await create(client, orjson.dumps({"items": [{"role": "user", "content": "hi"}] * 20}))
             empty = Case(f"{small}/context?budget=2000", b"", 200)
             await self._row(rows, NOTHING_LARGE, client, small, empty)
+            tiny = await create(client, *many(self._share))
+            # A page fills no memory, but is read from it.
+            await ask(client, "GET", f"{large}/context?budget=4000000")
             for name, query in READ_QUERIES.items():
                 case = Case(f"{large}/{query}", b"", 200)
                 await self._row(rows, f"{name}, L2", cold, small, case)
                 await self._row(rows, f"{name}, L1", client, small, case)
                 await self._row(rows, f"{name}, L0", client, small, case, {"cache-control": "max-age=60"})
+            for name, query in MANY_QUERIES.items():
+                case = Case(f"{tiny}/{query}", b"", 200)
+                await self._row(rows, f"{name}, L2", cold, small, case)
+                await self._row(rows, f"{name}, L1", client, small, case)
             for name, case in counts(self._share).items():
                 await self._row(rows, name, client, small, case)
             bodies = appends(self._share)

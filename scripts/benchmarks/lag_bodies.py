@@ -85,6 +85,7 @@ def counts(share: int = 1) -> dict[str, Case]:
     def case(text: str) -> Case:
         return Case("/v1/tokens/count", orjson.dumps({"model": "gpt-4o", "input": text}), 200)
 
+    messages = [{"role": "user", "content": "Hello"}] * (10_000 // share)
     texts: dict[str, Callable[[], str]] = {
         "count: 4 MB of prose": lambda: (
             "It was a bright cold day in April, and the clocks were striking. " * (size // 65)
@@ -93,7 +94,17 @@ def counts(share: int = 1) -> dict[str, Case]:
         "count: 4 MB of spaces": lambda: " " * size,
         "count: 4 MB of a": lambda: "a" * size,
     }
-    return {name: case(make()) for name, make in texts.items()}
+    rows = {name: case(make()) for name, make in texts.items()}
+    rows["count: 10,000 messages"] = Case(
+        "/v1/tokens/count", orjson.dumps({"model": "gpt-4o", "messages": messages}), 200
+    )
+    return rows
+
+
+def many(share: int = 1) -> list[bytes]:
+    """Return the batches of the conversation of many small items: 10,000 of 100 characters."""
+    batch = _batch([_message("How are you today, and what is next? " * 3) for _ in range(100)])
+    return [batch] * (100 // share)
 
 
 def stored(share: int = 1) -> list[bytes]:

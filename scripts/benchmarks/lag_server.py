@@ -1,5 +1,5 @@
 """
-The process that `scripts/bench lag` measures: every function of api/, the naive designs, and a probe of the loop.
+The process that `scripts/bench lag` measures: two functions of api/, the naive designs, and a probe of the loop.
 
     POST /-/lag               begin to watch the loop
     GET  /-/lag               what was seen since
@@ -9,18 +9,20 @@ It serves as Vercel's launcher does: one process, one loop, uvicorn with h11.
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from typing import Any
 
 import orjson
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from scripts.benchmarks.environment import ROOT
-from scripts.local.functions import Project
+from api import conversations, tokens
 from scripts.local.serving import loopback_listener, quiet_server
+from shared.app import lifespan
 from shared.lag import LagProbe
 
 KEEP_ALIVE_S = 60
@@ -50,23 +52,36 @@ NAIVE: dict[str, Any] = {
 
 
 class Watched:
-    """The project's functions with the probe and the naive designs beside them."""
+    """The functions, each with the state of its own lifespan; the probe and the naive designs beside them."""
 
-    def __init__(self, project: ASGIApp) -> None:
-        self._project = project
+    def __init__(self) -> None:
+        self._functions: dict[str, tuple[Starlette, dict[str, Any]]] = {}
         self._probe: LagProbe | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        path = scope["path"]
         if path == "/-/lag":
             response = Response(self._watch(scope["method"]))
         elif path.startswith("/naive/"):
             raw = await Request(scope, receive).body()
             response = Response(await NAIVE[path.removeprefix("/naive/")](raw))
         else:
-            await self._project(scope, receive, send)
+            app, state = self._functions["tokens" if path.startswith("/v1/tokens") else "conversations"]
+            await app({**scope, "state": state.copy()}, receive, send)
             return
         await response(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        async with contextlib.AsyncExitStack() as resources:
+            for name, app in (("conversations", conversations.app), ("tokens", tokens.app)):
+                self._functions[name] = (app, dict(await resources.enter_async_context(lifespan(app))))
+            await receive()
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
 
     def _watch(self, method: str) -> bytes:
         seen = self._probe.seen() if self._probe else None
@@ -81,7 +96,7 @@ class Watched:
 def main() -> None:
     with loopback_listener(0) as listener:
         print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-        server = quiet_server(Watched(Project(ROOT)), lifespan="on", http="h11", keep_alive_s=KEEP_ALIVE_S)
+        server = quiet_server(Watched(), lifespan="on", http="h11", keep_alive_s=KEEP_ALIVE_S)
         server.run(sockets=[listener])
 
 

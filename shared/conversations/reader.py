@@ -19,17 +19,22 @@ from shared.conversations.source import Source, touch_when_due
 from shared.errors import NotCached, NotFound
 from shared.items.item import Item
 from shared.later import Later
+from shared.offload import Pool
 from shared.store import keys
 from shared.store.upstash import Store
 
 ALL = Need()
 ANY = Need(tail_tokens=0)
 
+LARGE_CHARS = 512 * 1024
+"""A page of more than this takes over a millisecond to read, and goes to a thread."""
+
 
 class Reader:
     """Reads conversations, items and pages of items."""
 
-    def __init__(self, store: Store, history: History, settings: Settings) -> None:
+    def __init__(self, store: Store, history: History, settings: Settings, pool: Pool) -> None:
+        self._pool = pool
         self._store = store
         self._history = history
         self._settings = settings
@@ -77,10 +82,8 @@ class Reader:
         _, more, fields, entries = reply
         source = Source.of_reply(fields)
         touch_when_due(self._store, caller, conversation_id, source, later)
-        ids = [entry.item.id for raw in entries[:1] + entries[-1:] if (entry := read_entry(0, raw)).item]
-        first_id, last_id = (ids[0], ids[-1]) if ids else (None, None)
-        page = Page([read_body(raw) for raw in entries], first_id, last_id, more == "1")
-        return page, source
+        is_large = sum(map(len, entries)) > LARGE_CHARS
+        return await self._pool.run_when(is_large, _read_page, entries, more == "1"), source
 
     async def item(
         self, caller: Caller, conversation_id: str, item_id: str, freshness: Freshness
@@ -104,6 +107,12 @@ class Reader:
             raise NotCached("This instance has no copy that is fresh enough.")
         names = [keys.tenant_key(caller.tenant), keys.conversation_key(caller.tenant, conversation_id)]
         return await self._store.eval(script, names, arguments)
+
+
+def _read_page(entries: list[str], has_more: bool) -> Page:
+    ids = [entry.item.id for raw in entries[:1] + entries[-1:] if (entry := read_entry(0, raw)).item]
+    first_id, last_id = (ids[0], ids[-1]) if ids else (None, None)
+    return Page([read_body(raw) for raw in entries], first_id, last_id, has_more)
 
 
 def _page(snapshot: Snapshot, after: str, limit: int, order: str, bytes_max: int) -> Page | None:

@@ -32,11 +32,11 @@ def upper_bound(texts: Iterable[str]) -> int:
 
 
 class Counter:
-    """The counting of one instance of a function; part of its state."""
+    """The counting of one instance of a function; part of its state. *pool* is where it counts."""
 
     def __init__(self, encodings: Encodings, pool: Pool) -> None:
         self._encodings = encodings
-        self._pool = pool
+        self.pool = pool
 
     async def count(self, encoding_name: str, texts: Sequence[str]) -> list[int]:
         """
@@ -52,7 +52,7 @@ class Counter:
         if len(texts) <= _INLINE_TEXTS_MAX and sum(map(len, texts)) <= _INLINE_CHARS_MAX:
             return count_texts(encoding, texts)
         counts = [0] * len(texts)
-        await self._pool.run_steps(_steps(encoding, texts, counts))
+        await self.pool.run_steps(_steps(encoding, texts, counts))
         return counts
 
 
