@@ -121,7 +121,7 @@ class Invocations:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        _relieve(scope["state"]["pressure"], scope["state"]["history"])
+        _relieve(scope["state"])
         token = CURRENT.set(Invocation(scope["state"]["permits"], scope["state"]["deadlines"].cut_at_s()))
         try:
             return await self._app(scope, receive, send)
@@ -132,14 +132,16 @@ class Invocations:
 L1_SHARES = {Step.NONE: 1.0, Step.HIGH: 0.5, Step.CRITICAL: 0.0}
 
 
-def _relieve(pressure: Pressure, history: History) -> None:
+def _relieve(state: State) -> None:
+    pressure = state["pressure"]
     before = pressure.step
     step = pressure.look()
     if step is not before:
-        history.limit_memory(L1_SHARES[step])
-        if step > before:
-            give_back()
-            log.warning("memory: %s", step.name.lower())
+        state["history"].limit_memory(L1_SHARES[step])
+        state["documents"].memory.limit(L1_SHARES[step])
+        log.warning("memory: %s", step.name.lower())
+    if pressure.is_time_to_give_back():
+        give_back()
 
 
 def _guarded(route: BaseRoute) -> BaseRoute:

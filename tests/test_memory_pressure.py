@@ -61,6 +61,16 @@ def test_without_a_limit_nothing_is_looked_at() -> None:
     assert pressure.look() is Step.NONE
 
 
+def test_memory_is_given_back_while_it_is_pressed_and_not_at_every_request() -> None:
+    calm, pressed = Pressure(1_000, lambda: 100), Pressure(1_000, lambda: 900)
+    asked = []
+    for pressure in (calm, pressed, pressed):
+        pressure.look()
+        asked.append(pressure.is_time_to_give_back())
+
+    assert asked == [False, True, False]
+
+
 def test_what_a_process_holds_is_read() -> None:
     before = read_resident_bytes()
     held = bytearray(b"x" * 64 * MIB)

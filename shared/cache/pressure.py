@@ -16,6 +16,10 @@ from enum import IntEnum
 from pathlib import Path
 
 LOOK_S = 0.1
+
+GIVE_BACK_S = 1.0
+"""What is freed after L1 shrank is given back as well: answers under way held it until then."""
+
 ENTER = {1: 0.70, 2: 0.85}
 LEAVE_BELOW = 0.10
 
@@ -40,6 +44,7 @@ class Pressure:
         self._limit_bytes = limit_bytes
         self._resident_bytes = resident_bytes or read_resident_bytes
         self._looked_at_s = 0.0
+        self._gave_back_at_s = 0.0
         self.step = Step.NONE
         self.entered = dict.fromkeys(Step, 0)
 
@@ -50,6 +55,13 @@ class Pressure:
             self._looked_at_s = now_s
             self._take(self._resident_bytes() / self._limit_bytes)
         return self.step
+
+    def is_time_to_give_back(self) -> bool:
+        """Tell whether the allocator should be asked now: while memory is pressed, each GIVE_BACK_S."""
+        if self.step is Step.NONE or time.monotonic() - self._gave_back_at_s < GIVE_BACK_S:
+            return False
+        self._gave_back_at_s = time.monotonic()
+        return True
 
     def _take(self, share: float) -> None:
         step = Step.NONE
