@@ -17,6 +17,7 @@ from shared.app import lifespan
 from shared.auth import read_key
 from shared.conversations.freshness import Freshness, Tier
 from shared.conversations.history import Need
+from shared.store.upstash import Store
 
 CREATE_BATCH = 100
 
@@ -42,6 +43,12 @@ class Instance:
         state = await self._resources.enter_async_context(lifespan(app))
         self._state = dict(state)
         return self
+
+    @property
+    def store(self) -> Store:
+        """The client of the store that this instance uses."""
+        store: Store = self._state["store"]
+        return store
 
     async def read_l1(self, path: str) -> None:
         """Do the cache's part of a context whose caller takes an answer up to a minute old."""

@@ -44,6 +44,7 @@ ROWS = {
 AT_ONCE_ROWS = {
     "at once, different": "100 conversations, 20 items of each",
     "at once, the same": "20 items of one conversation, 100 times",
+    "at once, client": "an LRANGE of 20 items each: the clients alone",
 }
 
 

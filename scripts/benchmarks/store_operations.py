@@ -35,6 +35,7 @@ class Operations:
         self._path = ""
         self._item_id = ""
         self._paths: list[str] = []
+        self._lists = [f"lists:{id(self)}:{number}" for number in range(AT_ONCE)]
         context, page = "/context", "/items"
         self.operations: Mapping[str, Prepare] = {
             "append 2": partial(self._append, 2),
@@ -50,6 +51,7 @@ class Operations:
             "cache": self._read_l1,
             "at once, different": partial(self._at_once, AT_ONCE),
             "at once, the same": partial(self._at_once, 1),
+            "at once, client": self._lists_at_once,
         }
 
     async def fill(self) -> "Operations":
@@ -57,6 +59,9 @@ class Operations:
         page = await self._service.call("GET", f"{self._path}/items", "limit=1")
         self._item_id = page["data"][0]["id"]
         self._paths = [await self._service.create(self._items[:PAGE_ITEMS]) for _ in range(AT_ONCE)]
+        values = [orjson.dumps(item).decode() for item in self._items[:PAGE_ITEMS]]
+        for name in self._lists:
+            await self._service.store.command("RPUSH", name, *values)
         return self
 
     async def close(self) -> None:
@@ -107,6 +112,19 @@ class Operations:
 
         return [read_all_at_once] * count
 
+    async def _lists_at_once(self, count: int) -> list[Run]:
+        """What the stock client does, by our client: no service in front."""
+        store = self._service.store
+
+        async def read_all_at_once() -> int:
+            pages = await asyncio.gather(
+                *(store.command("LRANGE", name, -PAGE_ITEMS, -1, is_idempotent=True) for name in self._lists)
+            )
+            assert all(len([orjson.loads(value) for value in page]) == PAGE_ITEMS for page in pages)
+            return len(pages)
+
+        return [read_all_at_once] * count
+
 
 async def _one(call: Any) -> int:
     await call()
@@ -128,6 +146,7 @@ class StockClient:
         self.operations: Mapping[str, Prepare] = {
             "at once, different": partial(self._at_once, AT_ONCE),
             "at once, the same": partial(self._at_once, 1),
+            "at once, client": partial(self._at_once, AT_ONCE),
         }
 
     async def fill(self, items: list[Item]) -> "StockClient":
