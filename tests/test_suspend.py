@@ -1,6 +1,9 @@
 """An instance that was stopped goes on as if nothing had been: no burst of timers, and everything works."""
 
+import platform
+
 from scripts.benchmarks import memory, suspend
+from shared.allocator import give_memory_back
 
 PAUSE_S = 1.0
 
@@ -18,3 +21,7 @@ def test_the_memory_of_an_instance_is_looked_at_as_often_as_it_says() -> None:
 
     assert [look.requests for look in looks] == list(range(0, 41, 2))
     assert all(look.resident_mb > 0 for look in looks)
+
+
+def test_freed_memory_is_given_back_where_the_c_library_can() -> None:
+    assert give_memory_back() == (platform.libc_ver()[0] == "glibc")
