@@ -17,7 +17,7 @@ POST   /v1/conversations/{id}/context             the same; with `reserve`, its 
 
 import re
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,11 +25,8 @@ from starlette.routing import Route
 from shared.app import Request, create_app, json_response, unchanged_response
 from shared.budgets.calls import read_settlement, reserve_for, with_reservation
 from shared.budgets.reservations import Budgets, raise_budget_refusal
-from shared.conversations.appending import Appending
-from shared.conversations.compaction import Compaction
 from shared.conversations.context_request import PARAMETERS, read_context_request
 from shared.conversations.contexts import Contexts
-from shared.conversations.forks import Forks
 from shared.conversations.freshness import read_freshness
 from shared.conversations.history import ReserveRefused
 from shared.conversations.idempotency import Attempt, read_attempt
@@ -37,13 +34,17 @@ from shared.conversations.info import Page
 from shared.conversations.reader import Reader
 from shared.conversations.service import Conversations
 from shared.conversations.source import Source
-from shared.conversations.summaries import Summaries
 from shared.errors import InvalidValue, NotFound, ServiceError, StoreUnavailable
 from shared.guard import admit, parse_json, read_body, read_json, refuse_unknown
 from shared.headers import read_etags, source_headers
 from shared.later import Later
 from shared.parameters import boolean, choice, integer, refuse_unknown_parameters, string
 from shared.splice import Pieces, array, splice
+
+if TYPE_CHECKING:
+    from shared.conversations.appending import Appending
+
+# What only writes need is imported by the first of them: 10 ms of every cold read.
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 EXPIRY_S_MAX = 3_650 * 86_400
@@ -204,6 +205,8 @@ async def fork(request: Request) -> Response:
     body, attempt = await _read_write(request, FORK_FIELDS)
     after = string(body, "after")
     _check_id(after, "item", "after")
+    from shared.conversations.forks import Forks
+
     forks = Forks(state["store"], state["settings"])
     info, etag, is_replay = await forks.fork(caller, conversation_id, attempt, after, body.get("metadata"), later)
     return json_response(info.as_json(), later, _write_headers(etag, is_replay=is_replay))
@@ -216,6 +219,8 @@ async def summarise(request: Request) -> Response:
     body, attempt = await _read_write(request, SUMMARY_FIELDS)
     through, text = string(body, "through", required=True), string(body, "text", required=True)
     _check_id(through, "item", "through")
+    from shared.conversations.summaries import Summaries
+
     summaries = Summaries(state["store"], state["counter"], state["settings"])
     info, etag, is_replay = await summaries.summarise(caller, conversation_id, attempt, through, text)
     return json_response(info.as_json(), headers=_write_headers(etag, is_replay=is_replay))
@@ -226,6 +231,8 @@ async def compact(request: Request) -> Response:
     conversation_id, state = _conversation_id(request), request.state
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
     refuse_unknown(await read_json(request), frozenset())
+    from shared.conversations.compaction import Compaction
+
     compaction = Compaction(state["store"], state["settings"])
     info, etag, is_replay = await compaction.compact(caller, conversation_id, is_forced=True)
     return json_response(info.as_json(), headers=_write_headers(etag, is_replay=is_replay))
@@ -236,7 +243,9 @@ def _service(request: Request) -> Conversations:
     return Conversations(state["store"], state["settings"])
 
 
-def _appending(request: Request) -> Appending:
+def _appending(request: Request) -> "Appending":
+    from shared.conversations.appending import Appending
+
     state = request.state
     return Appending(state["store"], state["counter"], state["pool"], state["settings"])
 

@@ -17,7 +17,7 @@ from shared.headers import document_headers, read_etags
 from shared.items.counts import PRIMARY_ENCODING
 from shared.later import Later
 from shared.parameters import refuse_unknown_parameters
-from shared.token_counts import read_encoding
+from shared.tokens.models import read_encoding
 
 PARAMETERS = frozenset({"model", "encoding"})
 PIECE_CHARS = 64 * 1024

@@ -25,7 +25,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shared.admission.deadline import ANSWER_MARGIN_S, SHED_S, Deadlines
 from shared.admission.invocation import CURRENT, Invocation
 from shared.admission.permits import Permits
-from shared.allocator import give_memory_back
 from shared.cache.pressure import Pressure, Step, give_back, read_limit_bytes
 from shared.config import Settings, read_settings
 from shared.conversations.history import History
@@ -72,7 +71,6 @@ HEADERS = {"cache-control": "private, no-cache"}
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[State]:
     settings = read_settings()
-    give_memory_back()
     pool = Pool(settings.pool_threads)
     store = Store(settings, pool=pool)
     take_short_turns()

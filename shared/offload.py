@@ -43,14 +43,18 @@ class Pool:
 
     def __init__(self, threads: int) -> None:
         self._limiter = CapacityLimiter(threads)
+        self._is_begun = False
 
     async def run[*P, T](self, function: Callable[[*P], T], *arguments: *P) -> T:
         """Return what *function* returns, computed in a thread. A caller that is cancelled waits for its end."""
+        if not self._is_begun:
+            self._is_begun = True
+            await run_sync(_begin, limiter=self._limiter)
         return await run_sync(function, *arguments, limiter=self._limiter)
 
     async def run_when[*P, T](self, is_large: bool, function: Callable[[*P], T], *arguments: *P) -> T:
         """Return what *function* returns; only what *is_large* is worth the 0.1 ms of going to a thread."""
-        return await run_sync(function, *arguments, limiter=self._limiter) if is_large else function(*arguments)
+        return await self.run(function, *arguments) if is_large else function(*arguments)
 
     async def run_steps(self, steps: Iterator[None]) -> None:
         """
@@ -59,8 +63,15 @@ class Pool:
         Each slice queues for a thread anew, so that a job of a second keeps none of a millisecond waiting. A caller
         that is cancelled stops at the end of the slice that runs.
         """
-        while not await run_sync(_advance, steps, limiter=self._limiter):
+        while not await self.run(_advance, steps):
             pass
+
+
+def _begin() -> None:
+    # Whatever is large comes through here; a cold function that sees nothing large is spared the import of ctypes.
+    from shared.allocator import give_memory_back
+
+    give_memory_back()
 
 
 def _advance(steps: Iterator[None]) -> bool:

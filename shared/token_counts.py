@@ -15,8 +15,7 @@ from shared.items.normalize import normalize_items
 from shared.items.traits import Kind, Traits, describe
 from shared.tokens import rule
 from shared.tokens.counter import Counter
-from shared.tokens.encodings import ENCODINGS
-from shared.tokens.models import Model, find_model
+from shared.tokens.models import read_encoding
 
 ITEMS_MAX = 10_000
 LARGE_ITEMS = 100
@@ -32,29 +31,6 @@ class TokenCount(NamedTuple):
     tokens: int
     encoding: str
     exact: bool
-
-
-def read_encoding(values: Mapping[str, Any], default: str | None) -> tuple[Model | None, str]:
-    """
-    Return the model and the encoding that *values* name; exactly one of the two members says it.
-
-    Raises:   InvalidValue: both, an unknown one, or none and there is no *default*.
-    """
-    name, encoding = values.get("model"), values.get("encoding")
-    if name is not None and encoding is not None:
-        raise InvalidValue("Give model or encoding, not both: a model has one encoding.", param="encoding")
-    if encoding is not None:
-        if not isinstance(encoding, str) or encoding not in ENCODINGS:
-            raise InvalidValue(f"encoding is none of {', '.join(ENCODINGS)}.", param="encoding")
-        return None, encoding
-    if name is not None:
-        if not isinstance(name, str):
-            raise InvalidValue("model is not a string.", param="model")
-        model = find_model(name)
-        return model, model.encoding
-    if default is None:
-        raise InvalidValue("Name a model, or an encoding.", param="model")
-    return None, default
 
 
 async def count_tokens(counter: Counter, body: Mapping[str, Any]) -> TokenCount:

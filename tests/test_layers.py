@@ -7,7 +7,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 LAYERS: list[set[str]] = [
-    {"shared.errors", "shared.allocator", "shared.lag", "shared.offload", "shared.pieces", "shared.splice"},
+    {"shared.allocator"},
+    {"shared.errors", "shared.lag", "shared.offload", "shared.pieces", "shared.splice"},
     {"shared.cache", "shared.config", "shared.document_paths", "shared.later", "shared.parameters", "shared.timing"},
     {"shared.auth", "shared.secrets"},
     {"shared.admission"},

@@ -13,10 +13,6 @@ no form, or one of its parts has none. Only kept items are parsed, and only for 
 from typing import NamedTuple
 
 from shared.context.fit import Selection
-from shared.context.render_anthropic import render_anthropic
-from shared.context.render_chat import render_chat
-from shared.context.render_text import render_text
-from shared.context.sent import read_units
 from shared.splice import Pieces, array, encode, encode_text, nested_array
 
 FORMATS = ("items", "chat", "anthropic", "text")
@@ -39,14 +35,23 @@ def render(context_format: str, selection: Selection) -> Rendering:
     assert context_format in FORMATS
     if context_format == "items":
         return Rendering({"input": array(item.body for item in selection.items)}, [])
+    # The readers of messages are imported by the first context that needs them.
+    from shared.context.sent import read_units
+
     units = read_units(selection.units)
     if context_format == "chat":
+        from shared.context.render_chat import render_chat
+
         messages, unsupported = render_chat(units)
         pieces = {"messages": nested_array(map(encode, messages))}
     elif context_format == "anthropic":
+        from shared.context.render_anthropic import render_anthropic
+
         system, messages, unsupported = render_anthropic(units)
         pieces = {"system": nested_array(map(encode, system)), "messages": nested_array(map(encode, messages))}
     else:
+        from shared.context.render_text import render_text
+
         blocks, unsupported = render_text(units)
         pieces = {"text": encode_text(blocks, "\n\n")}
     return Rendering(pieces, [item.id for item in selection.items if item.id in unsupported])

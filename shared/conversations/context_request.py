@@ -12,8 +12,7 @@ from shared.context.render import FORMATS
 from shared.errors import InvalidValue
 from shared.items.counts import PRIMARY_ENCODING
 from shared.parameters import boolean, choice, integer
-from shared.token_counts import read_encoding
-from shared.tokens.models import Model
+from shared.tokens.models import Model, read_encoding
 
 DOCUMENT_BUDGET_PERCENT, DOCUMENT_BUDGET_PERCENT_MAX = 40, 90
 TOKENS_MAX = 100_000_000

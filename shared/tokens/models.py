@@ -9,10 +9,12 @@ Windows and answers are in tokens, from the providers' model pages and litellm's
 window holds prompt and answer together.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue
+from shared.tokens.encodings import ENCODINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,3 +203,26 @@ def _find_row(bare: str) -> _Row | None:
         if prefix in _OTHERS:
             return _OTHERS[prefix]
     return None
+
+
+def read_encoding(values: Mapping[str, Any], default: str | None) -> tuple[Model | None, str]:
+    """
+    Return the model and the encoding that *values* name; exactly one of the two members says it.
+
+    Raises:   InvalidValue: both, an unknown one, or none and there is no *default*.
+    """
+    name, encoding = values.get("model"), values.get("encoding")
+    if name is not None and encoding is not None:
+        raise InvalidValue("Give model or encoding, not both: a model has one encoding.", param="encoding")
+    if encoding is not None:
+        if not isinstance(encoding, str) or encoding not in ENCODINGS:
+            raise InvalidValue(f"encoding is none of {', '.join(ENCODINGS)}.", param="encoding")
+        return None, encoding
+    if name is not None:
+        if not isinstance(name, str):
+            raise InvalidValue("model is not a string.", param="model")
+        model = find_model(name)
+        return model, model.encoding
+    if default is None:
+        raise InvalidValue("Name a model, or an encoding.", param="model")
+    return None, default
