@@ -13,6 +13,7 @@ POST   /v1/conversations/{id}/fork                a copy up to one of its items,
 POST   /v1/conversations/{id}/summary             a text in the place of the items up to one of them
 POST   /v1/conversations/{id}/compact             take out what deletions left behind; the conversation
 POST   /v1/conversations/{id}/context             the same; with `reserve`, its tokens are set aside
+POST   /api/conversations                         warm this instance; for the cron
 """
 
 import re
@@ -34,11 +35,13 @@ from shared.conversations.info import Page
 from shared.conversations.reader import Reader
 from shared.conversations.service import Conversations
 from shared.conversations.source import Source
+from shared.document_paths import INSTANCE_PATH
 from shared.errors import InvalidValue, NotFound, ServiceError, StoreUnavailable
 from shared.guard import admit, parse_json, read_body, read_json, refuse_unknown
 from shared.headers import read_etags, source_headers
 from shared.later import Later
 from shared.parameters import boolean, choice, integer, refuse_unknown_parameters, string
+from shared.secrets import check_bearer
 from shared.splice import Pieces, array, splice
 
 if TYPE_CHECKING:
@@ -300,10 +303,21 @@ def _write_list(page: Page) -> Pieces:
     return splice({"object": "list"}, {"data": array(page.data)}, rest)
 
 
+async def warm(request: Request) -> Response:
+    """What the warming cron calls, so that it is this function's instance that gets warm."""
+    state = request.state
+    check_bearer(request.headers.get("authorization"), state["settings"].cron_secret)
+    from shared.documents.warm import Warm
+
+    work = Warm(state["store"], state["documents"], state["counter"], state["settings"])
+    return json_response((await work.this_instance()).as_json())
+
+
 PREFIX = "/v1/conversations"
 
 app = create_app(
     [
+        Route(INSTANCE_PATH, warm, methods=["POST"]),
         Route(PREFIX, create, methods=["POST"]),
         Route(PREFIX, list_, methods=["GET"]),
         Route(PREFIX + "/{conversation_id}", retrieve, methods=["GET"]),

@@ -57,3 +57,7 @@ def read_object_path(object_path: str, param: str) -> Place:
     if not path:
         raise InvalidValue(f"{param} names no folder: paths are those of the object store.", param=param)
     return Place(scope, path)
+
+
+INSTANCE_PATH = "/api/conversations"
+"""Where the function that answers conversations takes the warming cron's call (shared/documents/warm.py)."""

@@ -16,6 +16,7 @@ from shared.config import Settings
 from shared.document_paths import Place, place_for
 from shared.documents.document import Document, read_document
 from shared.documents.embedded import count_document
+from shared.documents.heat import Heat
 from shared.documents.shelf import Shelf
 from shared.documents.source import Loaded, Missing, NotModified, ObjectMoved, Source, SourceDown
 from shared.errors import NotFound, SourceUnavailable, StoreUnavailable, Unauthorized
@@ -33,6 +34,7 @@ class Documents:
     def __init__(self, store: Store, counter: Counter, settings: Settings) -> None:
         self.source = Source(settings)
         self.shelf = Shelf(store, settings)
+        self.heat = Heat(store)
         self._store = store
         self._counter = counter
         self._known_keys = KnownKeys(Clock())
@@ -66,12 +68,15 @@ class Documents:
         self.refresh_when_due(place, found, later)
         if found.value is None:
             raise NotFound(f"There is no document {path[:64]!r}.", param="path")
+        self.heat.note(place, later)
         return found
 
     async def resolve(self, place: Place, mark: Mark | None, later: Later) -> Answer:
         """Return the document of *place*, whose mark came with the conversation. Raises SourceUnavailable."""
         found = await self.tiers.get(place, mark)
         self.refresh_when_due(place, found, later)
+        if found.value is not None:
+            self.heat.note(place, later)
         return found
 
     async def count(self, place: Place, path: str, found: Answer, encoding: str, later: Later) -> int:

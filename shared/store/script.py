@@ -11,7 +11,7 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "scripts"
 
-READS = frozenset({"document_read", "head", "item", "key", "list", "page", "read", "usage"})
+READS = frozenset({"document_marks", "document_read", "head", "item", "key", "list", "page", "read", "usage"})
 """Scripts that write nothing and say so, or else they would wait for, and hold, an exclusive lock."""
 
 BUDGETED = frozenset({"reserve", "settle", "release", "usage", "append_settle", "read_reserve"})

@@ -1,0 +1,20 @@
+"""
+GET POST /api/cron/warm   the hottest documents into the store, then an instance of the conversations' function
+"""
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from shared.app import Request, create_app, json_response
+from shared.documents.warm import Warm
+from shared.secrets import check_bearer
+
+
+async def warm(request: Request) -> Response:
+    state = request.state
+    check_bearer(request.headers.get("authorization"), state["settings"].cron_secret)
+    work = Warm(state["store"], state["documents"], state["counter"], state["settings"])
+    return json_response((await work.store_then_instance()).as_json())
+
+
+app = create_app([Route("/api/cron/warm", warm, methods=["GET", "POST"])])

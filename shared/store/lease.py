@@ -1,0 +1,55 @@
+"""
+Leases: a job that one instance does at a time, with a fence and a place for how far it got.
+
+    async with taken(store, cron_key("sweep"), lease_s) as lease:     None: another is at it
+        if not await lease.keep(progress): return                     False: it is another's by now
+        lease.progress = ""                                           noted when the block ends
+
+A lease saves work and decides nothing: what a job writes must be right also when two do it. Its progress is refused
+when a later holder has been there.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from shared.errors import StoreUnavailable
+from shared.store.upstash import Store
+
+
+class Lease:
+    """The right to do a job; *progress* is what the holder before noted."""
+
+    def __init__(self, store: Store, name: str, lease_s: float, fence: int, progress: str) -> None:
+        self._store = store
+        self._name = name
+        self._lease_ms = int(lease_s * 1_000)
+        self._fence = fence
+        self.progress = progress
+
+    async def keep(self, progress: str) -> bool:
+        """Note *progress* and stay at it; False when the lease is another's, and nothing was noted."""
+        self.progress = progress
+        return await self._write("keep")
+
+    async def leave(self) -> bool:
+        return await self._write("leave")
+
+    async def _write(self, mode: str) -> bool:
+        arguments: list[str | int] = [mode, self._fence, self._lease_ms, self.progress]
+        reply = await self._store.eval("lease", [self._name], arguments, is_idempotent=True)
+        return bool(reply[0] == "ok")
+
+
+@asynccontextmanager
+async def taken(store: Store, name: str, lease_s: float) -> AsyncIterator[Lease | None]:
+    """Hold the lease *name* for the block, None if another does; what is then in its progress stays."""
+    reply = await store.eval("lease", [name], ["take", 0, int(lease_s * 1_000), ""])
+    if reply[0] != "ok":
+        yield None
+        return
+    lease = Lease(store, name, lease_s, int(reply[1]), reply[2])
+    try:
+        yield lease
+    finally:
+        with suppress(StoreUnavailable):  # It ends by itself.
+            await lease.leave()
