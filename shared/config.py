@@ -69,7 +69,7 @@ class Settings:
     conversation_documents_max: int = 64
     changes_max: int = 1_000
     cron_s: int = 50
-    warm_documents_max: int = 200
+    warm_documents_max: int = 2_000
     changes_secret: Secret = NO_SECRET
     cron_secret: Secret = NO_SECRET
     own_url: str = ""

@@ -1,13 +1,15 @@
 """The benchmarks measure what they say: the network that the proxy stands for, and every row of `bench store`."""
 
+import argparse
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from scripts.benchmarks import peers, store, tables
+from scripts.benchmarks import peers, store, tables, warm
 from scripts.benchmarks.delay_proxy import DelayProxy, Target
 from scripts.local.serving import loopback_listener
 
@@ -117,3 +119,16 @@ def test_a_peer_that_was_not_measured_at_every_delay_has_no_row() -> None:
 
 def test_a_percentile_is_one_of_the_samples() -> None:
     assert [tables.percentile([3, 1, 2, 4], share) for share in (0, 0.5, 0.95)] == [1, 2, 4]
+
+
+def test_the_warming_benchmark_counts_hits_of_a_fresh_instance(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace = tmp_path / "trace.jsonl"
+    requests = [[0, 1], [0, 2], [0, 1], [0, 2], [0, 3]]
+    trace.write_text("".join(f'{{"timestamp": {at}, "hash_ids": {each}}}\n' for at, each in enumerate(requests)))
+    status = warm.run(argparse.Namespace(trace=trace, splits=[3], requests=2))
+
+    assert status == 0
+    # Without warming the second request finds block 0; after it blocks 0 and 2 are there, and 0 again.
+    assert "| 3 | 4 | 1 | 3 | 3.00 |" in capsys.readouterr().out

@@ -276,3 +276,14 @@ def test_what_is_used_gets_hot(service: httpx.Client, s3: ObjectStore, tenant: s
         assert time.monotonic() < until
 
     assert run("ZSCORE", keys.HOT_KEY, f"{tenant}/none.txt") is None
+
+
+def test_a_cron_stops_before_the_platform_would_end_it(
+    service: httpx.Client, make_service: Callable[[], str], monkeypatch: pytest.MonkeyPatch, run: Any, tenant: str
+) -> None:
+    run("ZADD", keys.HOT_KEY, 1, f"{tenant}/a.txt")
+    # The first request counts the cold start in: here that is 10 s of the 18.
+    monkeypatch.setenv("WARMTHREAD_MAX_DURATION_S", "18")
+    warmed = httpx.get(make_service() + "/api/cron/warm", headers=CRON, timeout=30).json()
+
+    assert (warmed["outcome"], warmed["documents"]) == ("unfinished", 0)

@@ -105,12 +105,12 @@ def test_a_source_that_fails_is_a_503_for_what_is_not_held_and_the_copy_for_what
     run: Any,
     fault: Fault,
 ) -> None:
-    monkeypatch.setenv("WARMTHREAD_DOCUMENT_TIMEOUT_S", "0.5")
+    monkeypatch.setenv("WARMTHREAD_DOCUMENT_TIMEOUT_S", "1.5")
     monkeypatch.setenv("WARMTHREAD_DOCUMENT_FRESH_S", "1")
     s3.put(f"{tenant}/held.txt", "held")
     s3.put(f"{tenant}/cold.txt", "cold" * 1_000)
     with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}, timeout=20) as api:
-        api.get("/v1/documents/held.txt")
+        assert api.get("/v1/documents/held.txt").text == "held"
         age(run, tenant, "held.txt", 30)
         front.fault = fault
         cold, held = api.get("/v1/documents/cold.txt"), api.get("/v1/documents/held.txt")

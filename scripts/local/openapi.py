@@ -39,6 +39,21 @@ from scripts.local.openapi_shapes import (
     spent,
 )
 
+OUTCOME: Schema = {"outcome": {"type": "string"}}
+SWEPT: Schema = {"object": {"const": "sweep"}} | OUTCOME
+SWEPT |= dict.fromkeys(("scopes", "listed", "same", "changed", "removed"), COUNT)
+WARMED: Schema = {"object": {"const": "warm"}} | OUTCOME
+WARMED |= dict.fromkeys(("documents", "from_source", "failed"), COUNT) | {"instance": {"type": ["integer", "null"]}}
+
+
+def crons(name: str, title: str, members: Schema) -> Schema:
+    """Return the two methods of a cron's route."""
+    did = answer("What it did", members)
+    return {
+        "get": operation(name, f"{title}; the key is the cron's secret", did),
+        "post": operation(f"{name}_by_post", f"{title}; the key is the cron's secret", did),
+    }
+
 
 def paths() -> Schema:
     """Return every path of the API."""
@@ -177,6 +192,13 @@ def paths() -> Schema:
                 "Documents have changed; the key is the secret of this route",
                 answer("What was reported", {"object": {"const": "changes"}, "reported": COUNT, "kept": COUNT}),
                 body={"type": "object"},
+            )
+        },
+        "/api/cron/sweep": crons("sweep", "Compare what is kept of documents with their source", SWEPT),
+        "/api/cron/warm": crons("warm", "Load the hottest documents, then warm an instance", WARMED),
+        "/api/conversations": {
+            "post": operation(
+                "warm_instance", "Warm this instance; the key is the cron's secret", answer("What it did", WARMED)
             )
         },
         "/v1/usage": {"get": operation("usage", "What is used and reserved", answer("This day and month", usage))},

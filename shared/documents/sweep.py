@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from shared.cache.tiered import ABSENT, UNKNOWN, Mark
 from shared.config import Settings
+from shared.documents.crontime import cron_end_at_s
 from shared.documents.shelf import read_mark, write_mark
 from shared.documents.source import Source, SourceDown
 from shared.store import keys
@@ -61,7 +62,7 @@ class Sweep:
         self._store = store
         self._source = source
         self._settings = settings
-        self._end_at_s = time.monotonic() + settings.cron_s
+        self._end_at_s = cron_end_at_s(settings)
 
     async def run(self) -> Swept:
         """Sweep until done or out of time. Raises StoreUnavailable."""

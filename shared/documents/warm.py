@@ -15,6 +15,7 @@ from typing import NamedTuple
 from shared.cache.tiered import Origin
 from shared.config import Settings
 from shared.document_paths import INSTANCE_PATH, Place
+from shared.documents.crontime import cron_end_at_s
 from shared.documents.documents import Documents
 from shared.errors import SourceUnavailable
 from shared.items.counts import PRIMARY_ENCODING
@@ -60,15 +61,18 @@ class Warm:
         async with taken(self._store, keys.cron_key(NAME), LEASE_S) as lease:
             if lease is None:
                 return Warmed("busy")
-            end_at_s = time.monotonic() + self._settings.cron_s
-            warmed = await self._load(time.monotonic() + self._settings.cron_s * LOADING_SHARE, None)
+            end_at_s = cron_end_at_s(self._settings)
+            remaining_s = end_at_s - time.monotonic()
+            warmed = await self._load(end_at_s - remaining_s * (1 - LOADING_SHARE), None)
             return warmed._replace(instance=await self._call_instance(end_at_s - time.monotonic()))
 
     async def this_instance(self) -> Warmed:
         """Warm the instance that runs this. Raises StoreUnavailable."""
         await self._counter.count(PRIMARY_ENCODING, ["warm"])
         bytes_max = int(self._settings.document_l1_bytes_max * L1_SHARE)
-        return await self._load(time.monotonic() + self._settings.cron_s * (1 - LOADING_SHARE) / 2, bytes_max)
+        now_s = time.monotonic()
+        # Who calls waits no longer than for its own share.
+        return await self._load(now_s + (cron_end_at_s(self._settings) - now_s) * (1 - LOADING_SHARE) / 2, bytes_max)
 
     async def _load(self, end_at_s: float, bytes_max: int | None) -> Warmed:
         warmed = Warmed("done")
