@@ -67,6 +67,8 @@ async def _measure(served: Served, seconds: float) -> Woken:
         await asyncio.sleep(seconds)
         os.kill(served.pid, signal.SIGCONT)
         pause_s = time.monotonic() - stopped_s
+    # New connections: the old ones are idle for longer than a server keeps them.
+    async with client_of(served) as client:
         first_ms: dict[str, float] = {}
         for name, method, target, body in (
             ("count", "POST", "/v1/tokens/count", count),
