@@ -41,10 +41,13 @@ class ObjectStore:
 
     def use(self, patch: pytest.MonkeyPatch, endpoint: str = "") -> None:
         """Let instances that start from now on use this bucket, through *endpoint* if one is given."""
-        for name, value in AWS_VARIABLES.items():
+        for name, value in self.settings(endpoint).items():
             patch.setenv(name, value)
-        patch.setenv("AWS_ENDPOINT_URL", endpoint or self.url)
-        patch.setenv("WARMTHREAD_DOCUMENTS_URL", f"s3://{BUCKET}")
+
+    def settings(self, endpoint: str = "") -> dict[str, str]:
+        """Return the variables of an instance that uses this bucket, through *endpoint* if one is given."""
+        address = {"AWS_ENDPOINT_URL": endpoint or self.url, "WARMTHREAD_DOCUMENTS_URL": f"s3://{BUCKET}"}
+        return AWS_VARIABLES | address
 
     def close(self) -> None:
         self._http.close()

@@ -1,7 +1,7 @@
 """
 Documents that are overwritten behind the service's back, read through instances in processes of their own.
 
-    writer     puts a version into the folder, reports it (or not), records when the report was acknowledged
+    writer     puts a version into S3 (moto's server), reports it (or not), records when the report was acknowledged
     readers    read the document and contexts that show it, at any instance, and record which version they saw, and when
 
 A version is a number in the text. What may not happen:
@@ -13,17 +13,16 @@ A version is a number in the text. What may not happen:
 
 import random
 import re
-import tempfile
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import httpx
 
 from scripts.coherence.fleet import Fleet, running_fleet
 from shared.auth import read_key
+from tests.object_store import ObjectStore, running_s3
 
 INSTANCES, READERS = 4, 4
 SECRET = "changes-secret-of-the-experiment"  # noqa: S105  # of a store that lives as long as the experiment.
@@ -68,14 +67,13 @@ class Report(NamedTuple):
 
 def experiment(options: Options, pulse: Callable[[int], None] = lambda begun: None) -> Report:
     """Carry out one experiment. Raises RuntimeError: an instance refused a request."""
-    with tempfile.TemporaryDirectory(prefix="warmthread-") as folder:
-        settings = {
-            "WARMTHREAD_DOCUMENTS_URL": folder,
+    with running_s3() as s3:
+        settings = s3.settings() | {
             "WARMTHREAD_CHANGES_SECRET": SECRET,
             "WARMTHREAD_DOCUMENT_FRESH_S": str(options.fresh_s),
         }
         with running_fleet(INSTANCES, settings) as fleet:
-            run = _Run(fleet, Path(folder), options)
+            run = _Run(fleet, s3, options)
             run.carry_out(pulse)
     return Report(run.writes, run.reads, check(run.writes, run.reads, options))
 
@@ -95,14 +93,13 @@ def check(writes: list[Write], reads: list[Seen], options: Options) -> list[str]
 
 
 class _Run:
-    def __init__(self, fleet: Fleet, folder: Path, options: Options) -> None:
+    def __init__(self, fleet: Fleet, s3: ObjectStore, options: Options) -> None:
         self.writes: list[Write] = []
         self.reads: list[Seen] = []
         self._fleet = fleet
         self._options = options
         self._tenant = read_key(fleet.key).tenant
-        self._file = folder / self._tenant / "a.txt"
-        self._file.parent.mkdir()
+        self._s3 = s3
         self._failures: list[Exception] = []
 
     def carry_out(self, pulse: Callable[[int], None]) -> None:
@@ -133,9 +130,7 @@ class _Run:
 
     def _write(self, number: int) -> None:
         begin_s = time.monotonic()
-        new = self._file.with_suffix(".new")
-        new.write_text(f"version {number}.")
-        new.rename(self._file)  # Nobody sees half of it.
+        self._s3.put(f"{self._tenant}/a.txt", f"version {number}.")
         written_s = time.monotonic()
         if self._options.with_notices:
             url = self._fleet.instances[number % INSTANCES].url
