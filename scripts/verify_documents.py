@@ -28,6 +28,7 @@ def main() -> int:
     versions = len({read.number for read in report.reads})
     for title, value in (
         ("reads", len(report.reads)),
+        ("requests told that the source is away", report.refused),
         ("versions written", len(report.writes)),
         ("versions seen", versions),
         ("violations", len(report.violations)),

@@ -7,7 +7,8 @@ def test_after_a_notice_no_process_shows_the_old_text() -> None:
     report = experiment(Options(reads=600))
 
     assert report.violations == []
-    assert len(report.reads) == 600
+    assert len(report.reads) + report.refused == 600
+    assert report.refused < 60
     assert {read.instance for read in report.reads} == set(range(INSTANCES))
     assert len({read.number for read in report.reads}) > 5
 

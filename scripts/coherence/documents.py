@@ -9,6 +9,9 @@ A version is a number in the text. What may not happen:
     with notices      a request that began after version n was acknowledged shows an older one
     without           a request shows a version that was overwritten more than fresh_s before it began
     ever              an instance shows a version that was not written yet
+
+A request may be told that the source is away: moto's server fails a read of what is just being overwritten. Such a
+request showed nothing, and is counted.
 """
 
 import random
@@ -62,6 +65,7 @@ class Seen(NamedTuple):
 class Report(NamedTuple):
     writes: list[Write]
     reads: list[Seen]
+    refused: int
     violations: list[str]
 
 
@@ -75,7 +79,7 @@ def experiment(options: Options, pulse: Callable[[int], None] = lambda begun: No
         with running_fleet(INSTANCES, settings) as fleet:
             run = _Run(fleet, s3, options)
             run.carry_out(pulse)
-    return Report(run.writes, run.reads, check(run.writes, run.reads, options))
+    return Report(run.writes, run.reads, run.refused, check(run.writes, run.reads, options))
 
 
 def check(writes: list[Write], reads: list[Seen], options: Options) -> list[str]:
@@ -96,6 +100,7 @@ class _Run:
     def __init__(self, fleet: Fleet, s3: ObjectStore, options: Options) -> None:
         self.writes: list[Write] = []
         self.reads: list[Seen] = []
+        self.refused = 0
         self._fleet = fleet
         self._options = options
         self._tenant = read_key(fleet.key).tenant
@@ -147,7 +152,11 @@ class _Run:
                 instance, kind = dice.choice(self._fleet.instances), dice.choice(list(paths))
                 begin_s = time.monotonic()
                 try:
-                    answer = http.get(instance.url + paths[kind]).raise_for_status()
+                    answer = http.get(instance.url + paths[kind])
+                    if "source-unavailable" in answer.text or '"status":"unavailable"' in answer.text:
+                        self.refused += 1
+                        continue
+                    answer.raise_for_status()
                 except httpx.HTTPError as error:
                     self._failures.append(error)
                     return
