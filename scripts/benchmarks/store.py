@@ -44,7 +44,8 @@ ROWS = {
 AT_ONCE_ROWS = {
     "at once, different": "100 conversations, 20 items of each",
     "at once, the same": "20 items of one conversation, 100 times",
-    "at once, client": "an LRANGE of 20 items each: the clients alone",
+    "at once, client": "an LRANGE of 20 items, 10 kB, each: the clients alone",
+    "at once, small": "a GET of 100 bytes each: the clients alone",
 }
 
 

@@ -17,6 +17,7 @@ from scripts.benchmarks.worker import Item, Place, Prepare, Run
 AT_ONCE = 100
 PAGE_ITEMS = 20
 L1_READS = 100
+SMALL_BYTES = 100
 
 
 async def open_ours(place: Place, items: list[Item]) -> "Operations":
@@ -52,6 +53,7 @@ class Operations:
             "at once, different": partial(self._at_once, AT_ONCE),
             "at once, the same": partial(self._at_once, 1),
             "at once, client": self._lists_at_once,
+            "at once, small": self._values_at_once,
         }
 
     async def fill(self) -> "Operations":
@@ -62,6 +64,7 @@ class Operations:
         values = [orjson.dumps(item).decode() for item in self._items[:PAGE_ITEMS]]
         for name in self._lists:
             await self._service.store.command("RPUSH", name, *values)
+            await self._service.store.command("SET", f"{name}:small", "x" * SMALL_BYTES)
         return self
 
     async def close(self) -> None:
@@ -125,6 +128,18 @@ class Operations:
 
         return [read_all_at_once] * count
 
+    async def _values_at_once(self, count: int) -> list[Run]:
+        store = self._service.store
+
+        async def read_all_at_once() -> int:
+            values = await asyncio.gather(
+                *(store.command("GET", f"{name}:small", is_idempotent=True) for name in self._lists)
+            )
+            assert all(len(value) == SMALL_BYTES for value in values)
+            return len(values)
+
+        return [read_all_at_once] * count
+
 
 async def _one(call: Any) -> int:
     await call()
@@ -147,12 +162,14 @@ class StockClient:
             "at once, different": partial(self._at_once, AT_ONCE),
             "at once, the same": partial(self._at_once, 1),
             "at once, client": partial(self._at_once, AT_ONCE),
+            "at once, small": self._values_at_once,
         }
 
     async def fill(self, items: list[Item]) -> "StockClient":
         values = [orjson.dumps(item).decode() for item in items[:PAGE_ITEMS]]
         for name in self._names:
             await self._redis.rpush(name, *values)
+            await self._redis.set(f"{name}:small", "x" * SMALL_BYTES)
         return self
 
     async def close(self) -> None:
@@ -166,5 +183,13 @@ class StockClient:
             pages = await asyncio.gather(*reads)
             assert all(len([orjson.loads(value) for value in page]) == PAGE_ITEMS for page in pages)
             return len(pages)
+
+        return [read_all_at_once] * count
+
+    async def _values_at_once(self, count: int) -> list[Run]:
+        async def read_all_at_once() -> int:
+            values = await asyncio.gather(*(self._redis.get(f"{name}:small") for name in self._names))
+            assert all(value is not None and len(value) == SMALL_BYTES for value in values)
+            return len(values)
 
         return [read_all_at_once] * count
