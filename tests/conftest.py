@@ -16,6 +16,7 @@ from scripts.local.tenants import read_limits
 from scripts.local.upstash import LocalUpstash
 from shared.auth import make_key, read_key
 from shared.store import keys
+from tests.faulty_server import FaultyServer
 from tests.instances import running_instance
 from tests.object_store import ObjectStore, running_s3
 
@@ -66,6 +67,14 @@ def s3() -> Iterator[ObjectStore]:
     """A real S3 endpoint, moto's."""
     with running_s3() as store:
         yield store
+
+
+@pytest.fixture
+def front(s3: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    """What the instances of the test take for S3: it counts and misbehaves."""
+    with FaultyServer(s3.url) as server:
+        s3.use(monkeypatch, server.url)
+        yield server
 
 
 @pytest.fixture

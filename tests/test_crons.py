@@ -32,13 +32,6 @@ def clean(run: Any) -> None:
 
 
 @pytest.fixture
-def front(s3: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
-    with FaultyServer(s3.url) as server:
-        s3.use(monkeypatch, server.url)
-        yield server
-
-
-@pytest.fixture
 def service(front: FaultyServer, make_service: Callable[[], str], key: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}, timeout=30) as client:
         yield client

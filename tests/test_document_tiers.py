@@ -23,14 +23,6 @@ INSTANCES, REQUESTS = 4, 100
 
 
 @pytest.fixture
-def front(s3: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
-    """What the instances of the test take for S3."""
-    with FaultyServer(s3.url) as server:
-        s3.use(monkeypatch, server.url)
-        yield server
-
-
-@pytest.fixture
 def instances(
     front: FaultyServer, make_service: Callable[[], str], key: str, s3: ObjectStore, tenant: str
 ) -> Iterator[list[httpx.Client]]:

@@ -119,14 +119,6 @@ class Permits:
         is_in_time = self._age_s(caller) < min(LOT_S, standing.rate.granted * standing.rate.interval_s)
         return min(2 * standing.rate.granted, standing.rate.lot_max) if is_in_time else 1
 
-    def confirm(self, caller: Caller) -> None:
-        """The store took the key as valid, and took no permit."""
-        standing = self._standings.get(caller)
-        if standing is None:
-            return
-        if standing.rate is None:
-            standing.confirmed_at = self._clock.now()
-
     def learn(self, caller: Caller, asked_at: Instant, rate: Rate | None) -> bool:
         """
         Take in what a script replied that was sent at *asked_at*; return whether the caller may go on.
