@@ -41,6 +41,12 @@ local function now_seconds()
   return tonumber(redis.call('TIME')[1])
 end
 
+local function read_window(found)
+  local window = {}
+  for number in string.gmatch(found or '0 0 0 0 0 0', '%d+') do window[#window + 1] = tonumber(number) end
+  return window
+end
+
 -- The windows that one script looks at, read once and written once.
 local function open_book(tenant, live, now_s, names)
   local book = {tenant = tenant, live = live, now_s = now_s, windows = {}, changed = {}}
@@ -55,9 +61,7 @@ local function open_book(tenant, live, now_s, names)
   local found = redis.call('HMGET', tenant, unpack(wanted))
   book.list = found[1] or ''
   for i = 2, #wanted do
-    local window = {}
-    for number in string.gmatch(found[i] or '0 0 0 0 0 0', '%d+') do window[#window + 1] = tonumber(number) end
-    book.windows[string.sub(wanted[i], 3)] = window
+    book.windows[string.sub(wanted[i], 3)] = read_window(found[i])
   end
   return book
 end
@@ -65,9 +69,7 @@ end
 local function window_of(book, name)
   local window = book.windows[name]
   if not window then
-    window = {}
-    local found = redis.call('HGET', book.tenant, 'w:' .. name)
-    for number in string.gmatch(found or '0 0 0 0 0 0', '%d+') do window[#window + 1] = tonumber(number) end
+    window = read_window(redis.call('HGET', book.tenant, 'w:' .. name))
     book.windows[name] = window
   end
   return window
