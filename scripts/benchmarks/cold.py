@@ -2,15 +2,17 @@
 How long a cold function takes: from the start of its process to its first 200, under Vercel's own launcher.
 
 A function that does nothing but answer, on Starlette alone, is measured in the same run, in turns with ours; the store
-is warm and answers over loopback. What a network adds to it is one round trip. Then what the imports cost, by package:
-their own time, without what they import in turn.
+is warm and answers over loopback. What a network adds to it is one round trip. Both run from a copy with bytecode, which
+Vercel compiles when it builds. Then what the imports cost, by package: their own time, without what they import in turn.
 """
 
 import argparse
+import compileall
 import contextlib
 import json
 import os
 import re
+import shutil
 import socket
 import statistics
 import subprocess
@@ -88,8 +90,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     print(table(measure(1 if arguments.short else arguments.starts)))
-    for module in IMPORTED:
-        print(f"\n{imports_table(module)}")
+    with tempfile.TemporaryDirectory() as folder:
+        deployed = _deploy(Path(folder))
+        for module in IMPORTED:
+            print(f"\n{imports_table(module, deployed)}")
     return 0
 
 
@@ -100,16 +104,13 @@ def measure(starts: int) -> dict[str, list[Start]]:
     rows: dict[str, list[Start]] = {name: [] for name in PROBES}
     with counted_store() as store, tempfile.TemporaryDirectory() as folder:
         mint(store.url, store.token, KEY)
-        bare = Path(folder)
-        (bare / "api").mkdir()
-        (bare / "api" / "bare.py").write_text(BARE)
+        deployed = _deploy(Path(folder))
         conversation = _make_conversation(store)
         for number in range(starts + 1):
             print(f"round {number} of {starts}", file=sys.stderr, flush=True)
             for name, probe in PROBES.items():
-                project = bare if name == BARE_ROW else ROOT
-                start = _start(project, probe._replace(path=probe.path.format(id=conversation)), store)
-                if number:  # The first start writes the bytecode that a deployment ships.
+                start = _start(deployed, probe._replace(path=probe.path.format(id=conversation)), store)
+                if number:  # The first start brings the files into memory.
                     rows[name].append(start)
     return rows
 
@@ -128,10 +129,19 @@ def table(rows: dict[str, list[Start]]) -> str:
     return markdown(header, lines)
 
 
-def imports_table(module: str) -> str:
+def _deploy(folder: Path) -> Path:
+    """Return *folder* with the functions, the bare one among them, and their bytecode: what a deployment holds."""
+    for name in ("api", "shared"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "api" / "bare.py").write_text(BARE)
+    compileall.compile_dir(folder, quiet=1)
+    return folder
+
+
+def imports_table(module: str, deployed: Path) -> str:
     """Return what importing *module* costs, by package, as Markdown."""
     command = [sys.executable, "-X", "importtime", "-c", f"import {module}"]
-    log = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stderr
+    log = subprocess.run(command, cwd=deployed, capture_output=True, text=True, check=True).stderr
     own_us: Counter[str] = Counter()
     for line in log.splitlines():
         if match := IMPORT_LINE.match(line):
