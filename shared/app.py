@@ -76,8 +76,9 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     take_short_turns()
     # What was imported stays: no collection has to look at it again.
     gc.freeze()
+    encodings = Encodings(pool)
     try:
-        counter = Counter(Encodings(), pool)
+        counter = Counter(encodings, pool)
         yield {
             "settings": settings,
             "store": store,
@@ -90,6 +91,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "pressure": Pressure(read_limit_bytes(settings.memory_bytes_max, settings.function_memory_mb)),
         }
     finally:
+        await encodings.settle()
         await store.close()
 
 

@@ -15,16 +15,21 @@ LARGE = "hello world, " * 300_000
 SMALL = "a little more than is counted at once " * 100
 
 
+def counter_of(threads: int) -> Counter:
+    pool = Pool(threads)
+    return Counter(Encodings(pool), pool)
+
+
 async def test_counts_come_in_the_order_of_the_texts() -> None:
     texts = ["", "hello world", "x" * 5_000, LARGE[:100_000], "\n", SMALL]
 
-    counts = await Counter(Encodings(), Pool(4)).count("cl100k_base", texts)
+    counts = await counter_of(4).count("cl100k_base", texts)
 
     assert counts == count_texts(load_encoding("cl100k_base"), texts)
 
 
 async def test_nothing_to_count_loads_nothing() -> None:
-    encodings = Encodings()
+    encodings = Encodings(Pool(4))
 
     assert await Counter(encodings, Pool(4)).count("o200k_base", []) == []
     assert await Counter(encodings, Pool(4)).count("o200k_base", ["", ""]) == [0, 0]
@@ -32,8 +37,8 @@ async def test_nothing_to_count_loads_nothing() -> None:
 
 
 async def test_a_large_text_does_not_keep_a_small_one_waiting() -> None:
-    counter = Counter(Encodings(), Pool(1))
-    await counter.count("cl100k_base", ["load"])
+    counter = counter_of(1)
+    await counter.load("cl100k_base")
     finished = []
 
     async def count(name: str, text: str) -> None:
@@ -49,8 +54,8 @@ async def test_a_large_text_does_not_keep_a_small_one_waiting() -> None:
 
 
 async def test_a_cancelled_count_leaves_the_counter_usable() -> None:
-    counter = Counter(Encodings(), Pool(1))
-    await counter.count("cl100k_base", ["load"])
+    counter = counter_of(1)
+    await counter.load("cl100k_base")
     finished = []
 
     async def count(scope: CancelScope) -> None:
@@ -69,7 +74,7 @@ async def test_a_cancelled_count_leaves_the_counter_usable() -> None:
 
 async def test_a_refusal_in_a_thread_reaches_the_caller() -> None:
     with pytest.raises(InvalidValue, match=r"U\+D800"):
-        await Counter(Encodings(), Pool(1)).count("cl100k_base", [SMALL, "\ud800"])
+        await counter_of(1).count("cl100k_base", [SMALL, "\ud800"])
 
 
 def test_the_upper_bound_is_bytes_of_utf_8() -> None:

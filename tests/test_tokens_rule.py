@@ -18,7 +18,8 @@ VECTORS = json.loads((Path(__file__).parent / "data" / "openai_cookbook_token_ve
 
 @pytest.fixture(scope="module")
 def counter() -> Counter:
-    return Counter(Encodings(), Pool(4))
+    pool = Pool(4)
+    return Counter(Encodings(pool), pool)
 
 
 @pytest.mark.parametrize("vector", VECTORS)

@@ -69,7 +69,8 @@ async def _compare(settings: "Settings", past: list[Request], future: list[Reque
     from shared.tokens.counter import Counter as TokenCounter
     from shared.tokens.encodings import Encodings
 
-    store, counter = Store(settings), TokenCounter(Encodings(), Pool(settings.pool_threads))
+    store, pool = Store(settings), Pool(settings.pool_threads)
+    counter = TokenCounter(Encodings(pool), pool)
     await _replay_uses(store, past)
     without = await _first_requests(Documents(store, counter, settings), future)
     await _forget(store)

@@ -68,7 +68,7 @@ class Warm:
 
     async def this_instance(self) -> Warmed:
         """Warm the instance that runs this. Raises StoreUnavailable."""
-        await self._counter.count(PRIMARY_ENCODING, ["warm"])
+        await self._counter.load(PRIMARY_ENCODING)
         bytes_max = int(self._settings.document_l1_bytes_max * L1_SHARE)
         now_s = time.monotonic()
         # Who calls waits no longer than for its own share.

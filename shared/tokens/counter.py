@@ -1,7 +1,7 @@
 """
 Counts texts off the event loop, fairly.
 
-    count    encoding (loaded if need be) -> a slice of about 10 ms in the pool -> the next slice -> …
+    count    encoding (as much of it as is needed) -> a slice of about 10 ms in the pool -> the next slice -> …
 
 Each slice queues for a thread anew, first come first served, so a text of 4 MB does not keep one of 1 kB waiting
 (shared/offload.py). tiktoken releases the GIL while it encodes. A caller that is
@@ -38,6 +38,10 @@ class Counter:
         self._encodings = encodings
         self.pool = pool
 
+    async def load(self, encoding_name: str) -> None:
+        """Have the whole of an encoding at hand. Raises InvalidValue: there is no such encoding."""
+        await self._encodings.get(encoding_name)
+
     async def count(self, encoding_name: str, texts: Sequence[str]) -> list[int]:
         """
         Return the number of tokens of each of *texts*, same order; special tokens are plain text.
@@ -46,8 +50,8 @@ class Counter:
         """
         if not any(texts):
             return [0] * len(texts)
-        encoding = await self._encodings.get(encoding_name)
-        from shared.tokens.count import count_texts  # Imported with the encoding, in a thread.
+        encoding = await self._encodings.get_for(encoding_name, texts)
+        from shared.tokens.count import count_texts  # A function that only reads never needs it.
 
         if len(texts) <= _INLINE_TEXTS_MAX and sum(map(len, texts)) <= _INLINE_CHARS_MAX:
             return count_texts(encoding, texts)

@@ -33,6 +33,7 @@ pattern engine or this interpreter may know, not all that are: a character in ne
 
 import re
 import sys
+from functools import cache
 
 _BLANK = "\\t\\x0b\\x0c \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"
 _WHITE = _BLANK + "\\r\\n"
@@ -49,32 +50,51 @@ _POINT_NOT_QUOTE_OR_SLASH = (
 _POINT_NOT_QUOTE = _POINT_NOT_QUOTE_OR_SLASH + "/"
 _POINT = _POINT_NOT_QUOTE + "'"
 
-_HARD = re.compile(
-    f"(?<=[^{_WHITE}])(?=[{_BLANK}])"
-    f"|(?<=[\\r\\n])(?=[^{_WHITE}/])"
-    f"|(?<=[{_LETTER}0-9])(?=[{_WHITE}{_POINT_NOT_QUOTE}])"
-    f"|(?<=[0-9])(?=['{_LETTER}])"
-    f"|(?<=[{_LETTER}{_POINT}])(?=[0-9])"
-    f"|(?<=[{_POINT}])[\\r\\n]+(?=[{_BLANK}])"
-)
-# No hard cut lies inside a run of this kind; matching it is many times cheaper than looking for one.
-_SOLID = re.compile(f"[{_CASED}]+|[{_UNCASED}]+|[{_POINT}]+|[0-9]+|[{_WHITE}]+")
-_SOFT = re.compile(
-    f"(?<=[{_CASED}]{{3}})[{_CASED}]"
-    f"|(?<=[{_POINT_NOT_QUOTE_OR_SLASH}'])[{_POINT}](?=[{_POINT}])"
-    "|(?<=/)(?P<slash>/)(?=/)"
-    f"|(?<=[{_UNCASED}])(?P<uncased>[{_UNCASED}])"
-    f"|(?<=[\\r\\n])(?P<newline>[\\r\\n])"
-)
 _WHITE_RUN = re.compile(f"[{_WHITE}]*")
 _BLANK_RUN = re.compile(f"[{_BLANK}]*")
 _DIGIT_RUN = re.compile("[0-9]*")
-# By group of _SOFT: the run that the place is in, and what may follow the run.
-_SOFT_RUNS = {
-    "uncased": (re.compile(f"[{_UNCASED}]*"), re.compile(f"[{_WHITE}{_POINT}0-9a-z]|\\Z")),
-    "slash": (re.compile("/*"), re.compile(f"[{_WHITE}{_LETTER}0-9]|\\Z")),
-    "newline": (re.compile("[\\r\\n]*"), re.compile(f"[^{_WHITE}/]|\\Z")),
-}
+
+# The others take 12 ms to compile, and short texts are never cut.
+
+
+@cache
+def _hard() -> re.Pattern[str]:
+    return re.compile(
+        f"(?<=[^{_WHITE}])(?=[{_BLANK}])"
+        f"|(?<=[\\r\\n])(?=[^{_WHITE}/])"
+        f"|(?<=[{_LETTER}0-9])(?=[{_WHITE}{_POINT_NOT_QUOTE}])"
+        f"|(?<=[0-9])(?=['{_LETTER}])"
+        f"|(?<=[{_LETTER}{_POINT}])(?=[0-9])"
+        f"|(?<=[{_POINT}])[\\r\\n]+(?=[{_BLANK}])"
+    )
+
+
+@cache
+def _solid() -> re.Pattern[str]:
+    """No hard cut lies inside a run of this kind; matching it is many times cheaper than looking for one."""
+    return re.compile(f"[{_CASED}]+|[{_UNCASED}]+|[{_POINT}]+|[0-9]+|[{_WHITE}]+")
+
+
+@cache
+def _soft() -> re.Pattern[str]:
+    return re.compile(
+        f"(?<=[{_CASED}]{{3}})[{_CASED}]"
+        f"|(?<=[{_POINT_NOT_QUOTE_OR_SLASH}'])[{_POINT}](?=[{_POINT}])"
+        "|(?<=/)(?P<slash>/)(?=/)"
+        f"|(?<=[{_UNCASED}])(?P<uncased>[{_UNCASED}])"
+        f"|(?<=[\\r\\n])(?P<newline>[\\r\\n])"
+    )
+
+
+@cache
+def _soft_runs() -> dict[str, tuple[re.Pattern[str], re.Pattern[str]]]:
+    """By group of _soft: the run that the place is in, and what may follow the run."""
+    return {
+        "uncased": (re.compile(f"[{_UNCASED}]*"), re.compile(f"[{_WHITE}{_POINT}0-9a-z]|\\Z")),
+        "slash": (re.compile("/*"), re.compile(f"[{_WHITE}{_LETTER}0-9]|\\Z")),
+        "newline": (re.compile("[\\r\\n]*"), re.compile(f"[^{_WHITE}/]|\\Z")),
+    }
+
 
 # A cut is usually near the end of where it is looked for: a space is seldom 200 characters away. Farther away it is
 # looked for in blocks, because one search holds the GIL for as long as it finds nothing (80 ns a character).
@@ -104,7 +124,7 @@ def hard_cut(text: str, start: int, stop: int) -> int | None:
 
     *stop* must lie inside the text.
     """
-    solid = _SOLID.match(text, start, stop + 1)
+    solid = _solid().match(text, start, stop + 1)
     solid_end = solid.end() if solid else start
     if solid_end > stop:
         return None
@@ -113,7 +133,7 @@ def hard_cut(text: str, start: int, stop: int) -> int | None:
     while end > floor:
         begin = max(begin, floor)
         # The pattern sees one character past the block, to know what the last possible cut stands before.
-        cut = max((match.end() for match in _HARD.finditer(text, begin, end + 1)), default=start)
+        cut = max((match.end() for match in _hard().finditer(text, begin, end + 1)), default=start)
         if cut > start:
             return cut
         end, begin = begin, begin - _BLOCK_CHARS
@@ -136,12 +156,12 @@ class SoftCuts:
 
     def __contains__(self, place: object) -> bool:
         assert isinstance(place, int)
-        match = _SOFT.match(self._text, place)
+        match = _soft().match(self._text, place)
         if match is None:
             return False
         if match.lastgroup is None:
             return True
-        run, ends = _SOFT_RUNS[match.lastgroup]
+        run, ends = _soft_runs()[match.lastgroup]
         return ends.match(self._text, self._run_end(run, place)) is not None
 
     def _run_end(self, run: re.Pattern[str], place: int) -> int:

@@ -1,39 +1,47 @@
 """
 The encodings, from the bundle: o200k_base and cl100k_base.
 
-    get    memory -> the shipped file, its hash checked, in a worker thread; once per instance
+    get        memory -> the shipped file, its hash checked, in the pool; once per instance
+    get_for    the same when it is loaded; until then as much of it as a few short texts need (shared/tokens/partial.py)
 
 Nothing is ever downloaded, and tiktoken is imported by the first load, not by this module: a cold function that
-only reads stored counts pays for neither. A load holds the GIL for most of the time that tiktoken takes to build
-its tables, so the event loop stalls once per encoding and instance. The files hold the tokens of the published ones in
-a form that is read in a third of the time (scripts/pack_encodings.py).
+only reads stored counts pays for neither, and one that counts a message not for the whole vocabulary. A load holds the
+GIL for most of the time that tiktoken takes to build its tables, so the event loop stalls once per encoding and
+instance. The files hold the tokens of the published ones in forms that are read faster (scripts/pack_encodings.py).
 """
 
+import asyncio
 import hashlib
 import marshal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-import anyio
-import anyio.to_thread
-
 from shared.errors import InvalidValue
+from shared.offload import Pool
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
 
 DATA = Path(__file__).parent / "data"
 
+PARTIAL_CHARS_MAX = 8_192
+"""Choosing the tokens of longer texts takes as long as a quarter of the whole load, and more."""
+
+PARTIAL_COUNTS_MAX = 8
+"""After as many counts without the whole encoding, an instance has paid for its load."""
+
 
 class Definition(NamedTuple):
     """
     What makes an encoding besides its ranks; equal to tiktoken's own, which a test compares.
 
-    *published_sha256* is that of OpenAI's file, *packed_sha256* that of ours.
+    *published_sha256* is that of OpenAI's file, the others are those of ours: all tokens, and the same in slots.
     """
 
     published_sha256: str
     packed_sha256: str
+    slots_sha256: str
     pattern: str
     special_tokens: dict[str, int]
 
@@ -46,6 +54,7 @@ DEFINITIONS = {
     "o200k_base": Definition(
         "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
         "c8cd7e7486eede6ff48e15d6a03148669592b67a7c472a0314e85c5e116a26d1",
+        "c5abcb148fdefbc7ef56fd7615bab390f540b89fc2352ab16621290b09670b0d",
         "|".join(
             [
                 rf"[^\r\n\p{{L}}\p{{N}}]?[{_LETTERS_UPPER}]*[{_LETTERS_LOWER}]+{_CONTRACTION}",
@@ -62,6 +71,7 @@ DEFINITIONS = {
     "cl100k_base": Definition(
         "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
         "7adc98f7e397b03925bb1a2b9ea5809386af721f3066adfb1256c0a319a24f49",
+        "094b41f4dbf2f47e7f67baadaa3b11c2da429d24c9bb5a611aafc861937e4d7a",
         "|".join(
             [
                 r"'(?i:[sdmt]|ll|ve|re)",
@@ -98,14 +108,33 @@ def load_encoding(name: str, folder: Path = DATA) -> "Encoding":
 
     Raises: CorruptEncoding: the file differs from the one that was packed.
     """
+    tokens = marshal.loads(_read(folder / f"{name}.tokens", DEFINITIONS[name].packed_sha256))  # noqa: S302
+    return _build(name, dict(zip(tokens, range(len(tokens)), strict=True)))
+
+
+def load_partial_encoding(name: str, texts: Sequence[str], folder: Path = DATA) -> "Encoding":
+    """
+    Build as much of the encoding *name* as encoding *texts* needs; 10 ms for a few hundred characters.
+
+    Raises: CorruptEncoding: the file differs from the one that was packed.
+    """
+    from shared.tokens.partial import select_ranks
+
+    slots = _read(folder / f"{name}.slots", DEFINITIONS[name].slots_sha256)
+    return _build(name, select_ranks(slots, texts))
+
+
+def _read(path: Path, sha256: str) -> bytes:
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise CorruptEncoding(f"could not load {path.stem}: the sha256 of {path.name} is not {sha256}")
+    return content
+
+
+def _build(name: str, ranks: dict[bytes, int]) -> "Encoding":
     from tiktoken import Encoding
 
     definition = DEFINITIONS[name]
-    content = (folder / f"{name}.tokens").read_bytes()
-    if hashlib.sha256(content).hexdigest() != definition.packed_sha256:
-        raise CorruptEncoding(f"could not load {name}: the file's sha256 is not {definition.packed_sha256}")
-    tokens = marshal.loads(content)  # noqa: S302  # its hash is known.
-    ranks = dict(zip(tokens, range(len(tokens)), strict=True))
     encoding = Encoding(
         name, pat_str=definition.pattern, mergeable_ranks=ranks, special_tokens=definition.special_tokens
     )
@@ -115,12 +144,14 @@ def load_encoding(name: str, folder: Path = DATA) -> "Encoding":
 
 
 class Encodings:
-    """The encodings that one instance of a function has loaded; part of its state."""
+    """The encodings that one instance of a function has loaded; part of its state. *pool* is where they are loaded."""
 
-    def __init__(self, folder: Path = DATA) -> None:
+    def __init__(self, pool: Pool, folder: Path = DATA) -> None:
+        self._pool = pool
         self._folder = folder
         self._loaded: dict[str, Encoding] = {}
-        self._locks: dict[str, anyio.Lock] = {}
+        self._loading: dict[str, asyncio.Task[Encoding]] = {}
+        self._partial_counts = dict.fromkeys(ENCODINGS, 0)
 
     def is_loaded(self, name: str) -> bool:
         return name in self._loaded
@@ -133,18 +164,45 @@ class Encodings:
         """
         if name in self._loaded:
             return self._loaded[name]
-        if name not in DEFINITIONS:
-            raise InvalidValue(
-                f"There is no encoding {name!r}; the encodings are {', '.join(ENCODINGS)}.", param="encoding"
-            )
-        async with self._locks.setdefault(name, anyio.Lock()):
-            if name not in self._loaded:
-                await anyio.to_thread.run_sync(self._load, name)
-        return self._loaded[name]
+        # A caller that is cancelled meanwhile does not throw the work away.
+        return await asyncio.shield(self._load(name))
 
-    def _load(self, name: str) -> None:
-        # What counts is only imported for it: its patterns take 30 ms to compile.
-        import shared.tokens.count  # noqa: F401
+    async def get_for(self, name: str, texts: Sequence[str]) -> "Encoding":
+        """
+        Return an encoding that encodes *texts*, and maybe no others, as the encoding *name* does.
 
-        # Stored from the thread: a caller that is cancelled meanwhile does not throw the work away.
-        self._loaded[name] = load_encoding(name, self._folder)
+        The whole one is loaded beside, once so many texts have come that it will pay.
+
+        Raises: InvalidValue: there is no such encoding.
+        """
+        if name in self._loaded or sum(map(len, texts)) > PARTIAL_CHARS_MAX:
+            return await self.get(name)
+        _check(name)
+        self._partial_counts[name] += 1
+        if self._partial_counts[name] > PARTIAL_COUNTS_MAX:
+            self._load(name)
+        return await self._pool.run(load_partial_encoding, name, texts, self._folder)
+
+    async def settle(self) -> None:
+        """Wait until nothing is being loaded."""
+        await asyncio.gather(*self._loading.values(), return_exceptions=True)
+
+    def _load(self, name: str) -> "asyncio.Task[Encoding]":
+        _check(name)
+        if name not in self._loading:
+            self._loading[name] = asyncio.create_task(self._load_whole(name))
+        return self._loading[name]
+
+    async def _load_whole(self, name: str) -> "Encoding":
+        try:
+            self._loaded[name] = await self._pool.run(load_encoding, name, self._folder)
+            return self._loaded[name]
+        finally:
+            del self._loading[name]
+
+
+def _check(name: str) -> None:
+    if name not in DEFINITIONS:
+        raise InvalidValue(
+            f"There is no encoding {name!r}; the encodings are {', '.join(ENCODINGS)}.", param="encoding"
+        )
