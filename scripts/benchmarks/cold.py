@@ -2,8 +2,9 @@
 How long a cold function takes: from the start of its process to its first 200, under Vercel's own launcher.
 
 A function that does nothing but answer, on Starlette alone, is measured in the same run, in turns with ours; the store
-is warm and answers over loopback. What a network adds to it is one round trip. Both run from a copy with bytecode, which
-Vercel compiles when it builds. Then what the imports cost, by package: their own time, without what they import in turn.
+is warm and answers over loopback. What a network adds to it is one round trip. Both run from a copy with bytecode, as
+Vercel compiles it when it builds. Then what the imports cost, by package: their own time, without what they import in
+turn.
 """
 
 import argparse
