@@ -22,8 +22,12 @@ def array(elements: Iterable[bytes]) -> Pieces:
 
 def nested_array(elements: Iterable[Pieces]) -> Pieces:
     """Return the JSON array of *elements*, each of them JSON in pieces."""
-    pieces = [piece for element in elements for piece in (b",", *element)]
-    return [b"[", *pieces[1:], b"]"]
+    return [b"[", *joined(elements, b","), b"]"]
+
+
+def joined(elements: Iterable[Pieces], separator: bytes) -> Pieces:
+    """Return *elements* in one, with *separator* between them."""
+    return [piece for element in elements for piece in (separator, *element)][1:]
 
 
 def splice(before: Mapping[str, Any], members: Mapping[str, Pieces], after: Mapping[str, Any]) -> Pieces:
@@ -61,10 +65,3 @@ def encode(value: Mapping[str, Any]) -> Pieces:
         pieces += (b",", orjson.dumps(name), b":")
         pieces += array(map(orjson.dumps, member)) if isinstance(member, list) else [orjson.dumps(member)]
     return [b"{", *pieces[1:], b"}"]
-
-
-def encode_text(blocks: Iterable[str], separator: str) -> Pieces:
-    """Return the JSON string of *blocks* with *separator* between them."""
-    between = orjson.dumps(separator)[1:-1]
-    pieces = [piece for block in blocks for piece in (between, orjson.dumps(block)[1:-1])]
-    return [b'"', *pieces[1:], b'"']

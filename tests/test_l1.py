@@ -12,6 +12,7 @@ import pytest
 from scripts.local.upstash import LocalUpstash
 from shared.auth import read_key
 from shared.config import read_settings
+from shared.context.unit_form import NO_FORMS, Forms, UnitForm
 from shared.conversations.entries import read_entry
 from shared.conversations.freshness import Freshness, Tier
 from shared.conversations.history import COUNT_BYTES, History, Need
@@ -55,6 +56,23 @@ async def test_reads_are_counted_by_the_tier_that_answered(api: httpx.Client, ke
     assert counted.answers == {Tier.L0: 2, Tier.L1: 1, Tier.L2: 1, Tier.STALE: 0}
     assert (counted.conversations, counted.evictions) == (1, 0)
     assert 3_000 < counted.size_bytes < 3_000 + 3 * 1_000
+
+
+async def test_what_a_context_was_made_of_counts_while_it_belongs_to_what_is_held(
+    api: httpx.Client, key: str, make_history: Make
+) -> None:
+    history, caller, conversation = make_history(), read_key(key), create(api, 3)
+    older = (await history.read(caller, conversation, Need(), Freshness())).held
+    before_bytes = history.counted().size_bytes
+    forms = Forms("chat", {1: UnitForm((b"{}",), [b"[]"], frozenset())}, 1_234)
+
+    history.keep_forms(caller, conversation, older, forms)
+    assert history.counted().size_bytes == before_bytes + 1_234
+
+    newer = (await history.read(caller, conversation, Need(), Freshness())).held
+    assert newer.forms is forms
+    history.keep_forms(caller, conversation, older, NO_FORMS)
+    assert history.counted().size_bytes == before_bytes + 1_234
 
 
 async def test_l1_never_holds_more_than_its_bytes_and_keeps_what_was_used_last(

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.splice import PIECE_BYTES, array, encode, encode_text, in_parts, splice
+from shared.splice import PIECE_BYTES, array, encode, in_parts, joined, splice
 
 
 @pytest.mark.parametrize("elements", [[], [1], [1, {"a": "é\n"}, None]])
@@ -24,9 +24,9 @@ def test_a_message_is_encoded_as_a_whole_would_be(value: dict[str, Any]) -> None
     assert b"".join(encode(value)) == orjson.dumps(value)
 
 
-@pytest.mark.parametrize("blocks", [[], ["one"], ['a "b"\n', "", "世"]])
-def test_a_text_is_its_blocks(blocks: list[str]) -> None:
-    assert b"".join(encode_text(blocks, "\n\n")) == orjson.dumps("\n\n".join(blocks))
+@pytest.mark.parametrize("elements", [[], [[b"1"]], [[b"1", b"2"], [], [b"3"]]])
+def test_what_is_joined_is_separated(elements: list[list[bytes]]) -> None:
+    assert b"".join(joined(elements, b"; ")) == b"; ".join(b"".join(element) for element in elements)
 
 
 def test_parts_are_neither_tiny_nor_large() -> None:

@@ -7,22 +7,30 @@ Renders a selection in the format of the model call: members of the answer, as J
     text       {"text": "…"}                   a transcript to read
 
 What a format cannot carry is left out there, and the item's id is listed in `unsupported`: the whole item has
-no form, or one of its parts has none. Only kept items are parsed, and only for the last three.
+no form, or one of its parts has none. Only kept items are parsed, only for the last three, and only where the unit has
+no form from an earlier context.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 from shared.context.fit import Selection
-from shared.splice import Pieces, array, encode, encode_text, nested_array
+from shared.context.unit_form import NO_FORMS, Forms, UnitForm, keep
+from shared.items.item import Item
+from shared.splice import Pieces, array, joined, nested_array
 
 FORMATS = ("items", "chat", "anthropic", "text")
 
 
 class Rendering(NamedTuple):
-    """*pieces*: names and JSON values, to be spliced into an answer. *unsupported*: ids in log order."""
+    """
+    *pieces*: names and JSON values, to be spliced into an answer. *unsupported*: ids in log order. *forms*: what the
+    next context of this conversation is made of where it can.
+    """
 
     pieces: dict[str, Pieces]
     unsupported: list[str]
+    forms: Forms = NO_FORMS
 
     @property
     def members(self) -> dict[str, bytes]:
@@ -30,28 +38,51 @@ class Rendering(NamedTuple):
         return {name: b"".join(pieces) for name, pieces in self.pieces.items()}
 
 
-def render(context_format: str, selection: Selection) -> Rendering:
-    """Render *selection* in one of FORMATS. The same selection and format give the same bytes."""
+class Renderer(Protocol):
+    """Puts units of one request into a format, in their order."""
+
+    def render(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
+        """Return the form of *unit*: *kept*, which was made of the same items, where it can serve again."""
+        ...
+
+
+def render(context_format: str, selection: Selection, kept: Forms = NO_FORMS) -> Rendering:
+    """Render *selection* in one of FORMATS. The same selection and format give the same bytes, whatever was *kept*."""
     assert context_format in FORMATS
     if context_format == "items":
-        return Rendering({"input": array(item.body for item in selection.items)}, [])
-    # The readers of messages are imported by the first context that needs them.
-    from shared.context.sent import read_units
+        return Rendering({"input": array(item.body for item in selection.items)}, [], kept)
+    renderer = _renderer(context_format)
+    before = kept.units if kept.context_format == context_format else {}
+    forms: list[UnitForm] = []
+    for unit in selection.units:
+        form = before.get(unit[0].seq)
+        forms.append(renderer.render(unit, form if form is not None and form.is_of(unit) else None))
+    unsupported = frozenset[str]().union(*(form.unsupported for form in forms))
+    messages = [form.pieces for form in forms if form.pieces and not form.is_system]
+    if context_format == "text":
+        from shared.context.render_text import SEPARATOR
 
-    units = read_units(selection.units)
-    if context_format == "chat":
-        from shared.context.render_chat import render_chat
-
-        messages, unsupported = render_chat(units)
-        pieces = {"messages": nested_array(map(encode, messages))}
-    elif context_format == "anthropic":
-        from shared.context.render_anthropic import render_anthropic
-
-        system, messages, unsupported = render_anthropic(units)
-        pieces = {"system": nested_array(map(encode, system)), "messages": nested_array(map(encode, messages))}
+        pieces = {"text": [b'"', *joined(messages, SEPARATOR), b'"']}
     else:
-        from shared.context.render_text import render_text
+        pieces = {"messages": nested_array(messages)}
+    if context_format == "anthropic":
+        system = [form.pieces for form in forms if form.pieces and form.is_system]
+        pieces = {"system": nested_array(system), **pieces}
+    by_seq = {unit[0].seq: form for unit, form in zip(selection.units, forms, strict=True)}
+    listed = [item.id for item in selection.items if item.id in unsupported]
+    return Rendering(pieces, listed, keep(kept, context_format, by_seq))
 
-        blocks, unsupported = render_text(units)
-        pieces = {"text": encode_text(blocks, "\n\n")}
-    return Rendering(pieces, [item.id for item in selection.items if item.id in unsupported])
+
+def _renderer(context_format: str) -> Renderer:
+    # Imported by the first context that needs it.
+    if context_format == "chat":
+        from shared.context.render_chat import ChatRenderer
+
+        return ChatRenderer()
+    if context_format == "anthropic":
+        from shared.context.render_anthropic import AnthropicRenderer
+
+        return AnthropicRenderer()
+    from shared.context.render_text import TextRenderer
+
+    return TextRenderer()

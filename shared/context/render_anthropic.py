@@ -8,14 +8,17 @@ reported as unsupported. Names and developer roles have no place and are dropped
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
-from shared.context.sent import Message, Sent, SentUnit
+from shared.context.sent import Message, Sent, SentUnit, read_unit
+from shared.context.unit_form import UnitForm, compact
 from shared.items.chat import Part, call_texts
+from shared.items.item import Item
 from shared.items.traits import Kind
+from shared.splice import encode, joined
 
 _ID_LENGTH_MAX = 64
 _NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
@@ -28,42 +31,52 @@ class _Ids:
     """Hands out the ids of one request, each once."""
 
     def __init__(self) -> None:
-        self._taken: set[str] = set()
+        self._taken: dict[str, int] = {}
 
     def unique(self, call_id: str) -> str:
         wanted = _NOT_IN_ID.sub("_", call_id)[:_ID_LENGTH_MAX] or "call"
-        chosen, count = wanted, 1
+        chosen, count = wanted, self._taken.get(wanted, 0)
         while chosen in self._taken:
             count += 1
-            suffix = f"_{count}"
+            suffix = f"_{count + 1}"
             chosen = wanted[: _ID_LENGTH_MAX - len(suffix)] + suffix
-        self._taken.add(chosen)
+        self._taken[wanted] = count  # From here on: a log may use one id ten thousand times.
+        self._taken.setdefault(chosen, 0)
         return chosen
 
 
-def render_anthropic(units: Iterable[SentUnit]) -> tuple[list[Block], list[Message], set[str]]:
-    """Return the system blocks, the messages, and the ids of items that are not (wholly) in them."""
-    system: list[Block] = []
-    messages: list[Message] = []
-    unsupported: set[str] = set()
-    ids = _Ids()
-    for unit in units:
-        call_ids = [ids.unique(sent.form.tool_call["id"]) for sent in unit.head if sent.form.tool_call]
-        blocks, without_form = _blocks(unit.head, call_ids)
-        unsupported |= unit.unsupported | without_form
+class AnthropicRenderer:
+    """The units of one request, whose call ids are unique in it."""
+
+    def __init__(self) -> None:
+        self._ids = _Ids()
+
+    def render(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
+        """Return the system blocks of *unit*, or its messages."""
+        call_ids = [self._ids.unique(call_id) for call_id in kept.wanted_ids] if kept else None
+        if kept is not None and call_ids == kept.call_ids:
+            return kept
+        sent = read_unit(unit)
+        wanted_ids = [each.form.tool_call["id"] for each in sent.head if each.form.tool_call]
+        if call_ids is None:
+            call_ids = [self._ids.unique(call_id) for call_id in wanted_ids]
+        blocks, without_form = _blocks(sent.head, call_ids)
+        unsupported = sent.unsupported | without_form
+        is_system = bool(blocks) and sent.head[0].item.kind == Kind.SYSTEM
+        messages: list[Message] = []
         if not blocks:
-            unsupported.update(sent.item.id for sent in unit.head)
-        elif unit.head[0].item.kind == Kind.SYSTEM:
-            system += blocks
-        else:
-            role = "user" if unit.head[0].item.kind in (Kind.USER, Kind.SUMMARY) else "assistant"
+            unsupported.update(each.item.id for each in sent.head)
+        elif not is_system:
+            role = "user" if sent.head[0].item.kind in (Kind.USER, Kind.SUMMARY) else "assistant"
             messages.append({"role": role, "content": blocks})
-        if results := _results(unit, call_ids):
+        if results := _results(sent, call_ids):
             messages.append({"role": "user", "content": results})
-    return system, messages, unsupported
+        pieces = compact(joined(map(encode, blocks if is_system else messages), b","))
+        bodies = tuple(item.body for item in unit)
+        return UnitForm(bodies, pieces, frozenset(unsupported), wanted_ids, call_ids, is_system)
 
 
-def _blocks(head: list[Sent], call_ids: list[str]) -> tuple[list[Block], set[str]]:
+def _blocks(head: list[Sent], call_ids: Sequence[str]) -> tuple[list[Block], set[str]]:
     """Return the blocks of one message, calls last, and the ids of items with a part that has no block."""
     blocks: list[Block] = []
     without_form: set[str] = set()
@@ -107,7 +120,7 @@ def _input(call_type: str, text: str) -> Block:
     return arguments if isinstance(arguments, dict) else {"arguments": text}
 
 
-def _results(unit: SentUnit, call_ids: list[str]) -> list[Block]:
+def _results(unit: SentUnit, call_ids: Sequence[str]) -> list[Block]:
     """
     Return the result blocks of a unit.
 

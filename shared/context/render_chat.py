@@ -4,23 +4,28 @@ Chat Completions messages: a response group is one assistant message, each outpu
 Role, name, content and calls stand in the messages exactly as they were counted (shared/items/chat.py).
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from shared.context.sent import Message, Sent, SentUnit
+from shared.context.sent import Message, Sent, read_unit
+from shared.context.unit_form import UnitForm, compact
 from shared.items.chat import chat_content
+from shared.items.item import Item
 from shared.items.traits import Kind
+from shared.splice import encode, joined
 
 
-def render_chat(units: Iterable[SentUnit]) -> tuple[list[Message], set[str]]:
-    """Return the messages, and the ids of items that are not (wholly) in them."""
-    messages: list[Message] = []
-    unsupported: set[str] = set()
-    for unit in units:
-        unsupported |= unit.unsupported
-        if unit.head:
-            messages.append(_message(unit.head))
-        messages += [_tool_message(output) for output in unit.outputs]
-    return messages, unsupported
+class ChatRenderer:
+    """Each unit by itself."""
+
+    def render(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
+        """Return the messages of *unit*."""
+        if kept is not None:
+            return kept
+        sent = read_unit(unit)
+        messages = [_message(sent.head)] if sent.head else []
+        messages += [_tool_message(output) for output in sent.outputs]
+        pieces = compact(joined(map(encode, messages), b","))
+        return UnitForm(tuple(item.body for item in unit), pieces, frozenset(sent.unsupported))
 
 
 def _message(head: list[Sent]) -> Message:

@@ -9,23 +9,36 @@ A transcript to read, for prompts that take one text: a block per message, call 
 Images and files are not text: their items are listed as unsupported.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from shared.context.sent import Sent, SentUnit
-from shared.items.chat import call_texts
+import orjson
+
+from shared.context.sent import Sent, read_unit
+from shared.context.unit_form import UnitForm, compact
+from shared.items.chat import Part, call_texts
+from shared.items.item import Item
+from shared.splice import joined
+
+SEPARATOR = orjson.dumps("\n\n")[1:-1]
+"""Between blocks, as it stands in a JSON string."""
 
 
-def render_text(units: Iterable[SentUnit]) -> tuple[list[str], set[str]]:
-    """Return the blocks of the transcript, and the ids of items that are not (wholly) in it."""
-    blocks: list[str] = []
-    unsupported: set[str] = set()
-    for unit in units:
-        unsupported |= unit.unsupported
-        for sent in (*unit.head, *unit.outputs):
-            blocks.append(_block(sent))
-            if any(part["type"] not in ("text", "refusal") for part in sent.form.parts):
-                unsupported.add(sent.item.id)
-    return blocks, unsupported
+class TextRenderer:
+    """Each unit by itself."""
+
+    def render(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
+        """Return the blocks of *unit*, as they stand in a JSON string."""
+        if kept is not None:
+            return kept
+        sent = read_unit(unit)
+        everything = [*sent.head, *sent.outputs]
+        pieces = compact(joined(([orjson.dumps(_block(each))[1:-1]] for each in everything), SEPARATOR))
+        beyond_text = {each.item.id for each in everything if any(map(_is_no_text, each.form.parts))}
+        return UnitForm(tuple(item.body for item in unit), pieces, frozenset(sent.unsupported | beyond_text))
+
+
+def _is_no_text(part: Part) -> bool:
+    return part["type"] not in ("text", "refusal")
 
 
 def _block(sent: Sent) -> str:
@@ -34,5 +47,5 @@ def _block(sent: Sent) -> str:
         name, text = call_texts(form.tool_call)
         return f"{form.role} (call {form.tool_call['id']}): {name}({text})"
     label = form.tool_call_id if form.tool_call_id is not None else form.name
-    texts = [part[part["type"]] for part in form.parts if part["type"] in ("text", "refusal")]
+    texts = [part[part["type"]] for part in form.parts if not _is_no_text(part)]
     return f"{form.role} ({label}): {'\n'.join(texts)}" if label else f"{form.role}: {'\n'.join(texts)}"

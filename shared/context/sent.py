@@ -33,12 +33,8 @@ class SentUnit(NamedTuple):
     unsupported: set[str]
 
 
-def read_units(units: Sequence[Sequence[Item]]) -> list[SentUnit]:
-    """Parse the items of *units*; those without chat form are only named."""
-    return [_read_unit(unit) for unit in units]
-
-
-def _read_unit(unit: Sequence[Item]) -> SentUnit:
+def read_unit(unit: Sequence[Item]) -> SentUnit:
+    """Parse the items of *unit*; those without chat form are only named."""
     head: list[Sent] = []
     outputs: list[Sent] = []
     unsupported: set[str] = set()

@@ -16,6 +16,7 @@ from shared.context.fit import Selection, fit
 from shared.context.render import Rendering, render
 from shared.context.summarised import summarised
 from shared.context.tail import is_enough
+from shared.context.unit_form import Forms
 from shared.context.units import Folded
 from shared.context.units import fold as fold_units
 from shared.conversations.context_documents import Embedding, Shown, digest_of
@@ -113,8 +114,11 @@ class Contexts:
         etag = source.etag_with(wanted.digest + digest_of(shown))
         if etag in known_etags:
             return Context(None, etag, source)
-        written = conversation_id, snapshot, wanted, items, selection, shown
-        body = await self._pool.run_when(is_large, _write, *written)
+        held = reading.held
+        written = conversation_id, snapshot, wanted, items, selection, shown, held.forms
+        body, forms = await self._pool.run_when(is_large, _write, *written)
+        if forms is not held.forms:
+            self._history.keep_forms(caller, conversation_id, held, forms)
         return Context(body, etag, source, selection.tokens, reserved)
 
     async def _fold(
@@ -151,12 +155,14 @@ def _write(
     items: list[Item],
     selection: Selection,
     shown: list[Shown],
-) -> Pieces:
+    kept: Forms,
+) -> tuple[Pieces, Forms]:
     """Render *selection*, chosen from *items*, and write the answer. Pure, for any thread."""
     stored = {item.seq: item for item in items}
     kept_tokens = sum(_stored_tokens(stored[item.seq]) for item in selection.items if item.kind != Kind.SUMMARY)
-    rendering = render(wanted.format, selection)
-    return _write_context(conversation_id, snapshot, wanted, selection, kept_tokens, rendering, shown)
+    rendering = render(wanted.format, selection, kept)
+    body = _write_context(conversation_id, snapshot, wanted, selection, kept_tokens, rendering, shown)
+    return body, rendering.forms
 
 
 def _choose(folded: Folded, wanted: ContextRequest) -> Selection:

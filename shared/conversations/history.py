@@ -17,6 +17,7 @@ from shared.cache.clock import Clock, Instant
 from shared.cache.flight import Flights
 from shared.cache.memory import Memory
 from shared.config import Settings
+from shared.context.unit_form import NO_FORMS, Forms
 from shared.conversations.entries import Entry, read_entry
 from shared.conversations.freshness import Freshness, Tier
 from shared.conversations.idempotency import Besides
@@ -60,18 +61,20 @@ class Held(NamedTuple):
 
     *counts*: by encoding, the counts that the store keeps beside the entries. They are facts of a generation, so
     newer snapshots share them, and whoever counts adds to them. *marks*: by path, what the store last said of the
-    documents that the conversation mentions; "" where it knows nothing of one.
+    documents that the conversation mentions; "" where it knows nothing of one. *forms*: what its newest context was
+    made of.
     """
 
     snapshot: Snapshot
     validated_at: Instant
     counts: dict[str, dict[int, Counts]]
     marks: dict[str, str]
+    forms: Forms = NO_FORMS
 
     @property
     def size_bytes(self) -> int:
         beside = COUNT_BYTES * sum(map(len, self.counts.values())) + MARK_BYTES * len(self.marks)
-        return self.snapshot.size_bytes + beside
+        return self.snapshot.size_bytes + beside + self.forms.size_bytes
 
 
 class Reading(NamedTuple):
@@ -178,6 +181,12 @@ class History:
         if self._memory.get(key) is held:
             self._memory.put(key, held)  # Its size is another one now.
         return kept
+
+    def keep_forms(self, caller: Caller, conversation_id: str, held: Held, forms: Forms) -> None:
+        """Keep *forms* beside what is held of a conversation, if that still is *held*."""
+        key = (caller.tenant, conversation_id)
+        if self._memory.get(key) is held:
+            self._memory.put(key, held._replace(forms=forms))
 
     async def _ask(self, caller: Caller, conversation_id: str, need: Need) -> Reading:
         key = (caller.tenant, conversation_id)
@@ -296,7 +305,7 @@ def _hold(held: Held | None, need: Need, asked_at: Instant, taken: Taken | None)
         asked_at = held.validated_at if taken.kind == "older" else asked_at
     if need.encoding:
         counts.setdefault(need.encoding, {}).update(taken.counts)
-    return Held(taken.snapshot, asked_at, counts, taken.marks)
+    return Held(taken.snapshot, asked_at, counts, taken.marks, held.forms if held is not None else NO_FORMS)
 
 
 def _is_enough(held: Held, need: Need) -> bool:

@@ -1,0 +1,77 @@
+"""What was made of a unit for one context serves the next, and gives the same bytes."""
+
+import tracemalloc
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from shared.context.fit import Selection, fit
+from shared.context.render import FORMATS, render
+from shared.context.unit_form import KEPT_BYTES_MAX, NO_FORMS, UNIT_BYTES
+from shared.context.units import fold
+from shared.errors import ContextDoesNotFit
+from shared.items.item import Item
+from tests.dialogues import to_log
+from tests.logs import characters, logs_with_budgets
+
+MESSAGE_FORMATS = [name for name in FORMATS if name != "items"]
+LONG = {"type": "message", "role": "user", "content": "x" * 100}
+
+
+def select(log: list[Item], budget: int) -> Selection:
+    try:
+        return fit(fold(log), budget)
+    except ContextDoesNotFit:
+        assume(False)
+        raise
+
+
+@pytest.mark.parametrize("context_format", MESSAGE_FORMATS)
+@settings(max_examples=200, deadline=None)
+@given(case=logs_with_budgets(), data=st.data())
+def test_a_context_is_the_same_whatever_was_kept(
+    context_format: str, case: tuple[list[Item], int], data: st.DataObject
+) -> None:
+    log, budget = case
+    before = select(log[: data.draw(st.integers(0, len(log)))], data.draw(st.integers(budget, 2 * budget + 100)))
+    kept = render(context_format, before).forms
+    rendering, fresh = render(context_format, select(log, budget), kept), render(context_format, select(log, budget))
+
+    assert rendering.members == fresh.members
+    assert rendering.unsupported == fresh.unsupported
+    assert render(context_format, select(log, budget), rendering.forms).forms is rendering.forms
+
+
+def test_only_what_is_new_is_encoded() -> None:
+    log = to_log([{**LONG, "id": f"m{seq}"} for seq in range(10)], characters)
+    kept = render("chat", select(log[:9], 10**6)).forms
+    forms = render("chat", select(log, 10**6), kept).forms
+
+    assert [seq for seq, form in forms.units.items() if form is not kept.units.get(seq)] == [log[9].seq]
+
+
+def test_items_with_other_bytes_are_others() -> None:
+    log = to_log([{**LONG, "id": "m"}], characters)
+    kept = render("chat", select(log, 10**6)).forms
+    other = [log[0]._replace(body=log[0].body.replace(b"xxx", b"yyy"))]
+
+    assert b"yyy" in render("chat", select(other, 10**6), kept).members["messages"]
+
+
+def test_forms_that_are_too_large_are_not_kept() -> None:
+    log = to_log([{**LONG, "id": "m", "content": "x" * KEPT_BYTES_MAX}], characters)
+
+    assert render("chat", select(log, 10**9)).forms is NO_FORMS
+
+
+def test_a_form_holds_about_what_it_is_charged() -> None:
+    log = to_log([{**LONG, "id": f"m{seq}"} for seq in range(2_000)], characters)
+    selection = select(log, 10**9)
+    tracemalloc.start()
+    forms = render("chat", selection).forms
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert forms.size_bytes == sum(UNIT_BYTES + len(b"".join(form.pieces)) for form in forms.units.values())
+    assert 0.6 < held / forms.size_bytes < 1.1
