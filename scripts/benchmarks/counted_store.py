@@ -30,11 +30,12 @@ class Cost(NamedTuple):
 
 
 class CountedStore(NamedTuple):
-    """Where the store is. The Redis protocol is spoken at the unix socket *path*."""
+    """Where the store is. The Redis protocol is spoken at the unix socket *path*; *pid* is the HTTP server's."""
 
     url: str
     token: str
     path: str
+    pid: int
 
     @property
     def port(self) -> int:
@@ -76,6 +77,6 @@ def counted_store() -> Iterator[CountedStore]:
                 url, token = (server.stdout.readline().strip().partition("=")[2] for _ in range(2))
                 if not token:
                     raise OSError("the local Upstash server did not start")
-                yield CountedStore(url, token, redis_url.removeprefix("unix://"))
+                yield CountedStore(url, token, redis_url.removeprefix("unix://"), server.pid)
             finally:
                 server.terminate()

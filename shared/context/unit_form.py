@@ -14,7 +14,7 @@ from shared.splice import PIECE_BYTES, Pieces
 UNIT_BYTES = 500
 """What a form holds beside its bytes and those of its items; measured, see the tests."""
 
-KEPT_BYTES_MAX = 4 * 1024 * 1024
+KEPT_BYTES_MAX = 8 * 1024 * 1024
 """Forms of larger contexts are not kept: they would take L1 from too many other conversations."""
 
 
