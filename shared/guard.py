@@ -18,7 +18,7 @@ from shared.config import Settings
 from shared.conversations.refusals import raise_refusal
 from shared.errors import InvalidValue, Malformed, MemoryPressed, StoreUnavailable, TooLarge
 from shared.offload import Pool
-from shared.pieces import WHOLE_BYTES, is_crowded
+from shared.pieces import WHOLE_BYTES, is_crowded, loads_elements
 from shared.store.keys import tenant_key
 
 TARGET_BYTES_MAX = 8_192
@@ -117,20 +117,22 @@ async def parse_json(raw: bytes, settings: Settings, pool: Pool) -> dict[str, An
     """
     Return *raw* as a JSON object, {} when it is empty.
 
-    Parsing is one call that holds the loop, so it is refused when there is too much to parse; what the limits admit
-    takes 8 ms at the most.
+    What holds too many values is refused before it is parsed, and what is large is parsed some elements at a time: a
+    call holds the interpreter, in whatever thread. What the limits admit takes 8 ms in one call at the most, and that
+    only where one element is all of the body.
 
     Raises:   TooLarge: too many values. Malformed: no JSON. InvalidValue: no object.
     """
     if not raw:
         return {}
     limit = settings.body_structure_max
-    if await pool.run_when(len(raw) > WHOLE_BYTES, is_crowded, raw, limit):
+    is_large = len(raw) > WHOLE_BYTES
+    if await pool.run_when(is_large, is_crowded, raw, limit):
         raise TooLarge(
             f"The body has more than {limit} commas, colons and brackets outside its strings.", limit_structure=limit
         )
     try:
-        value = orjson.loads(raw)
+        value = await pool.run_when(is_large, loads_elements, raw)
     except orjson.JSONDecodeError as error:
         raise Malformed(f"The body is not JSON: {error}.") from None
     if not isinstance(value, dict):

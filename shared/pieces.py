@@ -1,8 +1,9 @@
 """
-JSON that is too large for one call: how much of it there is, and reading it string by string.
+JSON that is too large for one call: how much of it there is, and reading it in many short ones.
 
-    is_crowded   whether it holds more values than can be parsed at once, told without parsing
-    loads        the value, in many short calls instead of a long one
+    is_crowded      whether it holds more values than can be parsed at all, told without parsing
+    loads_elements  the value of a body, some elements of its lists at a time; as strict as orjson.loads
+    loads           the value of what the store replied, string by string
 
 Both first make every escape harmless: a backslash and what it escapes are replaced by as many other bytes, after which
 each quotation mark begins or ends a string. All of it runs at the speed of C, in calls of less than a millisecond.
@@ -19,6 +20,7 @@ WHOLE_BYTES = 256 * 1024
 
 CHUNK_BYTES = 64 * 1024
 _STRUCTURE = b",:[{"
+_MARK = re.compile(rb'"[^"]*"?|[][{},]')
 _SCALAR = re.compile(rb'[^\s\[\]{}:,"]+')
 _SEPARATORS = re.compile(rb"[\s:,]*")
 _CLOSING = {ord("["): ord("]"), ord("{"): ord("}")}
@@ -60,6 +62,54 @@ def _harmless(raw: bytes | memoryview) -> Iterator[bytes]:
         if is_escaped:
             chunk = chunk[:-1] + b"_"
         yield chunk.replace(b"\\\\", b"__").replace(b'\\"', b"__")
+
+
+def loads_elements(raw: bytes, slice_bytes: int = WHOLE_BYTES) -> Any:
+    """
+    Return the value of *raw*, JSON, as orjson.loads does; for a thread, unless *raw* is small.
+
+    The lists in the outermost object are cut between elements, in slices of about *slice_bytes*. A number stands for
+    each slice in what is left. All of them are parsed: *raw* is JSON if and only if they are.
+
+    Raises:   orjson.JSONDecodeError: it is no JSON.
+    """
+    if len(raw) <= slice_bytes:
+        return orjson.loads(raw)
+    shell: list[bytes] = []
+    slices: list[Any] = []
+    end = 0
+    for start, stop in _slices(b"".join(_harmless(raw)), slice_bytes):
+        slices.append(orjson.loads(b"[%b]" % raw[start:stop]))
+        shell += (raw[end:start], b"%d" % (len(slices) - 1))
+        end = stop
+    value = orjson.loads(b"".join([*shell, raw[end:]]))
+    if isinstance(value, dict):
+        for name, member in value.items():
+            if isinstance(member, list):
+                value[name] = [element for number in member for element in slices[number]]
+    return value
+
+
+def _slices(text: bytes, slice_bytes: int) -> Iterator[tuple[int, int]]:
+    """Yield where the lists in the outermost object may be cut: ranges of whole elements, not the commas between."""
+    depth, start = 0, -1
+    is_object = text.lstrip().startswith(b"{")
+    for mark in _MARK.finditer(text):
+        at, byte = mark.start(), text[mark.start()]
+        if byte in _CLOSING:
+            depth += 1
+            if is_object and depth == 2 and byte == ord("["):
+                start = at + 1
+        elif byte in b"]}":
+            if start >= 0 and depth == 2:
+                if text[start:at].strip():
+                    yield start, at
+                start = -1
+            depth -= 1
+        elif byte == ord(",") and start >= 0 and depth == 2 and at - start >= slice_bytes:
+            if text[start:at].strip():
+                yield start, at
+                start = at + 1
 
 
 def loads(raw: bytes | memoryview) -> Any:

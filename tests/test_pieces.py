@@ -1,5 +1,6 @@
 """JSON in pieces is the JSON that it was: read string by string, and its structure told without parsing."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.pieces import CHUNK_BYTES, WHOLE_BYTES, is_crowded, loads
+from shared.pieces import CHUNK_BYTES, WHOLE_BYTES, is_crowded, loads, loads_elements
 
 PADDING = "x" * WHOLE_BYTES
 TEXTS = st.text(alphabet=st.sampled_from('"\\,:[]{}a\n\x01é世'), max_size=12)
@@ -60,3 +61,51 @@ def test_structure_is_counted_outside_strings_only(value: Any) -> None:
 def test_what_is_no_json_is_a_value_error(raw: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - each has its own text.
         loads(raw % PADDING.encode())
+
+
+def loaded(read: Callable[[bytes], Any], raw: bytes) -> Any:
+    try:
+        return read(raw)
+    except orjson.JSONDecodeError:
+        return "no JSON"
+
+
+@given(
+    value=st.dictionaries(TEXTS, VALUES, max_size=4) | VALUES,
+    slice_bytes=st.integers(0, 12),
+    damage=st.none() | st.tuples(st.integers(0, 200), st.integers(0, 1), st.sampled_from([*b'"\\,:[]{}0 \xff'])),
+    is_indented=st.booleans(),
+)
+@settings(max_examples=2_000, deadline=None)
+def test_a_body_that_is_read_in_slices_is_as_if_read_at_once(
+    value: Any, slice_bytes: int, damage: tuple[int, int, int] | None, is_indented: bool
+) -> None:
+    raw = orjson.dumps(value, option=orjson.OPT_INDENT_2 if is_indented else None)
+    if damage is not None:
+        at, removed, byte = damage[0] % (len(raw) + 1), damage[1], damage[2]
+        raw = raw[:at] + bytes([byte]) + raw[at + removed :]
+
+    assert loaded(lambda text: loads_elements(text, slice_bytes), raw) == loaded(orjson.loads, raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"a":[1],"a":[2,3]}',
+        b'{"a":[[1],[2]],"b":{"a":[1]}}',
+        b'{"a":[ ],"b":[1, 2 ] }',
+        b"[[1,2],[3]]",
+        b'{"a":[1,]}',
+        b'{"a":[,1]}',
+        b'{"a":[    ,1]}',
+        b'{"a":[1}',
+        b'{"a":[1]]}',
+        b'{"a":[1]}{"a":[2]}',
+        b'{"a":["]"]}',
+        b'{"a":["\\"]"]}',
+        b'{"a":["',
+    ],
+)
+@pytest.mark.parametrize("slice_bytes", [0, 1, 2])
+def test_slices_of_odd_bodies(raw: bytes, slice_bytes: int) -> None:
+    assert loaded(lambda text: loads_elements(text, slice_bytes), raw) == loaded(orjson.loads, raw)
