@@ -106,10 +106,9 @@ def _slices(text: bytes, slice_bytes: int) -> Iterator[tuple[int, int]]:
                     yield start, at
                 start = -1
             depth -= 1
-        elif byte == ord(",") and start >= 0 and depth == 2 and at - start >= slice_bytes:
-            if text[start:at].strip():
-                yield start, at
-                start = at + 1
+        elif byte == ord(",") and 0 <= start <= at - slice_bytes and depth == 2 and text[start:at].strip():
+            yield start, at
+            start = at + 1
 
 
 def loads(raw: bytes | memoryview) -> Any:
