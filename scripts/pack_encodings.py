@@ -1,24 +1,23 @@
 """
 Packs the published encodings for the bundle, and unpacks them again.
 
-    python -m scripts.pack_encodings o200k_base.tiktoken …   write <name>.tokens and <name>.slots in shared/tokens/data
+    python -m scripts.pack_encodings o200k_base.tiktoken …   write <name>.tokens in shared/tokens/data
     python -m scripts.pack_encodings --unpack o200k_base     print the published file
 
-A published file has a line for each token, its base64 and its rank, which is the line's number; reading it takes three
-times as long as reading the packed form: a marshalled list of the tokens in their order. The slots hold them once more,
-to be looked up without reading all of them (shared/tokens/partial.py).
+A published file has a line for each token, its base64 and its rank, which is the line's number. The packed form is read
+in half the time, and can be looked up without reading all of it (shared/tokens/vocabulary.py).
 """
 
 import argparse
 import hashlib
-import marshal
 import sys
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 
 from shared.tokens.encodings import DATA, DEFINITIONS
-from shared.tokens.partial import pack_slots
+from shared.tokens.vocabulary import pack_ranks, read_ranks
 
 MARSHAL_VERSION = 2
 """Without references between objects: the same tokens make the same bytes in every version of Python."""
@@ -32,17 +31,13 @@ def pack(name: str, published: bytes) -> bytes:
     """Return the packed form of a *published* file. Raises NotPublished."""
     if hashlib.sha256(published).hexdigest() != DEFINITIONS[name].published_sha256:
         raise NotPublished(f"this is not the published {name}")
-    return marshal.dumps([b64decode(line.split()[0]) for line in published.splitlines()], MARSHAL_VERSION)
-
-
-def slots(packed: bytes) -> bytes:
-    """Return the tokens of a *packed* form in slots."""
-    return pack_slots(marshal.loads(packed), MARSHAL_VERSION)  # noqa: S302
+    return pack_ranks([b64decode(line.split()[0]) for line in published.splitlines()], MARSHAL_VERSION)
 
 
 def unpack(packed: bytes) -> bytes:
     """Return the published file that *packed* was made of."""
-    return b"".join(b"%b %d\n" % (b64encode(token), rank) for rank, token in enumerate(marshal.loads(packed)))  # noqa: S302
+    ranks = sorted(read_ranks(packed).items(), key=itemgetter(1))
+    return b"".join(b"%b %d\n" % (b64encode(token), rank) for token, rank in ranks)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,9 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     for path in chosen.files:
         packed = pack(path.stem, path.read_bytes())
-        for kind, content in (("tokens", packed), ("slots", slots(packed))):
-            (DATA / f"{path.stem}.{kind}").write_bytes(content)
-            print(f"{path.stem}.{kind}: {len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()}")
+        (DATA / f"{path.stem}.tokens").write_bytes(packed)
+        print(f"{path.stem}: {len(packed)} bytes, sha256 {hashlib.sha256(packed).hexdigest()}")
     if chosen.unpack:
         sys.stdout.buffer.write(unpack((DATA / f"{chosen.unpack}.tokens").read_bytes()))
     return 0

@@ -2,23 +2,23 @@
 The encodings, from the bundle: o200k_base and cl100k_base.
 
     get        memory -> the shipped file, its hash checked, in the pool; once per instance
-    get_for    the same when it is loaded; until then as much of it as a few short texts need (shared/tokens/partial.py)
+    get_for    the same when it is loaded; until then as much of it as a few short texts need
 
 Nothing is ever downloaded, and tiktoken is imported by the first load, not by this module: a cold function that
 only reads stored counts pays for neither, and one that counts a message not for the whole vocabulary. A load holds the
 GIL for most of the time that tiktoken takes to build its tables, so the event loop stalls once per encoding and
-instance. The files hold the tokens of the published ones in forms that are read faster (scripts/pack_encodings.py).
+instance. The files hold the tokens of the published ones in a form that is read faster (scripts/pack_encodings.py).
 """
 
 import asyncio
 import hashlib
-import marshal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.errors import InvalidValue
 from shared.offload import Pool
+from shared.tokens.vocabulary import read_ranks, select_ranks
 
 if TYPE_CHECKING:
     from tiktoken import Encoding
@@ -36,12 +36,11 @@ class Definition(NamedTuple):
     """
     What makes an encoding besides its ranks; equal to tiktoken's own, which a test compares.
 
-    *published_sha256* is that of OpenAI's file, the others are those of ours: all tokens, and the same in slots.
+    *published_sha256* is that of OpenAI's file, *packed_sha256* that of ours.
     """
 
     published_sha256: str
     packed_sha256: str
-    slots_sha256: str
     pattern: str
     special_tokens: dict[str, int]
 
@@ -53,7 +52,6 @@ _CONTRACTION = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
 DEFINITIONS = {
     "o200k_base": Definition(
         "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
-        "c8cd7e7486eede6ff48e15d6a03148669592b67a7c472a0314e85c5e116a26d1",
         "c5abcb148fdefbc7ef56fd7615bab390f540b89fc2352ab16621290b09670b0d",
         "|".join(
             [
@@ -70,7 +68,6 @@ DEFINITIONS = {
     ),
     "cl100k_base": Definition(
         "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
-        "7adc98f7e397b03925bb1a2b9ea5809386af721f3066adfb1256c0a319a24f49",
         "094b41f4dbf2f47e7f67baadaa3b11c2da429d24c9bb5a611aafc861937e4d7a",
         "|".join(
             [
@@ -104,12 +101,11 @@ class CorruptEncoding(Exception):
 
 def load_encoding(name: str, folder: Path = DATA) -> "Encoding":
     """
-    Build the encoding *name* from its file in *folder*; 0.1 s.
+    Build the encoding *name* from its file in *folder*; 0.2 s.
 
     Raises: CorruptEncoding: the file differs from the one that was packed.
     """
-    tokens = marshal.loads(_read(folder / f"{name}.tokens", DEFINITIONS[name].packed_sha256))  # noqa: S302
-    return _build(name, dict(zip(tokens, range(len(tokens)), strict=True)))
+    return _build(name, read_ranks(_read(name, folder)))
 
 
 def load_partial_encoding(name: str, texts: Sequence[str], folder: Path = DATA) -> "Encoding":
@@ -118,16 +114,14 @@ def load_partial_encoding(name: str, texts: Sequence[str], folder: Path = DATA) 
 
     Raises: CorruptEncoding: the file differs from the one that was packed.
     """
-    from shared.tokens.partial import select_ranks
-
-    slots = _read(folder / f"{name}.slots", DEFINITIONS[name].slots_sha256)
-    return _build(name, select_ranks(slots, texts))
+    return _build(name, select_ranks(_read(name, folder), texts))
 
 
-def _read(path: Path, sha256: str) -> bytes:
-    content = path.read_bytes()
+def _read(name: str, folder: Path) -> bytes:
+    content = (folder / f"{name}.tokens").read_bytes()
+    sha256 = DEFINITIONS[name].packed_sha256
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise CorruptEncoding(f"could not load {path.stem}: the sha256 of {path.name} is not {sha256}")
+        raise CorruptEncoding(f"could not load {name}: the file's sha256 is not {sha256}")
     return content
 
 
