@@ -78,6 +78,20 @@ def front(s3: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultySe
 
 
 @pytest.fixture
+def service(front: FaultyServer, make_service: Callable[[], str], key: str) -> Iterator[httpx.Client]:
+    """A cold instance whose documents come from *front*, called as the test's tenant."""
+    with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def fresh_crons(run: Callable[..., Any]) -> None:
+    """What crons look at is not one tenant's: take away what other tests left."""
+    jobs = [keys.cron_key(name) for name in ("sweep", "compact", "warm")]
+    run("DEL", keys.SCOPES_KEY, keys.TENANTS_KEY, keys.HOT_KEY, *jobs)
+
+
+@pytest.fixture
 def tenant(key: str) -> str:
     return read_key(key).tenant
 
@@ -102,6 +116,7 @@ def mint(run: Callable[..., Any]) -> Callable[[], str]:
 
     def mint_key() -> str:
         caller = read_key(key := make_key(f"t{uuid4().hex[:20]}"))
+        run("HSETNX", keys.TENANTS_KEY, caller.tenant, "")
         run("HSET", keys.tenant_key(caller.tenant), f"k:{caller.key_hash}", "0")
         return key
 

@@ -1,7 +1,7 @@
 """Documents in contexts: where they stand, what they may cost, what is said of them, and when they change."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -16,12 +16,6 @@ from tests.real_tokens import real_count
 from tests.test_document_tiers import age
 
 NOTICE = {"authorization": f"Bearer {CHANGES_SECRET}"}
-
-
-@pytest.fixture
-def service(front: FaultyServer, make_service: Callable[[], str], key: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}, timeout=20) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The sweep and the warming cron: who may call them, what they find, that twice or at once does no harm."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -23,18 +23,7 @@ from tests.test_document_tiers import age, gets
 
 CRON = {"authorization": f"Bearer {CRON_SECRET}"}
 ROUTES = ["/api/cron/sweep", "/api/cron/warm", "/api/conversations"]
-
-
-@pytest.fixture(autouse=True)
-def clean(run: Any) -> None:
-    """What crons look at is not one tenant's: take what other tests left away."""
-    run("DEL", keys.SCOPES_KEY, keys.HOT_KEY, keys.cron_key("sweep"), keys.cron_key("warm"))
-
-
-@pytest.fixture
-def service(front: FaultyServer, make_service: Callable[[], str], key: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}, timeout=30) as client:
-        yield client
+pytestmark = pytest.mark.usefixtures("fresh_crons")
 
 
 def sweep(service: httpx.Client) -> dict[str, Any]:
@@ -42,6 +31,7 @@ def sweep(service: httpx.Client) -> dict[str, Any]:
     assert answer.status_code == 200, answer.text
     result: dict[str, Any] = answer.json()
     assert result.pop("object") == "sweep"
+    assert result.pop("conversations")["failed"] == 0
     return result
 
 

@@ -1,20 +1,31 @@
 """
-GET POST /api/cron/sweep   compare what is kept of documents with the object store's listing; what it did
+GET POST /api/cron/sweep   what is kept of documents against the object store's listing, then conversations; what it did
 """
+
+import time
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.app import Request, create_app, json_response
+from shared.conversations.sweep import ConversationSweep
+from shared.documents.crontime import cron_end_at_s
 from shared.documents.sweep import Sweep
 from shared.secrets import check_bearer
 
+DOCUMENTS_SHARE = 0.7
+"""Of the cron's time, at most; what documents leave is the conversations'."""
+
 
 async def sweep(request: Request) -> Response:
-    state = request.state
-    check_bearer(request.headers.get("authorization"), state["settings"].cron_secret)
-    swept = await Sweep(state["store"], state["documents"].source, state["settings"]).run()
-    return json_response(swept.as_json())
+    state, settings = request.state, request.state["settings"]
+    check_bearer(request.headers.get("authorization"), settings.cron_secret)
+    end_at_s = cron_end_at_s(settings)
+    now_s = time.monotonic()
+    documents_end_at_s = now_s + (end_at_s - now_s) * DOCUMENTS_SHARE
+    documents = await Sweep(state["store"], state["documents"].source, settings, documents_end_at_s).run()
+    conversations = await ConversationSweep(state["store"], settings, end_at_s).run()
+    return json_response({"object": "sweep", **documents._asdict(), "conversations": conversations._asdict()})
 
 
 app = create_app([Route("/api/cron/sweep", sweep, methods=["GET", "POST"])])

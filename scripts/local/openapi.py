@@ -42,6 +42,8 @@ from scripts.local.openapi_shapes import (
 OUTCOME: Schema = {"outcome": {"type": "string"}}
 SWEPT: Schema = {"object": {"const": "sweep"}} | OUTCOME
 SWEPT |= dict.fromkeys(("scopes", "listed", "same", "changed", "removed"), COUNT)
+SWEPT_CONVERSATIONS = ("tenants", "looked_at", "compacted", "entries", "forgotten", "failed")
+SWEPT |= {"conversations": obj(OUTCOME | dict.fromkeys(SWEPT_CONVERSATIONS, COUNT))}
 WARMED: Schema = {"object": {"const": "warm"}} | OUTCOME
 WARMED |= dict.fromkeys(("documents", "from_source", "failed"), COUNT) | {"instance": {"type": ["integer", "null"]}}
 
@@ -194,7 +196,9 @@ def paths() -> Schema:
                 body={"type": "object"},
             )
         },
-        "/api/cron/sweep": crons("sweep", "Compare what is kept of documents with their source", SWEPT),
+        "/api/cron/sweep": crons(
+            "sweep", "Compare what is kept of documents with their source, compact conversations", SWEPT
+        ),
         "/api/cron/warm": crons("warm", "Load the hottest documents, then warm an instance", WARMED),
         "/api/conversations": {
             "post": operation(

@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from shared.auth import Caller, read_key
-from shared.store.keys import tenant_key
+from shared.store.keys import TENANTS_KEY, tenant_key
 from shared.store.upstash import Store
 
 RATE_MAX = 600_000
@@ -35,6 +35,8 @@ class WrongValue(Exception):
 async def mint(store: Store, key: str) -> None:
     """Make *key* valid for ever. Raises Unauthorized: it has not the form of a key."""
     caller = read_key(key)
+    # First, so that the sweep knows of every tenant that can write.
+    await store.command("HSETNX", TENANTS_KEY, caller.tenant, "")
     await store.command("HSET", tenant_key(caller.tenant), f"k:{caller.key_hash}", "0")
 
 

@@ -2,6 +2,7 @@
 Compaction: what was deleted, and metadata that was replaced, leaves a conversation's log. One script, one request.
 
     deleting, updating -> the script says that more than half of the log is such -> compaction, after the response
+    cron -> conversations where that did not happen (sweep.py) -> compaction
 
 Items, their tokens and the version stay what they are; the history is another one, so every instance that holds the
 old one reads anew. It takes time that grows with the conversation, and happens once per as many deletions as it has
@@ -22,6 +23,14 @@ from shared.store import keys
 from shared.store.upstash import Store
 
 
+def compaction(
+    tenant: str, conversation_id: str, key_hash: str, *, is_forced: bool
+) -> tuple[list[str], list[str | int]]:
+    """Return the names and the arguments of compact.lua."""
+    names = [keys.tenant_key(tenant), keys.conversation_key(tenant, conversation_id)]
+    return names, [key_hash, secrets.token_hex(8), int(is_forced), *COUNTED_ENCODINGS]
+
+
 class Compaction:
     """The use case that takes out what no reader needs."""
 
@@ -35,8 +44,7 @@ class Compaction:
 
         May be done twice: the second time there is nothing to take out, which is a replay. Raises NotFound.
         """
-        names = [keys.tenant_key(caller.tenant), keys.conversation_key(caller.tenant, conversation_id)]
-        arguments: list[str | int] = [caller.key_hash, secrets.token_hex(8), int(is_forced), *COUNTED_ENCODINGS]
+        names, arguments = compaction(caller.tenant, conversation_id, caller.key_hash, is_forced=is_forced)
         reply = await self._store.eval("compact", names, arguments, is_idempotent=True)
         if reply[0] != "ok":
             raise_refusal(reply, conversation_id, self._settings)

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from shared.cache.tiered import ABSENT, UNKNOWN, Mark
 from shared.config import Settings
-from shared.documents.crontime import cron_end_at_s
 from shared.documents.shelf import read_mark, write_mark
 from shared.documents.source import Source, SourceDown
 from shared.store import keys
@@ -43,9 +42,6 @@ class Swept(NamedTuple):
     changed: int = 0
     removed: int = 0
 
-    def as_json(self) -> dict[str, object]:
-        return {"object": "sweep", **self._asdict()}
-
 
 class Page(NamedTuple):
     """A page of a listing: the kept paths in its stretch, the tags that it names, and its last path."""
@@ -58,11 +54,11 @@ class Page(NamedTuple):
 class Sweep:
     """One run."""
 
-    def __init__(self, store: Store, source: Source, settings: Settings) -> None:
+    def __init__(self, store: Store, source: Source, settings: Settings, end_at_s: float) -> None:
         self._store = store
         self._source = source
         self._settings = settings
-        self._end_at_s = cron_end_at_s(settings)
+        self._end_at_s = end_at_s
 
     async def run(self) -> Swept:
         """Sweep until done or out of time. Raises StoreUnavailable."""

@@ -81,6 +81,9 @@ def document_lease_key(scope: str, path: str) -> str:
 SCOPES_KEY = f"{SCHEMA}::scopes"
 """Set: the scopes that have marks, for crons. No tenant has an empty name."""
 
+TENANTS_KEY = f"{SCHEMA}::tenants"
+"""Hash: each tenant for whom a key was made -> how far the sweep is (shared/conversations/sweep.py), '' at first."""
+
 HOT_KEY = f"{SCHEMA}::hot"
 """Sorted set: object paths by their decayed number of uses, as a logarithm (shared/documents/heat.py)."""
 

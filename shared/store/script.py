@@ -11,13 +11,15 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "scripts"
 
-READS = frozenset({"document_marks", "document_read", "head", "item", "key", "list", "page", "read", "usage"})
+READS = frozenset(
+    {"document_marks", "document_read", "head", "item", "key", "list", "page", "read", "sweep_page", "usage"}
+)
 """Scripts that write nothing and say so, or else they would wait for, and hold, an exclusive lock."""
 
 BUDGETED = frozenset({"reserve", "settle", "release", "usage", "append_settle", "read_reserve"})
 """Scripts that need budget.lua."""
 
-KEYLESS = ("document_", "heat", "lease")
+KEYLESS = ("document_", "heat", "lease", "sweep_")
 """How the names of scripts begin that no key has to allow: who runs them was confirmed before, or is a cron."""
 
 

@@ -19,8 +19,7 @@ for i = 1, #scored, 2 do ids[#ids + 1] = scored[i] end
 local rows = redis.call('HMGET', KEYS[3], unpack(ids))
 
 local function is_wanted(written_us, expiry, used, metadata)
-  local last_use = math.max(tonumber(written_us) / 1000000, tonumber(used))
-  if expiry ~= '0' and last_use + tonumber(expiry) < now_s then return false end
+  if has_expired(written_us, expiry, used, now_s) then return false end
   if not filtered then return true end
   local values = cjson.decode(metadata)
   for i = 6, #ARGV, 2 do

@@ -49,6 +49,11 @@ local function row(created, expiry, used, metadata)
   return created .. ' ' .. expiry .. ' ' .. used .. ' ' .. metadata
 end
 
+-- Whether a conversation has expired that was last written at *written_us*, and read at *used* as its row says.
+local function has_expired(written_us, expiry, used, now_s)
+  return expiry ~= '0' and math.max(tonumber(written_us) / 1000000, tonumber(used)) + tonumber(expiry) < now_s
+end
+
 -- Hands the entries from..to (step 1 or -1) one by one to take(seq, entry) until it returns true, in chunks
 -- that hold about a million bytes by the conversation's average entry, so that one call never copies much more
 -- than is sent.

@@ -1,0 +1,2 @@
+-- compact.lua for the sweep, which has no tenant's key.
+--@compact

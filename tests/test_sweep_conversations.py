@@ -1,0 +1,273 @@
+"""The sweep compacts what was left sparse and forgets what expired; nobody sees anything of it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+
+from scripts.local.upstash import LocalUpstash
+from shared.conversations.sweep import PAGE_CONVERSATIONS
+from shared.store import keys
+from tests.faulty_server import Fault, FaultyServer
+from tests.lives import Append, Delete, Life, Told, Update, begin, live, lives, seen
+from tests.test_compaction import SETTINGS
+from tests.test_crons import CRON
+
+pytestmark = pytest.mark.usefixtures("fresh_crons")
+
+PADDING = 160
+PAD = """
+local header = redis.call('HMGET', KEYS[1], 'v', 'h', 'w', 'o', 'm')
+local version, chain, removed = tonumber(header[1]), header[2], tonumber(header[4] or 0)
+for _ = 1, tonumber(ARGV[1]) do
+  version = version + 1
+  chain = string.sub(redis.sha1hex(chain .. version), 1, 16)
+  local entry = chain .. ' ' .. header[3] .. ' m []\\n' .. header[5]
+  redis.call('HSET', KEYS[1], string.format('%.0f', version - removed), entry, 'h', chain)
+end
+redis.call('HSET', KEYS[1], 'v', string.format('%.0f', version))
+"""
+"""As if metadata had been replaced by the same so many times, and each time nothing was done after the response."""
+
+
+@pytest.fixture
+def others(make_service: Callable[[], str], key: str) -> Iterator[list[httpx.Client]]:
+    """Two more instances, called as the test's tenant."""
+    headers = {"authorization": f"Bearer {key}"}
+    clients = [httpx.Client(base_url=make_service(), headers=headers, timeout=30) for _ in range(2)]
+    yield clients
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def neglect(run: Callable[..., Any], key_of: Callable[[str], str]) -> Callable[[Told], None]:
+    """Leave a conversation sparse."""
+    return lambda told: run("EVAL", PAD, 1, key_of(told.id), PADDING)
+
+
+@pytest.fixture
+def settle(run: Callable[..., Any], tenant: str) -> Callable[[], None]:
+    """Let all that the tenant wrote be two minutes old, and no sweep have looked at it."""
+
+    def age() -> None:
+        scored = run("ZRANGE", keys.activity_key(tenant), 0, -1, "WITHSCORES")
+        for name, score in zip(scored[::2], scored[1::2], strict=True):
+            run("ZADD", keys.activity_key(tenant), int(score) - 120_000_000, name)
+        run("HSET", keys.TENANTS_KEY, tenant, "")
+
+    return age
+
+
+def sweep(service: httpx.Client) -> dict[str, Any]:
+    answer = service.get("/api/cron/sweep", headers=CRON)
+    assert answer.status_code == 200, answer.text
+    result: dict[str, Any] = answer.json()["conversations"]
+    return result
+
+
+@SETTINGS
+@given(lives)
+def test_a_swept_conversation_looks_as_before(
+    api: httpx.Client,
+    others: list[httpx.Client],
+    neglect: Callable[[Told], None],
+    settle: Callable[[], None],
+    life: Life,
+) -> None:
+    told = begin(api)
+    live(api, told, life)
+    before = seen(api, told)
+    neglect(told)
+    assert seen(others[0], told) == before
+    settle()
+    swept = sweep(others[1])
+
+    assert (swept["outcome"], swept["compacted"], swept["failed"]) == ("done", 1, 0)
+    assert swept["entries"] >= PADDING
+    assert [seen(client, told) for client in (api, *others)] == [before] * 3
+    live(others[0], told, [Append(("u", "c", "o", "s", "a")), Delete(2), Update("c")])
+    assert seen(api, told) == seen(others[1], told)
+
+
+def test_a_sweep_leaves_alone_what_is_dense_recent_or_was_looked_at(
+    api: httpx.Client,
+    other_api: httpx.Client,
+    neglect: Callable[[Told], None],
+    settle: Callable[[], None],
+    stored: Callable[[str], str],
+    run: Any,
+) -> None:
+    dense, recent, strangers = begin(api), begin(api), begin(other_api)
+    live(api, dense, [Append(("u",) * 60), *[Delete(0)] * 10])
+    live(other_api, strangers, [Append(("u",) * 60), *[Delete(0)] * 10])
+    [name] = run("KEYS", f"*{strangers.id}")
+    before = (stored(dense.id), run("HGETALL", name))
+    settle()
+    neglect(recent)
+    live(api, recent, [Append(("u",))])
+    first = sweep(api)
+    assert (first["tenants"], first["looked_at"], first["compacted"]) == (2, 1, 0)
+    assert (stored(dense.id), run("HGETALL", name)) == before
+    neglect(dense)
+
+    assert sweep(api)["compacted"] == 0
+    settle()
+    assert sweep(api)["compacted"] == 2
+    assert sweep(api)["compacted"] == 0
+    assert run("HGETALL", name) == before[1]
+
+
+def test_readers_during_a_sweep_see_what_they_saw_before(
+    api: httpx.Client, others: list[httpx.Client], neglect: Callable[[Told], None], settle: Callable[[], None]
+) -> None:
+    told = [begin(api) for _ in range(12)]
+    for each in told:
+        live(api, each, [Append(("u", "c", "o", "a", "u") * 4), Delete(3), Delete(7)])
+        neglect(each)
+    settle()
+    paths = [
+        f"/v1/conversations/{each.id}{what}" for each in told for what in ("", "/items?limit=7", "/context?budget=90")
+    ]
+    before = [api.get(path).content for path in paths]
+    is_over = threading.Event()
+
+    def read(client: httpx.Client) -> list[list[bytes]]:
+        rounds: list[list[bytes]] = []
+        while not is_over.is_set() or not rounds:
+            rounds.append([client.get(path).content for path in paths])
+        return rounds
+
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read, client) for client in (api, others[0])]
+        swept = sweep(others[1])
+        is_over.set()
+        rounds = [each for reader in readers for each in reader.result()]
+
+    assert swept["compacted"] == 12
+    assert all(each == before for each in rounds)
+
+
+def test_sweeps_at_the_same_time_do_no_harm_even_when_neither_has_the_lease(
+    api: httpx.Client,
+    others: list[httpx.Client],
+    neglect: Callable[[Told], None],
+    settle: Callable[[], None],
+    run: Any,
+    key_of: Callable[[str], str],
+) -> None:
+    told = [begin(api) for _ in range(20)]
+    for each in told:
+        live(api, each, [Append(("u", "a"))])
+        neglect(each)
+    before = [seen(api, each) for each in told]
+    settle()
+    is_over = threading.Event()
+
+    def take_the_lease_away() -> None:
+        while not is_over.is_set():
+            run("HDEL", keys.cron_key("compact"), "until")
+
+    def sweep_in_spite_of_it(client: httpx.Client) -> dict[str, Any]:
+        while (swept := sweep(client))["outcome"] == "busy":
+            pass
+        return swept
+
+    thief = threading.Thread(target=take_the_lease_away)
+    thief.start()
+    with ThreadPoolExecutor(2) as pool:
+        sweeps = list(pool.map(sweep_in_spite_of_it, others))
+    is_over.set()
+    thief.join()
+    rest = sweep(others[0])
+
+    assert {each["outcome"] for each in sweeps} <= {"done", "lost"}
+    assert sum(each["compacted"] for each in [*sweeps, rest]) == 20
+    assert {run("HGET", key_of(each.id), "o") for each in told} == {str(PADDING)}
+    assert [seen(api, each) for each in told] == before
+    with ThreadPoolExecutor(2) as pool:
+        assert {each["outcome"] for each in pool.map(sweep, others)} <= {"done", "busy"}
+
+
+def test_a_sweep_that_runs_out_of_time_is_continued_and_forgets_what_expired(
+    api: httpx.Client,
+    upstash: LocalUpstash,
+    make_service: Callable[[], str],
+    neglect: Callable[[Told], None],
+    settle: Callable[[], None],
+    run: Any,
+    tenant: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = begin(api)
+    neglect(told)
+    expired = [f"conv_{number}" for number in range(2 * PAGE_CONVERSATIONS + 200)]
+    # Many of one instant, which no page may divide.
+    written_us = 1_000_000_000
+    run(
+        "ZADD",
+        keys.activity_key(tenant),
+        *(part for at, name in enumerate(expired) for part in (written_us + at // 9, name)),
+    )
+    run("HSET", keys.metadata_key(tenant), *(part for name in expired for part in (name, "1 60 1 {}")))
+    settle()
+    monkeypatch.setenv("WARMTHREAD_CRON_S", "1")
+    with FaultyServer(upstash.url) as store:
+        monkeypatch.setenv("UPSTASH_REDIS_REST_URL", store.url)
+        with httpx.Client(base_url=make_service(), timeout=30) as slow:
+            store.delay_s = 0.12
+            swept = [sweep(slow)]
+            while swept[-1]["outcome"] == "unfinished" and len(swept) < 20:
+                swept.append(sweep(slow))
+
+    assert len(swept) > 2
+    assert swept[-1]["outcome"] == "done"
+    assert sum(each["forgotten"] for each in swept) == len(expired)
+    assert sum(each["compacted"] for each in swept) == 1
+    assert run("ZRANGE", keys.activity_key(tenant), 0, -1) == [told.id] == run("HKEYS", keys.metadata_key(tenant))
+
+
+def test_what_expires_later_is_forgotten_later_and_what_lives_is_listed(
+    api: httpx.Client, settle: Callable[[], None], run: Any, tenant: str, key_of: Callable[[str], str]
+) -> None:
+    told = [Told(api.post("/v1/conversations", json={"expires_after_s": 60}).json()["id"], [], []) for _ in range(3)]
+    for_ever = Told(api.post("/v1/conversations", json={"expires_after_s": 0}).json()["id"], [], [])
+    settle()
+    assert sweep(api)["forgotten"] == 0
+    # The first two are over by their rows; of these one was read just now, and its row not yet written.
+    for each in told[:2]:
+        run("HSET", keys.metadata_key(tenant), each.id, "1 60 1 {}")
+    run("DEL", key_of(told[0].id))
+    swept = sweep(api)
+
+    assert (swept["looked_at"], swept["forgotten"], swept["compacted"]) == (4, 1, 0)
+    assert run("ZSCORE", keys.activity_key(tenant), told[0].id) is None
+    assert run("HGET", keys.metadata_key(tenant), told[0].id) is None
+    assert {told[1].id, told[2].id, for_ever.id} <= set(run("HKEYS", keys.metadata_key(tenant)))
+    assert for_ever.id in str(api.get("/v1/conversations").json())
+
+
+def test_one_conversation_that_cannot_be_compacted_is_not_the_end_of_the_sweep(
+    api: httpx.Client,
+    upstash: LocalUpstash,
+    make_service: Callable[[], str],
+    neglect: Callable[[Told], None],
+    settle: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(2):
+        neglect(begin(api))
+    settle()
+    with FaultyServer(upstash.url) as store:
+        monkeypatch.setenv("UPSTASH_REDIS_REST_URL", store.url)
+        with httpx.Client(base_url=make_service(), timeout=30) as service:
+            # Leases, scopes, tenants, a page and a look at it; then one compaction, sent twice.
+            store.faults.extend([*[Fault.NONE] * 8, Fault.ERROR_500, Fault.ERROR_500])
+            first, second = sweep(service), sweep(service)
+
+    assert (first["outcome"], first["failed"], first["compacted"]) == ("done", 1, 1)
+    assert second["outcome"] == "done"
