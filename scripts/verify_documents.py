@@ -1,14 +1,15 @@
 """
 Prove that changed documents are seen, or refute it: a document is overwritten behind the service's back while four
-instances, each in a process of its own, are read. Exits with 1 when a promise is broken.
+instances, each in a process of its own, are read. With --outage-s the object store is away for so long instead, and
+contexts have to go on. Exits with 1 when a promise is broken.
 """
 
 import argparse
 import sys
+from functools import partial
 
-from scripts.coherence.documents import Options, experiment
-from scripts.local.signals import Stop
-from scripts.verify_coherence import SHOWN_MAX, Interrupted, Pulse
+from scripts.coherence import documents, outage
+from scripts.coherence.progress import Pulse, verify
 
 
 def main() -> int:
@@ -16,27 +17,28 @@ def main() -> int:
     parser.add_argument("--reads", type=int, default=10_000, help="10000")
     parser.add_argument("--seed", type=int, default=0, help="what the readers do is drawn from it; 0")
     parser.add_argument("--without-notices", action="store_true", help="rely on --fresh-s alone")
-    parser.add_argument("--fresh-s", type=int, default=60, help="how long a copy is an answer; 60")
+    parser.add_argument("--fresh-s", type=int, default=60, help="how long a copy is an answer; 60, with --outage-s 1")
+    parser.add_argument("--outage-s", type=float, metavar="S", help="how long the object store is away")
     arguments = parser.parse_args()
-    options = Options(arguments.reads, not arguments.without_notices, arguments.fresh_s, arguments.seed)
-    try:
-        report = experiment(options, Pulse(Stop(), options.reads))
-    except Interrupted:
-        print("\ninterrupted; nothing was checked", file=sys.stderr)
-        return 130
-    print(file=sys.stderr)
-    versions = len({read.number for read in report.reads})
-    for title, value in (
+    if arguments.outage_s is not None:
+        away = outage.Options(arguments.outage_s, seed=arguments.seed)
+        return verify(partial(outage.experiment, away), Pulse("second", round(away.outage_s)), read_outage)
+    options = documents.Options(arguments.reads, not arguments.without_notices, arguments.fresh_s, arguments.seed)
+    return verify(partial(documents.experiment, options), Pulse("read", options.reads), read_changes)
+
+
+def read_changes(report: documents.Report) -> tuple[list[tuple[str, object]], list[str]]:
+    rows: list[tuple[str, object]] = [
         ("reads", len(report.reads)),
         ("requests told that the source is away", report.refused),
         ("versions written", len(report.writes)),
-        ("versions seen", versions),
-        ("violations", len(report.violations)),
-    ):
-        print(f"{title:<44}{value:>12,}")
-    for each in report.violations[:SHOWN_MAX]:
-        print(f"- {each}")
-    return int(bool(report.violations))
+        ("versions seen", len({read.number for read in report.reads})),
+    ]
+    return rows, report.violations
+
+
+def read_outage(report: outage.Report) -> tuple[list[tuple[str, object]], list[str]]:
+    return list(report.facts.items()), report.violations
 
 
 if __name__ == "__main__":

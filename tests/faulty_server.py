@@ -145,11 +145,11 @@ class FaultyServer:
 
     async def _forward(self, request: bytes) -> bytes:
         reader, writer = await asyncio.open_connection(*self._upstream)
-        writer.write(request)
-        answer = await _read_message(reader)
-        writer.close()
-        await writer.wait_closed()
-        return answer
+        try:
+            writer.write(request)
+            return await _read_message(reader)
+        finally:
+            writer.transport.abort()
 
 
 async def _read_message(reader: asyncio.StreamReader) -> bytes:

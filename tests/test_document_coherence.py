@@ -1,5 +1,6 @@
 """Documents overwritten behind the service's back, in four processes; the long form is scripts/verify-documents."""
 
+from scripts.coherence import outage
 from scripts.coherence.documents import INSTANCES, Options, Seen, Write, check, experiment
 
 
@@ -29,3 +30,25 @@ def test_the_check_finds_what_may_not_happen() -> None:
 
     assert [each.split(":")[0] for each in found] == ["old", "unwritten"]
     assert len(late) == 1
+
+
+def test_while_the_source_is_away_every_process_answers_in_time_and_marks_what_is_old() -> None:
+    report = outage.experiment(outage.Options(outage_s=3.5))
+
+    assert report.violations == []
+    assert report.facts["contexts meanwhile"] == report.facts["answered 200"]
+    assert int(str(report.facts["with every document marked stale"])) > 20
+
+
+def test_the_check_of_an_outage_finds_what_may_not_happen() -> None:
+    good = outage.Read(0, 9.0, 0.1, 200, frozenset({1}), frozenset({True}), frozenset({"whole"}))
+    wrong = {
+        "refused": good._replace(status=503),
+        "late": good._replace(begin_s=50.0, took_s=9.0),
+        "left out": good._replace(statuses=frozenset({"whole", "unavailable"})),
+        "another version": good._replace(versions=frozenset({1, 2})),
+        "not marked": good._replace(stale=frozenset({True, False})),
+    }
+
+    assert [each.split(":")[0] for each in outage.check([good, *wrong.values()], 60.0)] == list(wrong)
+    assert outage.check([good._replace(begin_s=1.0, stale=frozenset({False}))], 60.0) == []

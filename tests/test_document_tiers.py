@@ -16,10 +16,12 @@ from shared.documents.document import Document
 from shared.documents.shelf import Shelf, read_mark
 from shared.store import keys
 from shared.store.upstash import Store
+from tests.conftest import CHANGES_SECRET
 from tests.faulty_server import Fault, FaultyServer
 from tests.object_store import BUCKET, ObjectStore
 
 INSTANCES, REQUESTS = 4, 100
+NOTICE = {"authorization": f"Bearer {CHANGES_SECRET}"}
 
 
 @pytest.fixture
@@ -183,6 +185,26 @@ def test_when_the_holder_of_a_lease_dies_another_takes_over(
 
     assert (answer.text, gets(front, f"{tenant}/cold.txt")) == ("cold", 1)
     assert run("GET", lease) is None
+
+
+def test_who_has_a_copy_does_not_wait_for_long_for_what_another_is_asking(
+    instances: list[httpx.Client], front: FaultyServer, s3: ObjectStore, tenant: str, run: Any
+) -> None:
+    s3.put(f"{tenant}/cold.txt", "cold")
+    for path in ("known.txt", "cold.txt"):
+        run("SET", keys.document_lease_key(tenant, path), "the-slow", "PX", 1_200)
+    age(run, tenant, "known.txt", 100)
+    asked = front.requests
+    known = instances[0].get("/v1/documents/known.txt")
+    assert (known.text, front.requests) == ("known", asked)
+    assert known.headers["cache-status"].endswith("detail=STALE")
+    cold = instances[0].get("/v1/documents/cold.txt")
+    run("SET", keys.document_lease_key(tenant, "known.txt"), "the-slow", "PX", 700)
+    s3.put(f"{tenant}/known.txt", "changed")
+    instances[1].post("/v1/changes", json={"changes": [{"path": f"{tenant}/known.txt"}]}, headers=NOTICE)
+
+    assert cold.text == "cold"
+    assert instances[0].get("/v1/documents/known.txt").text == "changed"
 
 
 async def test_a_late_write_is_refused_by_its_fence(upstash: LocalUpstash, tenant: str, run: Any) -> None:

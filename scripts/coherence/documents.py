@@ -11,7 +11,7 @@ A version is a number in the text. What may not happen:
     ever              an instance shows a version that was not written yet
 
 A request may be told that the source is away: moto's server fails a read of what is just being overwritten. Such a
-request showed nothing, and is counted.
+request showed nothing, or without notices an old text that is marked as such, and is counted.
 """
 
 import random
@@ -153,7 +153,9 @@ class _Run:
                 begin_s = time.monotonic()
                 try:
                     answer = http.get(instance.url + paths[kind])
-                    if "source-unavailable" in answer.text or '"status":"unavailable"' in answer.text:
+                    is_marked = "STALE" in answer.headers.get("cache-status", "") or '"stale":true' in answer.text
+                    is_told = is_marked and not self._options.with_notices
+                    if is_told or "source-unavailable" in answer.text or '"status":"unavailable"' in answer.text:
                         self.refused += 1
                         continue
                     answer.raise_for_status()

@@ -131,6 +131,19 @@ class Fleet:
 
 
 @contextlib.contextmanager
+def running_instances(count: int, environment: dict[str, str]) -> Iterator[list[Instance]]:
+    """Run *count* instances in *environment*, which have answered their first request."""
+    with contextlib.ExitStack() as stack:
+        instances = [Instance(number, environment) for number in range(count)]
+        for instance in instances:
+            stack.callback(instance.end)
+            instance.start()
+        for instance in instances:
+            instance.wait_until_ready()
+        yield instances
+
+
+@contextlib.contextmanager
 def running_fleet(count: int, settings: Mapping[str, str] | None = None) -> Iterator[Fleet]:
     """Run a store of its own and *count* instances with *settings*, which have answered their first request."""
     with contextlib.ExitStack() as stack:
@@ -139,13 +152,7 @@ def running_fleet(count: int, settings: Mapping[str, str] | None = None) -> Iter
         mint(upstash.url, upstash.token, key)
         environment = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
         environment |= {"UPSTASH_REDIS_REST_URL": upstash.url, "UPSTASH_REDIS_REST_TOKEN": upstash.token}
-        environment |= settings or {}
-        instances = [Instance(number, environment) for number in range(count)]
-        for instance in instances:
-            stack.callback(instance.end)
-            instance.start()
-        for instance in instances:
-            instance.wait_until_ready()
+        instances = stack.enter_context(running_instances(count, environment | dict(settings or {})))
         fleet = Fleet(upstash, instances, key)
         stack.callback(fleet.close)
         yield fleet

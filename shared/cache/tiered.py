@@ -15,7 +15,8 @@ that began before. Loads share a flight by the mark they were begun with: a call
 from before it.
 
 When L2 is away the source is asked without a lease. When the source is away a copy is the answer for stale_s, marked
-stale, but never one that a notice has declared outdated.
+stale, but never one that a notice has declared outdated; so it is when another instance has asked for OTHERS_S and has
+no answer yet.
 """
 
 import asyncio
@@ -38,6 +39,10 @@ POLL_S = (0.02, 0.06)
 """Between two looks for what another instance is loading; it grows to its tenfold."""
 
 POLL_GROWTH, POLL_GROWTH_MAX = 1.5, 10.0
+OTHERS_S = 0.5
+"""Who has a copy waits no longer for what another instance is loading. While a source is silent each instance in turn
+takes the lease and waits in vain: without this bound the last would wait for all of them."""
+
 AHEAD_SHARE = (0.6, 0.95)
 """Of fresh_s, from where on the source is asked ahead of time; drawn by lot, so that copies do not expire together."""
 
@@ -229,6 +234,7 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
     async def _through_l2(self, key: K, mark: Mark | None) -> Found[V]:
         pause_s = random.uniform(*POLL_S)  # noqa: S311  # jitter is no secret.
         pause_max_s = pause_s * POLL_GROWTH_MAX
+        waited_s = 0.0
         for _ in range(ATTEMPTS_MAX):
             try:
                 mark, value = await self._l2.read(key, self.held_etag(key))
@@ -242,6 +248,9 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
             if grant is Refusal.FULL:
                 return await self._past_l2(key)
             if grant is Refusal.BUSY:
+                if waited_s > OTHERS_S and (old := self._old(value or self._memory.get(key), mark)):
+                    return old
+                waited_s += pause_s
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * POLL_GROWTH, pause_max_s)
         raise SourceUnavailable("The document is changing faster than it can be read.", retry_after_s=1)
@@ -287,13 +296,20 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
         return Found(known if isinstance(loaded, Unmodified) else loaded, Origin.SOURCE, 0.0, None)
 
     def _stale(self, known: V | None, mark: Mark | None) -> Found[V]:
+        old = self._old(known, mark)
+        if old is None:
+            raise SourceUnavailable(
+                "The object store did not answer as it should, and no copy will do.", retry_after_s=1
+            )
+        return old
+
+    def _old(self, known: V | None, mark: Mark | None) -> Found[V] | None:
+        """Return a copy that is past its time as the answer, None if it must not be."""
         # Without a mark nothing says that the copy is outdated, or how old it is: better than no answer.
         is_outdated = mark is not None and (mark.etag == UNKNOWN or (known is not None and mark.etag != known.etag))
         age_s = self._age_s(mark) if mark else 0.0
         if known is None or is_outdated or age_s >= self._limits.stale_s:
-            raise SourceUnavailable(
-                "The object store did not answer as it should, and no copy will do.", retry_after_s=1
-            )
+            return None
         return Found(known, Origin.STALE, age_s, mark)
 
     def _age_s(self, mark: Mark) -> float:

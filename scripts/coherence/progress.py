@@ -1,0 +1,56 @@
+"""
+What the scripts that verify have in common: how far they are, what they found, with which status they end.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from scripts.local.signals import Stop
+
+SHOWN_MAX = 10
+PROGRESS_EVERY_S = 0.5
+INTERRUPTED = 130
+
+
+class Interrupted(Exception):
+    """The run was asked to end; nothing was checked."""
+
+
+class Pulse:
+    """Prints how far a run is, and ends it when that is wished."""
+
+    def __init__(self, unit: str, total: int) -> None:
+        self._stop = Stop()
+        self._unit = unit
+        self._total = total
+        self._printed_at_s = 0.0
+
+    def __call__(self, done: int) -> None:
+        if self._stop.requested:
+            raise Interrupted
+        if time.monotonic() - self._printed_at_s > PROGRESS_EVERY_S:
+            self._printed_at_s = time.monotonic()
+            print(f"\r{self._unit} {done:,} of {self._total:,}", end="", file=sys.stderr, flush=True)
+
+
+def verify[R](
+    experiment: Callable[[Pulse], R],
+    pulse: Pulse,
+    read: Callable[[R], tuple[Iterable[tuple[str, object]], Sequence[str]]],
+) -> int:
+    """Carry out *experiment*, print the rows and the violations that *read* finds in it, and return the status."""
+    try:
+        report = experiment(pulse)
+    except Interrupted:
+        print("\ninterrupted; nothing was checked", file=sys.stderr)
+        return INTERRUPTED
+    print(file=sys.stderr)
+    rows, violations = read(report)
+    for title, value in [*rows, ("violations", len(violations))]:
+        print(f"{title:<44}{f'{value:,}' if isinstance(value, int) else value:>12}")
+    for each in violations[:SHOWN_MAX]:
+        print(f"- {each}")
+    if len(violations) > SHOWN_MAX:
+        print(f"- and {len(violations) - SHOWN_MAX} more")
+    return int(bool(violations))
