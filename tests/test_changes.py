@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.conftest import CHANGES_SECRET
 from tests.object_store import BUCKET, ObjectStore
 
+S3_CREATED = {"source": "aws.s3", "detail-type": "Object Created"}
 BEARER = {"authorization": f"Bearer {CHANGES_SECRET}"}
 
 
@@ -28,24 +30,49 @@ def texts(instances: list[httpx.Client]) -> set[str]:
 
 
 def s3_event(path: str, **changes: Any) -> dict[str, Any]:
-    """An event in the form in which the S3 User Guide shows it."""
+    """An event with all the members that the S3 User Guide names for a new object."""
     return {
         "version": "0",
-        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "id": "5f1c2a90-7d3e-4b18-9c41-0a6de1f3b752",
         "detail-type": "Object Created",
         "source": "aws.s3",
-        "account": "111122223333",
-        "time": "2021-11-12T00:00:00Z",
-        "region": "ca-central-1",
+        "account": "210987654321",
+        "time": "2026-11-20T08:15:30Z",
+        "region": "eu-central-1",
         "resources": [f"arn:aws:s3:::{BUCKET}"],
         "detail": {
             "version": "0",
+            "event-version": "1.0",
             "bucket": {"name": BUCKET},
-            "object": {"key": path, "size": 5, "etag": "b1946ac92492d2347c6235b4d2611184"},
+            "object": {
+                "key": path,
+                "size": 3,
+                "etag": "22af645d1859cb5ca6da0c484f1f37ea",
+                "version-id": "Qm7Xv0.T3sWl2LrB9dKfHn5eYc8UoJzA",
+                "sequencer": "0066F3A1C2B4D5E6F7",
+            },
+            "request-id": "7K2M9QW4ZT6B1XCD",
+            "requester": "210987654321",
+            "source-ip-address": "192.0.2.17",
             "reason": "PutObject",
         },
         **changes,
     }
+
+
+def gone(path: str, **members: Any) -> dict[str, Any]:
+    """An event of an object that is no more, which has neither size nor always a tag."""
+    detail = {"version": "0", "bucket": {"name": BUCKET}, "object": {"key": path, "sequencer": "0066F3A1C2B4D5E700"}}
+    return s3_event(path, **{"detail-type": "Object Deleted", "detail": {**detail, "requester": "s3", **members}})
+
+
+EVENTS: dict[str, Callable[[str], dict[str, Any]]] = {
+    "created": s3_event,
+    "deleted": lambda path: gone(path, reason="DeleteObject", **{"deletion-type": "Permanently Deleted"}),
+    "expired": lambda path: gone(path, reason="Lifecycle Expiration", **{"deletion-type": "Delete Marker Created"}),
+    "restored": lambda path: s3_event(path, **{"detail-type": "Object Restore Completed"}),
+    "replayed": lambda path: s3_event(path, **{"replay-name": "again"}),
+}
 
 
 @pytest.mark.parametrize("shape", ["ours", "s3"])
@@ -79,10 +106,29 @@ def test_a_notice_of_what_nobody_holds_keeps_nothing(
     assert run("KEYS", f"*{tenant}:doc*") == []
 
 
+@pytest.mark.parametrize("kind", EVENTS)
+def test_an_event_names_its_object_as_it_is_in_the_bucket(
+    instances: list[httpx.Client], s3: ObjectStore, tenant: str, kind: str
+) -> None:
+    for name in ("a.txt", "notes/Screen shot 1.txt", "a+b%20c%2Fd.txt", "Grüße/日本.md"):
+        url = f"/v1/documents/{quote(name)}"
+        s3.put(f"{tenant}/{name}", "old")
+        assert instances[1].get(url).text == "old"
+        s3.put(f"{tenant}/{name}", "new")
+        answer = instances[0].post("/v1/changes", json=EVENTS[kind](f"{tenant}/{name}"), headers=BEARER)
+
+        assert answer.json() == {"object": "changes", "reported": 1, "kept": 1}
+        assert instances[1].get(url).text == "new"
+
+
 @pytest.mark.parametrize(
     "event",
     [
         {"detail-type": "Object Tags Added"},
+        {"detail-type": "Object Storage Class Changed"},
+        {"detail-type": "Async Copy Completion", "detail": {}},
+        {"detail-type": "AWS API Call via CloudTrail", "detail": {"eventSource": "s3.amazonaws.com"}},
+        {"detail": {"bucket": {"name": BUCKET}, "object": {"key": "acme/folder/"}}},
         {"detail": {"bucket": {"name": "another"}, "object": {"key": "acme/a.txt"}}},
         {"detail": {"bucket": {"name": BUCKET}, "object": {"key": "acme//a.txt"}}},
         {"detail": {"bucket": {"name": BUCKET}, "object": {"key": "x" * 1_000}}},
@@ -106,9 +152,10 @@ def test_events_that_concern_no_document_are_taken_and_do_nothing(
         ({"changes": [{"path": 1}]}, "changes[0].path"),
         ({"changes": [{"path": "a.txt"}]}, "changes[0].path"),
         ({"changes": [{"path": "acme/../a.txt"}]}, "changes[0].path"),
-        ({"source": "aws.s3"}, "detail"),
-        ({"source": "aws.s3", "detail": {"bucket": {"name": 1}}}, "detail.bucket.name"),
-        ({"source": "aws.s3", "detail": {"bucket": {"name": "b"}, "object": "k"}}, "detail.object.key"),
+        ({"source": "aws.s3"}, "detail-type"),
+        (S3_CREATED, "detail"),
+        (S3_CREATED | {"detail": {"bucket": {"name": 1}}}, "detail.bucket.name"),
+        (S3_CREATED | {"detail": {"bucket": {"name": "b"}, "object": "k"}}, "detail.object.key"),
     ],
 )
 def test_what_is_no_notice_is_a_422_that_names_the_field(service_url: str, body: Any, param: str) -> None:

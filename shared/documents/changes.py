@@ -16,7 +16,9 @@ from shared.errors import InvalidValue, TooLarge
 
 S3 = "aws.s3"
 CHANGES = frozenset({"Object Created", "Object Deleted", "Object Restore Completed", "Object Restore Expired"})
-"""What may have changed an object's content. Other events of the bucket are taken, and change nothing."""
+"""What may have changed an object's content. Other events of the bucket are taken, and change nothing: what is refused
+is sent again, or kept as undeliverable. Keys are as in the bucket, not encoded for URLs, unlike those of S3's older
+notifications. Source: Amazon S3 User Guide, "EventBridge event message structure" and "Using EventBridge"."""
 
 
 def read_changes(body: Mapping[str, Any], bucket: tuple[str, str], changes_max: int) -> list[Place]:
@@ -46,6 +48,12 @@ def read_changes(body: Mapping[str, Any], bucket: tuple[str, str], changes_max: 
 
 
 def _read_event(body: Mapping[str, Any], bucket: tuple[str, str]) -> list[Place]:
+    kind = body.get("detail-type")
+    if not isinstance(kind, str):
+        raise InvalidValue("detail-type is not a string.", param="detail-type")
+    # A rule may report more than changes; what CloudTrail sends as S3's, for instance, names no object.
+    if kind not in CHANGES:
+        return []
     detail = body.get("detail")
     if not isinstance(detail, dict):
         raise InvalidValue("detail is not an object.", param="detail")
@@ -57,10 +65,8 @@ def _read_event(body: Mapping[str, Any], bucket: tuple[str, str]) -> list[Place]
             raise InvalidValue(f"detail.{outer}.{inner} is not a string.", param=f"detail.{outer}.{inner}")
         names.append(value)
     [name, key], prefix = names, f"{bucket[1]}/" if bucket[1] else ""
-    # The bucket may hold more than documents, and its rule may report more than changes.
-    if name != bucket[0] or not key.startswith(prefix) or body.get("detail-type") not in CHANGES:
-        return []
-    if len(key.encode()) > PATH_BYTES_MAX:
+    # The bucket may hold more than documents.
+    if name != bucket[0] or not key.startswith(prefix) or len(key.encode()) > PATH_BYTES_MAX:
         return []
     try:
         return [read_object_path(key.removeprefix(prefix), "detail.object.key")]
