@@ -241,3 +241,25 @@ async def test_what_is_kept_is_bounded(upstash: LocalUpstash, tenant: str, monke
 
     assert [isinstance(each, Grant) for each in grants] == [True, True, False]
     assert grants[2] is Refusal.FULL
+
+
+async def test_what_does_not_exist_gives_way_when_no_more_is_kept(
+    upstash: LocalUpstash, tenant: str, monkeypatch: pytest.MonkeyPatch, run: Any
+) -> None:
+    monkeypatch.setenv("WARMTHREAD_DOCUMENTS_MAX", "3")
+    store = Store(read_settings())
+    shelf = Shelf(store, read_settings())
+    for number in range(3):
+        grant = await shelf.begin(Place(tenant, f"{number}.txt"), None)
+        assert isinstance(grant, Grant)
+        value = Document('"1"', "text", "", 4, 4) if number == 0 else None
+        await shelf.store(Place(tenant, f"{number}.txt"), grant, value, int(time.time()))
+    refused = await shelf.begin(Place(tenant, "new.txt"), None)
+    for number in (0, 2):
+        age(run, tenant, f"{number}.txt", 90)
+    taken = await shelf.begin(Place(tenant, "new.txt"), None)
+    await store.close()
+
+    assert refused is Refusal.FULL
+    assert isinstance(taken, Grant)
+    assert sorted(run("HKEYS", keys.document_marks_key(tenant))) == ["0.txt", "1.txt", "new.txt"]
