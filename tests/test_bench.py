@@ -131,4 +131,4 @@ def test_the_warming_benchmark_counts_hits_of_a_fresh_instance(
 
     assert status == 0
     # Without warming the second request finds block 0; after it blocks 0 and 2 are there, and 0 again.
-    assert "| 3 | 4 | 1 | 3 | 3.00 |" in capsys.readouterr().out
+    assert "| 3 | 4 | 1 | 0 | 3 | 3 | 0 | 1 | 3.00 |" in capsys.readouterr().out
