@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypedDict
 
 import orjson
@@ -25,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shared.admission.deadline import ANSWER_MARGIN_S, SHED_S, Deadlines
 from shared.admission.invocation import CURRENT, Invocation
 from shared.admission.permits import Permits
-from shared.cache.pressure import Pressure, Step, give_back, read_limit_bytes
+from shared.cache.pressure import Pressure, Step, give_back, read_limit_bytes, read_resident_bytes
 from shared.config import Settings, read_settings
 from shared.conversations.history import History
 from shared.documents.documents import Documents
@@ -37,6 +38,8 @@ from shared.offload import Pool, take_short_turns
 from shared.problems import on_bug, on_http_exception, on_service_error
 from shared.splice import Pieces, in_parts
 from shared.store.upstash import Store
+from shared.telemetry.counted import Counted
+from shared.telemetry.telemetry import Telemetry
 from shared.timing import Timed
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import Encodings
@@ -56,6 +59,7 @@ class State(TypedDict):
     documents: Documents
     deadlines: Deadlines
     pressure: Pressure
+    telemetry: Telemetry
 
 
 Request = StarletteRequest[State]
@@ -73,6 +77,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     settings = read_settings()
     pool = Pool(settings.pool_threads)
     store = Store(settings, pool=pool)
+    pressure = Pressure(read_limit_bytes(settings.memory_bytes_max, settings.function_memory_mb))
     take_short_turns()
     # What was imported stays: no collection has to look at it again.
     gc.freeze()
@@ -88,7 +93,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "permits": Permits(),
             "documents": Documents(store, counter, settings),
             "deadlines": Deadlines(settings.max_duration_s),
-            "pressure": Pressure(read_limit_bytes(settings.memory_bytes_max, settings.function_memory_mb)),
+            "pressure": pressure,
+            "telemetry": Telemetry(store, settings, partial(_totals, store, pressure), read_resident_bytes),
         }
     finally:
         await encodings.settle()
@@ -102,11 +108,13 @@ def create_app(routes: Sequence[BaseRoute]) -> Starlette:
         HTTPException: on_http_exception,
         Exception: on_bug,
     }
+    guarded = [_guarded(route) for route in routes]
+    templates = {route.endpoint: route.path_format for route in guarded if isinstance(route, Route)}
     app = Starlette(
-        routes=[_guarded(route) for route in routes],
+        routes=guarded,
         lifespan=lifespan,
         exception_handlers=handlers,
-        middleware=[Middleware(Invocations)],
+        middleware=[Middleware(Invocations), Middleware(Counted, templates)],
     )
     app.router.redirect_slashes = False  # A path with a slash too many is another path.
     # Not as one of the above: the answer to a bug is made outside of what those wrap.
@@ -144,6 +152,13 @@ def _relieve(state: State) -> None:
         log.warning("memory: %s", step.name.lower())
     if pressure.is_time_to_give_back():
         give_back()
+
+
+def _totals(store: Store, pressure: Pressure) -> dict[str, int]:
+    """Return what is counted elsewhere, under the names that telemetry has for it."""
+    sent, failed = store.counted()
+    steps = {f"pressure {step.name.lower()}": count for step, count in pressure.entered.items()}
+    return {**steps, "store ok": sent - failed, "store failed": failed}
 
 
 def _guarded(route: BaseRoute) -> BaseRoute:

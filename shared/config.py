@@ -74,6 +74,8 @@ class Settings:
     cron_secret: Secret = NO_SECRET
     own_url: str = ""
     bypass_secret: Secret = NO_SECRET
+    metrics_flush_s: int = 10
+    metrics_secret: Secret = NO_SECRET
     memory_bytes_max: int = 0
     function_memory_mb: str = ""
     deployment: str = "local"
@@ -104,6 +106,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "pool_threads": (1, 32),
     "max_duration_s": (2, 1_800),
     "memory_bytes_max": (0, 16 * 1_073_741_824),
+    "metrics_flush_s": (0, 3_600),
     "reservation_s": (1, 3_600),
     "reservation_kept_s": (3_600, 30 * 86_400),
     "reservations_max": (1, 100_000),
@@ -129,6 +132,7 @@ NAMED = {
     "documents_url": "WARMTHREAD_DOCUMENTS_URL",
     "changes_secret": "WARMTHREAD_CHANGES_SECRET",
     "cron_secret": "CRON_SECRET",
+    "metrics_secret": "WARMTHREAD_METRICS_SECRET",
     "bypass_secret": "VERCEL_AUTOMATION_BYPASS_SECRET",
 }
 """The settings that are text, and their variables."""
@@ -168,7 +172,7 @@ def _read_texts(environ: Mapping[str, str]) -> dict[str, object]:
         value = environ.get(variable, "").strip()
         if value:
             texts[name] = Secret(value) if name.endswith("_secret") else value
-        if name in ("changes_secret", "cron_secret") and 0 < len(value) < SECRET_CHARS_MIN:
+        if name in ("changes_secret", "cron_secret", "metrics_secret") and 0 < len(value) < SECRET_CHARS_MIN:
             raise ConfigError(f"{variable} has fewer than {SECRET_CHARS_MIN} characters")
     scheme, separator, _ = str(texts.get("documents_url", "")).partition("://")
     if separator and scheme not in DOCUMENT_SCHEMES:

@@ -17,11 +17,12 @@ BOUNDS_MS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 50
 
 
 class Lag(NamedTuple):
-    """What a probe saw: the looks, the longest, and for each of BOUNDS_MS the looks up to it; the rest exceeds all."""
+    """Looks, the longest, for each of BOUNDS_MS the looks up to it (the rest exceeds all), the sum."""
 
     looks: int
     max_ms: float
     counts: Sequence[int]
+    sum_ms: float = 0.0
 
     def share_ms(self, share: float) -> float:
         """Return a bound that at least *share* of the looks kept; the longest lag where no bound is."""
@@ -44,31 +45,49 @@ class LagProbe:
         self._interval_s = interval_s
         self._looks = 0
         self._max_s = 0.0
+        self._sum_s = 0.0
+        self._due_at_s = 0.0
         self._counts = [0] * len(BOUNDS_MS)
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
-        self._wait(asyncio.get_running_loop())
+        self.start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self.stop()
+
+    def start(self) -> None:
+        """Watch from now on."""
+        self._wait(asyncio.get_running_loop())
+
+    def stop(self) -> None:
+        """Watch no longer; `start` goes on. A look that is overdue is made now: what held the loop last counts too."""
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        self._timer = None
+        if time.monotonic() > self._due_at_s:
+            self._note()
 
     def seen(self) -> Lag:
         """Return what was seen until now."""
-        return Lag(self._looks, self._max_s * 1_000, tuple(self._counts))
+        return Lag(self._looks, self._max_s * 1_000, tuple(self._counts), self._sum_s * 1_000)
 
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
-        due_at_s = time.monotonic() + self._interval_s
-        self._timer = loop.call_at(due_at_s, self._look, loop, due_at_s)
+        self._due_at_s = time.monotonic() + self._interval_s
+        self._timer = loop.call_at(self._due_at_s, self._look, loop)
 
-    def _look(self, loop: asyncio.AbstractEventLoop, due_at_s: float) -> None:
-        late_s = max(0.0, time.monotonic() - due_at_s)
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._note()
+        self._wait(loop)
+
+    def _note(self) -> None:
+        late_s = max(0.0, time.monotonic() - self._due_at_s)
         self._looks += 1
+        self._sum_s += late_s
         self._max_s = max(self._max_s, late_s)
         for at, bound_ms in enumerate(BOUNDS_MS):
             if late_s * 1_000 <= bound_ms:
                 self._counts[at] += 1
                 break
-        self._wait(loop)

@@ -24,6 +24,7 @@ NOT_BILLED = {"info", "ping", "hello", "select", "client", "config"}
 """What this look, and the local server's own connections, cost."""
 
 CHANGES_SECRET, CRON_SECRET = "changes-secret-of-the-tests", "cron-secret-of-the-tests"
+METRICS_SECRET = "metrics-secret-of-the-tests"
 
 SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
 
@@ -45,6 +46,9 @@ def upstash(documents_folder: Path) -> Iterator[LocalUpstash]:
         patch.setenv("WARMTHREAD_DOCUMENTS_URL", str(documents_folder))
         patch.setenv("WARMTHREAD_CHANGES_SECRET", CHANGES_SECRET)
         patch.setenv("CRON_SECRET", CRON_SECRET)
+        patch.setenv("WARMTHREAD_METRICS_SECRET", METRICS_SECRET)
+        # A flush behind an answer would spoil what tests count of requests; test_telemetry.py has its own.
+        patch.setenv("WARMTHREAD_METRICS_FLUSH_S", "0")
         yield server
 
 

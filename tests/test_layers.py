@@ -15,7 +15,7 @@ LAYERS: list[set[str]] = [
     {"shared.tokens"},
     {"shared.items"},
     {"shared.token_counts", "shared.context", "shared.store"},
-    {"shared.documents"},
+    {"shared.documents", "shared.telemetry"},
     {"shared.conversations"},
     {"shared.budgets"},
     {"shared.guard", "shared.headers"},

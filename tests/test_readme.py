@@ -38,7 +38,7 @@ def blocks(title: str, language: str) -> list[str]:
 def test_the_settings_table_holds_every_setting_and_its_default() -> None:
     rows = dict(re.findall(r"^\| `(WARMTHREAD_\w+)` \| (\S+) \|", section("Settings"), re.MULTILINE))
     derived = {"store_url", "store_token", "deployment", "function_memory_mb"}
-    derived |= {"own_url", "changes_secret", "cron_secret", "bypass_secret"}
+    derived |= {"own_url", "changes_secret", "cron_secret", "metrics_secret", "bypass_secret"}
     expected = {
         f"WARMTHREAD_{field.name.upper()}": str(field.default)
         for field in fields(Settings)

@@ -206,6 +206,13 @@ def paths() -> Schema:
             )
         },
         "/v1/usage": {"get": operation("usage", "What is used and reserved", answer("This day and month", usage))},
+        "/api/metrics": {
+            "get": operation(
+                "metrics",
+                "What all instances counted, for Prometheus; the key is the secret of this route",
+                {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}},
+            )
+        },
         "/api/health": {
             "get": operation(
                 "health",

@@ -38,7 +38,7 @@ class Step(IntEnum):
 
 
 class Pressure:
-    """The memory of one process; *entered* counts how often each step was entered since the start."""
+    """The memory of one process; *entered* counts how often each step was entered since the start, from either side."""
 
     def __init__(self, limit_bytes: int | None, resident_bytes: Callable[[], int] | None = None) -> None:
         self._limit_bytes = limit_bytes
@@ -69,7 +69,7 @@ class Pressure:
             enter = ENTER[candidate]
             if share > (enter - LEAVE_BELOW if self.step >= candidate else enter):
                 step = candidate
-        if step > self.step:
+        if step is not self.step:
             self.entered[step] += 1
         self.step = step
 

@@ -88,6 +88,15 @@ HOT_KEY = f"{SCHEMA}::hot"
 """Sorted set: object paths by their decayed number of uses, as a logarithm (shared/documents/heat.py)."""
 
 
+METRICS_KEY = f"{SCHEMA}::metrics"
+"""Sorted set: the deployments that counted something, by the time of their last sign of life."""
+
+
+def metrics_key(deployment: str) -> str:
+    """Hash: what the instances of one deployment counted, by series (shared/telemetry/series.py)."""
+    return f"{METRICS_KEY}:{deployment}"
+
+
 def cron_key(name: str) -> str:
     """Hash: lease and progress of a cron job (lease.lua)."""
     return f"{SCHEMA}::cron:{name}"

@@ -74,6 +74,8 @@ class Pipeline:
         # A turn is used once and belongs to its loop, so that nothing waits in a loop that was closed.
         self._turn: Turn | None = None
         self._requests: set[asyncio.Task[None]] = set()
+        self.sent = self.failed = 0
+        """Requests since the start, and those of them that brought no good answer."""
 
     async def call(self, body: bytes, deadline_at_s: float, *, is_idempotent: bool, is_read: bool) -> Any:
         """Send one command with the others of this turn and return its result. Raises StoreUnavailable."""
@@ -137,9 +139,11 @@ class Pipeline:
         permit = self._breaker.enter()
         if permit is None:
             return away(self._breaker.wait_s())
+        self.sent += 1
         try:
             results = await self._request(commands)
         except Failure as failure:
+            self.failed += 1
             log.warning("store: %s", failure)
             self._breaker.record(permit, failure.sign)
             return failure

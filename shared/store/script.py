@@ -19,7 +19,7 @@ READS = frozenset(
 BUDGETED = frozenset({"reserve", "settle", "release", "usage", "append_settle", "read_reserve"})
 """Scripts that need budget.lua."""
 
-KEYLESS = ("document_", "heat", "lease", "sweep_")
+KEYLESS = ("document_", "heat", "lease", "metrics", "sweep_")
 """How the names of scripts begin that no key has to allow: who runs them was confirmed before, or is a cron."""
 
 

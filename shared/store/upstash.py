@@ -160,6 +160,10 @@ class Store:
             )
         return body
 
+    def counted(self) -> tuple[int, int]:
+        """Return the HTTP requests sent since the start, and those of them that brought no good answer."""
+        return self._pipeline.sent, self._pipeline.failed
+
     async def close(self) -> None:
         """Give up what is under way and close every connection."""
         await self._pipeline.close()

@@ -1,0 +1,52 @@
+-- Add what one instance counted to what its deployment did. Twice is twice.
+-- KEYS: series of the deployment, deployments by their last sign of life
+-- ARGV: deployment, now in Unix seconds, expiry_s, window_s, how many series and deployments there may be, how many
+--       counters follow; field and increase of each counter, then field and value of each maximum
+-- Reply: 'ok', how many series found no room
+-- The field `seen` says when the expiry was last put off: once an hour will do. A maximum is kept as
+-- '<window> <its maximum> <that of the window before>'.
+local now, series_max = tonumber(ARGV[2]), tonumber(ARGV[5])
+local window = math.floor(now / tonumber(ARGV[4]))
+local fields = {'seen'}
+for i = 8, #ARGV, 2 do fields[#fields + 1] = ARGV[i] end
+
+local function maximum(old, value)
+  local held_window, newest, before = string.match(old or '', '^(%d+) (%d+) (%d+)$')
+  held_window, newest, before = tonumber(held_window or 0), tonumber(newest or 0), tonumber(before or 0)
+  if window > held_window then
+    newest, before = value, window == held_window + 1 and newest or 0
+  else
+    window, newest = held_window, math.max(newest, value)
+  end
+  return text(window) .. ' ' .. text(newest) .. ' ' .. text(before)
+end
+
+local held = redis.call('HMGET', KEYS[1], unpack(fields))
+local changed, room, left_out = {}, nil, 0
+for i = 2, #fields do
+  local value, fits = tonumber(ARGV[2 * i + 5]), true
+  if not held[i] then
+    room = (room or series_max - redis.call('HLEN', KEYS[1])) - 1
+    fits = room >= 0
+  end
+  if fits then
+    changed[#changed + 1] = fields[i]
+    local is_counter = i - 1 <= tonumber(ARGV[7])
+    changed[#changed + 1] = is_counter and text(tonumber(held[i] or 0) + value) or maximum(held[i], value)
+  else
+    left_out = left_out + 1
+  end
+end
+local is_renewed = not held[1] or math.abs(now - tonumber(held[1])) >= 3600
+if is_renewed then
+  changed[#changed + 1] = 'seen'
+  changed[#changed + 1] = ARGV[2]
+end
+if #changed > 0 then redis.call('HSET', KEYS[1], unpack(changed)) end
+if is_renewed then
+  redis.call('EXPIRE', KEYS[1], ARGV[3])
+  redis.call('ZADD', KEYS[2], now, ARGV[1])
+  redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -1 - tonumber(ARGV[6]))
+  redis.call('EXPIRE', KEYS[2], ARGV[3])
+end
+return {'ok', text(left_out)}

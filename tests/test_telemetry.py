@@ -1,0 +1,316 @@
+"""What an instance counts and hands over: each thing once, within limits, nothing of its callers."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from scripts.local.upstash import LocalUpstash
+from shared.config import Settings, read_settings
+from shared.errors import StoreUnavailable
+from shared.later import Later
+from shared.store import keys
+from shared.store.upstash import Store
+from shared.telemetry import series
+from shared.telemetry.deltas import Deltas, doubling_bucket
+from shared.telemetry.metrics import METRICS
+from shared.telemetry.telemetry import Telemetry
+from tests.faulty_server import Fault, FaultyServer
+from tests.instances import running_instance
+
+ROOT = Path(__file__).parents[1]
+MIB = 1_048_576
+
+
+@pytest.fixture
+def deployment(upstash: LocalUpstash, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A deployment of the test's own, whose instances hand over what they count."""
+    name = f"dpl_{uuid4().hex}"
+    monkeypatch.setenv("VERCEL_DEPLOYMENT_ID", name)
+    monkeypatch.setenv("WARMTHREAD_METRICS_FLUSH_S", "3600")
+    return name
+
+
+@pytest.fixture
+def server(upstash: LocalUpstash, deployment: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    """What the test takes for the store: it counts and misbehaves."""
+    with FaultyServer(upstash.url) as server:
+        monkeypatch.setenv("UPSTASH_REDIS_REST_URL", server.url)
+        monkeypatch.setenv("WARMTHREAD_STORE_TIMEOUT_S", "0.5")
+        yield server
+
+
+@pytest.fixture
+def kept(run: Callable[..., Any], deployment: str) -> Callable[[], dict[str, str]]:
+    """Return what the store has of the test's deployment."""
+
+    def read() -> dict[str, str]:
+        reply = run("HGETALL", keys.metrics_key(deployment))
+        return dict(zip(reply[::2], reply[1::2], strict=True))
+
+    return read
+
+
+def instance(store: Store, settings: Settings, totals: dict[str, int] | None = None) -> Telemetry:
+    return Telemetry(store, settings, lambda: totals or {}, lambda: 64 * MIB)
+
+
+def note(telemetry: Telemetry, times: int = 1) -> None:
+    for _ in range(times):
+        telemetry.record("GET", "/v1/usage", 200, "L1", 0.003)
+
+
+USAGE = "requests GET /v1/usage 2xx"
+
+
+async def test_what_two_instances_count_adds_up_each_thing_once(
+    deployment: str, kept: Callable[[], dict[str, str]]
+) -> None:
+    settings = read_settings()
+    store, totals = Store(settings), {"store ok": 5}
+    first, second = instance(store, settings, totals), instance(store, settings)
+    note(first, 3)
+    note(second, 2)
+    await asyncio.gather(first.flush(), second.flush())
+    totals["store ok"] = 7
+    note(first)
+    await first.flush()
+    await store.close()
+    fields = kept()
+
+    assert fields[USAGE] == "6"
+    assert fields["reads L1"] == "6"
+    assert fields["instances"] == "2"
+    assert fields["store ok"] == "7"
+    assert (fields["duration GET /v1/usage 4"], fields["duration GET /v1/usage sum"]) == ("6", "18000")
+
+
+async def test_a_flush_that_was_not_stored_goes_with_the_next_one(
+    server: FaultyServer, kept: Callable[[], dict[str, str]]
+) -> None:
+    settings = read_settings()
+    store = Store(settings)
+    telemetry = instance(store, settings)
+    note(telemetry, 2)
+    server.leave()
+    with pytest.raises(StoreUnavailable):
+        await telemetry.flush()
+    server.come_back()
+    note(telemetry)
+    await telemetry.flush()
+    await store.close()
+
+    assert kept()[USAGE] == "3"
+
+
+async def test_a_flush_whose_answer_was_lost_is_not_sent_again(
+    server: FaultyServer, kept: Callable[[], dict[str, str]]
+) -> None:
+    settings = read_settings()
+    store = Store(settings)
+    telemetry = instance(store, settings)
+    note(telemetry, 2)
+    server.faults.append(Fault.CLOSE)
+    with pytest.raises(StoreUnavailable):
+        await telemetry.flush()
+    sent = server.requests
+    note(telemetry)
+    await telemetry.flush()
+    await store.close()
+
+    assert sent == 1
+    assert kept()[USAGE] == "3"  # 2 that arrived though their answer did not, and 1.
+
+
+async def test_a_flush_is_due_at_once_and_then_after_its_interval(upstash: LocalUpstash, deployment: str) -> None:
+    settings, now_s = read_settings(), 1_000_000.0
+    telemetry = Telemetry(Store(settings), settings, dict, lambda: 0, lambda: now_s)
+
+    def is_due() -> bool:
+        later = Later()
+        telemetry.offer(later)
+        return bool(later)
+
+    due = [is_due(), is_due()]
+    now_s += settings.metrics_flush_s - 1
+    due.append(is_due())
+    now_s += 1
+    due.append(is_due())
+
+    assert due == [True, False, False, True]
+
+
+def test_an_instance_keeps_no_more_series_than_its_limit() -> None:
+    deltas = Deltas(series_max=3)
+    for name in "abcab":
+        deltas.count(name)
+    deltas.raise_to("d", 1)
+    deltas.count("e", 2)
+
+    assert (deltas.counts, deltas.maxima) == ({"a": 2, "b": 2, "c": 1, "dropped": 2}, {})
+
+
+async def test_a_deployment_keeps_no_more_series_than_its_limit(
+    deployment: str, kept: Callable[[], dict[str, str]]
+) -> None:
+    store = Store(read_settings())
+    arguments: list[str | int] = [deployment, 0, 60, 600, 4, 20, 4, "a", 1, "b", 1, "c", 1, "d", 1, "e", 9]
+    names = [keys.metrics_key(deployment), keys.METRICS_KEY]
+    replies = [await store.eval("metrics", names, arguments) for _ in range(2)]
+    await store.close()
+
+    assert replies == [["ok", "1"], ["ok", "1"]]
+    assert {name for name in kept() if name != "seen"} == {"a", "b", "c", "d"}
+
+
+async def test_maxima_are_those_of_two_windows(deployment: str, kept: Callable[[], dict[str, str]]) -> None:
+    store = Store(read_settings())
+    names, seen = [keys.metrics_key(deployment), keys.METRICS_KEY], []
+    for now_s, value in ((600, 5), (700, 3), (1_250, 4), (1_100, 9), (1_800, 1), (6_000, 2)):
+        await store.eval("metrics", names, [deployment, now_s, 60, 600, 10, 20, 0, "m", value])
+        seen.append(kept()["m"])
+    await store.close()
+
+    assert seen == ["1 5 0", "1 5 0", "2 4 5", "2 9 5", "3 1 9", "10 2 0"]
+
+
+async def test_what_is_kept_ends_and_so_does_the_number_of_deployments(
+    deployment: str, run: Callable[..., Any]
+) -> None:
+    store, name = Store(read_settings()), keys.metrics_key(deployment)
+    index = f"{keys.METRICS_KEY}:test:{deployment}"
+    for number in range(5):
+        await store.eval("metrics", [name, index], [f"d{number}", 10_000 * number, 60, 600, 10, 3, 1, "a", 1])
+    await store.close()
+
+    assert run("ZRANGE", index, 0, -1) == ["d2", "d3", "d4"]
+    assert 0 < run("TTL", index) <= 60
+    assert 0 < run("TTL", name) <= 60
+
+
+def test_a_usual_flush_is_one_request_and_three_commands(
+    deployment: str, upstash: LocalUpstash, billed_commands: Callable[[], int]
+) -> None:
+    settings = read_settings()
+
+    async def flush_twice() -> tuple[int, int]:
+        store = Store(settings)
+        telemetry = instance(store, settings)
+        note(telemetry)
+        await telemetry.flush()
+        note(telemetry)
+        before = billed_commands()
+        upstash.reset()
+        await telemetry.flush()
+        requests = upstash.requests
+        await store.close()
+        return requests, billed_commands() - before
+
+    # A second flush names no series that is new but those of lag.
+    assert asyncio.run(flush_twice()) in ((1, 3), (1, 4))
+
+
+def test_behind_its_first_answer_an_instance_asks_for_nothing_more(
+    deployment: str,
+    make_service: Callable[[], str],
+    upstash: LocalUpstash,
+    key: str,
+    kept: Callable[[], dict[str, str]],
+) -> None:
+    with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}) as client:
+        client.get("/v1/usage")
+        while not kept():
+            pass
+        upstash.reset()
+        for _ in range(5):
+            assert client.get("/v1/usage").status_code == 200
+
+        assert upstash.requests == 5
+
+
+def test_labels_hold_nothing_that_a_caller_sent(
+    deployment: str, key: str, tenant: str, kept: Callable[[], dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WARMTHREAD_METRICS_FLUSH_S", "1")
+    with running_instance() as url, httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}) as client:
+        items = {"items": [{"role": "user", "content": "a secret word"}]}
+        conversation = client.post("/v1/conversations", json=items).json()["id"]
+        client.get(f"/v1/conversations/{conversation}/items?metadata[secret]=word")
+        client.get(f"/v1/conversations/{conversation}/context", headers={"cache-status": "x; detail=secret"})
+        client.request("SECRET", "/v1/conversations/secret/secret/secret/secret")
+        client.get("/v1/documents/secret/path.txt")
+        until_flushed(client, kept)
+    text = "\n".join(f"{name} {value}" for name, value in kept().items())
+
+    assert "requests GET /v1/conversations/{conversation_id}/items" in text
+    for word in (tenant, key, key.rpartition("_")[2], conversation, "secret", "path.txt"):
+        assert word not in text
+    for name in kept():
+        assert re.fullmatch(rf"seen|({'|'.join(METRICS)})( [\w/{{}}.]+)*", name)
+
+
+def until_flushed(client: httpx.Client, kept: Callable[[], dict[str, str]]) -> None:
+    """Ask until all that was counted before has been handed over."""
+    begun = int(kept().get("requests GET /v1/conversations 2xx", "0"))
+    while int(kept().get("requests GET /v1/conversations 2xx", "0")) == begun:
+        assert client.get("/v1/conversations").status_code == 200
+
+
+def test_no_label_is_made_of_a_request() -> None:
+    """Whatever is counted by name is counted in three places, from templates, sets and constants."""
+    counting = re.compile(r"\.(?:count|observe|raise_to)\((.*)")
+    calls = {
+        argument.strip()
+        for path in (ROOT / "shared/telemetry").glob("*.py")
+        for argument in counting.findall(path.read_text())
+    }
+
+    assert calls <= {
+        '"instances")',
+        'f"requests {series} {status_class(status)}")',
+        'f"duration {series}", took_s, DURATION_BOUNDS_S)',
+        'f"reads {tier}")',
+        'f"{series} {doubling_bucket(value_s, bounds_s)}")',
+        'f"{series} sum", round(value_s * 1e6))',
+        "field, times)",
+        "field, value)",
+        '"resident_max", self._resident_bytes())',
+        '"lag_max", round(lag.max_ms * 1_000))',
+    }
+
+
+@pytest.mark.parametrize("value_s", [0.0, 0.0001, 0.00025, 0.0003, 0.0005, 0.001, 0.00100001, 32.768, 33.0, 1e9])
+def test_a_bucket_is_the_first_whose_bound_is_not_below(value_s: float) -> None:
+    bounds = series.DURATION_BOUNDS_S
+    expected = next((n for n, bound in enumerate(bounds) if value_s <= bound), len(bounds))
+
+    assert doubling_bucket(value_s, bounds) == expected
+
+
+async def test_the_loop_is_watched_only_while_requests_are_under_way(
+    deployment: str, kept: Callable[[], dict[str, str]]
+) -> None:
+    settings = read_settings()
+    store = Store(settings)
+    telemetry = instance(store, settings)
+    await asyncio.sleep(0.02)
+    telemetry.begin()
+    telemetry.begin()
+    telemetry.end()
+    held_until_s = asyncio.get_running_loop().time() + 0.03
+    while asyncio.get_running_loop().time() < held_until_s:
+        pass
+    telemetry.end()  # The loop had no turn since.
+    await asyncio.sleep(0.02)
+    await telemetry.flush()
+    await store.close()
+    fields = kept()
+    looks = sum(int(value) for name, value in fields.items() if re.fullmatch(r"lag \d+", name))
+
+    assert looks == 1
+    assert 24_000 <= int(fields["lag_max"].split()[1]) == int(fields["lag sum"])
