@@ -26,12 +26,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shared.admission.deadline import ANSWER_MARGIN_S, SHED_S, Deadlines
 from shared.admission.invocation import CURRENT, Invocation
 from shared.admission.permits import Permits
-from shared.cache.pressure import Pressure, Step, give_back, read_limit_bytes, read_resident_bytes
+from shared.admission.turns import Turns
+from shared.cache.pressure import Pressure, Step, cgroup_limits, give_back, read_limit_bytes, read_resident_bytes
 from shared.config import Settings, read_settings
 from shared.conversations.history import History
 from shared.documents.documents import Documents
 from shared.errors import OutOfTime, ServiceError
-from shared.guard import complete
+from shared.guard import complete, refuse_when_pressed
 from shared.headers import rate_headers
 from shared.later import Later
 from shared.offload import Pool, take_short_turns
@@ -59,6 +60,7 @@ class State(TypedDict):
     documents: Documents
     deadlines: Deadlines
     pressure: Pressure
+    turns: Turns
     telemetry: Telemetry
 
 
@@ -77,23 +79,25 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     settings = read_settings()
     pool = Pool(settings.pool_threads)
     store = Store(settings, pool=pool)
-    pressure = Pressure(read_limit_bytes(settings.memory_bytes_max, settings.function_memory_mb))
+    pressure = Pressure(read_limit_bytes(settings.memory_bytes_max, settings.function_memory_mb, cgroup_limits()))
     take_short_turns()
     # What was imported stays: no collection has to look at it again.
     gc.freeze()
     encodings = Encodings(pool)
     try:
         counter = Counter(encodings, pool)
+        history, documents = History(store, settings, pool=pool), Documents(store, counter, settings)
         yield {
             "settings": settings,
             "store": store,
             "pool": pool,
             "counter": counter,
-            "history": History(store, settings, pool=pool),
+            "history": history,
             "permits": Permits(),
-            "documents": Documents(store, counter, settings),
+            "documents": documents,
             "deadlines": Deadlines(settings.max_duration_s),
             "pressure": pressure,
+            "turns": Turns(partial(_relieve, pressure, history, documents)),
             "telemetry": Telemetry(store, settings, partial(_totals, store, pressure), read_resident_bytes),
         }
     finally:
@@ -131,27 +135,31 @@ class Invocations:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        _relieve(scope["state"])
-        token = CURRENT.set(Invocation(scope["state"]["permits"], scope["state"]["deadlines"].cut_at_s()))
+        state: State = scope["state"]
+        invocation = Invocation(state["permits"], state["deadlines"].cut_at_s())
+        token = CURRENT.set(invocation)
         try:
             return await self._app(scope, receive, send)
         finally:
             CURRENT.reset(token)
+            if invocation.has_turn:
+                state["turns"].leave()
 
 
 L1_SHARES = {Step.NONE: 1.0, Step.HIGH: 0.5, Step.CRITICAL: 0.0}
 
 
-def _relieve(state: State) -> None:
-    pressure = state["pressure"]
+def _relieve(pressure: Pressure, history: History, documents: Documents) -> Step:
+    """Return how memory is pressed now, with L1 as small as that asks for."""
     before = pressure.step
     step = pressure.look()
     if step is not before:
-        state["history"].limit_memory(L1_SHARES[step])
-        state["documents"].memory.limit(L1_SHARES[step])
+        history.limit_memory(L1_SHARES[step])
+        documents.memory.limit(L1_SHARES[step])
         log.warning("memory: %s", step.name.lower())
     if pressure.is_time_to_give_back():
         give_back()
+    return step
 
 
 def _totals(store: Store, pressure: Pressure) -> dict[str, int]:
@@ -172,6 +180,9 @@ def _guarded(route: BaseRoute) -> BaseRoute:
         assert invocation is not None
         try:
             async with asyncio.timeout_at(invocation.cut_at_s - ANSWER_MARGIN_S):
+                refuse_when_pressed(request)
+                await request.state["turns"].take()
+                invocation.has_turn = True
                 response = await endpoint(request)
                 await complete(request)
         except TimeoutError:

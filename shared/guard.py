@@ -74,6 +74,14 @@ async def _confirm(request: Request[Any]) -> None:
         raise_refusal(reply, "", request.state["settings"])
 
 
+def refuse_when_pressed(request: Request[Any]) -> None:
+    """Raise MemoryPressed when memory is critical and *request* declares a large body: it need not wait to hear so."""
+    declared = request.headers.get("content-length", "")
+    is_large = declared.isdigit() and int(declared) > PRESSED_BODY_BYTES_MAX
+    if is_large and request.state["pressure"].step is Step.CRITICAL:
+        raise _too_little_memory()
+
+
 async def read_body(request: Request[Any], body_bytes_max: int) -> bytes:
     """
     Return the body of *request*.
@@ -84,9 +92,8 @@ async def read_body(request: Request[Any], body_bytes_max: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > body_bytes_max:
         raise _body_too_large(body_bytes_max)
+    refuse_when_pressed(request)
     is_pressed = request.state["pressure"].step is Step.CRITICAL
-    if is_pressed and declared.isdigit() and int(declared) > PRESSED_BODY_BYTES_MAX:
-        raise _too_little_memory()
     chunks, size = [], 0
     invocation = CURRENT.get()
     is_stranger = invocation is not None and not invocation.is_confirmed

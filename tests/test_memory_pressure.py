@@ -10,7 +10,7 @@ import pytest
 from scripts.local.upstash import LocalUpstash
 from shared.cache import pressure as pressure_module
 from shared.cache.memory import Memory
-from shared.cache.pressure import Pressure, Step, read_limit_bytes, read_resident_bytes
+from shared.cache.pressure import Pressure, Step, cgroup_limits, read_limit_bytes, read_resident_bytes
 from tests.instances import running_instance
 
 MIB = 1_048_576
@@ -53,6 +53,19 @@ def test_the_least_limit_that_is_known_counts(tmp_path: Path) -> None:
     assert read_limit_bytes(0, "", paths) == 512 * MIB
     assert read_limit_bytes(0, "256", paths) == 256 * MIB
     assert read_limit_bytes(128 * MIB, "256", paths) == 128 * MIB
+
+
+def test_limits_stand_with_the_own_groups_and_with_the_root(tmp_path: Path) -> None:
+    own = tmp_path / "cgroup"
+    own.write_text("4:memory:/service/one\n0::/\n")
+
+    assert set(cgroup_limits(own)) == {
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/service/one/memory.max",
+        "/sys/fs/cgroup/memory/service/one/memory.limit_in_bytes",
+    }
+    assert len(cgroup_limits(tmp_path / "missing")) == 2
 
 
 def test_without_a_limit_nothing_is_looked_at() -> None:

@@ -139,14 +139,20 @@ async def _next_message(outbox: asyncio.Queue[Message], lifespan: asyncio.Future
 class Project:
     """The ASGI application: static files, functions, rewrites, 404."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, only: str | None = None) -> None:
+        """Raises FunctionError: there is no function *only*, or one cannot be loaded."""
         config: Mapping[str, Any] = {}
         if (root / "vercel.json").exists():
             config = json.loads((root / "vercel.json").read_text())
         self._rewrites = [Rewrite.of(rule) for rule in config.get("rewrites", [])]
         self._public = (root / "public").resolve()
+        found = find_functions(root)
+        if only is not None and only not in found:
+            raise FunctionError(f"could not serve {only}: there is no such function")
         self.functions = {
-            route: Function(route, load_app(root, path, name)) for route, (path, name) in find_functions(root).items()
+            route: Function(route, load_app(root, path, name))
+            for route, (path, name) in found.items()
+            if only in (None, route)
         }
 
     @contextlib.asynccontextmanager

@@ -1,5 +1,5 @@
 """
-One instance of the service in a process of its own: every function of api/ on one port of loopback.
+One instance of the service in a process of its own: every function of api/, or one, on one port of loopback.
 
     python -m scripts.local.instance     prints its address, serves until SIGTERM or the end of its standard input
 
@@ -26,10 +26,11 @@ KEEP_ALIVE_S = 60
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.local.instance", description=__doc__.split("\n\n")[0])
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one by default")
+    parser.add_argument("--function", help="serve this one only, /api/conversations for instance")
     arguments = parser.parse_args()
     with loopback_listener(arguments.port) as listener:
         print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-        server = quiet_server(Project(ROOT), lifespan="on", http="h11", keep_alive_s=KEEP_ALIVE_S)
+        server = quiet_server(Project(ROOT, arguments.function), lifespan="on", http="h11", keep_alive_s=KEEP_ALIVE_S)
         threading.Thread(target=_stop_with_input, args=(server,), daemon=True).start()
         server.run(sockets=[listener])
     return int(not server.started)

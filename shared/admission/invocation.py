@@ -37,6 +37,8 @@ class Invocation:
         self.cut_at_s = cut_at_s
         self.has_written = False
         """A script that changes something was sent."""
+        self.has_turn = False
+        """It works, and does not wait for others to be done (shared/admission/turns.py)."""
         self.caller: Caller | None = None
         self._permits = permits
         self._state = _State.NONE

@@ -22,8 +22,8 @@ from shared.telemetry.deltas import Deltas
 from shared.telemetry.series import DURATION_BOUNDS_S, METHODS, OTHER, TIERS, status_class
 
 LAG_INTERVAL_S = 0.005
-"""A look costs 33 µs, with the loop's waking for it: 0.7 % of the processor, and only while there are requests. What held
-the loop for 10 ms is seen as 5 ms at the least."""
+"""A look costs 33 µs, with the loop's waking for it: 0.7 % of the processor, and only while there are requests. What
+held the loop for 10 ms is seen as 5 ms at the least."""
 
 EXPIRY_S = 7 * 86_400
 """How long what a deployment counted is kept after its last flush."""

@@ -1,0 +1,105 @@
+"""Turns: under pressure a few requests work at once, in order, and nobody waits for ever or holds what is not theirs."""
+
+import asyncio
+
+import pytest
+
+from shared.admission.turns import AT_ONCE, WAITING_MAX, Turns
+from shared.cache.pressure import Step
+from shared.errors import MemoryPressed
+
+FEW = int(AT_ONCE[Step.CRITICAL])
+
+
+class Memory:
+    """How memory is pressed."""
+
+    def __init__(self, step: Step) -> None:
+        self.step = step
+
+    def look(self) -> Step:
+        return self.step
+
+
+async def taken(turns: Turns, count: int) -> list[asyncio.Task[None]]:
+    """Ask for *count* turns, one after the other."""
+    tasks = [asyncio.create_task(turns.take()) for _ in range(count)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def settle() -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def test_without_pressure_everybody_works() -> None:
+    tasks = await taken(Turns(Memory(Step.NONE).look), 500)
+
+    assert all(task.done() for task in tasks)
+
+
+async def test_under_pressure_a_few_work_and_the_others_follow_in_order() -> None:
+    turns = Turns(Memory(Step.CRITICAL).look)
+    tasks = await taken(turns, FEW + 3)
+    done = [sum(task.done() for task in tasks)]
+    for _ in range(3):
+        turns.leave()
+        await settle()
+        done.append(sum(task.done() for task in tasks))
+        assert tasks[done[-1] - 1].done()
+
+    assert done == [FEW, FEW + 1, FEW + 2, FEW + 3]
+
+
+async def test_those_under_way_count_when_pressure_rises_and_all_come_in_when_it_falls() -> None:
+    memory = Memory(Step.NONE)
+    turns = Turns(memory.look)
+    await taken(turns, FEW + 2)
+    memory.step = Step.CRITICAL
+    waiting = await taken(turns, 5)
+    for _ in range(2):
+        turns.leave()
+    await settle()
+    assert not any(task.done() for task in waiting)
+    memory.step = Step.NONE
+    turns.leave()
+    await settle()
+
+    assert all(task.done() for task in waiting)
+
+
+async def test_who_goes_away_leaves_its_place_to_others() -> None:
+    turns = Turns(Memory(Step.CRITICAL).look)
+    await taken(turns, FEW)
+    first, second, third = await taken(turns, 3)
+    first.cancel()
+    await settle()
+    turns.leave()
+    second.cancel()  # Its turn has come, and it does not know yet.
+    await settle()
+
+    assert (first.cancelled(), second.cancelled(), third.done()) == (True, True, True)
+
+
+async def test_one_that_goes_away_as_another_leaves_is_passed_over() -> None:
+    turns = Turns(Memory(Step.CRITICAL).look)
+    await taken(turns, FEW)
+    first, second = await taken(turns, 2)
+    first.cancel()
+    turns.leave()
+    await settle()
+
+    assert (first.cancelled(), second.done()) == (True, True)
+
+
+async def test_no_more_wait_than_may() -> None:
+    turns = Turns(Memory(Step.CRITICAL).look)
+    tasks = await taken(turns, FEW + WAITING_MAX)
+
+    with pytest.raises(MemoryPressed):
+        await turns.take()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
