@@ -149,8 +149,8 @@ class Invocations:
 L1_SHARES = {Step.NONE: 1.0, Step.HIGH: 0.5, Step.CRITICAL: 0.0}
 
 
-def _relieve(pressure: Pressure, history: History, documents: Documents) -> Step:
-    """Return how memory is pressed now, with L1 as small as that asks for."""
+def _relieve(pressure: Pressure, history: History, documents: Documents) -> float:
+    """Return how much memory is left, with L1 as small as that asks for."""
     before = pressure.step
     step = pressure.look()
     if step is not before:
@@ -159,7 +159,7 @@ def _relieve(pressure: Pressure, history: History, documents: Documents) -> Step
         log.warning("memory: %s", step.name.lower())
     if pressure.is_time_to_give_back():
         give_back()
-    return step
+    return pressure.headroom_bytes
 
 
 def _totals(store: Store, pressure: Pressure) -> dict[str, int]:

@@ -1,24 +1,24 @@
-"""Turns: under pressure a few requests work at once, in order, and nobody waits for ever or holds what is not theirs."""
+"""Turns: as many requests work at once as memory is left for, in order; nobody waits for ever or keeps a turn."""
 
 import asyncio
+import math
 
 import pytest
 
-from shared.admission.turns import AT_ONCE, WAITING_MAX, Turns
-from shared.cache.pressure import Step
+from shared.admission.turns import WAITING_MAX, WORK_BYTES, Turns
 from shared.errors import MemoryPressed
 
-FEW = int(AT_ONCE[Step.CRITICAL])
+FEW = 4
 
 
 class Memory:
-    """How memory is pressed."""
+    """What is left of it."""
 
-    def __init__(self, step: Step) -> None:
-        self.step = step
+    def __init__(self, left_bytes: float) -> None:
+        self.left_bytes = left_bytes
 
-    def look(self) -> Step:
-        return self.step
+    def look(self) -> float:
+        return self.left_bytes
 
 
 async def taken(turns: Turns, count: int) -> list[asyncio.Task[None]]:
@@ -34,14 +34,14 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def test_without_pressure_everybody_works() -> None:
-    tasks = await taken(Turns(Memory(Step.NONE).look), 500)
+async def test_without_a_limit_everybody_works() -> None:
+    tasks = await taken(Turns(Memory(math.inf).look), 500)
 
     assert all(task.done() for task in tasks)
 
 
-async def test_under_pressure_a_few_work_and_the_others_follow_in_order() -> None:
-    turns = Turns(Memory(Step.CRITICAL).look)
+async def test_with_little_memory_a_few_work_and_the_others_follow_in_order() -> None:
+    turns = Turns(Memory(FEW * WORK_BYTES).look)
     tasks = await taken(turns, FEW + 3)
     done = [sum(task.done() for task in tasks)]
     for _ in range(3):
@@ -53,25 +53,32 @@ async def test_under_pressure_a_few_work_and_the_others_follow_in_order() -> Non
     assert done == [FEW, FEW + 1, FEW + 2, FEW + 3]
 
 
-async def test_those_under_way_count_when_pressure_rises_and_all_come_in_when_it_falls() -> None:
-    memory = Memory(Step.NONE)
+async def test_those_under_way_count_when_memory_goes_and_all_come_in_when_it_is_back() -> None:
+    memory = Memory(math.inf)
     turns = Turns(memory.look)
     await taken(turns, FEW + 2)
-    memory.step = Step.CRITICAL
+    memory.left_bytes = FEW * WORK_BYTES + 1
     waiting = await taken(turns, 5)
     for _ in range(2):
         turns.leave()
     await settle()
     assert not any(task.done() for task in waiting)
-    memory.step = Step.NONE
+    memory.left_bytes = math.inf
     turns.leave()
     await settle()
 
     assert all(task.done() for task in waiting)
 
 
+async def test_one_may_work_without_any_memory_left() -> None:
+    tasks = await taken(Turns(Memory(-1).look), 2)
+
+    assert [task.done() for task in tasks] == [True, False]
+    tasks[1].cancel()
+
+
 async def test_who_goes_away_leaves_its_place_to_others() -> None:
-    turns = Turns(Memory(Step.CRITICAL).look)
+    turns = Turns(Memory(FEW * WORK_BYTES).look)
     await taken(turns, FEW)
     first, second, third = await taken(turns, 3)
     first.cancel()
@@ -84,7 +91,7 @@ async def test_who_goes_away_leaves_its_place_to_others() -> None:
 
 
 async def test_one_that_goes_away_as_another_leaves_is_passed_over() -> None:
-    turns = Turns(Memory(Step.CRITICAL).look)
+    turns = Turns(Memory(FEW * WORK_BYTES).look)
     await taken(turns, FEW)
     first, second = await taken(turns, 2)
     first.cancel()
@@ -95,7 +102,7 @@ async def test_one_that_goes_away_as_another_leaves_is_passed_over() -> None:
 
 
 async def test_no_more_wait_than_may() -> None:
-    turns = Turns(Memory(Step.CRITICAL).look)
+    turns = Turns(Memory(FEW * WORK_BYTES).look)
     tasks = await taken(turns, FEW + WAITING_MAX)
 
     with pytest.raises(MemoryPressed):

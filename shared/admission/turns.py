@@ -1,32 +1,32 @@
 """
-How many requests work at once while memory is pressed: what each of them holds is not known before it is done.
+How many requests work at once: what each of them will hold is not known before it is done, so that what memory is left
+has to do for all of them.
 
-    NONE             all that come
-    HIGH, CRITICAL   AT_ONCE of them; the others wait in order, with nothing of their bodies read
-
-Those that were under way when pressure rose go on. Who waits holds no turn, and somebody who does lets it in.
+A request takes a turn before its body is read, and leaves it when its answer is sent. It gets one while those at work
+could each still take WORK_BYTES; what they have taken already counts twice, on the safe side. The others wait, in
+order. One may always work, and lets the next one in.
 """
 
 import asyncio
-import math
 from collections import deque
 from collections.abc import Callable
 
-from shared.cache.pressure import Step
 from shared.errors import MemoryPressed
 
-AT_ONCE = {Step.NONE: math.inf, Step.HIGH: 16, Step.CRITICAL: 4}
-"""Reading 8 MB of a conversation takes about 30 MB for a moment: of 256 MB, 38 are left when CRITICAL begins. With
-`scripts/verify-memory --callers 32` an instance without turns is killed within 15 s."""
+WORK_BYTES = 12 * 1_048_576
+"""Half of what the largest appends and reads take for a moment, as few requests are that large, and few of those at
+work are at their peak. Of 256 MiB that leaves 15 turns to an idle instance and 6 where pressure is HIGH; of 2 GB, 150.
+With `scripts/verify-memory`, 12 to 32 callers: no more than 235 of 256 MiB, and 167 of 192; without turns an instance
+of 256 MiB was killed within 15 s."""
 
 WAITING_MAX = 256
 
 
 class Turns:
-    """The turns of one instance; *look* returns how memory is pressed now."""
+    """The turns of one instance; *headroom_bytes* returns what memory is left now."""
 
-    def __init__(self, look: Callable[[], Step]) -> None:
-        self._look = look
+    def __init__(self, headroom_bytes: Callable[[], float]) -> None:
+        self._headroom_bytes = headroom_bytes
         self._working = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
@@ -36,7 +36,7 @@ class Turns:
 
         Raises:   MemoryPressed: too many wait already.
         """
-        if not self._waiting and self._working < AT_ONCE[self._look()]:
+        if not self._waiting and self._working + 1 <= self._at_once():
             self._working += 1
             return
         if len(self._waiting) >= WAITING_MAX:
@@ -55,9 +55,12 @@ class Turns:
     def leave(self) -> None:
         """Give up a turn, and let in who may come now."""
         self._working -= 1
-        at_once = AT_ONCE[self._look()]
-        while self._waiting and self._working < at_once:
+        at_once = self._at_once()
+        while self._waiting and self._working + 1 <= at_once:
             turn = self._waiting.popleft()
             if not turn.cancelled():
                 turn.set_result(None)
                 self._working += 1
+
+    def _at_once(self) -> float:
+        return max(1, self._headroom_bytes() / WORK_BYTES)

@@ -8,6 +8,7 @@ A step is left again 10 points below where it was entered. It is looked at when 
 LOOK_S: there is no timer in an instance that may be suspended.
 """
 
+import math
 import os
 import resource
 import time
@@ -50,6 +51,8 @@ class Pressure:
         self._looked_at_s = 0.0
         self._gave_back_at_s = 0.0
         self.step = Step.NONE
+        self.headroom_bytes = math.inf
+        """What was left at the last look."""
         self.entered = dict.fromkeys(Step, 0)
 
     def look(self) -> Step:
@@ -57,7 +60,9 @@ class Pressure:
         now_s = time.monotonic()
         if self._limit_bytes is not None and now_s - self._looked_at_s >= LOOK_S:
             self._looked_at_s = now_s
-            self._take(self._resident_bytes() / self._limit_bytes)
+            resident_bytes = self._resident_bytes()
+            self.headroom_bytes = self._limit_bytes - resident_bytes
+            self._take(resident_bytes / self._limit_bytes)
         return self.step
 
     def is_time_to_give_back(self) -> bool:
