@@ -38,6 +38,8 @@ ROOT = Path(__file__).parents[1]
 MIB = 1_048_576
 LOOKS = 12
 SHORT_S = 5.0
+L1_MB = 128
+"""More than there is room for: with the usual 32 MiB, memory was never critical in two minutes."""
 RECOVERY_S = 30.0
 STOP_S = 10.0
 SECRET = "metrics-of-verify-memory"  # noqa: S105 - of this run only.
@@ -50,6 +52,7 @@ class Plan(NamedTuple):
     limit_bytes: int
     seconds: float
     callers: int
+    l1_bytes: int
     steps: tuple[str, ...] = ("high", "critical")
 
 
@@ -182,6 +185,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120, help="how long it is fed (120)")
     parser.add_argument("--callers", type=int, default=12, help="how many ask at once (12)")
     parser.add_argument("--limit-mb", type=int, default=256, help="what the process may hold, in MiB (256)")
+    parser.add_argument("--l1-mb", type=int, default=L1_MB, help=f"what it may remember, in MiB ({L1_MB})")
     parser.add_argument(
         "--short", action="store_true", help="5 s, and no step has to be seen: that it works, no figures"
     )
@@ -189,10 +193,12 @@ def main() -> int:
     if not Path("/proc/self/statm").exists():
         print("resident memory is read from /proc, which is not here", file=sys.stderr)
         return 2
-    plan = Plan(arguments.limit_mb * MIB, arguments.seconds, arguments.callers)
+    plan = Plan(arguments.limit_mb * MIB, arguments.seconds, arguments.callers, arguments.l1_mb * MIB)
     if arguments.short:
         plan = plan._replace(seconds=SHORT_S, steps=())
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell has SIGINT ignored in the background; asyncio ends in order on that signal only.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         wrong = _run(plan)
     except KeyboardInterrupt:
@@ -219,6 +225,7 @@ def _run(plan: Plan) -> list[str]:
             "UPSTASH_REDIS_REST_TOKEN": store.token,
             "WARMTHREAD_METRICS_SECRET": SECRET,
             "WARMTHREAD_METRICS_FLUSH_S": "1",
+            "WARMTHREAD_L1_BYTES_MAX": str(plan.l1_bytes),
             "WARMTHREAD_STORE_TIMEOUT_S": "20",
         }
         mint(store.url, store.token, key)

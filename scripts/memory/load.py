@@ -5,6 +5,7 @@ Each caller has conversations of its own, and takes a new one for the oldest whe
 stays at its size.
 """
 
+import asyncio
 import random
 import time
 from collections import Counter
@@ -26,6 +27,7 @@ WORDS = (
     "春が来た。",
     '{"a": [1, 2]}, ',
 )
+PAUSE_S = 0.1
 FORMATS = ("items", "chat", "anthropic", "text")
 
 EXPECTED = ("200", "503 memory_pressed", "422 context_does_not_fit")
@@ -69,6 +71,7 @@ class Caller:
             answer = await timed(self._client, method, path, body)
         except PyreqwestError as error:
             self._answers.dropped[f"no answer: {type(error).__name__}"] += 1
+            await asyncio.sleep(PAUSE_S)
             return None
         if answer.status == 200:
             self._answers.outcomes["200"] += 1
