@@ -85,6 +85,7 @@ class Deployment:
 def call_everything(deployment: Deployment, wrong_key: str) -> None:
     """Use *deployment* as a client would. Raises CheckFailed: an answer was not the promised one."""
     deployment.call("api/health", "GET", "/api/health")
+    deployment.call("api/metrics", "GET", "/api/metrics", status=401)
     _converse(deployment)
     counted = deployment.call("api/tokens", "POST", "/v1/tokens/count", {"model": "gpt-4o", "input": QUESTION})
     _equal("tokens of the question", counted["tokens"], QUESTION_TOKENS)
