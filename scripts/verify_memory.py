@@ -116,10 +116,15 @@ class Run:
         async with client_of(self._function.url, self._key) as client:
             all_ = [Caller(client, self.answers, seed) for seed in range(callers)]
             work = asyncio.gather(*(caller.run(began_at_s + seconds) for caller in all_))
-            while not work.done():
-                await asyncio.wait([work], timeout=seconds / LOOKS)
-                self._look(time.monotonic() - began_at_s)
-            await work
+            try:
+                while not work.done():
+                    await asyncio.wait([work], timeout=seconds / LOOKS)
+                    self._look(time.monotonic() - began_at_s)
+                await work
+            finally:
+                self.answers.is_over = True  # The HTTP library may take a cancellation for an error of its own.
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
 
     def _look(self, now_s: float) -> None:
         outcomes = self.answers.outcomes

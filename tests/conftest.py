@@ -192,6 +192,15 @@ def budget(run: Callable[..., Any], key: str) -> Callable[..., None]:
 
 
 @pytest.fixture
+def deployment(upstash: LocalUpstash, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A deployment of the test's own, whose instances hand over what they count behind their first answer."""
+    name = f'dpl_{uuid4().hex}"\\'
+    monkeypatch.setenv("VERCEL_DEPLOYMENT_ID", name)
+    monkeypatch.setenv("WARMTHREAD_METRICS_FLUSH_S", "3600")
+    return name
+
+
+@pytest.fixture
 def clock(upstash: LocalUpstash) -> Iterator[LocalUpstash]:
     """The store, whose clock the test may shift."""
     yield upstash

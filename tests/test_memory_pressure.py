@@ -41,6 +41,17 @@ def test_a_step_is_left_below_where_it_was_entered() -> None:
     assert [int(step) for step in steps(shares)] == [0, 1, 1, 1, 0, 0, 2, 2, 2, 1, 1, 0]
 
 
+def test_each_step_is_counted_from_either_side() -> None:
+    shares = iter([0.71, 0.9, 0.7, 0.5, 0.71])
+    pressure = Pressure(1_000, lambda: int(next(shares) * 1_000))
+    for _ in range(5):
+        time.sleep(pressure_module.LOOK_S)
+        pressure.look()
+
+    assert pressure.entered == {Step.NONE: 1, Step.HIGH: 3, Step.CRITICAL: 1}
+    assert pressure.headroom_bytes == 290
+
+
 def test_the_least_limit_that_is_known_counts(tmp_path: Path) -> None:
     v2, v1, none = tmp_path / "memory.max", tmp_path / "memory.limit_in_bytes", tmp_path / "unlimited"
     v2.write_text(f"{512 * MIB}\n")

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -24,12 +23,9 @@ MIB = 1_048_576
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-@pytest.fixture
-def deployment(upstash: LocalUpstash, monkeypatch: pytest.MonkeyPatch) -> str:
-    name = f'dpl_{uuid4().hex}"\\'
-    monkeypatch.setenv("VERCEL_DEPLOYMENT_ID", name)
+@pytest.fixture(autouse=True)
+def often(deployment: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WARMTHREAD_METRICS_FLUSH_S", "1")
-    return name
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -25,15 +24,6 @@ from tests.instances import running_instance
 
 ROOT = Path(__file__).parents[1]
 MIB = 1_048_576
-
-
-@pytest.fixture
-def deployment(upstash: LocalUpstash, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A deployment of the test's own, whose instances hand over what they count."""
-    name = f"dpl_{uuid4().hex}"
-    monkeypatch.setenv("VERCEL_DEPLOYMENT_ID", name)
-    monkeypatch.setenv("WARMTHREAD_METRICS_FLUSH_S", "3600")
-    return name
 
 
 @pytest.fixture

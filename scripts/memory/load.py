@@ -41,6 +41,8 @@ class Answers:
         self.outcomes: Counter[str] = Counter()
         self.tiers: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
+        self.is_over = False
+        """No caller is to ask any more."""
 
     def wrong(self) -> dict[str, int]:
         """Return what must not happen."""
@@ -62,7 +64,7 @@ class Caller:
         self._conversations: list[tuple[str, int]] = []
 
     async def run(self, until_s: float) -> None:
-        while time.monotonic() < until_s:
+        while time.monotonic() < until_s and not self._answers.is_over:
             await self._step()
 
     async def ask(self, method: str, path: str, body: bytes = b"") -> bytes | None:

@@ -17,7 +17,7 @@ from enum import IntEnum
 from pathlib import Path
 
 LOOK_S = 0.02
-"""A look takes 15 µs."""
+"""A look takes 5 µs."""
 
 GIVE_BACK_S = 1.0
 """What is freed after L1 shrank is given back as well: answers under way held it until then."""

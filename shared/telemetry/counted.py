@@ -76,6 +76,7 @@ class Counted:
 
 async def _hand_over(telemetry: Telemetry) -> None:
     invocation, later = CURRENT.get(), Later()
-    if invocation is None or invocation.cut_at_s - time.monotonic() >= SHED_S:
+    assert invocation is not None
+    if invocation.cut_at_s - time.monotonic() >= SHED_S:
         telemetry.offer(later)
         await later.run()
