@@ -14,23 +14,12 @@ import string
 from hashlib import sha256
 from typing import NamedTuple
 
-from cachetools import LRUCache
-
-from shared.cache.clock import Clock, Instant
 from shared.errors import Unauthorized
 
 TENANT_PATTERN = re.compile(r"(?!shared(?![a-z0-9-]))[a-z0-9][a-z0-9-]{0,39}")
 """Bounded, because it becomes part of every name in the store; `shared` is the folder of documents for all."""
 
 KEY_PATTERN = re.compile(rf"wt_({TENANT_PATTERN.pattern})_([A-Za-z0-9_-]{{5,128}})")
-
-KNOWN_S = 5.0
-"""How long a key that the store confirmed needs no other confirmation: a revoked one ends everywhere within this."""
-
-KNOWN_IN_OUTAGE_S = 3_600.0
-"""The same for a store that is away, and for nothing but what this instance still holds."""
-
-KNOWN_MAX = 4_096
 
 SECRET_ALPHABET = string.ascii_letters + string.digits
 SECRET_LENGTH = 32
@@ -64,29 +53,3 @@ def read_authorization(header: str | None) -> Caller:
 def make_key(tenant: str) -> str:
     """Return a new random key for *tenant*."""
     return f"wt_{tenant}_" + "".join(secrets.choice(SECRET_ALPHABET) for _ in range(SECRET_LENGTH))
-
-
-class KnownKeys:
-    """The keys that the store confirmed to this instance, and when."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._confirmed_at: LRUCache[Caller, Instant] = LRUCache(KNOWN_MAX)
-
-    def confirm(self, caller: Caller) -> None:
-        self._confirmed_at[caller] = self._clock.now()
-
-    def forget(self, caller: Caller) -> None:
-        self._confirmed_at.pop(caller, None)
-
-    def is_known(self, caller: Caller) -> bool:
-        """Tell whether the key of *caller* may be taken as valid without asking."""
-        return self._age_s(caller) < KNOWN_S
-
-    def was_known(self, caller: Caller) -> bool:
-        """Tell whether it may be, while the store cannot be asked."""
-        return self._age_s(caller) < KNOWN_IN_OUTAGE_S
-
-    def _age_s(self, caller: Caller) -> float:
-        confirmed_at = self._confirmed_at.get(caller)
-        return float("inf") if confirmed_at is None else self._clock.age_s(confirmed_at)

@@ -63,7 +63,13 @@ class Invocation:
 
     @property
     def is_confirmed(self) -> bool:
+        """Tell whether the caller's key may be taken as valid without asking the store."""
         return self.caller is not None and self._permits.is_confirmed(self.caller)
+
+    @property
+    def was_confirmed(self) -> bool:
+        """Tell whether it may be, while the store cannot be asked."""
+        return self.caller is not None and self._permits.is_confirmed(self.caller, in_outage=True)
 
     @property
     def is_admitted(self) -> bool:
@@ -128,3 +134,15 @@ def refusal(rate: Rate) -> RateExceeded:
 
 
 CURRENT: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
+
+
+def is_confirmed() -> bool:
+    """Tell whether what is held in memory may be shown to the current caller, as far as its key goes."""
+    invocation = CURRENT.get()
+    return invocation is None or invocation.is_confirmed
+
+
+def was_confirmed() -> bool:
+    """Tell the same while the store cannot be asked."""
+    invocation = CURRENT.get()
+    return invocation is None or invocation.was_confirmed

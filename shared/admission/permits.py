@@ -15,8 +15,14 @@ from typing import NamedTuple
 
 from cachetools import LRUCache
 
-from shared.auth import KNOWN_IN_OUTAGE_S, KNOWN_S, Caller
+from shared.auth import Caller
 from shared.cache.clock import Clock, Instant
+
+KNOWN_S = 5.0
+"""How long a key that the store confirmed needs no other confirmation: a revoked one ends everywhere within this."""
+
+KNOWN_IN_OUTAGE_S = 3_600.0
+"""The same for a store that is away, and for nothing but what this instance still holds."""
 
 CALLERS_MAX = 4_096
 LOT_S = 1.0
@@ -75,16 +81,16 @@ class Permits:
     def now(self) -> Instant:
         return self._clock.now()
 
-    def is_confirmed(self, caller: Caller) -> bool:
-        """Tell whether the store said within KNOWN_S that the key is valid."""
-        return self._age_s(caller) < KNOWN_S
+    def is_confirmed(self, caller: Caller, *, in_outage: bool = False) -> bool:
+        """Tell whether the store said lately that the key is valid; while it cannot be asked, older news will do."""
+        return self._age_s(caller) < (KNOWN_IN_OUTAGE_S if in_outage else KNOWN_S)
 
     def is_unlimited(self, caller: Caller, *, in_outage: bool = False) -> bool:
         """Tell whether the tenant is known to have no rate; while the store cannot be asked, older news will do."""
         standing = self._standings.get(caller)
         if standing is None or standing.rate is not None:
             return False
-        return self._age_s(caller) < (KNOWN_IN_OUTAGE_S if in_outage else KNOWN_S)
+        return self.is_confirmed(caller, in_outage=in_outage)
 
     def rate(self, caller: Caller) -> Rate | None:
         """Return the last news of the rate, its `left` with the lot added, None when there is none."""

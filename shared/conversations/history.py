@@ -12,7 +12,8 @@ comes while a conversation is first read waits for that, and then asks for the n
 
 from typing import Any, NamedTuple
 
-from shared.auth import Caller, KnownKeys
+from shared.admission.invocation import is_confirmed, was_confirmed
+from shared.auth import Caller
 from shared.cache.clock import Clock, Instant
 from shared.cache.flight import Flights
 from shared.cache.memory import Memory
@@ -112,7 +113,6 @@ class History:
         self._clock = clock or Clock()
         self._memory: Memory[Held] = Memory(settings.l1_bytes_max)
         self._flights: Flights[tuple[Held, Tier]] = Flights()
-        self._known_keys = KnownKeys(self._clock)
         self._answers = dict.fromkeys(Tier, 0)
 
     async def read(
@@ -146,7 +146,7 @@ class History:
     async def _read(self, caller: Caller, conversation_id: str, need: Need, freshness: Freshness) -> Reading:
         key = (caller.tenant, conversation_id)
         held = self._memory.get(key)
-        if held is not None and _is_enough(held, need) and self._known_keys.is_known(caller):
+        if held is not None and _is_enough(held, need) and is_confirmed():
             age_s = self._clock.age_s(held.validated_at)
             if freshness.accepts(age_s, held.snapshot.header.version):
                 return Reading(held, Tier.L0, age_s)
@@ -156,7 +156,7 @@ class History:
             return await self._ask(caller, conversation_id, need)
         except StoreUnavailable:
             held = self._memory.get(key)
-            if held is not None and _is_enough(held, need) and self._known_keys.was_known(caller):
+            if held is not None and _is_enough(held, need) and was_confirmed():
                 age_s = self._clock.age_s(held.validated_at)
                 if freshness.accepts_stale(age_s):
                     return Reading(held, Tier.STALE, age_s)
@@ -226,11 +226,11 @@ class History:
             else:
                 reply = await self._store.eval("read", names, arguments)
             if reply[0] != "ok":
-                self._forget(caller, key, reply)
+                if reply[0] == "unknown":
+                    self._memory.forget(key)
                 if reply[0] in RESERVE_REFUSALS:
                     raise ReserveRefused(reply)
                 raise_refusal(reply, conversation_id, self._settings)
-            self._known_keys.confirm(caller)
             if reply[2] != "news" or reply[4]:
                 tier = Tier.L2
             entries = reply[4]
@@ -256,12 +256,6 @@ class History:
         amount = ("all" if need.tail_tokens is None else "tail", tokens_min)
         encoding = "" if held and not before and need.encoding in held.counts else need.encoding
         return [caller.key_hash, self._settings.store_reply_bytes_max, *position, *amount, encoding, before]
-
-    def _forget(self, caller: Caller, key: tuple[str, str], reply: list[Any]) -> None:
-        if reply[0] == "unknown":
-            self._memory.forget(key)
-        elif reply[0] == "unauthorised":
-            self._known_keys.forget(caller)
 
 
 class Taken(NamedTuple):

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
-from shared.auth import Caller, KnownKeys
-from shared.cache.clock import Clock
+from shared.admission.invocation import was_confirmed
+from shared.auth import Caller
 from shared.cache.memory import Memory
 from shared.cache.tiered import Found, Limits, LoadError, Mark, TieredCache, Unmodified
 from shared.config import Settings
@@ -37,7 +37,6 @@ class Documents:
         self.heat = Heat(store)
         self._store = store
         self._counter = counter
-        self._known_keys = KnownKeys(Clock())
         self.memory: Memory[Document] = Memory(settings.document_l1_bytes_max)
         limits = Limits(settings.document_fresh_s, settings.document_missing_s, settings.document_stale_s)
         self.tiers: TieredCache[Place, Document] = TieredCache(self.memory, self.shelf, self._load, limits)
@@ -56,14 +55,12 @@ class Documents:
                 self.shelf.read(place, self.tiers.held_etag(place)),
             )
         except StoreUnavailable:
-            if not self._known_keys.was_known(caller):
+            if not was_confirmed():
                 raise
             found = await self.tiers.get_without_l2(place)
         else:
             if reply[0] != "ok":
-                self._known_keys.forget(caller)
                 raise Unauthorized("The API key is not valid.", code="invalid_api_key")
-            self._known_keys.confirm(caller)
             found = self.tiers.learn(place, mark, sent) or await self.tiers.get(place, mark)
         self.refresh_when_due(place, found, later)
         if found.value is None:
