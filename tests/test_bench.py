@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmarks import peers, store, tables, warm
+from scripts.benchmarks import guard, peers, store, tables, warm
 from scripts.benchmarks.delay_proxy import DelayProxy, Target
 from scripts.local.serving import loopback_listener
 
@@ -102,6 +102,15 @@ def test_every_operation_of_ours_has_its_row_with_requests_and_commands() -> Non
     assert all(float(requests) <= 1 and float(commands) <= 8 for _, requests, commands, *_ in rows)
     assert "µs (p50 / p95)" in l1
     assert len(at_once.splitlines()) == 2 + len(store.AT_ONCE_ROWS)
+
+
+async def test_the_guard_is_measured_for_each_kind_of_tenant_and_step_by_step() -> None:
+    whole, lots, steps = await guard.measure(1)
+
+    rows = [line.strip("| ").split(" | ")[0] for line in whole.splitlines()[2:]]
+    assert rows == [guard.BARE, *(f"a tenant with {name}" for name in guard.LIMITS)]
+    assert lots.startswith("Of 800 reads from memory, ")
+    assert len(steps.splitlines()) == 2 + 6
 
 
 def test_a_peer_that_was_not_measured_at_every_delay_has_no_row() -> None:

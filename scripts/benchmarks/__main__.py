@@ -5,7 +5,7 @@ Measurements, a subcommand each. `scripts/bench <subcommand> --help` tells what 
 import argparse
 import sys
 
-from scripts.benchmarks import cold, compression, context, lag, memory, parse, peers, store, suspend, warm
+from scripts.benchmarks import cold, compression, context, guard, lag, memory, parse, peers, store, suspend, warm
 from scripts.benchmarks.worker import ContenderError
 from scripts.local.valkey import ValkeyError
 
@@ -13,7 +13,7 @@ from scripts.local.valkey import ValkeyError
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     subcommands = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
-    for benchmark in (context, store, peers, lag, parse, cold, memory, suspend, compression, warm):
+    for benchmark in (context, store, peers, guard, lag, parse, cold, memory, suspend, compression, warm):
         name = benchmark.__name__.rpartition(".")[2]
         help_text, _, details = (benchmark.__doc__ or "").strip().partition("\n")
         subparser = subcommands.add_parser(name, help=help_text, description=f"{help_text} {details}")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from starlette.types import Message
+from starlette.types import ASGIApp, Message, Scope
 
 from api.conversations import app
 from scripts.benchmarks.worker import Item, Place
@@ -29,10 +29,11 @@ class CallError(RuntimeError):
 class Instance:
     """One function instance: the app of api/conversations.py with the state of its own lifespan."""
 
-    def __init__(self, place: Place, headers: dict[str, str]) -> None:
+    def __init__(self, place: Place, headers: dict[str, str], application: ASGIApp = app) -> None:
         sent = {"authorization": f"Bearer {place.key}", "content-type": "application/json", **headers}
         self._headers = [(name.encode(), value.encode()) for name, value in sent.items()]
         self._place = place
+        self._app = application
         self._state: dict[str, Any] = {}
         self._resources = contextlib.AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -43,6 +44,17 @@ class Instance:
         state = await self._resources.enter_async_context(lifespan(app))
         self._state = dict(state)
         return self
+
+    def beside(self, key: str, headers: dict[str, str], application: ASGIApp = app) -> "Instance":
+        """Return the same instance as the caller with *key* meets it, or another *application* over its state."""
+        other = Instance(self._place._replace(key=key), headers, application)
+        other._state = self._state
+        return other
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What the requests of this instance share."""
+        return self._state
 
     @property
     def store(self) -> Store:
@@ -82,7 +94,7 @@ class Instance:
         }
         exchange = _Exchange(raw)
         # What the app does after its answer goes on by itself, as it does behind a server.
-        task = asyncio.create_task(app(scope, exchange.receive, exchange.send))
+        task = asyncio.create_task(self._run(scope, exchange))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(exchange.ended)
@@ -91,6 +103,9 @@ class Instance:
         if exchange.status != 200:
             raise CallError(f"{method} {path}: {exchange.status} {answer[:300].decode(errors='replace')}")
         return orjson.loads(answer)
+
+    async def _run(self, scope: Scope, exchange: "_Exchange") -> None:
+        await self._app(scope, exchange.receive, exchange.send)
 
     async def create(self, items: Sequence[Item]) -> str:
         """Make a conversation of *items* and return its path."""
