@@ -21,6 +21,8 @@ def integer(values: Mapping[str, Any], name: str, *, low: int, high: int) -> int
     is_text = isinstance(value, str) and not isinstance(values, dict)
     if is_text and value.isascii() and value.lstrip("-").isdigit() and len(value) <= INTEGER_DIGITS_MAX:
         value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON has one kind of number; 1.0 is an integer there.
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidValue(f"{name} is not an integer.", param=name)
     if not low <= value <= high:

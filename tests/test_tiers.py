@@ -244,3 +244,15 @@ def test_an_answer_says_where_its_time_went(api: httpx.Client, url: str) -> None
     assert timing(not_asked)["store"] == 0 < timing(not_asked)["total"]
     assert timing(refused)["store"] > 0
     assert {each.headers["warmthread-deployment"] for each in (asked, not_asked, refused)} == {"local"}
+
+
+def test_an_encoding_that_was_not_asked_for_before_is_counted_from_memory(
+    api: httpx.Client, upstash: LocalUpstash, url: str
+) -> None:
+    api.get(url)
+    upstash.reset()
+    held = api.get(f"{url}&encoding=cl100k_base", headers={"cache-control": "only-if-cached"})
+    asked = api.get(f"{url}&encoding=cl100k_base")
+
+    assert tier(held) == "L0"
+    assert held.content == asked.content

@@ -16,15 +16,16 @@ METADATA: Schema = {
     "propertyNames": {"minLength": 1, "maxLength": 64},
     "additionalProperties": {"type": "string", "maxLength": 512},
 }
-ITEM = {
-    "type": "object",
-    "description": "One of the Responses API's input items. A message needs no type, and its content may be a text.",
-    "properties": {"type": {"type": "string"}, "id": ID},
-}
+ITEM: Schema = {"$ref": "#/components/schemas/item"}
 ITEMS = {"type": "array", "items": ITEM, "minItems": 1, "maxItems": 100}
 ENCODING = {"enum": ["o200k_base", "cl100k_base"]}
 FORMAT = {"enum": ["items", "chat", "anthropic", "text"]}
+KNOWN_MODEL: Schema = {
+    "description": "A model whose name begins like one that is known, after a provider's prefix; else say `encoding`",
+    "anyOf": [{"enum": ["gpt-4o", "gpt-4", "gpt-4o-mini", "o3", "claude-sonnet-4-5"]}, {"type": "string"}],
+}
 BUDGET = {"type": "integer", "minimum": 1, "maximum": 100_000_000}
+NULL: Schema = {"type": "null"}
 EXPIRY = {"type": "integer", "minimum": 0, "maximum": 315_360_000}
 MANY = {"type": "integer", "minimum": 0, "maximum": 100_000_000}
 
@@ -41,7 +42,6 @@ ERRORS = {
     503: "Store away, out of time, or short of memory; Retry-After says when to come back",
     504: "only-if-cached, and nothing fresh enough is held",
 }
-ALWAYS = (400, 401, 413, 422, 429, 503)
 
 
 def obj(properties: Schema, required: tuple[str, ...] = ()) -> Schema:
@@ -66,33 +66,6 @@ def parameter(name: str, schema: Schema, place: str = "query") -> Schema:
     return {"name": name, "in": place, "schema": schema, "required": place == "path"}
 
 
-def operation(
-    name: str,
-    summary: str,
-    response: Schema,
-    *,
-    parameters: tuple[Schema, ...] = (),
-    body: Schema | None = None,
-    errors: tuple[int, ...] = (),
-    is_public: bool = False,
-) -> Schema:
-    """Return one operation; *errors* besides those that every one may have."""
-    statuses = (503,) if is_public else (*ALWAYS, *errors)
-    made: Schema = {
-        "operationId": name,
-        "summary": summary,
-        "responses": {"200": response}
-        | {str(status): {"$ref": f"#/components/responses/E{status}"} for status in sorted(statuses)},
-    }
-    if parameters:
-        made["parameters"] = list(parameters)
-    if body is not None:
-        made["requestBody"] = {"content": {"application/json": {"schema": body}}, "required": "required" in body}
-    if is_public:
-        made["security"] = []
-    return made
-
-
 CONVERSATION: Schema = {
     "id": ID,
     "object": {"const": "conversation"},
@@ -101,7 +74,7 @@ CONVERSATION: Schema = {
 }
 PAGE_OF = {
     "object": {"const": "list"},
-    "data": {"type": "array", "items": {"type": "object"}},
+    "data": {"type": "array", "items": {"type": "object", "required": ["id"], "properties": {"id": ID}}},
     "first_id": {"type": ["string", "null"]},
     "last_id": {"type": ["string", "null"]},
     "has_more": {"type": "boolean"},
@@ -153,7 +126,7 @@ WINDOW: Schema = {
     },
 }
 CONTEXT_FIELDS: Schema = {
-    "model": {"type": "string", "maxLength": 200},
+    "model": KNOWN_MODEL,
     "encoding": ENCODING,
     "budget": BUDGET,
     "reserve_output": MANY,
@@ -179,5 +152,8 @@ def nullable(name: str, schema: Schema) -> Schema:
 
 
 def spent(output_field: str) -> Schema:
-    """Return the body of a reservation or a settlement."""
-    return obj({name: optional(schema) for name, schema in (SPENT | {output_field: TOKENS}).items()})
+    """Return the body of a reservation or a settlement: tokens, or which of them were input."""
+    known = {"usd": optional(SPENT["usd"]), "model": optional(SPENT["model"])}
+    halves = ("input_tokens", output_field)
+    whole = obj(known | {"tokens": TOKENS} | dict.fromkeys(halves, NULL), ("tokens",))
+    return {"anyOf": [whole, obj(known | {"tokens": NULL} | dict.fromkeys(halves, TOKENS), halves)]}

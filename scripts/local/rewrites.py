@@ -79,7 +79,8 @@ def _compiled(source: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
         else:
             names.append(token["name"])
             regex += _named(token)
-    pattern = re.compile(regex + _literal(source[position:]))
+    # Vercel matches a path as it came, where the end of a line is %0A; here it is decoded already.
+    pattern = re.compile(regex + _literal(source[position:]), re.DOTALL)
     return pattern, tuple(names)
 
 

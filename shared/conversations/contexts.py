@@ -128,7 +128,8 @@ class Contexts:
         if not encoding:
             return await self._pool.run_when(is_large, fold_units, items)
         pool = self._pool
-        recounted, fresh = await recount(self._counter, encoding, items, held.counts[encoding], pool, is_large=is_large)
+        kept = held.counts.setdefault(encoding, {})  # What is held may not have been asked for in this encoding.
+        recounted, fresh = await recount(self._counter, encoding, items, kept, pool, is_large=is_large)
         if fresh:
             kept = self._history.add_counts(caller, conversation_id, held, encoding, fresh)
             blocks = await pool.run_when(is_large, write_kept_counts, kept, list(fresh))

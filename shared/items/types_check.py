@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from shared.items import types_shapes as shapes
 from shared.items import types_tools as tools
 
-_SHAPES: Mapping[str, Any] = {
+SHAPES: Mapping[str, Any] = {
     "message": shapes.Message,
     "function_call": shapes.FunctionCall,
     "function_call_output": shapes.FunctionCallOutput,
@@ -90,7 +90,7 @@ def first_error(name: str, value: Mapping[str, Any]) -> ShapeError | None:
 
 @cache
 def _adapter(name: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_SHAPES[name])
+    return TypeAdapter(SHAPES[name])
 
 
 def _shape_error(error_type: str, where: tuple[str | int, ...], context: Mapping[str, Any]) -> ShapeError:

@@ -55,7 +55,12 @@ _PROPERTY_TOKENS = 3
 _ENUM_TOKENS = -3
 _ENUM_ITEM_TOKENS = 3
 _TOOLS_TOKENS = 12
+
+CALL_ARGUMENTS = {"function": "arguments", "custom": "input"}
 # Flags of the API that the formula ignores, as it does `required`; no word of them is known to reach the model.
+NOTHING = (None, "")
+"""What stands for an absent text."""
+
 _UNCOUNTED_FUNCTION_FIELDS = {"name", "description", "parameters", "strict", "type"}
 _UNCOUNTED_SCHEMA_FIELDS = {"type", "properties", "required"}
 
@@ -116,11 +121,11 @@ def message_parts(message: Mapping[str, Any], param: str = "message") -> Parts:
         else:
             texts.append(part)
     texts += _call_texts(fields, param)
-    if fields.get("refusal"):
+    if fields.get("refusal") not in NOTHING:
         texts.append(_text(fields, "refusal", param))
     if role == "tool":
         texts.append(_text(fields, "tool_call_id", param))
-    if fields.get("name"):
+    if fields.get("name") not in NOTHING:
         texts.append(_text(fields, "name", param))
         fixed_tokens += NAME_TOKENS
     return Parts(texts, fixed_tokens)
@@ -159,14 +164,15 @@ def _image(part: Mapping[str, Any], param: str) -> int:
 
 def _call_texts(message: Mapping[str, Any], param: str) -> list[str]:
     texts: list[str] = []
-    for index, each in enumerate(_list(message.get("tool_calls") or [], f"{param}.tool_calls")):
+    for index, each in enumerate(_list(_or_none(message.get("tool_calls"), []), f"{param}.tool_calls")):
         name = f"{param}.tool_calls[{index}]"
         call = _mapping(each, name)
-        kind = "custom" if call.get("type") == "custom" else "function"
+        kind = _or_none(call.get("type"), "function")
+        if not isinstance(kind, str) or kind not in CALL_ARGUMENTS:
+            raise InvalidValue(f"{name}.type is neither function nor custom.", param=f"{name}.type")
         called = _mapping(call.get(kind), f"{name}.{kind}")
-        argument = "input" if kind == "custom" else "arguments"
-        texts += (_text(called, "name", f"{name}.{kind}"), _text(called, argument, f"{name}.{kind}"))
-    if message.get("function_call"):  # What tool_calls replaced.
+        texts += (_text(called, "name", f"{name}.{kind}"), _text(called, CALL_ARGUMENTS[kind], f"{name}.{kind}"))
+    if message.get("function_call") is not None:  # What tool_calls replaced.
         name = f"{param}.function_call"
         called = _mapping(message["function_call"], name)
         texts += (_text(called, "name", name), _text(called, "arguments", name))
@@ -195,14 +201,14 @@ def tools_parts(tools: Sequence[Mapping[str, Any]], encoding: str) -> Parts:
 
 
 def _function_parts(function: Mapping[str, Any], param: str) -> Parts:
-    description = _text(function, "description", param) if function.get("description") else ""
+    description = _text(function, "description", param) if function.get("description") is not None else ""
     texts = [f"{_text(function, 'name', param)}:{description.removesuffix('.')}"]
     texts += _rest(function, _UNCOUNTED_FUNCTION_FIELDS, param)
-    schema = _mapping(function.get("parameters") or {}, f"{param}.parameters")
+    schema = _mapping(_or_none(function.get("parameters"), {}), f"{param}.parameters")
     # `false` for additionalProperties is what strict functions must say; only a schema there says anything.
     ignored = {"additionalProperties"} if isinstance(schema.get("additionalProperties"), bool) else set()
     texts += _rest(schema, _UNCOUNTED_SCHEMA_FIELDS | ignored, f"{param}.parameters")
-    properties = _mapping(schema.get("properties") or {}, f"{param}.parameters.properties")
+    properties = _mapping(_or_none(schema.get("properties"), {}), f"{param}.parameters.properties")
     fixed_tokens = _PROPERTIES_TOKENS if properties else 0
     for name, property_schema in properties.items():
         property_texts, tokens = _property_parts(name, property_schema, f"{param}.parameters.properties")
@@ -237,6 +243,11 @@ def _json(value: object, param: str) -> str:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError as error:  # JSON that was read can be written again, unless it nests too deeply.
         raise InvalidValue(f"{param} cannot be counted: {error}.", param=param) from error
+
+
+def _or_none(value: object, absent: object) -> object:
+    """Return *value*, *absent* for null; 0 and false are wrong values and not absent ones."""
+    return absent if value is None else value
 
 
 def _mapping(value: object, param: str) -> Mapping[str, Any]:
