@@ -66,6 +66,28 @@ def make_service(upstash: LocalUpstash) -> Iterator[Callable[[], str]]:
         yield lambda: stack.enter_context(running_instance())
 
 
+@pytest.fixture
+def server(upstash: LocalUpstash) -> Iterator[FaultyServer]:
+    """What stands in front of the store, and misbehaves."""
+    with FaultyServer(upstash.url) as server:
+        yield server
+
+
+@pytest.fixture
+def behind(server: FaultyServer, key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., httpx.Client]]:
+    """Start an instance that has the faulty server as its store, with settings; called as the test's tenant."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**settings: object) -> httpx.Client:
+            monkeypatch.setenv("UPSTASH_REDIS_REST_URL", server.url)
+            for name, value in settings.items():
+                monkeypatch.setenv(f"WARMTHREAD_{name.upper()}", str(value))
+            url, headers = stack.enter_context(running_instance()), {"authorization": f"Bearer {key}"}
+            return stack.enter_context(httpx.Client(base_url=url, headers=headers, timeout=30))
+
+        yield start
+
+
 @pytest.fixture(scope="session")
 def s3() -> Iterator[ObjectStore]:
     """A real S3 endpoint, moto's."""

@@ -10,7 +10,6 @@ import pytest
 from scripts.local.upstash import LocalUpstash
 from tests.budget_calls import reserve, settle, tokens
 from tests.faulty_server import Fault, FaultyServer
-from tests.instances import running_instance
 
 DAY_S = 86_400
 LIFE_S = 600
@@ -52,19 +51,16 @@ def test_litellm_27639_reservations_do_not_leak(api: httpx.Client, budget: Any, 
 
 @pytest.mark.parametrize("fault", [Fault.CLOSE, Fault.TRUNCATE, Fault.NOT_JSON])
 def test_litellm_30460_a_lost_answer_of_the_store_inflates_nothing(
-    upstash: LocalUpstash, key: str, monkeypatch: pytest.MonkeyPatch, fault: Fault
+    server: FaultyServer, behind: Callable[..., httpx.Client], fault: Fault
 ) -> None:
-    with FaultyServer(upstash.url) as server:
-        monkeypatch.setenv("UPSTASH_REDIS_REST_URL", server.url)
-        with running_instance() as url, httpx.Client(base_url=url, timeout=30) as client:
-            client.headers["authorization"] = f"Bearer {key}"
-            server.faults.append(fault)
-            reserved = reserve(client, 100).json()
-            during = tokens(client)
-            server.faults.append(fault)
-            settle(client, reserved, 60)
+    client = behind()
+    server.faults.append(fault)
+    reserved = reserve(client, 100).json()
+    during = tokens(client)
+    server.faults.append(fault)
+    settle(client, reserved, 60)
 
-            assert (during, tokens(client)) == ((0, 100, 0), (60, 0, 0))
+    assert (during, tokens(client)) == ((0, 100, 0), (60, 0, 0))
 
 
 def test_litellm_28247_33325_6288_every_instance_sees_the_same_spending_at_once(

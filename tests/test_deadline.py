@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 
@@ -10,10 +10,8 @@ import httpx
 import pytest
 from vercel_runtime import deadline as runtime
 
-from scripts.local.upstash import LocalUpstash
 from shared.admission.deadline import COLD_START_S_MAX, Deadlines
 from tests.faulty_server import Fault, FaultyServer
-from tests.instances import running_instance
 
 DURATION_S = 2
 CUT_MARGIN_S = 0.25
@@ -21,23 +19,13 @@ MESSAGE = {"items": [{"role": "user", "content": "hello"}]}
 
 
 @pytest.fixture
-def server(upstash: LocalUpstash) -> Iterator[FaultyServer]:
-    with FaultyServer(upstash.url) as server:
-        yield server
-
-
-@pytest.fixture
-def service(server: FaultyServer, key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+def service(behind: Callable[..., httpx.Client]) -> httpx.Client:
     """An instance whose store may take longer than its invocations."""
-    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", server.url)
-    monkeypatch.setenv("WARMTHREAD_STORE_TIMEOUT_S", "20")
-    monkeypatch.setenv("WARMTHREAD_MAX_DURATION_S", str(DURATION_S))
-    headers = {"authorization": f"Bearer {key}"}
-    with running_instance() as url, httpx.Client(base_url=url, headers=headers, timeout=30) as client:
-        client.get("/v1/usage")  # The first one has less time.
-        client.get("/v1/conversations")
-        client.post("/v1/tokens/count", json={"model": "gpt-4o", "input": "x"})
-        yield client
+    client = behind(store_timeout_s=20, max_duration_s=DURATION_S)
+    client.get("/v1/usage")  # The first one has less time.
+    client.get("/v1/conversations")
+    client.post("/v1/tokens/count", json={"model": "gpt-4o", "input": "x"})
+    return client
 
 
 @pytest.mark.parametrize(("method", "is_open"), [("GET", False), ("POST", True)])

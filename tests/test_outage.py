@@ -1,16 +1,14 @@
 """The service with its store away: 503 with the time to wait, nothing acknowledged, back by itself."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from scripts.local.upstash import LocalUpstash
 from shared.store.breaker import COOL_DOWN_FIRST_S, COOL_DOWN_MAX_S
 from tests.faulty_server import Fault, FaultyServer
-from tests.instances import running_instance
 
 TIMEOUT_S = 0.2
 RECOVERY_S_MAX = 10.0
@@ -39,19 +37,9 @@ WRITES = {"create", "update", "delete", "append", "delete_item", "health", "rese
 
 
 @pytest.fixture
-def server(upstash: LocalUpstash) -> Iterator[FaultyServer]:
-    with FaultyServer(upstash.url) as server:
-        yield server
-
-
-@pytest.fixture
-def service(server: FaultyServer, key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[httpx.Client]:
+def service(behind: Callable[..., httpx.Client]) -> httpx.Client:
     """An instance with the faulty server as its store, called as the test's tenant."""
-    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", server.url)
-    monkeypatch.setenv("WARMTHREAD_STORE_TIMEOUT_S", str(TIMEOUT_S))
-    headers = {"authorization": f"Bearer {key}"}
-    with running_instance() as url, httpx.Client(base_url=url, headers=headers, timeout=30) as client:
-        yield client
+    return behind(store_timeout_s=TIMEOUT_S)
 
 
 @pytest.fixture

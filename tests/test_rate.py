@@ -20,11 +20,11 @@ from shared.errors import RateExceeded
 from shared.store.keys import tenant_key
 from shared.store.upstash import Store
 from tests.faulty_server import Fault, FaultyServer
-from tests.instances import running_instance
 
 ROOT = Path(__file__).parents[1]
 HOUR_S = 3_600
 MAX_AGE = {"cache-control": "max-age=60"}
+Behind = Callable[..., httpx.Client]
 MESSAGE = {"items": [{"role": "user", "content": "hello"}]}
 
 
@@ -204,36 +204,28 @@ async def test_a_clock_that_is_set_back_locks_nobody_out(clock: LocalUpstash, ke
 
 @pytest.mark.parametrize(("setting", "statuses"), [("closed", [503, 503]), ("open", [200, 200])])
 def test_with_the_store_away_the_rate_admits_by_its_setting(
-    upstash: LocalUpstash, key: str, limit: Any, monkeypatch: pytest.MonkeyPatch, setting: str, statuses: list[int]
+    server: FaultyServer, behind: Behind, limit: Any, setting: str, statuses: list[int]
 ) -> None:
-    with FaultyServer(upstash.url) as server:
-        monkeypatch.setenv("UPSTASH_REDIS_REST_URL", server.url)
-        monkeypatch.setenv("WARMTHREAD_STORE_TIMEOUT_S", "0.2")
-        monkeypatch.setenv("WARMTHREAD_RATE_OUTAGE", setting)
-        with running_instance() as url, httpx.Client(base_url=url, timeout=30) as client:
-            client.headers["authorization"] = f"Bearer {key}"
-            conversation = client.post("/v1/conversations", json=MESSAGE).json()["id"]
-            path = f"/v1/conversations/{conversation}/context?budget=500"
-            limit("60 50")
-            assert client.get(path).status_code == 200
-            server.fault = Fault.ERROR_500
+    client = behind(store_timeout_s=0.2, rate_outage=setting)
+    conversation = client.post("/v1/conversations", json=MESSAGE).json()["id"]
+    path = f"/v1/conversations/{conversation}/context?budget=500"
+    limit("60 50")
+    assert client.get(path).status_code == 200
+    server.fault = Fault.ERROR_500
 
-            assert [client.get(path, headers=MAX_AGE).status_code for _ in range(2)] == statuses
+    assert [client.get(path, headers=MAX_AGE).status_code for _ in range(2)] == statuses
 
 
 def test_a_tenant_without_a_rate_is_served_from_memory_while_the_store_is_away(
-    upstash: LocalUpstash, key: str, monkeypatch: pytest.MonkeyPatch
+    server: FaultyServer, behind: Behind
 ) -> None:
-    with FaultyServer(upstash.url) as server:
-        monkeypatch.setenv("UPSTASH_REDIS_REST_URL", server.url)
-        with running_instance() as url, httpx.Client(base_url=url, timeout=30) as client:
-            client.headers["authorization"] = f"Bearer {key}"
-            conversation = client.post("/v1/conversations", json=MESSAGE).json()["id"]
-            path = f"/v1/conversations/{conversation}/context?budget=500"
-            assert client.get(path).status_code == 200
-            server.fault = Fault.ERROR_500
+    client = behind()
+    conversation = client.post("/v1/conversations", json=MESSAGE).json()["id"]
+    path = f"/v1/conversations/{conversation}/context?budget=500"
+    assert client.get(path).status_code == 200
+    server.fault = Fault.ERROR_500
 
-            assert client.get(path, headers=MAX_AGE).status_code == 200
+    assert client.get(path, headers=MAX_AGE).status_code == 200
 
 
 def test_a_stranger_with_a_large_body_is_refused_before_it_is_read(

@@ -1,7 +1,5 @@
 """The breaker: when it keeps requests back, when it tries again, and that it never stays open for good."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from scripts.local.upstash import LocalUpstash
@@ -31,12 +29,6 @@ def clock() -> ManualClock:
 @pytest.fixture
 def breaker(clock: ManualClock) -> Breaker:
     return Breaker(clock)
-
-
-@pytest.fixture
-def server(upstash: LocalUpstash) -> Iterator[FaultyServer]:
-    with FaultyServer(upstash.url) as server:
-        yield server
 
 
 def attempt(breaker: Breaker, sign: Sign) -> None:

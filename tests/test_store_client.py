@@ -4,7 +4,7 @@ import asyncio
 import gc
 import time
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -27,12 +27,6 @@ async def store(upstash: LocalUpstash) -> AsyncIterator[Store]:
     store = Store(settings(upstash.url, upstash.token))
     yield store
     await store.close()
-
-
-@pytest.fixture
-def server(upstash: LocalUpstash) -> Iterator[FaultyServer]:
-    with FaultyServer(upstash.url) as server:
-        yield server
 
 
 async def test_one_command_travels_as_itself(server: FaultyServer, upstash: LocalUpstash) -> None:

@@ -5,7 +5,7 @@ twice is sent twice at the most, and what may not is sent once.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -26,12 +26,6 @@ LOST = [Fault.CLOSE, Fault.TRUNCATE, Fault.NOT_HTTP, Fault.NOT_JSON, Fault.ERROR
 
 STALLED = [Fault.SILENT, Fault.DRIP]
 REFUSED = [Fault.REFUSE_400, Fault.REFUSE_401]
-
-
-@pytest.fixture
-def server(upstash: LocalUpstash) -> Iterator[FaultyServer]:
-    with FaultyServer(upstash.url) as server:
-        yield server
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import logging
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from scripts.local.serving import loopback_listener
+from scripts.local.upstash import LocalUpstash
 from tests.conftest import CHANGES_SECRET
 from tests.faulty_server import Fault, FaultyServer
-from tests.instances import running_instance
 
 ROOT = Path(__file__).parents[1]
 MARK = "xyzzy-4711"
@@ -129,25 +129,24 @@ def test_no_header_is_made_of_what_a_caller_sends(api: httpx.Client, value: str)
 
 
 def test_logs_and_errors_hold_no_key_and_no_content(
-    upstash: Any, key: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    upstash: LocalUpstash,
+    server: FaultyServer,
+    behind: Callable[..., httpx.Client],
+    key: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     bodies = []
-    with FaultyServer(upstash.url) as server:
-        monkeypatch.setenv("UPSTASH_REDIS_REST_URL", server.url)
-        monkeypatch.setenv("WARMTHREAD_STORE_TIMEOUT_S", "0.2")
-        monkeypatch.setenv("WARMTHREAD_MEMORY_BYTES_MAX", "1000000")  # So that something is logged in any case.
-        headers = {"authorization": f"Bearer {key}"}
-        with running_instance() as url, httpx.Client(base_url=url, headers=headers, timeout=30) as client:
-            for fault in (Fault.NONE, Fault.CLOSE, Fault.NOT_JSON, Fault.REFUSE_401, Fault.SILENT, Fault.NONE):
-                server.fault = fault
-                content = {"items": [{"role": "user", "content": MARK}], "metadata": {MARK: MARK}}
-                client.post("/v1/conversations", json=content)
-                client.get(f"/v1/conversations/{MARK}/items/{MARK}")
-                client.get("/v1/conversations", params={"metadata[a]": MARK})
-                client.get("/v1/conversations", headers={"authorization": f"Bearer {key}{MARK}\r"[:-1]})
-                bodies.append(client.post("/v1/conversations", content=b'{"items": "' + MARK.encode()).text)
-                bodies.append(client.get("/v1/usage", headers={"authorization": f"Basic {key}"}).text)
+    client = behind(store_timeout_s=0.2, memory_bytes_max=1_000_000)  # So that something is logged in any case.
+    for fault in (Fault.NONE, Fault.CLOSE, Fault.NOT_JSON, Fault.REFUSE_401, Fault.SILENT, Fault.NONE):
+        server.fault = fault
+        content = {"items": [{"role": "user", "content": MARK}], "metadata": {MARK: MARK}}
+        client.post("/v1/conversations", json=content)
+        client.get(f"/v1/conversations/{MARK}/items/{MARK}")
+        client.get("/v1/conversations", params={"metadata[a]": MARK})
+        client.get("/v1/conversations", headers={"authorization": f"Bearer {key}{MARK}"})
+        bodies.append(client.post("/v1/conversations", content=b'{"items": "' + MARK.encode()).text)
+        bodies.append(client.get("/v1/usage", headers={"authorization": f"Basic {key}"}).text)
     own = [record.getMessage() for record in caplog.records if record.name.startswith(("warmthread", "uvicorn"))]
 
     assert own
