@@ -17,6 +17,7 @@ from shared import errors
 from shared.auth import read_key
 from shared.config import NAMED, OWN_URL_VARIABLES, STORE_VARIABLES, Settings
 from shared.problems import TYPE_PREFIX
+from tests.test_round_trips import CALLS, DOCUMENT_HELD, PREPARED, RESERVING
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -70,6 +71,42 @@ def test_the_routes_table_holds_every_route() -> None:
             served |= {f"{method} {re.sub(r'{\w+(:path)?}', '{}', route.path)}" for method in methods}
 
     assert documented == served
+
+
+BILLED = {
+    "POST /v1/conversations": ["create"],
+    "GET /v1/conversations": ["list", "list_after"],
+    "GET /v1/conversations/{id}": ["retrieve"],
+    "POST /v1/conversations/{id}": ["update"],
+    "DELETE /v1/conversations/{id}": ["delete"],
+    "POST /v1/conversations/{id}/items": ["append", "append_settling"],
+    "GET /v1/conversations/{id}/items": ["page"],
+    "GET /v1/conversations/{id}/items/{item_id}": ["item"],
+    "DELETE /v1/conversations/{id}/items/{item_id}": ["delete_item"],
+    "GET /v1/conversations/{id}/context": ["context", "context_again"],
+    "POST /v1/conversations/{id}/fork": ["fork", "fork_after"],
+    "POST /v1/conversations/{id}/summary": ["summary"],
+    "POST /v1/conversations/{id}/compact": ["compact", "compact_sparse"],
+    "POST /v1/conversations/{id}/context": ["context", "reserving"],
+    "POST /v1/tokens/count": ["count"],
+    "POST /v1/reservations": ["reserve"],
+    "POST /v1/reservations/{id}/settle": ["settle"],
+    "DELETE /v1/reservations/{id}": ["release"],
+    "GET /v1/usage": ["usage"],
+    "GET /v1/documents/{path}": ["document_held"],
+}
+"""Route -> the calls of test_round_trips.py that its row names the commands of, in order."""
+
+
+def test_the_routes_table_names_the_commands_that_the_store_counts() -> None:
+    counted = {name: commands for name, (commands, _) in (CALLS | PREPARED).items()}
+    counted |= {"reserving": RESERVING, "document_held": DOCUMENT_HELD}
+    rows = [row.strip("| ").split(" | ") for row in section("Routes").splitlines() if row.startswith("| `")]
+    named = {row[0].strip("`"): [int(number) for number in re.findall(r"(?:^|; )(\d+)", row[-1])] for row in rows}
+
+    assert {route: named[route] for route in BILLED} == {
+        route: [counted[name] for name in names] for route, names in BILLED.items()
+    }
 
 
 @pytest.fixture

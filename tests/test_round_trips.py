@@ -1,6 +1,8 @@
 """One request to the store per call, on a cold instance too, and no more commands than are paid for knowingly."""
 
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,12 +11,14 @@ import pytest
 from scripts.local.upstash import LocalUpstash
 
 Call = Callable[[httpx.Client, str], httpx.Response]
+Prepare = Callable[[httpx.Client, str], tuple[Any, Callable[[Any], httpx.Response]]]
 
 
 def items(count: int) -> dict[str, Any]:
     return {"items": [{"role": "user", "content": f"message {n}"} for n in range(count)]}
 
 
+RESERVING, DOCUMENT_HELD = 24, 5
 SUMMARY = {"through": "msg_1", "text": "They said hi."}
 
 CALLS: dict[str, tuple[int, Call]] = {
@@ -38,6 +42,52 @@ CALLS: dict[str, tuple[int, Call]] = {
     "compact": (3, lambda api, id_: api.post(f"/v1/conversations/{id_}/compact")),
 }
 """Call -> the commands that Upstash bills for it, the EVAL itself and those inside the script."""
+
+RESERVED = {"usage": {"input_tokens": 1, "output_tokens": 1}}
+
+
+def reserved(api: httpx.Client) -> str:
+    return str(api.post("/v1/reservations", json={"tokens": 9}).json()["id"])
+
+
+PREPARED: dict[str, tuple[int, Prepare]] = {
+    "list_after": (
+        5,
+        lambda api, id_: (
+            api.post("/v1/conversations").json()["id"],
+            lambda last: api.get("/v1/conversations", params={"after": last}),
+        ),
+    ),
+    "append_settling": (
+        15,
+        lambda api, id_: (
+            reserved(api),
+            lambda name: api.post(
+                f"/v1/conversations/{id_}/items", json={**items(10), **RESERVED, "reservation": name}
+            ),
+        ),
+    ),
+    "context_again": (
+        3,
+        lambda api, id_: (
+            api.get(f"/v1/conversations/{id_}/context?budget=500"),
+            lambda _: api.get(f"/v1/conversations/{id_}/context?budget=500"),
+        ),
+    ),
+    "settle": (
+        11,
+        lambda api, _: (reserved(api), lambda name: api.post(f"/v1/reservations/{name}/settle", json={"tokens": 1})),
+    ),
+    "release": (9, lambda api, _: (reserved(api), lambda name: api.delete(f"/v1/reservations/{name}"))),
+    "compact_sparse": (
+        7,
+        lambda api, id_: (
+            api.delete(f"/v1/conversations/{id_}/items/msg_1"),
+            lambda _: api.post(f"/v1/conversations/{id_}/compact"),
+        ),
+    ),
+}
+"""The same for calls that need something first: what that gives, and the call that takes it."""
 
 KEYED = {"idempotency-key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 HELD = {"if-match": '"31"'}
@@ -73,6 +123,57 @@ def test_a_call_is_one_request_to_the_store(
     assert answer.status_code == 200, answer.text
     assert requests == 1
     assert billed_commands() - before == commands
+
+
+@pytest.mark.parametrize("name", PREPARED)
+def test_a_call_on_what_is_there_is_one_request_to_the_store(
+    api: httpx.Client, upstash: LocalUpstash, conversation: str, billed_commands: Callable[[], int], name: str
+) -> None:
+    commands, prepare = PREPARED[name]
+    given, call = prepare(api, conversation)
+    before = billed_commands()
+    upstash.reset()
+    answer = call(given)
+    requests = upstash.requests
+
+    assert answer.status_code == 200, answer.text
+    assert (requests, billed_commands() - before) == (1, commands)
+
+
+def test_a_context_that_reserves_gives_back_in_a_second_request(
+    api: httpx.Client, upstash: LocalUpstash, conversation: str, billed_commands: Callable[[], int]
+) -> None:
+    path = f"/v1/conversations/{conversation}/context"
+    assert api.get(path, params={"budget": 500}).status_code == 200
+    before = billed_commands()
+    upstash.reset()
+    assert api.post(path, json={"budget": 500, "reserve": True}).status_code == 200
+    within = upstash.requests  # The second one may have come already.
+    give_up_at_s = time.monotonic() + 10
+    while billed_commands() - before < RESERVING:  # After the response.
+        assert time.monotonic() < give_up_at_s
+
+    assert within in (1, 2)
+    assert billed_commands() - before == RESERVING
+
+
+def test_a_document_that_the_instance_has_is_one_request(
+    api: httpx.Client,
+    upstash: LocalUpstash,
+    billed_commands: Callable[[], int],
+    documents_folder: Path,
+    tenant: str,
+    key: str,
+) -> None:
+    (documents_folder / tenant).mkdir()
+    (documents_folder / tenant / "a.md").write_text("hello")
+    for _ in range(2):
+        assert api.get("/v1/documents/a.md").status_code == 200
+    before = billed_commands()
+    upstash.reset()
+    assert api.get("/v1/documents/a.md").status_code == 200
+
+    assert (upstash.requests, billed_commands() - before) == (1, DOCUMENT_HELD)
 
 
 def test_a_request_that_comes_again_costs_less_than_the_first_time(
