@@ -36,7 +36,7 @@ from shared.guard import complete, refuse_when_pressed
 from shared.headers import rate_headers
 from shared.later import Later
 from shared.offload import Pool, take_short_turns
-from shared.problems import on_bug, on_http_exception, on_service_error
+from shared.problems import Bugs, on_bug, on_http_exception, on_service_error
 from shared.splice import Pieces, in_parts
 from shared.store.upstash import Store
 from shared.telemetry.counted import Counted
@@ -122,7 +122,7 @@ def create_app(routes: Sequence[BaseRoute]) -> Starlette:
     )
     app.router.redirect_slashes = False  # A path with a slash too many is another path.
     # Not as one of the above: the answer to a bug is made outside of what those wrap.
-    app.middleware_stack = Timed(app.build_middleware_stack())
+    app.middleware_stack = Timed(Bugs(app.build_middleware_stack()))
     return app
 
 

@@ -2,11 +2,12 @@
 Errors as HTTP answers: application/problem+json (RFC 9457) that OpenAI's clients read as well.
 
 The one place that turns exceptions into responses. A ServiceError tells the client what to change; anything
-else is a bug: it is logged once, with its traceback, and answered with an opaque 500.
+else is a bug: it is logged once, with where it happened, and answered with an opaque 500.
 """
 
 import logging
 import math
+import traceback
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +15,7 @@ import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.admission.invocation import CURRENT
 from shared.errors import BudgetExceeded, ServiceError
@@ -97,8 +99,7 @@ async def on_http_exception(request: Request[Any], error: Exception) -> Response
 
 
 async def on_bug(request: Request[Any], error: Exception) -> Response:
-    # The path names a conversation and the query may hold text: neither goes into a log line.
-    log.error("unhandled %s in %s", type(error).__name__, request.method, exc_info=error)
+    """Answer what nothing else did; Bugs writes it into the log."""
     return problem_response(
         500,
         "internal-error",
@@ -106,3 +107,39 @@ async def on_bug(request: Request[Any], error: Exception) -> Response:
         "Something went wrong on our side.",
         error_type="server_error",
     )
+
+
+class CutShort(RuntimeError):
+    """An answer ended before its end; the server has to close the connection."""
+
+
+class Bugs:
+    """
+    An ASGI app whose bugs go into the log once: what kind, and where.
+
+    Not what they say, nor to the server, which would write that down: a KeyError says a key, and that may be text of a
+    caller's. Nor the path, which names a conversation, nor the query.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_whole = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal is_whole
+            is_whole = message["type"] == "http.response.body" and not message.get("more_body", False)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+            return
+        except Exception as error:  # noqa: BLE001  # What nothing else took is a bug, whatever it is.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("unhandled %s in %s\n%s", type(error).__name__, scope["method"], where)
+        if not is_whole:
+            raise CutShort("an answer was cut short; the log says where")

@@ -39,10 +39,15 @@ class Instance:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> "Instance":
+        before = dict(os.environ)
         os.environ["UPSTASH_REDIS_REST_URL"] = self._place.store_url
         os.environ["UPSTASH_REDIS_REST_TOKEN"] = self._place.store_token
-        state = await self._resources.enter_async_context(lifespan(app))
-        self._state = dict(state)
+        try:
+            self._state = dict(await self._resources.enter_async_context(lifespan(app)))
+        finally:
+            for name in ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"):
+                os.environ.pop(name)
+                os.environ |= {name: before[name]} if name in before else {}
         return self
 
     def beside(self, key: str, headers: dict[str, str], application: ASGIApp = app) -> "Instance":

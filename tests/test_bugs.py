@@ -1,0 +1,74 @@
+"""A bug of ours: an opaque 500, one line in the log that says where, and nothing of what callers sent."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from scripts.local.upstash import LocalUpstash
+from shared.app import Request, create_app, json_response
+from shared.later import Later
+from shared.problems import CutShort
+
+MARK = "xyzzy-4711"
+
+
+async def wrong(request: Request) -> Response:
+    raise KeyError(MARK)
+
+
+async def wrong_later(request: Request) -> Response:
+    later = Later()
+
+    async def fail() -> None:
+        raise ValueError(MARK)
+
+    later.add(fail)
+    return json_response({"status": "ok"}, later)
+
+
+async def torn(request: Request) -> Response:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"a"
+        raise ValueError(MARK)
+
+    return StreamingResponse(pieces())
+
+
+@pytest.fixture
+def client(upstash: LocalUpstash) -> Iterator[TestClient]:
+    app = create_app([Route(f"/{each.__name__}", each) for each in (wrong, wrong_later, torn)])
+    with TestClient(app) as client:
+        yield client
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_it_is_answered_opaquely_and_logged_once(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    answer = client.get(f"/wrong?text={MARK}")
+    [line] = logged(caplog)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
+    assert "server-timing" in answer.headers
+    assert line.startswith("unhandled KeyError in GET")
+    assert "test_bugs.py" in line
+    assert MARK not in line + answer.text + str(caplog.records)
+
+
+def test_after_the_answer_it_is_logged_and_hurts_nobody(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    answer = client.get("/wrong_later")
+
+    assert answer.json() == {"status": "ok"}
+    assert [MARK in line for line in logged(caplog)] == [False]
+
+
+def test_an_answer_that_it_tears_is_not_taken_for_whole(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(CutShort):
+        client.get("/torn")
+
+    assert [MARK in line for line in logged(caplog)] == [False]
