@@ -78,6 +78,21 @@ def test_no_address_that_a_caller_names_is_fetched(api: httpx.Client, bait: Bait
     assert bait.visits == 0
 
 
+def test_a_stranger_is_stopped_though_it_does_not_say_how_much_it_sends(
+    api: httpx.Client, upstash: LocalUpstash, key: str
+) -> None:
+    def body() -> Iterator[bytes]:
+        yield b'{"items":[{"role":"user","content":"'
+        for _ in range(40):
+            yield b"word " * 20_000
+
+    upstash.reset()
+    with httpx.Client(base_url=api.base_url, headers={"authorization": f"Bearer {key}x"}) as stranger:
+        answer = stranger.post("/v1/conversations", content=body())
+
+    assert (answer.status_code, upstash.requests) == (401, 1)
+
+
 def test_a_page_of_somebody_else_gets_no_leave_to_call(api: httpx.Client) -> None:
     origin = {"origin": "https://evil.example", "access-control-request-method": "POST"}
     preflight = httpx.options(f"{api.base_url}/v1/conversations", headers=origin)
