@@ -81,8 +81,6 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     store = Store(settings, pool=pool)
     pressure = Pressure(read_limit_bytes(settings.memory_bytes_max, settings.function_memory_mb, cgroup_limits()))
     take_short_turns()
-    # What was imported stays: no collection has to look at it again.
-    gc.freeze()
     encodings = Encodings(pool)
     try:
         counter = Counter(encodings, pool)
@@ -157,6 +155,8 @@ def _relieve(pressure: Pressure, history: History, documents: Documents) -> floa
         history.limit_memory(L1_SHARES[step])
         documents.memory.limit(L1_SHARES[step])
         log.warning("memory: %s", step.name.lower())
+        if step > before:
+            gc.collect()  # Seldom done else (shared/offload.py).
     if pressure.is_time_to_give_back():
         give_back()
     return pressure.headroom_bytes

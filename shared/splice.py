@@ -38,6 +38,24 @@ def splice(before: Mapping[str, Any], members: Mapping[str, Pieces], after: Mapp
     return [*pieces, b",", orjson.dumps(after)[1:]]
 
 
+def dumps(value: Any) -> bytes:
+    """
+    Return *value* as orjson.dumps does, its long strings in slices: one of 1 MB that is all quotes takes 3 ms at once.
+
+    Raises:   orjson.JSONEncodeError.
+    """
+    return orjson.dumps(_with_slices(value))
+
+
+def _with_slices(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > PIECE_BYTES:
+        slices = (value[start : start + PIECE_BYTES] for start in range(0, len(value), PIECE_BYTES))
+        return orjson.Fragment(b'"%b"' % b"".join(orjson.dumps(each)[1:-1] for each in slices))
+    if isinstance(value, dict):
+        return {name: _with_slices(member) for name, member in value.items()}
+    return [_with_slices(member) for member in value] if isinstance(value, list) else value
+
+
 def in_parts(pieces: Iterable[bytes]) -> Iterator[bytes | memoryview]:
     """Yield *pieces* in parts of about PIECE_BYTES: small ones are joined, large ones cut."""
     small: list[bytes] = []

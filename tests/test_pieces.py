@@ -104,8 +104,17 @@ def test_a_body_that_is_read_in_slices_is_as_if_read_at_once(
         b'{"a":["]"]}',
         b'{"a":["\\"]"]}',
         b'{"a":["',
+        b'"a long text"',
+        b'["a long text"]',
+        b'{"a long name" :"a long text"}',
+        b'{"a long name":{"another":["a long text","a long text"]}}',
+        b'{"a":"a long \xff text"}',
+        rb'{"a":"\\ud83d\\ude00\\ud83d\\ude00 \\ud83d"}',
+        rb'{"a":"\\ud83d\\ude00\\ud83d\\ude00 \\\\ud83d"}',
+        rb'{"a":"\\n\\n\\\\\\n\\x"}',
+        '{"a":"会話の記憶 🙂🙂"}'.encode(),
     ],
 )
-@pytest.mark.parametrize("slice_bytes", [0, 1, 2])
+@pytest.mark.parametrize("slice_bytes", [0, 1, 2, 6])
 def test_slices_of_odd_bodies(raw: bytes, slice_bytes: int) -> None:
     assert loaded(lambda text: loads_elements(text, slice_bytes), raw) == loaded(orjson.loads, raw)

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.splice import PIECE_BYTES, array, encode, in_parts, joined, splice
+from shared.splice import PIECE_BYTES, array, dumps, encode, in_parts, joined, splice
 
 
 @pytest.mark.parametrize("elements", [[], [1], [1, {"a": "é\n"}, None]])
@@ -27,6 +27,18 @@ def test_a_message_is_encoded_as_a_whole_would_be(value: dict[str, Any]) -> None
 @pytest.mark.parametrize("elements", [[], [[b"1"]], [[b"1", b"2"], [], [b"3"]]])
 def test_what_is_joined_is_separated(elements: list[list[bytes]]) -> None:
     assert b"".join(joined(elements, b"; ")) == b"; ".join(b"".join(element) for element in elements)
+
+
+@pytest.mark.parametrize("text", ['"', "\\", "\x01", "世", "🙂", "\u2028"])
+def test_a_long_string_is_encoded_as_at_once(text: str) -> None:
+    value = {"a": text * (2 * PIECE_BYTES + 1), "b": [text, {"c": text * (PIECE_BYTES + 1)}], "d": None}
+
+    assert dumps(value) == orjson.dumps(value)
+
+
+def test_a_long_string_that_is_no_text_is_refused() -> None:
+    with pytest.raises(orjson.JSONEncodeError):
+        dumps({"a": "x" * PIECE_BYTES + "\ud800"})
 
 
 def test_parts_are_neither_tiny_nor_large() -> None:

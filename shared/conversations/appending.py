@@ -26,6 +26,7 @@ from shared.items.normalize import normalize_items, normalize_metadata
 from shared.items.traits import Traits, describe
 from shared.offload import Pool
 from shared.pieces import is_crowded
+from shared.splice import PIECE_BYTES, dumps
 from shared.store import keys
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
@@ -152,15 +153,18 @@ class Appending:
 
 def _prepare(raw_items: object, ids: Ids, allow_empty: bool, settings: Settings) -> list[Prepared]:
     normal = normalize_items(raw_items, ids, allow_empty=allow_empty, count_max=settings.batch_items_max)
-    return [
-        Prepared(each.id, each.given_id, describe(each.item), _encode(each.item, f"items[{index}]", settings))
-        for index, each in enumerate(normal)
-    ]
+    prepared = []
+    for index, each in enumerate(normal):
+        traits = describe(each.item)
+        body = _encode(each.item, traits, f"items[{index}]", settings)
+        prepared.append(Prepared(each.id, each.given_id, traits, body))
+    return prepared
 
 
-def _encode(item: object, param: str, settings: Settings) -> bytes:
+def _encode(item: object, traits: Traits, param: str, settings: Settings) -> bytes:
+    is_long = any(len(text) > PIECE_BYTES for text in (*traits.texts, *traits.hosted_texts))
     try:
-        body = orjson.dumps(item)
+        body = dumps(item) if is_long else orjson.dumps(item)
     except orjson.JSONEncodeError as error:
         raise InvalidValue(f"{param} cannot be stored: {error}.", param=param) from None
     limit = settings.item_bytes_max
