@@ -35,7 +35,7 @@ from shared.errors import OutOfTime, ServiceError
 from shared.guard import complete, refuse_when_pressed
 from shared.headers import rate_headers
 from shared.later import Later
-from shared.offload import Pool, take_short_turns
+from shared.offload import FullCollections, Pool, take_short_turns
 from shared.problems import Bugs, on_bug, on_http_exception, on_service_error
 from shared.splice import Pieces, in_parts
 from shared.store.upstash import Store
@@ -61,6 +61,7 @@ class State(TypedDict):
     deadlines: Deadlines
     pressure: Pressure
     turns: Turns
+    full_collections: FullCollections
     telemetry: Telemetry
 
 
@@ -96,6 +97,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "deadlines": Deadlines(settings.max_duration_s),
             "pressure": pressure,
             "turns": Turns(partial(_relieve, pressure, history, documents)),
+            "full_collections": FullCollections(),
             "telemetry": Telemetry(store, settings, partial(_totals, store, pressure), read_resident_bytes),
         }
     finally:
@@ -142,6 +144,8 @@ class Invocations:
             CURRENT.reset(token)
             if invocation.has_turn:
                 state["turns"].leave()
+                if state["turns"].is_idle:
+                    state["full_collections"].make_when_due()
 
 
 L1_SHARES = {Step.NONE: 1.0, Step.HIGH: 0.5, Step.CRITICAL: 0.0}

@@ -34,10 +34,12 @@ SLICE_S = 0.01
 """How long a job of steps keeps a thread before it queues again."""
 
 
-COLLECT_ALL_EVERY = 1_000
+NEVER = 1_000_000_000
+COLLECT_S = 600.0
 """
-A full collection looks at everything that L1 holds, 10 ms for 10,000 items, and finds next to nothing: what is held is
-free of cycles, and what a request leaves behind is young. Python would make one after ten of the next smaller kind.
+A full collection of garbage looks at everything that L1 holds, 10 ms for 10,000 items, and finds next to nothing: what
+is held is free of cycles, and what a request leaves behind is young. So it is made while nothing is under way, this
+often at the most, and when memory is pressed.
 """
 
 
@@ -46,7 +48,20 @@ def take_short_turns() -> None:
     sys.setswitchinterval(SWITCH_S)
     # What was imported stays: no collection has to look at it again.
     gc.freeze()
-    gc.set_threshold(*gc.get_threshold()[:2], COLLECT_ALL_EVERY)
+    gc.set_threshold(*gc.get_threshold()[:2], NEVER)
+
+
+class FullCollections:
+    """When one instance last collected all garbage; part of its state."""
+
+    def __init__(self) -> None:
+        self._made_at_s = monotonic()
+
+    def make_when_due(self) -> None:
+        """Collect, if that was long ago; while nothing is under way."""
+        if monotonic() - self._made_at_s >= COLLECT_S:
+            self._made_at_s = monotonic()
+            gc.collect()
 
 
 class Pool:

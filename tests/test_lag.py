@@ -1,6 +1,7 @@
 """The probe sees what holds the loop, the pool lets go of it, and `scripts/bench lag` has every row."""
 
 import asyncio
+import gc
 import sys
 import threading
 import time
@@ -9,7 +10,7 @@ import pytest
 
 from scripts.benchmarks import compression, lag, lag_bodies, parse
 from shared.lag import BOUNDS_MS, LagProbe
-from shared.offload import SWITCH_S, Pool, take_short_turns
+from shared.offload import COLLECT_S, SWITCH_S, FullCollections, Pool, take_short_turns
 
 HELD_S = 0.04
 
@@ -36,6 +37,33 @@ async def test_a_probe_that_was_left_looks_no_more() -> None:
     assert probe.seen() == before
 
 
+def test_all_garbage_is_collected_once_in_a_while_and_not_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed_s, full = [0.0], []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop" and info["generation"] == 2:
+            full.append(info)
+
+    monkeypatch.setattr("shared.offload.monotonic", lambda: passed_s[0])
+    thresholds, interval_s = gc.get_threshold(), sys.getswitchinterval()
+    take_short_turns()
+    gc.callbacks.append(note)
+    try:
+        collections = FullCollections()
+        kept = [[[number]] for number in range(200_000)]
+        collections.make_when_due()
+        assert (len(kept), full) == (200_000, [])
+        passed_s[0] += COLLECT_S
+        collections.make_when_due()
+        collections.make_when_due()
+        assert len(full) == 1
+    finally:
+        gc.callbacks.remove(note)
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+        sys.setswitchinterval(interval_s)
+
+
 async def test_python_code_in_the_pool_lets_the_loop_run() -> None:
     loop, has_begun, may_end = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
@@ -46,7 +74,7 @@ async def test_python_code_in_the_pool_lets_the_loop_run() -> None:
             count += 1
         return count
 
-    interval_s = sys.getswitchinterval()
+    thresholds, interval_s = gc.get_threshold(), sys.getswitchinterval()
     take_short_turns()
     try:
         running = asyncio.create_task(Pool(1).run(work))
@@ -55,6 +83,7 @@ async def test_python_code_in_the_pool_lets_the_loop_run() -> None:
         may_end.set()
         assert await running >= 0
     finally:
+        gc.set_threshold(*thresholds)
         sys.setswitchinterval(interval_s)
 
 

@@ -30,6 +30,10 @@ class Turns:
         self._working = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
+    @property
+    def is_idle(self) -> bool:
+        return not self._working and not self._waiting
+
     async def take(self) -> None:
         """
         Wait for a turn, to be given up by `leave`.
