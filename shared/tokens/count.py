@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Stretches are at most this long: 1 ms in tiktoken, 4 ms if it is one piece of ASCII.
 PIECE_CHARS = 16_384
 # Long pieces are merged in windows of this size: the time per byte doubles at 64 KiB, and grows on.
-WINDOW_CHARS = 8_192
+WINDOW_CHARS = 4_096
 _WINDOW_CHARS_MIN = 256  # A window has to hold several tokens, and the longest has 128 bytes.
 STRETCH_CHARS_MAX = 65_536
 
