@@ -35,7 +35,7 @@ from shared.errors import OutOfTime, ServiceError
 from shared.guard import complete, refuse_when_pressed
 from shared.headers import rate_headers
 from shared.later import Later
-from shared.offload import FullCollections, Pool, take_short_turns
+from shared.offload import Collections, Pool, take_short_turns
 from shared.problems import Bugs, on_bug, on_http_exception, on_service_error
 from shared.splice import Pieces, in_parts
 from shared.store.upstash import Store
@@ -61,7 +61,7 @@ class State(TypedDict):
     deadlines: Deadlines
     pressure: Pressure
     turns: Turns
-    full_collections: FullCollections
+    collections: Collections
     telemetry: Telemetry
 
 
@@ -97,7 +97,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "deadlines": Deadlines(settings.max_duration_s),
             "pressure": pressure,
             "turns": Turns(partial(_relieve, pressure, history, documents)),
-            "full_collections": FullCollections(),
+            "collections": Collections(),
             "telemetry": Telemetry(store, settings, partial(_totals, store, pressure), read_resident_bytes),
         }
     finally:
@@ -145,7 +145,7 @@ class Invocations:
             if invocation.has_turn:
                 state["turns"].leave()
                 if state["turns"].is_idle:
-                    state["full_collections"].make_when_due()
+                    state["collections"].make_due_ones()
 
 
 L1_SHARES = {Step.NONE: 1.0, Step.HIGH: 0.5, Step.CRITICAL: 0.0}
