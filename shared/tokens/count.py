@@ -128,11 +128,18 @@ class _Counting:
 
         def window(place: int, chars: int) -> _Window:
             end = min(place + chars, stop)
-            tokens = self._bpe.encode_single_piece(self._text[place:end].encode())
-            return _Window(place, end, end == stop, tokens)
+            return _Window(place, end, end == stop, self._piece_tokens(place, end))
 
         if start < stop:
             yield from self._window_steps(start, window, range(start, stop))
+
+    def _piece_tokens(self, start: int, stop: int) -> Sequence[int]:
+        """Return the tokens of white space that is one piece, or part of one."""
+        if stop - start <= PIECE_CHARS and last_newline_end(self._text, start, stop) == start:
+            # Blanks alone are one piece to the pattern as well, and this lets go of the interpreter.
+            return memoryview(self._encode(start, stop)).cast("I")
+        tokens: Sequence[int] = self._bpe.encode_single_piece(self._text[start:stop].encode())
+        return tokens
 
     def _stretch_steps(self, start: int) -> Generator[int, None, int]:
         """Count from *start* to some hard cut or the end, and return that place."""
