@@ -17,12 +17,18 @@ BOUNDS_MS = (1, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 50, 75, 100, 150, 200, 300, 50
 
 
 class Lag(NamedTuple):
-    """Looks, the longest, for each of BOUNDS_MS the looks up to it (the rest exceeds all), the sum."""
+    """
+    Looks, the longest, for each of BOUNDS_MS the looks up to it (the rest exceeds all), the sum.
+
+    *ran_max_ms* is the longest of which the process itself can have taken all: of each wait no more than the processor
+    time that its threads used meanwhile. What is longer, the machine was busy elsewhere, or a call waited for it.
+    """
 
     looks: int
     max_ms: float
     counts: Sequence[int]
     sum_ms: float = 0.0
+    ran_max_ms: float = 0.0
 
     def share_ms(self, share: float) -> float:
         """Return a bound that at least *share* of the looks kept; the longest lag where no bound is."""
@@ -47,6 +53,7 @@ class LagProbe:
         self._max_s = 0.0
         self._sum_s = 0.0
         self._due_at_s = 0.0
+        self._ran_s = self._ran_max_s = 0.0
         self._counts = [0] * len(BOUNDS_MS)
         self._timer: asyncio.TimerHandle | None = None
 
@@ -72,10 +79,12 @@ class LagProbe:
 
     def seen(self) -> Lag:
         """Return what was seen until now."""
-        return Lag(self._looks, self._max_s * 1_000, tuple(self._counts), self._sum_s * 1_000)
+        sums = self._sum_s * 1_000, self._ran_max_s * 1_000
+        return Lag(self._looks, self._max_s * 1_000, tuple(self._counts), *sums)
 
     def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
         self._due_at_s = time.monotonic() + self._interval_s
+        self._ran_s = time.process_time()
         self._timer = loop.call_at(self._due_at_s, self._look, loop)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -87,6 +96,7 @@ class LagProbe:
         self._looks += 1
         self._sum_s += late_s
         self._max_s = max(self._max_s, late_s)
+        self._ran_max_s = max(self._ran_max_s, min(late_s, time.process_time() - self._ran_s))
         for at, bound_ms in enumerate(BOUNDS_MS):
             if late_s * 1_000 <= bound_ms:
                 self._counts[at] += 1

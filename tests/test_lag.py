@@ -28,6 +28,22 @@ async def test_the_probe_sees_how_long_the_loop_was_held() -> None:
     assert seen.share_ms(0.1) <= BOUNDS_MS[2]
 
 
+async def test_a_wait_is_ours_for_as_long_as_the_process_ran() -> None:
+    with LagProbe() as probe:
+        await asyncio.sleep(0.01)
+        time.sleep(HELD_S)  # noqa: ASYNC251 - the process waits, and does not run.
+        await asyncio.sleep(0.01)
+        waited = probe.seen()
+        end_s = time.process_time() + HELD_S
+        while time.process_time() < end_s:
+            pass
+        await asyncio.sleep(0.01)
+    ran = probe.seen()
+
+    assert waited.ran_max_ms < HELD_S * 1_000 <= waited.max_ms * 1.1
+    assert HELD_S * 1_000 * 0.9 <= ran.ran_max_ms <= ran.max_ms
+
+
 async def test_a_probe_that_was_left_looks_no_more() -> None:
     with LagProbe() as probe:
         await asyncio.sleep(0.005)
