@@ -44,6 +44,12 @@ async def test_a_wait_is_ours_for_as_long_as_the_process_ran() -> None:
     assert HELD_S * 1_000 * 0.9 <= ran.ran_max_ms <= ran.max_ms
 
 
+def test_the_machine_s_own_gaps_are_measured() -> None:
+    [gaps] = lag.the_machine(0.05).lags
+
+    assert 0 < gaps.max_ms < 5_000
+
+
 async def test_a_probe_that_was_left_looks_no_more() -> None:
     with LagProbe() as probe:
         await asyncio.sleep(0.005)

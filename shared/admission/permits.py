@@ -9,7 +9,6 @@ tenant. A caller that was refused is refused from here until its reset.
 Everything is kept by key and not by tenant, so that a stranger who knows a tenant's name can use up nothing.
 """
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -83,14 +82,13 @@ class Permits:
 
     def is_confirmed(self, caller: Caller, *, in_outage: bool = False) -> bool:
         """Tell whether the store said lately that the key is valid; while it cannot be asked, older news will do."""
-        return self._age_s(caller) < (KNOWN_IN_OUTAGE_S if in_outage else KNOWN_S)
+        standing = self._standings.get(caller)
+        return standing is not None and self._is_confirmed(standing, in_outage)
 
     def is_unlimited(self, caller: Caller, *, in_outage: bool = False) -> bool:
         """Tell whether the tenant is known to have no rate; while the store cannot be asked, older news will do."""
         standing = self._standings.get(caller)
-        if standing is None or standing.rate is not None:
-            return False
-        return self.is_confirmed(caller, in_outage=in_outage)
+        return standing is not None and standing.rate is None and self._is_confirmed(standing, in_outage)
 
     def rate(self, caller: Caller) -> Rate | None:
         """Return the last news of the rate, its `left` with the lot added, None when there is none."""
@@ -104,7 +102,7 @@ class Permits:
         standing = self._standings.get(caller)
         if standing is None or standing.rate is None or not standing.lot:
             return False
-        if self._age_s(caller) >= min(LOT_S, standing.rate.granted * standing.rate.interval_s):
+        if self._age_s(standing) >= min(LOT_S, standing.rate.granted * standing.rate.interval_s):
             standing.lot = 0
             return False
         standing.lot -= 1
@@ -115,14 +113,14 @@ class Permits:
         standing = self._standings.get(caller)
         if standing is None or standing.rate is None or standing.rate.granted:
             return 0.0
-        return max(0.0, min(standing.rate.wait_s, KNOWN_S) - self._age_s(caller))
+        return max(0.0, min(standing.rate.wait_s, KNOWN_S) - self._age_s(standing))
 
     def wanted(self, caller: Caller) -> int:
         """Return how many permits to ask for: twice a lot that was used up in time, else one."""
         standing = self._standings.get(caller)
         if standing is None or standing.rate is None or not standing.rate.granted or standing.lot:
             return 1
-        is_in_time = self._age_s(caller) < min(LOT_S, standing.rate.granted * standing.rate.interval_s)
+        is_in_time = self._age_s(standing) < min(LOT_S, standing.rate.granted * standing.rate.interval_s)
         return min(2 * standing.rate.granted, standing.rate.lot_max) if is_in_time else 1
 
     def learn(self, caller: Caller, asked_at: Instant, rate: Rate | None) -> bool:
@@ -143,6 +141,8 @@ class Permits:
     def forget(self, caller: Caller) -> None:
         self._standings.pop(caller, None)
 
-    def _age_s(self, caller: Caller) -> float:
-        standing = self._standings.get(caller)
-        return math.inf if standing is None else self._clock.age_s(standing.confirmed_at)
+    def _is_confirmed(self, standing: Standing, in_outage: bool) -> bool:
+        return self._age_s(standing) < (KNOWN_IN_OUTAGE_S if in_outage else KNOWN_S)
+
+    def _age_s(self, standing: Standing) -> float:
+        return self._clock.age_s(standing.confirmed_at)
