@@ -197,7 +197,8 @@ def _guarded(route: BaseRoute) -> BaseRoute:
             ) from None
         if invocation.cut_at_s - time.monotonic() < SHED_S:
             response.background = None
-        response.headers.update(rate_headers(CURRENT.get()))
+        if rate := rate_headers(invocation):
+            response.headers.update(rate)
         return response
 
     return Route(route.path, guarded, methods=route.methods)

@@ -4,6 +4,7 @@ Entity tags, the headers that say where an answer came from, and those that say 
 
 import math
 import re
+from functools import lru_cache
 
 from shared.admission.invocation import Invocation
 from shared.admission.permits import MINUTE_S
@@ -52,12 +53,17 @@ def rate_headers(invocation: Invocation | None) -> dict[str, str]:
     rate = invocation.rate if invocation else None
     if rate is None:
         return {}
-    burst_s = math.ceil(rate.burst * rate.interval_s)
     reset_s = math.ceil(rate.refill_s if rate.granted else rate.wait_s)
     return {
-        "ratelimit-policy": f'"burst";q={rate.burst};w={burst_s}, "requests";q={rate.per_minute};w={MINUTE_S}',
+        "ratelimit-policy": _policy(rate.burst, rate.per_minute),
         "ratelimit": f'"burst";r={rate.left};t={reset_s}',
     }
+
+
+@lru_cache
+def _policy(burst: int, per_minute: int) -> str:
+    burst_s = math.ceil(burst * MINUTE_S / per_minute)
+    return f'"burst";q={burst};w={burst_s}, "requests";q={per_minute};w={MINUTE_S}'
 
 
 def document_headers(origin: Origin, age_s: float, etag: str) -> dict[str, str]:

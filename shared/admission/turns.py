@@ -59,7 +59,7 @@ class Turns:
     def leave(self) -> None:
         """Give up a turn, and let in who may come now."""
         self._working -= 1
-        at_once = self._at_once()
+        at_once = self._at_once() if self._waiting else 0.0
         while self._waiting and self._working + 1 <= at_once:
             turn = self._waiting.popleft()
             if not turn.cancelled():

@@ -69,14 +69,14 @@ class Counted:
                 took_s = (answer.ended_at_s or time.perf_counter()) - begun_at_s
                 route = self._templates.get(scope.get("endpoint"), "")  # type: ignore[arg-type]  # None is no key.
                 telemetry.record(scope["method"], route, answer.status, answer.tier, took_s)
-            await _hand_over(telemetry)
+            if telemetry.is_due():
+                await _hand_over(telemetry)
         finally:
             telemetry.end()
 
 
 async def _hand_over(telemetry: Telemetry) -> None:
     invocation, later = CURRENT.get(), Later()
-    assert invocation is not None
-    if invocation.cut_at_s - time.monotonic() >= SHED_S:
+    if invocation is None or invocation.cut_at_s - time.monotonic() >= SHED_S:
         telemetry.offer(later)
         await later.run()

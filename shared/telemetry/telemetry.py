@@ -85,11 +85,14 @@ class Telemetry:
         if tier in TIERS:
             self._deltas.count(f"reads {tier}")
 
+    def is_due(self) -> bool:
+        """Tell whether it is time to hand the counts over."""
+        return bool(self._flush_s) and abs(self._clock() - self._flushed_at_unix_s) >= self._flush_s
+
     def offer(self, later: Later) -> None:
         """Have the counts handed over, if it is time."""
-        now_unix_s = self._clock()
-        if self._flush_s and abs(now_unix_s - self._flushed_at_unix_s) >= self._flush_s:
-            self._flushed_at_unix_s = now_unix_s
+        if self.is_due():
+            self._flushed_at_unix_s = self._clock()
             later.offer(self.flush)
 
     async def flush(self) -> None:
