@@ -8,8 +8,8 @@ The one rule. The loop may be held for 10 ms, whatever the request. So
                                          interpreter takes turns between threads every SWITCH_S, so the loop waits for
                                          that long each time and not for the end
     one C call that holds on to it       JSON: bounded before it starts, in whatever thread. A thread does not help:
-                                         parsing 4.5 MB of small objects in one holds the loop for 133 ms or more, as on the
-                                         loop itself (`scripts/bench lag`, rows "naive"). Bodies are therefore refused
+                                         parsing 4.5 MB of small objects in one holds the loop for 133 ms and more, on
+                                         the loop itself 153 (`scripts/bench lag`, last rows). So bodies are refused
                                          by the structure that they have (shared/guard.py), and what is larger than
                                          one call should take is parsed and written piece by piece (shared/pieces.py)
 
