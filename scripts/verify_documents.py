@@ -17,13 +17,16 @@ def main() -> int:
     parser.add_argument("--reads", type=int, default=10_000, help="10000")
     parser.add_argument("--seed", type=int, default=0, help="what the readers do is drawn from it; 0")
     parser.add_argument("--without-notices", action="store_true", help="rely on --fresh-s alone")
-    parser.add_argument("--fresh-s", type=int, default=60, help="how long a copy is an answer; 60, with --outage-s 1")
+    parser.add_argument(
+        "--fresh-s", type=int, help="how long a copy is an answer; 60, without notices 2, with --outage-s 1"
+    )
     parser.add_argument("--outage-s", type=float, metavar="S", help="how long the object store is away")
     arguments = parser.parse_args()
     if arguments.outage_s is not None:
         away = outage.Options(arguments.outage_s, seed=arguments.seed)
         return verify(partial(outage.experiment, away), Pulse("second", round(away.outage_s)), read_outage)
-    options = documents.Options(arguments.reads, not arguments.without_notices, arguments.fresh_s, arguments.seed)
+    fresh_s = arguments.fresh_s or (2 if arguments.without_notices else 60)
+    options = documents.Options(arguments.reads, not arguments.without_notices, fresh_s, arguments.seed)
     return verify(partial(documents.experiment, options), Pulse("read", options.reads), read_changes)
 
 
