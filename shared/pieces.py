@@ -86,6 +86,13 @@ def loads_elements(raw: bytes, slice_bytes: int = WHOLE_BYTES) -> Any:
     """
     if len(raw) <= slice_bytes:
         return orjson.loads(raw)
+    try:
+        return _loads_elements(raw, slice_bytes)
+    except orjson.JSONDecodeError:
+        return orjson.loads(raw)  # It says where in the whole the fault is.
+
+
+def _loads_elements(raw: bytes, slice_bytes: int) -> Any:
     text, nonce = b"".join(_harmless(raw)), os.urandom(8).hex()
     found = (match.span() for match in _STRING.finditer(text))
     spans = [(start, end) for start, end in found if end - start > slice_bytes and not _COLON.match(text, end)]

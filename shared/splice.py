@@ -47,10 +47,15 @@ def dumps(value: Any) -> bytes:
     return orjson.dumps(_with_slices(value))
 
 
+def string_slices(text: str, slice_chars: int) -> Iterator[memoryview]:
+    """Yield *text* as it stands between the quotation marks of its JSON string, in slices. Raises JSONEncodeError."""
+    for start in range(0, len(text), slice_chars):
+        yield memoryview(orjson.dumps(text[start : start + slice_chars]))[1:-1]
+
+
 def _with_slices(value: Any) -> Any:
     if isinstance(value, str) and len(value) > PIECE_BYTES:
-        slices = (value[start : start + PIECE_BYTES] for start in range(0, len(value), PIECE_BYTES))
-        return orjson.Fragment(b'"%b"' % b"".join(orjson.dumps(each)[1:-1] for each in slices))
+        return orjson.Fragment(b'"%b"' % b"".join(string_slices(value, PIECE_BYTES)))
     if isinstance(value, dict):
         return {name: _with_slices(member) for name, member in value.items()}
     return [_with_slices(member) for member in value] if isinstance(value, list) else value

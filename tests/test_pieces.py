@@ -66,8 +66,8 @@ def test_what_is_no_json_is_a_value_error(raw: bytes) -> None:
 def loaded(read: Callable[[bytes], Any], raw: bytes) -> Any:
     try:
         return read(raw)
-    except orjson.JSONDecodeError:
-        return "no JSON"
+    except orjson.JSONDecodeError as error:
+        return str(error)
 
 
 @given(

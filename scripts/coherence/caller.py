@@ -17,6 +17,7 @@ from tests.recorded import Append, Delete, Lookup, Operation, Outcome, Read
 
 TIMEOUT_S = 15.0
 RETRY_PAUSE_S = 0.1
+"""Before something is sent again, and to an instance that was killed: it takes as long to start."""
 ATTEMPTS_MAX = 100
 CONDITIONAL_SHARE = 0.5
 NS_PER_S = 1_000_000_000

@@ -30,6 +30,7 @@ from tests.object_store import ObjectStore, running_s3
 INSTANCES, READERS = 4, 4
 SECRET = "changes-secret-of-the-experiment"  # noqa: S105  # of a store that lives as long as the experiment.
 PAUSE_S = 0.03
+"""Between two versions: several reads begin and end within each."""
 CLOCK_S = 1.0
 """Marks hold whole seconds."""
 

@@ -39,6 +39,7 @@ IN_TIME_S = SOURCE_TIMEOUT_S + OTHERS_S + 2.0
 BACK_S = 2 * COOL_DOWN_MAX_S + SOURCE_TIMEOUT_S
 OLD, NEW = 1, 2
 PAUSE_S = 0.02
+"""Between two reads of a reader, and two looks at the clock: the processors are for the instances."""
 
 
 class Options(NamedTuple):

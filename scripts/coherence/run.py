@@ -18,6 +18,7 @@ from scripts.coherence.stored import Stored
 
 INSTANCES, WRITERS = 4, 2
 POLL_S = 0.02
+"""Between two looks at how far the threads are, and at whether all instances live, which says nothing by itself."""
 LOST_ANSWERS, LOST_REQUESTS = 0.1, 0.03
 UNSUPPORTED = "not supported by the server: nothing is sent again"
 

@@ -20,7 +20,7 @@ def loopback_listener(port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         listener.listen(1024)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well: whoever is told of a failure has no socket to close.
         listener.close()
         raise
     return listener

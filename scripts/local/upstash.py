@@ -98,7 +98,7 @@ class LocalUpstash:
             while not server.started:
                 if not thread.is_alive() or time.monotonic() > give_up_at_s:
                     raise RuntimeError("could not start the local Upstash server")
-                time.sleep(0.001)
+                time.sleep(0.001)  # The server runs in a thread of its own, and tells of its start in a flag only.
             self._resources = started.pop_all()
 
     def stop(self) -> None:

@@ -102,7 +102,7 @@ def _wait_until_ready(path: Path, log: Path) -> None:
         if time.monotonic() > give_up_at_s:
             lines = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else ["it wrote no log"]
             raise ValkeyError("could not start Valkey: no answer. " + "\n".join(lines))
-        time.sleep(0.005)
+        time.sleep(0.005)  # Nothing tells when a process listens but asking it.
 
 
 def _answers_ping(path: Path) -> bool:

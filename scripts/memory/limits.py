@@ -108,7 +108,7 @@ def _remove(group: Path) -> None:
         except OSError:
             if time.monotonic() > give_up_at_s:
                 raise
-            time.sleep(0.05)
+            time.sleep(0.05)  # The kernel takes a process out of its group some time after it ended.
 
 
 def _pairs(file: Path) -> dict[str, int]:

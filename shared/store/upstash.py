@@ -21,6 +21,7 @@ from shared.admission.permits import read_rate
 from shared.config import Settings
 from shared.errors import TooLarge
 from shared.offload import Pool
+from shared.splice import string_slices
 from shared.store.breaker import Breaker
 from shared.store.failure import Failure, Sign
 from shared.store.pipeline import Pipeline, away
@@ -174,8 +175,8 @@ class Store:
 async def _escaped(part: str) -> AsyncIterator[bytes | memoryview]:
     """Yield the JSON string of *part*."""
     yield b'"'
-    for start in range(0, len(part), UNBROKEN_CHARS):
-        yield memoryview(orjson.dumps(part[start : start + UNBROKEN_CHARS]))[1:-1]
+    for piece in string_slices(part, UNBROKEN_CHARS):
+        yield piece
         await asyncio.sleep(0)
     yield b'"'
 
