@@ -5,11 +5,13 @@ POST /v1/changes   documents have changed: from the answer on, no instance takes
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.app import Request, create_app, json_response
+from shared.app import create_app
 from shared.documents.changes import read_changes, report
-from shared.guard import read_json
-from shared.parameters import refuse_unknown_parameters
-from shared.secrets import check_bearer
+from shared.http.answers import json_response
+from shared.http.guard import read_json
+from shared.http.state import Request
+from shared.request.bearer import check_bearer
+from shared.request.parameters import refuse_unknown_parameters
 
 
 async def changes(request: Request) -> Response:

@@ -23,29 +23,31 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.app import Request, create_app, json_response, unchanged_response
-from shared.budgets.calls import read_settlement, reserve_for, with_reservation
+from shared.app import create_app
 from shared.budgets.reservations import Budgets, raise_budget_refusal
-from shared.conversations.context_request import PARAMETERS, read_context_request
+from shared.context.wanted import PARAMETERS, read_context_request
 from shared.conversations.contexts import Contexts
-from shared.conversations.freshness import read_freshness
+from shared.conversations.editing import Conversations
 from shared.conversations.history import ReserveRefused
-from shared.conversations.idempotency import Attempt, read_attempt
 from shared.conversations.info import Page
-from shared.conversations.reader import Reader
-from shared.conversations.service import Conversations
+from shared.conversations.model_calls import read_settlement, reserve_for, with_reservation
+from shared.conversations.reading import Reader
 from shared.conversations.source import Source
-from shared.document_paths import INSTANCE_PATH
 from shared.errors import InvalidValue, NotFound, ServiceError, StoreUnavailable
-from shared.guard import admit, parse_json, read_body, read_json, refuse_unknown
-from shared.headers import read_etags, source_headers
-from shared.later import Later
-from shared.parameters import boolean, choice, integer, refuse_unknown_parameters, string
-from shared.secrets import check_bearer
-from shared.splice import Pieces, array, splice
+from shared.http.answers import json_response, unchanged_response
+from shared.http.guard import admit, parse_json, read_body, read_json, refuse_unknown
+from shared.http.headers import read_etags, source_headers
+from shared.http.state import Request
+from shared.items.document_paths import INSTANCE_PATH
+from shared.jsonbytes.write import Pieces, array, splice
+from shared.request.after_response import Later
+from shared.request.bearer import check_bearer
+from shared.request.freshness import read_freshness
+from shared.request.parameters import boolean, choice, integer, refuse_unknown_parameters, string
+from shared.store.attempts import Attempt, read_attempt
 
 if TYPE_CHECKING:
-    from shared.conversations.appending import Appending
+    from shared.conversations.append import Appending
 
 # What only writes need is imported by the first of them: 10 ms of every cold read.
 
@@ -247,7 +249,7 @@ def _service(request: Request) -> Conversations:
 
 
 def _appending(request: Request) -> "Appending":
-    from shared.conversations.appending import Appending
+    from shared.conversations.append import Appending
 
     state = request.state
     return Appending(state["store"], state["counter"], state["pool"], state["settings"])

@@ -8,15 +8,17 @@ from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from shared.app import HEADERS, Request, create_app, unchanged_response
-from shared.document_paths import check_path, place_for
+from shared.app import create_app
 from shared.documents.document import media_type
 from shared.errors import InvalidValue, NotFound, UnsupportedMedia
-from shared.guard import admit
-from shared.headers import document_headers, read_etags
+from shared.http.answers import HEADERS, unchanged_response
+from shared.http.guard import admit
+from shared.http.headers import document_headers, read_etags
+from shared.http.state import Request
 from shared.items.counts import PRIMARY_ENCODING
-from shared.later import Later
-from shared.parameters import refuse_unknown_parameters
+from shared.items.document_paths import check_path, place_for
+from shared.request.after_response import Later
+from shared.request.parameters import refuse_unknown_parameters
 from shared.tokens.models import read_encoding
 
 PARAMETERS = frozenset({"model", "encoding"})

@@ -5,7 +5,9 @@ GET /api/health   200 when this deployment can reach its store, 503 when it cann
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.app import Request, create_app, json_response
+from shared.app import create_app
+from shared.http.answers import json_response
+from shared.http.state import Request
 
 
 async def health(request: Request) -> Response:

@@ -5,9 +5,10 @@ GET /api/metrics   what all instances counted, for Prometheus
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.app import Request, create_app
-from shared.parameters import refuse_unknown_parameters
-from shared.secrets import check_bearer
+from shared.app import create_app
+from shared.http.state import Request
+from shared.request.bearer import check_bearer
+from shared.request.parameters import refuse_unknown_parameters
 from shared.telemetry.fleet import MEDIA_TYPE, exposition, read_fleet
 
 

@@ -5,12 +5,14 @@ POST /v1/tokens/count   how many tokens a text, items or chat messages take, wit
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.app import Request, create_app, json_response
-from shared.conversations.refusals import raise_refusal
-from shared.guard import admit, read_json, refuse_unknown
-from shared.parameters import refuse_unknown_parameters
+from shared.app import create_app
+from shared.http.answers import json_response
+from shared.http.guard import admit, read_json, refuse_unknown
+from shared.http.state import Request
+from shared.items.token_counts import FIELDS, count_tokens
+from shared.request.parameters import refuse_unknown_parameters
 from shared.store import keys
-from shared.token_counts import FIELDS, count_tokens
+from shared.store.refusals import raise_refusal
 
 
 async def count(request: Request) -> Response:

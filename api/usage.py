@@ -8,12 +8,14 @@ DELETE /v1/reservations/{id}            give it back
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.app import Request, create_app, json_response
+from shared.app import create_app
 from shared.budgets.amounts import RESERVE_FIELDS, SETTLE_FIELDS, read_amount
 from shared.budgets.reservations import Budgets
-from shared.conversations.idempotency import read_attempt
-from shared.guard import admit, parse_json, read_body, read_json, refuse_unknown
-from shared.parameters import refuse_unknown_parameters
+from shared.http.answers import json_response
+from shared.http.guard import admit, parse_json, read_body, read_json, refuse_unknown
+from shared.http.state import Request
+from shared.request.parameters import refuse_unknown_parameters
+from shared.store.attempts import read_attempt
 
 NO_PARAMETERS: frozenset[str] = frozenset()
 BODY_BYTES_MAX = 16_384

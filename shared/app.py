@@ -8,71 +8,41 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any
 
-import orjson
 from starlette.applications import Starlette
-from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request as StarletteRequest
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.admission.deadline import ANSWER_MARGIN_S, SHED_S, Deadlines
-from shared.admission.invocation import CURRENT, Invocation
-from shared.admission.permits import Permits
-from shared.admission.turns import Turns
-from shared.cache.pressure import Pressure, Step, cgroup_limits, give_back, read_limit_bytes, read_resident_bytes
-from shared.config import Settings, read_settings
+from shared.config import read_settings
 from shared.conversations.history import History
 from shared.documents.documents import Documents
 from shared.errors import OutOfTime, ServiceError
-from shared.guard import complete, refuse_when_pressed
-from shared.headers import rate_headers
-from shared.later import Later
-from shared.offload import Collections, Pool, take_short_turns
-from shared.problems import Bugs, on_bug, on_http_exception, on_service_error
-from shared.splice import Pieces, in_parts
+from shared.http.counted import Counted
+from shared.http.guard import complete, refuse_when_pressed
+from shared.http.headers import rate_headers
+from shared.http.middleware import Invocations
+from shared.http.problems import Bugs, on_bug, on_http_exception, on_service_error
+from shared.http.state import Endpoint, Request, State
+from shared.process.garbage import Collections, take_short_turns
+from shared.process.memory import Pressure, Step, cgroup_limits, give_back, read_limit_bytes, read_resident_bytes
+from shared.process.pool import Pool
+from shared.request.concurrency import Turns
+from shared.request.deadline import ANSWER_MARGIN_S, SHED_S, Deadlines
+from shared.request.invocation import CURRENT
+from shared.request.permits import Permits
+from shared.request.timing import Timed
 from shared.store.upstash import Store
-from shared.telemetry.counted import Counted
 from shared.telemetry.telemetry import Telemetry
-from shared.timing import Timed
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import Encodings
 
 log = logging.getLogger("warmthread")
-
-
-class State(TypedDict):
-    """What the requests of one instance share."""
-
-    settings: Settings
-    store: Store
-    pool: Pool
-    counter: Counter
-    history: History
-    permits: Permits
-    documents: Documents
-    deadlines: Deadlines
-    pressure: Pressure
-    turns: Turns
-    collections: Collections
-    telemetry: Telemetry
-
-
-Request = StarletteRequest[State]
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-STREAMED_BYTES = 1_000_000
-"""Answers above this are sent in pieces: Vercel limits a whole response to 4.5 MB, a streamed one not."""
-
-HEADERS = {"cache-control": "private, no-cache"}
-"""A caller may keep an answer, and must ask whether it is still the newest before using it again."""
 
 
 @asynccontextmanager
@@ -126,28 +96,6 @@ def create_app(routes: Sequence[BaseRoute]) -> Starlette:
     return app
 
 
-class Invocations:
-    """Gives each request its Invocation."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        state: State = scope["state"]
-        invocation = Invocation(state["permits"], state["deadlines"].cut_at_s())
-        token = CURRENT.set(invocation)
-        try:
-            return await self._app(scope, receive, send)
-        finally:
-            CURRENT.reset(token)
-            if invocation.has_turn:
-                state["turns"].leave()
-                if state["turns"].is_idle:
-                    state["collections"].make_due_ones()
-
-
 L1_SHARES = {Step.NONE: 1.0, Step.HIGH: 0.5, Step.CRITICAL: 0.0}
 
 
@@ -160,7 +108,7 @@ def _relieve(pressure: Pressure, history: History, documents: Documents) -> floa
         documents.memory.limit(L1_SHARES[step])
         log.warning("memory: %s", step.name.lower())
         if step > before:
-            gc.collect()  # Seldom done else (shared/offload.py).
+            gc.collect()  # Seldom done else (shared/process/pool.py).
     if pressure.is_time_to_give_back():
         give_back()
     return pressure.headroom_bytes
@@ -202,29 +150,3 @@ def _guarded(route: BaseRoute) -> BaseRoute:
         return response
 
     return Route(route.path, guarded, methods=route.methods)
-
-
-def json_response(
-    body: bytes | Pieces | dict[str, Any], later: Later | None = None, headers: Mapping[str, str] | None = None
-) -> Response:
-    """Return *body* as the answer; the work in *later* is done once it is sent."""
-    if isinstance(body, dict):
-        body = orjson.dumps(body)
-    pieces = [body] if isinstance(body, bytes) else body
-    task = BackgroundTask(later.run) if later else None
-    headers = {**HEADERS, **(headers or {})}
-    if sum(map(len, pieces)) <= STREAMED_BYTES:
-        return Response(b"".join(pieces), headers=headers, media_type="application/json", background=task)
-    return StreamingResponse(_stream(pieces), headers=headers, media_type="application/json", background=task)
-
-
-def unchanged_response(later: Later | None = None, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a 304: the caller has what it asks for."""
-    task = BackgroundTask(later.run) if later else None
-    return Response(status_code=304, headers={**HEADERS, **(headers or {})}, background=task)
-
-
-async def _stream(pieces: Pieces) -> AsyncIterator[bytes | memoryview]:
-    for part in in_parts(pieces):
-        yield part
-        await asyncio.sleep(0)  # A connection that takes everything at once would keep the others waiting.

@@ -22,7 +22,7 @@ What can go wrong, as callers see it.
 
 A raised ServiceError means that nothing was stored, with one exception that its text states: a write whose
 answer was lost (`outcome_unknown` of StoreUnavailable and OutOfTime). Everything that is not a ServiceError is a bug
-and becomes an opaque 500 (shared/problems.py).
+and becomes an opaque 500 (shared/http/problems.py).
 """
 
 from typing import ClassVar

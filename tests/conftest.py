@@ -12,13 +12,13 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from scripts.faults.server import FaultyServer
+from scripts.local.object_store import ObjectStore, running_s3
 from scripts.local.tenants import read_limits
 from scripts.local.upstash import LocalUpstash
-from shared.auth import make_key, read_key
+from shared.request.caller import make_key, read_key
 from shared.store import keys
-from tests.faulty_server import FaultyServer
 from tests.instances import running_instance
-from tests.object_store import ObjectStore, running_s3
 
 NOT_BILLED = {"info", "ping", "hello", "select", "client", "config"}
 """What this look, and the local server's own connections, cost."""

@@ -11,10 +11,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from scripts.proving.contexts.dialogues import to_log
 from shared.context.summarised import Summary, summarised
 from shared.items.item import Item
 from shared.items.traits import Kind
-from tests.dialogues import to_log
 
 Raw = dict[str, Any]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.auth import make_key, read_authorization, read_key
 from shared.errors import Unauthorized
+from shared.request.caller import make_key, read_authorization, read_key
 
 
 def test_a_new_key_names_its_tenant_and_hashes_as_a_whole() -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmarks import guard, peers, store, tables, warm
+from scripts.benchmarks import guard, peers, store, warm
 from scripts.benchmarks.delay_proxy import DelayProxy, Target
 from scripts.local.serving import loopback_listener
+from scripts.measuring import tables
 
 RECEIVE_BYTES = 65_536
 

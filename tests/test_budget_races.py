@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
 from tests.budget_calls import reserve, settle, tokens
-from tests.faulty_server import Fault, FaultyServer
 
 DAY_S = 86_400
 LIFE_S = 600

@@ -27,12 +27,12 @@ from hypothesis.stateful import (
 
 from scripts.local.tenants import mint, set_limits
 from scripts.local.upstash import LocalUpstash
-from shared.auth import make_key, read_key
 from shared.budgets.amounts import Amount
 from shared.budgets.reservations import Budgets
 from shared.config import read_settings
-from shared.conversations.idempotency import Attempt
 from shared.errors import AlreadySettled, BudgetExceeded
+from shared.request.caller import make_key, read_key
+from shared.store.attempts import Attempt
 from shared.store.upstash import Store
 
 ROOT = Path(__file__).parents[1]
@@ -183,7 +183,7 @@ def test_budgets_are_those_of_a_model(upstash: LocalUpstash) -> None:
 
 def test_the_books_are_right_after_processes_raced_and_crashed() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "scripts.verify_budgets", "--operations", "1600", "--processes", "8"],
+        [sys.executable, "-m", "scripts.proving.budgets.command", "--operations", "1600", "--processes", "8"],
         capture_output=True,
         text=True,
         check=False,

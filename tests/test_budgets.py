@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
-from shared.auth import read_key
+from shared.request.caller import read_key
 from shared.store.keys import tenant_key
 from tests.budget_calls import reserve, settle, tokens
-from tests.faulty_server import Fault, FaultyServer
 from tests.instances import running_instance
 
 DAY_S = 86_400

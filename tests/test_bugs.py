@@ -9,9 +9,11 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from scripts.local.upstash import LocalUpstash
-from shared.app import Request, create_app, json_response
-from shared.later import Later
-from shared.problems import CutShort
+from shared.app import create_app
+from shared.http.answers import json_response
+from shared.http.problems import CutShort
+from shared.http.state import Request
+from shared.request.after_response import Later
 
 MARK = "xyzzy-4711"
 

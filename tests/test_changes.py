@@ -7,8 +7,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from scripts.local.object_store import BUCKET, ObjectStore
 from tests.conftest import CHANGES_SECRET
-from tests.object_store import BUCKET, ObjectStore
 
 S3_CREATED = {"source": "aws.s3", "detail-type": "Object Created"}
 BEARER = {"authorization": f"Bearer {CHANGES_SECRET}"}

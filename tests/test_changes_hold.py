@@ -7,14 +7,14 @@ import httpx
 import pytest
 
 from scripts.local.upstash import LocalUpstash
-from shared.admission.invocation import CURRENT, Invocation
-from shared.admission.permits import KNOWN_S, Permits
-from shared.auth import read_key
-from shared.cache.clock import Clock, Instant
 from shared.config import read_settings
-from shared.conversations.freshness import Freshness, Tier
 from shared.conversations.history import History, Need
 from shared.errors import RateExceeded, Unauthorized
+from shared.process.clock import Clock, Instant
+from shared.request.caller import read_key
+from shared.request.freshness import Freshness, Tier
+from shared.request.invocation import CURRENT, Invocation
+from shared.request.permits import KNOWN_S, Permits
 from shared.store.keys import tenant_key
 from shared.store.upstash import Store
 

@@ -10,7 +10,7 @@ import pytest
 from openai.types.conversations import ConversationItemList
 from openai.types.responses import EasyInputMessageParam
 
-from tests.faulty_server import Fault, FaultyServer
+from scripts.faults.server import Fault, FaultyServer
 
 RETRIED = {"x-stainless-retry-count": "1"}
 MESSAGES = [EasyInputMessageParam(role="user", content="yes"), EasyInputMessageParam(role="assistant", content="no")]

@@ -7,9 +7,9 @@ Short forms of `scripts/verify-coherence`; the checker has its own tests (tests/
 import httpx
 import pytest
 
-from scripts.coherence.experiment import KILLS_AT, experiment
-from scripts.coherence.fleet import Instance, running_fleet
-from scripts.coherence.run import Options
+from scripts.proving.coherence.experiment import KILLS_AT, experiment
+from scripts.proving.coherence.run import Options
+from scripts.proving.fleet import Instance, running_fleet
 
 OPERATIONS = 300
 

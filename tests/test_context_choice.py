@@ -3,11 +3,11 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scripts.proving.contexts.oracle import Expected, expected
 from shared.context.fit import Selection, fit
 from shared.context.units import fold
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
-from tests.context_oracle import Expected, expected
 from tests.logs import chats, logs_with_budgets
 
 

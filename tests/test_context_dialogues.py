@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.context_survey import survey
-from tests.dialogues import read_dialogues
-from tests.real_tokens import real_count
+from scripts.proving.contexts.dialogues import read_dialogues
+from scripts.proving.contexts.real_tokens import real_count
+from scripts.proving.contexts.survey import survey
 
 DATA = Path(__file__).parent / "data"
 

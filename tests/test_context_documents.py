@@ -7,12 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
+from scripts.faults.server import Fault, FaultyServer
+from scripts.local.object_store import ObjectStore
 from scripts.local.upstash import LocalUpstash
+from scripts.proving.contexts.real_tokens import real_count
 from shared.store.keys import document_key
 from tests.conftest import CHANGES_SECRET
-from tests.faulty_server import Fault, FaultyServer
-from tests.object_store import ObjectStore
-from tests.real_tokens import real_count
 from tests.test_document_tiers import age
 
 NOTICE = {"authorization": f"Bearer {CHANGES_SECRET}"}

@@ -4,10 +4,10 @@ from typing import Any
 
 import orjson
 
+from scripts.proving.contexts.dialogues import to_log
 from shared.context.fit import Selection, fit
 from shared.context.render import Rendering, render
 from shared.context.units import fold
-from tests.dialogues import to_log
 from tests.logs import call, characters, message, output
 
 Raw = dict[str, Any]

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from scripts.proving.contexts.dialogues import to_log
 from shared.context.fit import Selection, fit
+from shared.context.formats.unit_form import KEPT_BYTES_MAX, NO_FORMS, UNIT_BYTES
 from shared.context.render import FORMATS, render
-from shared.context.unit_form import KEPT_BYTES_MAX, NO_FORMS, UNIT_BYTES
 from shared.context.units import fold
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
-from tests.dialogues import to_log
 from tests.logs import characters, logs_with_budgets
 
 MESSAGE_FORMATS = [name for name in FORMATS if name != "items"]

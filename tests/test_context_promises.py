@@ -4,13 +4,13 @@ import orjson
 import pytest
 from hypothesis import assume, given, settings
 
+from scripts.proving.contexts.oracle import facts
+from scripts.proving.contexts.promises import broken_promises, recount
 from shared.context.fit import Selection, fit
 from shared.context.render import FORMATS, render
 from shared.context.units import fold
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
-from tests.context_oracle import facts
-from tests.context_promises import broken_promises, recount
 from tests.logs import characters, logs, logs_with_budgets
 
 Case = tuple[list[Item], int]

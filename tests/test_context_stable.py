@@ -5,11 +5,11 @@ from itertools import pairwise
 import orjson
 from hypothesis import given, settings
 
+from scripts.proving.contexts.oracle import facts, tokens_of
 from shared.context.fit import Selection, fit
 from shared.context.render import render
 from shared.context.units import fold
 from shared.items.item import Item
-from tests.context_oracle import facts, tokens_of
 from tests.logs import chats
 
 Case = tuple[list[Item], int]

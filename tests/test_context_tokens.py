@@ -4,15 +4,15 @@ import orjson
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from scripts.proving.contexts.dialogues import to_log
+from scripts.proving.contexts.promises import recount
+from scripts.proving.contexts.real_tokens import real_count
 from shared.context.fit import fit
 from shared.context.render import render
 from shared.context.units import fold
 from shared.errors import ContextDoesNotFit
 from shared.tokens.rule import REPLY_TOKENS, message_parts
-from tests.context_promises import recount
-from tests.dialogues import to_log
 from tests.logs import call, characters, message, output
-from tests.real_tokens import real_count
 
 Raw = dict[str, object]
 words = st.one_of(

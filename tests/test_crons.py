@@ -8,17 +8,17 @@ from typing import Any
 import httpx
 import pytest
 
+from scripts.faults.server import Fault, FaultyServer
+from scripts.local.object_store import ObjectStore
 from scripts.local.upstash import LocalUpstash
 from shared.config import read_settings
-from shared.document_paths import Place
 from shared.documents.heat import HALF_LIFE_S, Heat
-from shared.later import Later
+from shared.items.document_paths import Place
+from shared.request.after_response import Later
 from shared.store import keys
 from shared.store.lease import taken
 from shared.store.upstash import Store
 from tests.conftest import CRON_SECRET
-from tests.faulty_server import Fault, FaultyServer
-from tests.object_store import ObjectStore
 from tests.test_document_tiers import age, gets
 
 CRON = {"authorization": f"Bearer {CRON_SECRET}"}

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from vercel_runtime import deadline as runtime
 
-from shared.admission.deadline import COLD_START_S_MAX, Deadlines
-from tests.faulty_server import Fault, FaultyServer
+from scripts.faults.server import Fault, FaultyServer
+from shared.request.deadline import COLD_START_S_MAX, Deadlines
 
 DURATION_S = 2
 CUT_MARGIN_S = 0.25

@@ -1,7 +1,7 @@
 """Documents overwritten behind the service's back, in four processes; the long form is scripts/verify-documents."""
 
-from scripts.coherence import outage
-from scripts.coherence.documents import INSTANCES, Options, Seen, Write, check, experiment
+from scripts.proving.documents import outage
+from scripts.proving.documents.experiment import INSTANCES, Options, Seen, Write, check, experiment
 
 
 def test_after_a_notice_no_process_shows_the_old_text() -> None:

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from scripts.coherence.fleet import Instance, running_instances
+from scripts.faults.server import Fault, FaultyServer
+from scripts.local.object_store import ObjectStore
 from scripts.local.upstash import LocalUpstash
+from scripts.proving.fleet import Instance, running_instances
 from shared.documents.shelf import read_mark
 from shared.store import keys
-from tests.faulty_server import Fault, FaultyServer
-from tests.object_store import ObjectStore
 from tests.test_document_tiers import INSTANCES, REQUESTS, gets
 
 LEASE_S = 2

@@ -8,9 +8,9 @@ from typing import Any
 import obstore
 import pytest
 
+from scripts.local.object_store import BUCKET, ObjectStore
 from shared.config import read_settings
 from shared.documents.source import SLICE_BYTES, Listed, Loaded, Missing, NotModified, ObjectMoved, Source, SourceDown
-from tests.object_store import BUCKET, ObjectStore
 
 PREFIX = "some/prefix"
 STORE = {"UPSTASH_REDIS_REST_URL": "http://127.0.0.1:1", "UPSTASH_REDIS_REST_TOKEN": "none"}

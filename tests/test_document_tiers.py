@@ -8,17 +8,17 @@ from typing import Any
 import httpx
 import pytest
 
+from scripts.faults.server import Fault, FaultyServer
+from scripts.local.object_store import BUCKET, ObjectStore
 from scripts.local.upstash import LocalUpstash
 from shared.cache.tiered import Grant, Refusal
 from shared.config import read_settings
-from shared.document_paths import Place
 from shared.documents.document import Document
 from shared.documents.shelf import Shelf, read_mark
+from shared.items.document_paths import Place
 from shared.store import keys
 from shared.store.upstash import Store
 from tests.conftest import CHANGES_SECRET
-from tests.faulty_server import Fault, FaultyServer
-from tests.object_store import BUCKET, ObjectStore
 
 INSTANCES, REQUESTS = 4, 100
 NOTICE = {"authorization": f"Bearer {CHANGES_SECRET}"}

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.auth import read_key
-from shared.document_paths import PATH_BYTES_MAX
+from shared.items.document_paths import PATH_BYTES_MAX
+from shared.request.caller import read_key
 
 Write = Callable[[str, str | bytes], None]
 MEBIBYTE = 1_048_576

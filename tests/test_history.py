@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tests.history import check, kinds
-from tests.recorded import Append, Delete, History, Log, Lookup, Operation, Outcome, Read, Rollback
+from scripts.proving.history.checker import check, kinds
+from scripts.proving.history.recorded import Append, Delete, History, Log, Lookup, Operation, Outcome, Read, Rollback
 
 
 def log(*names: str, deleted: str = "", version: int = 0) -> Log:

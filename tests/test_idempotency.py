@@ -7,13 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
+from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
-from shared.auth import make_key, read_key
-from shared.conversations.idempotency import read_attempt
 from shared.errors import Malformed
-from shared.offload import Pool
+from shared.process.pool import Pool
+from shared.request.caller import make_key, read_key
 from shared.store import keys
-from tests.faulty_server import Fault, FaultyServer
+from shared.store.attempts import read_attempt
 from tests.instances import running_instance
 
 Send = Callable[..., httpx.Response]

@@ -13,7 +13,7 @@ import pytest
 
 from scripts.local.tenants import WrongValue, read_limits
 from scripts.local.upstash import LocalUpstash
-from shared.auth import read_key
+from shared.request.caller import read_key
 
 ROOT = Path(__file__).parents[1]
 LIMITS = ["--rate", "600", "--burst", "100", "--tokens-day", "100000", "--tokens-month", "2000000"]

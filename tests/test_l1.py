@@ -10,15 +10,15 @@ import httpx
 import pytest
 
 from scripts.local.upstash import LocalUpstash
-from shared.auth import read_key
 from shared.config import read_settings
-from shared.context.unit_form import NO_FORMS, Forms, UnitForm
+from shared.context.formats.unit_form import NO_FORMS, Forms, UnitForm
 from shared.conversations.entries import read_entry
-from shared.conversations.freshness import Freshness, Tier
 from shared.conversations.history import COUNT_BYTES, History, Need
 from shared.conversations.snapshot import ITEM_BYTES, begin, read_header
 from shared.errors import NotFound
 from shared.items.counts import Counts
+from shared.request.caller import read_key
+from shared.request.freshness import Freshness, Tier
 from shared.store.upstash import Store
 
 Make = Callable[..., History]

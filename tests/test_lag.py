@@ -9,8 +9,9 @@ import time
 import pytest
 
 from scripts.benchmarks import compression, lag, lag_bodies, parse
-from shared.lag import BOUNDS_MS, LagProbe
-from shared.offload import COLLECT_S, SWITCH_S, Collections, Pool, take_short_turns
+from shared.process.garbage import COLLECT_S, SWITCH_S, Collections, take_short_turns
+from shared.process.lag import BOUNDS_MS, LagProbe
+from shared.process.pool import Pool
 
 HELD_S = 0.04
 
@@ -67,7 +68,7 @@ def test_garbage_is_collected_while_nothing_is_under_way(monkeypatch: pytest.Mon
         if phase == "stop" and info["generation"]:
             made.append(info["generation"])
 
-    monkeypatch.setattr("shared.offload.monotonic", lambda: passed_s[0])
+    monkeypatch.setattr("shared.process.garbage.monotonic", lambda: passed_s[0])
     thresholds, interval_s = gc.get_threshold(), sys.getswitchinterval()
     take_short_turns()
     gc.callbacks.append(note)

@@ -1,36 +1,54 @@
-"""The house's rules that a reader should not have to check: which way imports point, who reads the environment."""
+"""
+The house's rules that a reader should not have to check: which way imports point, who reads the environment.
+
+A room is a folder, or a module that stands loose. `python -m tests.test_layers --report` prints rooms and arrows.
+"""
 
 import ast
-from collections.abc import Iterator
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 
-LAYERS: list[set[str]] = [
-    {"shared.allocator"},
-    {"shared.errors", "shared.lag", "shared.offload", "shared.pieces", "shared.splice"},
-    {"shared.cache", "shared.config", "shared.document_paths", "shared.later", "shared.parameters", "shared.timing"},
-    {"shared.auth", "shared.secrets"},
-    {"shared.admission"},
-    {"shared.tokens"},
+FLOORS: list[set[str]] = [
+    {"shared.config", "shared.errors"},
+    {"shared.jsonbytes", "shared.process"},
+    {"shared.cache", "shared.request"},
+    {"shared.store", "shared.tokens"},
     {"shared.items"},
-    {"shared.token_counts", "shared.context", "shared.store"},
-    {"shared.documents", "shared.telemetry"},
+    {"shared.context"},
+    {"shared.budgets", "shared.documents", "shared.telemetry"},
     {"shared.conversations"},
-    {"shared.budgets"},
-    {"shared.guard", "shared.headers"},
-    {"shared.problems"},
+    {"shared.http"},
     {"shared.app"},
     {"api"},
+    {"scripts.local"},
+    {"scripts.deploy", "scripts.faults", "scripts.measuring", "scripts.openapi", "scripts.pack_encodings"},
+    {"scripts.proving"},
+    {"scripts.benchmarks"},
+    {"tests"},
 ]
-"""From the bottom up; a module may import from its own layer's package and from the layers below."""
+"""From the bottom up; a module imports from its own room and from lower floors."""
 
-RANKS = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+FOLDERS = ("api", "shared", "scripts", "tests")
+LINES_MAX = 350
 
 
-def layer_of(module: str) -> str:
+class Import(NamedTuple):
+    """*where* imports *what*: modules by their dotted names."""
+
+    where: str
+    what: str
+
+
+def room_of(module: str) -> str:
     parts = module.split(".")
-    return parts[0] if parts[0] == "api" else ".".join(parts[:2])
+    return parts[0] if parts[0] in ("api", "tests") else ".".join(parts[:2])
 
 
 def sources(*folders: str) -> Iterator[Path]:
@@ -38,42 +56,110 @@ def sources(*folders: str) -> Iterator[Path]:
         yield from sorted((ROOT / folder).rglob("*.py"))
 
 
-def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported(nodes: Iterable[ast.AST], modules: frozenset[str]) -> Iterator[str]:
+    """Yield what *nodes* import: of `from package import name`, the module *name* where it is one of *modules*."""
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+            named = {f"{node.module}.{alias.name}" for alias in node.names} & modules
+            yield from sorted(named) or [node.module]
 
 
-def imports(*folders: str) -> Iterator[tuple[Path, str]]:
+def imports(*folders: str, only_at_start: bool = False) -> Iterator[Import]:
+    """Yield the imports within *folders*; *only_at_start*: those that happen when the module is imported itself."""
+    modules = frozenset(map(name_of, sources(*FOLDERS)))
     for path in sources(*folders):
-        yield from ((path.relative_to(ROOT), name) for name in imported(path))
+        tree = ast.parse(path.read_text())
+        nodes = tree.body if only_at_start else ast.walk(tree)
+        yield from (Import(name_of(path), name) for name in imported(nodes, modules))
 
 
-def test_every_module_imports_only_lower_layers() -> None:
-    wrong = []
-    for path, name in imports("api", "shared"):
-        if name.split(".")[0] in ("api", "shared"):
-            own, other = layer_of(".".join(path.with_suffix("").parts)), layer_of(name)
-            if own != other and RANKS[other] >= RANKS[own]:
-                wrong.append(f"{path} imports {name}")
+def arrows(*folders: str) -> Counter[tuple[str, str]]:
+    """Return how many imports go from one room to another."""
+    within = (each for each in imports(*folders) if each.what.split(".")[0] in FOLDERS)
+    pairs = ((room_of(each.where), room_of(each.what)) for each in within)
+    return Counter((own, other) for own, other in pairs if own != other)
+
+
+def upward(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(own, other) for own, other in pairs if FLOOR[other] >= FLOOR[own]]
+
+
+def circle(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Return one circle of arrows, [] when there is none."""
+    below: Mapping[str, set[str]] = defaultdict(set)
+    for own, other in pairs:
+        below[own].add(other)
+    try:
+        TopologicalSorter(below).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_every_room_is_on_a_floor() -> None:
+    rooms = {room_of(name_of(path)) for path in sources(*FOLDERS)}
+
+    assert rooms == set(FLOOR)
+
+
+def test_arrows_point_down() -> None:
+    wrong = [
+        f"{each.where} imports {each.what}"
+        for each in imports(*FOLDERS)
+        if each.what.split(".")[0] in FOLDERS
+        and room_of(each.where) != room_of(each.what)
+        and upward([(room_of(each.where), room_of(each.what))])
+    ]
 
     assert wrong == []
+
+
+def test_no_circle_of_modules() -> None:
+    assert circle(imports("api", "shared", "scripts", only_at_start=True)) == []
 
 
 def test_the_bundle_imports_nothing_of_development() -> None:
     development = {"scripts", "tests", "pytest", "hypothesis", "uvicorn", "valkey", "upstash_redis", "httpx"}
-    wrong = [f"{path} imports {name}" for path, name in imports("api", "shared") if name.split(".")[0] in development]
+    wrong = [each for each in imports("api", "shared") if each.what.split(".")[0] in development]
 
     assert wrong == []
+
+
+def test_an_arrow_up_and_a_circle_would_be_found() -> None:
+    assert upward([("shared.store", "shared.conversations")])
+    assert circle([("a", "b"), ("b", "c"), ("c", "a")])
 
 
 def test_files_can_be_read_in_one_sitting() -> None:
     long = {
         str(path.relative_to(ROOT)): lines
-        for path in sources("api", "shared", "scripts", "tests")
-        if (lines := len(path.read_text().splitlines())) > 350
+        for path in sources(*FOLDERS)
+        if (lines := len(path.read_text().splitlines())) > LINES_MAX
     }
 
     assert long == {}
+
+
+def report() -> Iterator[str]:
+    """Yield rooms from the top down with their files, lines and arrows; then what is wrong with them."""
+    pairs = arrows("api", "shared", "scripts")
+    files: defaultdict[str, list[int]] = defaultdict(list)
+    for path in sources("api", "shared", "scripts"):
+        files[room_of(name_of(path))].append(len(path.read_text().splitlines()))
+    for room in sorted(files, key=lambda each: (-FLOOR[each], each)):
+        below = ", ".join(f"{other} {count}" for (own, other), count in sorted(pairs.items()) if own == room)
+        lines = files[room]
+        yield f"{FLOOR[room]:2} {room:24} {len(lines):3} files {sum(lines):6} lines, longest {max(lines):3} -> {below}"
+    yield f"rooms {len(files)}, arrows {len(pairs)}, upward {len(upward(pairs))}, circles {int(bool(circle(pairs)))}"
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--report"]:
+        sys.exit("usage: python -m tests.test_layers --report")
+    print("\n".join(report()))

@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from scripts.local.upstash import LocalUpstash
-from shared.cache import pressure as pressure_module
-from shared.cache.memory import Memory
-from shared.cache.pressure import Pressure, Step, cgroup_limits, read_limit_bytes, read_resident_bytes
+from shared.cache.lru import Memory
+from shared.process import memory as pressure_module
+from shared.process.memory import Pressure, Step, cgroup_limits, read_limit_bytes, read_resident_bytes
 from tests.instances import running_instance
 
 MIB = 1_048_576

@@ -8,12 +8,12 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from scripts.faults.server import FaultyServer
 from scripts.local.upstash import LocalUpstash
 from shared.store import keys
 from shared.telemetry.fleet import exposition
 from shared.telemetry.metrics import METRICS
 from tests.conftest import METRICS_SECRET
-from tests.faulty_server import FaultyServer
 from tests.instances import running_instance
 
 AUTHORIZATION = {"authorization": f"Bearer {METRICS_SECRET}"}

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from scripts.faults.server import Fault, FaultyServer
 from shared.store.breaker import COOL_DOWN_FIRST_S, COOL_DOWN_MAX_S
-from tests.faulty_server import Fault, FaultyServer
 
 TIMEOUT_S = 0.2
 RECOVERY_S_MAX = 10.0

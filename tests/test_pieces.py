@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.pieces import CHUNK_BYTES, WHOLE_BYTES, is_crowded, loads, loads_elements
+from shared.jsonbytes.read import CHUNK_BYTES, WHOLE_BYTES, is_crowded, loads, loads_elements
 
 PADDING = "x" * WHOLE_BYTES
 TEXTS = st.text(alphabet=st.sampled_from('"\\,:[]{}a\n\x01é世'), max_size=12)

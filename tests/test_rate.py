@@ -11,15 +11,15 @@ from typing import Any
 import httpx
 import pytest
 
+from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
-from shared.admission.invocation import CURRENT, Invocation
-from shared.admission.permits import Permits
-from shared.auth import Caller, read_key
 from shared.config import read_settings
 from shared.errors import RateExceeded
+from shared.request.caller import Caller, read_key
+from shared.request.invocation import CURRENT, Invocation
+from shared.request.permits import Permits
 from shared.store.keys import tenant_key
 from shared.store.upstash import Store
-from tests.faulty_server import Fault, FaultyServer
 
 ROOT = Path(__file__).parents[1]
 HOUR_S = 3_600
@@ -242,7 +242,7 @@ def test_a_stranger_with_a_large_body_is_refused_before_it_is_read(
 
 def test_instances_in_processes_of_their_own_keep_a_rate_together() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "scripts.verify_rate", "--seconds", "3", "--instances", "3", "--share", "0.5"],
+        [sys.executable, "-m", "scripts.proving.rate", "--seconds", "3", "--instances", "3", "--share", "0.5"],
         capture_output=True,
         text=True,
         check=False,

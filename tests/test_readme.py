@@ -14,9 +14,9 @@ from starlette.routing import Route
 
 from scripts.local.functions import find_functions, load_app
 from shared import errors
-from shared.auth import read_key
 from shared.config import NAMED, OWN_URL_VARIABLES, STORE_VARIABLES, Settings
-from shared.problems import TYPE_PREFIX
+from shared.http.problems import TYPE_PREFIX
+from shared.request.caller import read_key
 from tests.test_round_trips import CALLS, DOCUMENT_HELD, PREPARED, RESERVING
 
 ROOT = Path(__file__).parents[1]

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from shared.splice import PIECE_BYTES, array, dumps, encode, in_parts, joined, splice
+from shared.jsonbytes.write import PIECE_BYTES, array, dumps, encode, in_parts, joined, splice
 
 
 @pytest.mark.parametrize("elements", [[], [1], [1, {"a": "é\n"}, None]])

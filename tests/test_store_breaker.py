@@ -2,13 +2,13 @@
 
 import pytest
 
+from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
 from shared.config import Secret, Settings
 from shared.errors import StoreUnavailable
 from shared.store.breaker import COOL_DOWN_FIRST_S, COOL_DOWN_MAX_S, FAILURES_MAX, Breaker
 from shared.store.failure import Sign
 from shared.store.upstash import Store
-from tests.faulty_server import Fault, FaultyServer
 
 
 class ManualClock:

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from scripts.faults.server import FaultyServer
 from scripts.local.upstash import LocalUpstash
 from shared.config import Secret, Settings
 from shared.errors import StoreUnavailable, TooLarge
 from shared.store import pipeline
 from shared.store.transport import IDLE_S, Transport
 from shared.store.upstash import Store
-from tests.faulty_server import FaultyServer
 
 
 def settings(url: str, token: str, **values: Any) -> Settings:

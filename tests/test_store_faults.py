@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
+from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
 from shared.config import Secret, Settings
 from shared.errors import StoreUnavailable
 from shared.store import keys
 from shared.store.upstash import Store
-from tests.faulty_server import Fault, FaultyServer
 
 TIMEOUT_S = 0.2
 MARGIN_S = 0.15

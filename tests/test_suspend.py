@@ -3,7 +3,7 @@
 import platform
 
 from scripts.benchmarks import memory, suspend
-from shared.allocator import give_memory_back
+from shared.process.allocator import give_memory_back
 
 PAUSE_S = 1.0
 

@@ -9,10 +9,10 @@ import httpx
 import pytest
 from hypothesis import given
 
+from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
 from shared.conversations.sweep import PAGE_CONVERSATIONS
 from shared.store import keys
-from tests.faulty_server import Fault, FaultyServer
 from tests.lives import Append, Delete, Life, Told, Update, begin, live, lives, seen
 from tests.test_compaction import SETTINGS
 from tests.test_crons import CRON

@@ -9,17 +9,17 @@ from typing import Any
 import httpx
 import pytest
 
+from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
 from shared.config import Settings, read_settings
 from shared.errors import StoreUnavailable
-from shared.later import Later
+from shared.request.after_response import Later
 from shared.store import keys
 from shared.store.upstash import Store
 from shared.telemetry import series
 from shared.telemetry.deltas import Deltas, doubling_bucket
 from shared.telemetry.metrics import METRICS
 from shared.telemetry.telemetry import Telemetry
-from tests.faulty_server import Fault, FaultyServer
 from tests.instances import running_instance
 
 ROOT = Path(__file__).parents[1]

@@ -12,10 +12,10 @@ from urllib.parse import quote
 import httpx
 import pytest
 
+from scripts.faults.server import Fault, FaultyServer
 from scripts.local.serving import loopback_listener
 from scripts.local.upstash import LocalUpstash
 from tests.conftest import CHANGES_SECRET
-from tests.faulty_server import Fault, FaultyServer
 
 ROOT = Path(__file__).parents[1]
 MARK = "xyzzy-4711"

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from scripts.local.upstash import LocalUpstash
-from shared.auth import read_key
+from shared.request.caller import read_key
 from shared.store.keys import tenant_key
 
 MAX_AGE = {"cache-control": "max-age=60"}

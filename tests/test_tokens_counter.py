@@ -6,7 +6,7 @@ from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
 from shared.errors import InvalidValue
-from shared.offload import Pool
+from shared.process.pool import Pool
 from shared.tokens.count import count_texts
 from shared.tokens.counter import Counter, upper_bound
 from shared.tokens.encodings import Encodings, load_encoding

@@ -13,7 +13,7 @@ import pytest
 
 from scripts.pack_encodings import NotPublished, pack, unpack
 from shared.errors import InvalidValue
-from shared.offload import Pool
+from shared.process.pool import Pool
 from shared.tokens.encodings import DATA, DEFINITIONS, CorruptEncoding, Encodings, load_encoding
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tiktoken import Encoding
 
 from shared.errors import InvalidValue
-from shared.offload import Pool
+from shared.process.pool import Pool
 from shared.tokens.count import count_texts
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import (

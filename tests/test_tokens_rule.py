@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.errors import InvalidValue
-from shared.offload import Pool
+from shared.process.pool import Pool
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import Encodings
 from shared.tokens.rule import count_messages, count_tools, message_parts, tools_parts

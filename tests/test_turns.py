@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from shared.admission.turns import WAITING_MAX, WORK_BYTES, Turns
 from shared.errors import MemoryPressed
+from shared.request.concurrency import WAITING_MAX, WORK_BYTES, Turns
 
 FEW = 4
 

@@ -7,12 +7,12 @@ import sys
 import time
 from pathlib import Path
 
-from scripts.memory.limits import V1, V2, limited
-from scripts.memory.load import Answers
+from scripts.proving.memory.limits import V1, V2, limited
+from scripts.proving.memory.load import Answers
 
 ROOT = Path(__file__).parents[1]
 MIB = 1_048_576
-COMMAND = [sys.executable, "-m", "scripts.verify_memory"]
+COMMAND = [sys.executable, "-m", "scripts.proving.memory.command"]
 
 
 def groups() -> set[Path]:

@@ -7,11 +7,13 @@ import time
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.app import Request, create_app, json_response
+from shared.app import create_app
 from shared.conversations.sweep import ConversationSweep
-from shared.documents.crontime import cron_end_at_s
 from shared.documents.sweep import Sweep
-from shared.secrets import check_bearer
+from shared.http.answers import json_response
+from shared.http.state import Request
+from shared.request.bearer import check_bearer
+from shared.request.cron_time import cron_end_at_s
 
 DOCUMENTS_SHARE = 0.7
 """Of the cron's time, at most; what documents leave is the conversations'."""

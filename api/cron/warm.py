@@ -5,9 +5,11 @@ GET POST /api/cron/warm   the hottest documents into the store, then an instance
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.app import Request, create_app, json_response
+from shared.app import create_app
 from shared.documents.warm import Warm
-from shared.secrets import check_bearer
+from shared.http.answers import json_response
+from shared.http.state import Request
+from shared.request.bearer import check_bearer
 
 
 async def warm(request: Request) -> Response:

@@ -27,10 +27,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.benchmarks.counted_store import CountedStore, counted_store
-from scripts.benchmarks.environment import ROOT
-from scripts.benchmarks.served import KEY, instance_at
-from scripts.benchmarks.tables import markdown, percentile
+from scripts.measuring.counted_store import CountedStore, counted_store
+from scripts.measuring.environment import ROOT
+from scripts.measuring.served import KEY, instance_at
+from scripts.measuring.tables import markdown, percentile
 
 START_TIMEOUT_S = 30.0
 IMPORT_LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)")

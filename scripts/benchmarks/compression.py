@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from scripts.benchmarks.payload import history
-from scripts.benchmarks.tables import markdown
+from scripts.measuring.tables import markdown
 
 BYTES_PER_S = 50e6
 LEVEL = 1

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scripts.benchmarks import environment
+from scripts.measuring import environment
 
 Message = dict[str, Any]
 SHIPPED = environment.ROOT / "tests" / "data" / "tau_airline_12.jsonl"
@@ -43,12 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     import orjson
 
+    from scripts.proving.contexts.dialogues import read_dialogues, to_items, to_log
+    from scripts.proving.contexts.promises import broken_promises, recount
+    from scripts.proving.contexts.real_tokens import real_count
     from shared.context.fit import Selection, fit
     from shared.context.render import render
     from shared.context.units import fold
-    from tests.context_promises import broken_promises, recount
-    from tests.dialogues import read_dialogues, to_items, to_log
-    from tests.real_tokens import real_count
 
     messages = _joined([dialogue.messages for dialogue in read_dialogues(arguments.dialogues)])
     log = to_log(to_items(messages), real_count)
@@ -103,7 +103,7 @@ def _joined(dialogues: list[list[Message]]) -> list[Message]:
 
 
 def _langchain(messages: list[Message], arguments: argparse.Namespace) -> list[Contender]:
-    from tests.real_tokens import encoding
+    from scripts.proving.contexts.real_tokens import encoding
 
     library = importlib.import_module("langchain_core.messages")
     converted = library.convert_to_messages([{"content": "", **message} for message in messages])

@@ -24,26 +24,27 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from api.conversations import app
-from scripts.benchmarks.counted_store import CountedStore, counted_store
 from scripts.benchmarks.instance import Instance
 from scripts.benchmarks.store import HISTORY_ITEMS, KEY
-from scripts.benchmarks.tables import markdown, spread
 from scripts.benchmarks.worker import Place
 from scripts.local import tenants
-from shared.admission.invocation import CURRENT, Invocation
-from shared.admission.permits import Rate
-from shared.app import State, json_response
-from shared.auth import read_key
-from shared.conversations.context_request import PARAMETERS, read_context_request
+from scripts.measuring.counted_store import CountedStore, counted_store
+from scripts.measuring.tables import markdown, spread
+from shared.context.wanted import PARAMETERS, read_context_request
 from shared.conversations.contexts import Contexts
-from shared.conversations.freshness import read_freshness
-from shared.guard import admit, complete
-from shared.headers import rate_headers, read_etags, source_headers
-from shared.later import Later
-from shared.parameters import refuse_unknown_parameters
-from shared.problems import Bugs
-from shared.telemetry.counted import Counted
-from shared.timing import Timed
+from shared.http.answers import json_response
+from shared.http.counted import Counted
+from shared.http.guard import admit, complete
+from shared.http.headers import rate_headers, read_etags, source_headers
+from shared.http.problems import Bugs
+from shared.http.state import State
+from shared.request.after_response import Later
+from shared.request.caller import read_key
+from shared.request.freshness import read_freshness
+from shared.request.invocation import CURRENT, Invocation
+from shared.request.parameters import refuse_unknown_parameters
+from shared.request.permits import Rate
+from shared.request.timing import Timed
 
 CONTEXT_PATH = "/v1/conversations/{conversation_id}/context"
 QUERY = "budget=8000"

@@ -14,9 +14,9 @@ from starlette.types import ASGIApp, Message, Scope
 from api.conversations import app
 from scripts.benchmarks.worker import Item, Place
 from shared.app import lifespan
-from shared.auth import read_key
-from shared.conversations.freshness import Freshness, Tier
 from shared.conversations.history import Need
+from shared.request.caller import read_key
+from shared.request.freshness import Freshness, Tier
 from shared.store.upstash import Store
 
 CREATE_BATCH = 100

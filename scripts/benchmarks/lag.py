@@ -24,11 +24,11 @@ from typing import NamedTuple
 import orjson
 from pyreqwest.client import Client
 
-from scripts.benchmarks.counted_store import counted_store
 from scripts.benchmarks.lag_bodies import SHORT_SHARE, Case, appends, counts, many, stored
-from scripts.benchmarks.served import KEY, Served, ask, client_of, create, instance_at, timed, watch, watched
-from scripts.benchmarks.tables import markdown, percentile
-from shared.lag import BOUNDS_MS, Lag
+from scripts.measuring.counted_store import counted_store
+from scripts.measuring.served import KEY, Served, ask, client_of, create, instance_at, timed, watch, watched
+from scripts.measuring.tables import markdown, percentile
+from shared.process.lag import BOUNDS_MS, Lag
 
 SMALL_REQUESTS = 50
 SMALL_EVERY_S = 0.004

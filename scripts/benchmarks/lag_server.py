@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from api import conversations, tokens
 from scripts.local.serving import loopback_listener, quiet_server
 from shared.app import lifespan
-from shared.lag import LagProbe
+from shared.process.lag import LagProbe
 
 KEEP_ALIVE_S = 60
 

@@ -16,9 +16,9 @@ from typing import NamedTuple
 import orjson
 from pyreqwest.client import Client
 
-from scripts.benchmarks.counted_store import counted_store
-from scripts.benchmarks.served import KEY, Served, ask, client_of, create, instance_at
-from scripts.benchmarks.tables import markdown
+from scripts.measuring.counted_store import counted_store
+from scripts.measuring.served import KEY, Served, ask, client_of, create, instance_at
+from scripts.measuring.tables import markdown
 
 CONVERSATIONS = 50
 AT_ONCE = 8

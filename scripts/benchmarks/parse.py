@@ -13,9 +13,9 @@ from functools import partial
 
 import orjson
 
-from scripts.benchmarks.tables import markdown
+from scripts.measuring.tables import markdown
 from shared.config import Secret, Settings
-from shared.pieces import is_crowded, loads
+from shared.jsonbytes.read import is_crowded, loads
 
 DEFAULTS = Settings(store_url="", store_token=Secret(""))
 BYTES, STRUCTURE = DEFAULTS.body_bytes_max, DEFAULTS.body_structure_max

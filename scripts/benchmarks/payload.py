@@ -6,7 +6,7 @@ import itertools
 from pathlib import Path
 from typing import Any
 
-from tests.dialogues import read_dialogues, to_items
+from scripts.proving.contexts.dialogues import read_dialogues, to_items
 
 Item = dict[str, Any]
 

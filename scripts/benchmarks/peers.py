@@ -17,12 +17,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.benchmarks import environment
-from scripts.benchmarks.counted_store import CountedStore, counted_store
 from scripts.benchmarks.delay_proxy import DelayProxy, Target
 from scripts.benchmarks.store import HISTORY_ITEMS, KEY, items_file
-from scripts.benchmarks.tables import each, markdown, spread
 from scripts.benchmarks.worker import ContenderError, Place, Worker
+from scripts.measuring import environment
+from scripts.measuring.counted_store import CountedStore, counted_store
+from scripts.measuring.tables import each, markdown, spread
 
 PINGS = 100
 

@@ -17,10 +17,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.benchmarks.counted_store import Cost, CountedStore, counted_store
 from scripts.benchmarks.delay_proxy import DelayProxy, Target
-from scripts.benchmarks.tables import each, markdown, spread
 from scripts.benchmarks.worker import Place, Worker
+from scripts.measuring.counted_store import Cost, CountedStore, counted_store
+from scripts.measuring.tables import each, markdown, spread
 
 HISTORY_ITEMS = 400
 KEY = "wt_bench_local-only"

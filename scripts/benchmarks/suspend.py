@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import orjson
 
-from scripts.benchmarks.counted_store import counted_store
-from scripts.benchmarks.served import KEY, Served, ask, client_of, create, instance_at, watch, watched
-from scripts.benchmarks.tables import markdown
+from scripts.measuring.counted_store import counted_store
+from scripts.measuring.served import KEY, Served, ask, client_of, create, instance_at, watch, watched
+from scripts.measuring.tables import markdown
 
 TEXT = "It was a bright cold day in April. " * 3_000
 

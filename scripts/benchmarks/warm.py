@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import httpx
 
-    from scripts.coherence.fleet import Instance
+    from scripts.faults.server import FaultyServer
+    from scripts.local.object_store import ObjectStore
     from scripts.local.upstash import LocalUpstash
-    from tests.faulty_server import FaultyServer
-    from tests.object_store import ObjectStore
+    from scripts.proving.fleet import Instance
 
 TENANT = "bench"
 DOCUMENTS_MAX = 256
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    from scripts.benchmarks.tables import markdown
+    from scripts.measuring.tables import markdown
 
     lines = arguments.trace.read_text().splitlines()
     trace = [
@@ -88,11 +88,11 @@ def running_bench() -> Iterator["Bench"]:
     """Run a store, an object store and a proxy that counts what it is asked for."""
     import httpx
 
+    from scripts.faults.server import FaultyServer
     from scripts.local.mint import mint
+    from scripts.local.object_store import running_s3
     from scripts.local.upstash import LocalUpstash
-    from shared.auth import make_key
-    from tests.faulty_server import FaultyServer
-    from tests.object_store import running_s3
+    from shared.request.caller import make_key
 
     with ExitStack() as stack:
         upstash = stack.enter_context(LocalUpstash())
@@ -137,7 +137,7 @@ class Bench:
 
     @contextmanager
     def _instance(self, **settings: str) -> Iterator["Instance"]:
-        from scripts.coherence.fleet import STORE_VARIABLES, running_instances
+        from scripts.proving.fleet import STORE_VARIABLES, running_instances
 
         environment = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
         environment |= self._s3.settings(self._front.url) | settings
@@ -187,9 +187,9 @@ class Bench:
     async def _replay_uses(self, past: list[Request]) -> list[str]:
         """Count the uses of *past*, each at its time; return the hottest documents."""
         from shared.config import read_settings
-        from shared.document_paths import Place
         from shared.documents.heat import Heat
-        from shared.later import Later
+        from shared.items.document_paths import Place
+        from shared.request.after_response import Later
         from shared.store.upstash import Store
 
         variables = {"UPSTASH_REDIS_REST_URL": self._upstash.url, "UPSTASH_REDIS_REST_TOKEN": self._upstash.token}

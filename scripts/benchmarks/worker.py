@@ -22,7 +22,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from scripts.benchmarks.environment import ROOT
+from scripts.measuring.environment import ROOT
 
 WARM_UP_RUNS = 3
 ANSWER_TIMEOUT_S = 60.0

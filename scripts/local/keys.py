@@ -21,9 +21,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from scripts.local.tenants import BUDGETS, WrongValue, describe, mint, read_limits, revoke, rotate, set_limits
-from shared.auth import TENANT_PATTERN, Caller, make_key, read_key
 from shared.config import STORE_VARIABLES, ConfigError, read_settings
 from shared.errors import ServiceError
+from shared.request.caller import TENANT_PATTERN, Caller, make_key, read_key
 from shared.store.upstash import Store
 
 DEV_STORE = Path(__file__).parents[2] / ".warmthread" / "dev-store.json"

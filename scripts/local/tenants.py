@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from shared.auth import Caller, read_key
+from shared.request.caller import Caller, read_key
 from shared.store.keys import TENANTS_KEY, tenant_key
 from shared.store.upstash import Store
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue
-from shared.parameters import integer
+from shared.request.parameters import integer
 
 TOKENS_MAX = 1_000_000_000
 USD_MAX = 1_000_000

@@ -14,13 +14,13 @@ import secrets
 import time
 from typing import Any, NamedTuple
 
-from shared.auth import Caller
 from shared.budgets.amounts import MICRO, Amount
 from shared.config import Settings
-from shared.conversations.idempotency import Attempt
-from shared.conversations.refusals import raise_refusal
 from shared.errors import AlreadySettled, BudgetExceeded, InvalidValue, NotFound, StoreUnavailable
+from shared.request.caller import Caller
 from shared.store import keys
+from shared.store.attempts import Attempt
+from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
 HOUR_S = 3_600

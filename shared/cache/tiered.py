@@ -26,7 +26,7 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from shared.cache.memory import Memory, Sized
+from shared.cache.lru import Memory, Sized
 from shared.errors import SourceUnavailable, StoreUnavailable
 
 ABSENT = "-"

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from shared.context.fit import Selection
-from shared.context.unit_form import NO_FORMS, Forms, UnitForm, keep
+from shared.context.formats.unit_form import NO_FORMS, Forms, UnitForm, keep
 from shared.items.item import Item
-from shared.splice import Pieces, array, joined, nested_array
+from shared.jsonbytes.write import Pieces, array, joined, nested_array
 
 FORMATS = ("items", "chat", "anthropic", "text")
 
@@ -60,7 +60,7 @@ def render(context_format: str, selection: Selection, kept: Forms = NO_FORMS) ->
     unsupported = frozenset[str]().union(*(form.unsupported for form in forms))
     messages = [form.pieces for form in forms if form.pieces and not form.is_system]
     if context_format == "text":
-        from shared.context.render_text import SEPARATOR
+        from shared.context.formats.text import SEPARATOR
 
         pieces = {"text": [b'"', *joined(messages, SEPARATOR), b'"']}
     else:
@@ -76,13 +76,13 @@ def render(context_format: str, selection: Selection, kept: Forms = NO_FORMS) ->
 def _renderer(context_format: str) -> Renderer:
     # Imported by the first context that needs it.
     if context_format == "chat":
-        from shared.context.render_chat import ChatRenderer
+        from shared.context.formats.chat import ChatRenderer
 
         return ChatRenderer()
     if context_format == "anthropic":
-        from shared.context.render_anthropic import AnthropicRenderer
+        from shared.context.formats.anthropic import AnthropicRenderer
 
         return AnthropicRenderer()
-    from shared.context.render_text import TextRenderer
+    from shared.context.formats.text import TextRenderer
 
     return TextRenderer()

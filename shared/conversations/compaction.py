@@ -12,14 +12,14 @@ items.
 import secrets
 from functools import partial
 
-from shared.auth import Caller
 from shared.config import Settings
-from shared.conversations.idempotency import Written, etag
 from shared.conversations.info import ConversationInfo
 from shared.conversations.kept_counts import COUNTED_ENCODINGS
-from shared.conversations.refusals import raise_refusal
-from shared.later import Later
+from shared.request.after_response import Later
+from shared.request.caller import Caller
 from shared.store import keys
+from shared.store.attempts import Written, etag
+from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
 

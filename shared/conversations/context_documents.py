@@ -16,18 +16,18 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.auth import Caller
 from shared.context.fit import Selection, needed_tokens
 from shared.context.units import Folded
-from shared.conversations.context_request import ContextRequest
-from shared.document_paths import place_for
+from shared.context.wanted import ContextRequest
 from shared.documents.documents import Answer, Documents
 from shared.documents.embedded import CUT_TOKENS_MIN, cut_document, shown
 from shared.documents.shelf import read_mark
 from shared.errors import SourceUnavailable
+from shared.items.document_paths import place_for
 from shared.items.item import Item
 from shared.items.mentions import embed
-from shared.later import Later
+from shared.request.after_response import Later
+from shared.request.caller import Caller
 from shared.tokens.counter import Counter
 
 TOGETHER = 4

@@ -11,19 +11,16 @@ context_documents.py.
 from functools import partial
 from typing import NamedTuple
 
-from shared.auth import Caller
 from shared.context.fit import Selection, fit
+from shared.context.formats.unit_form import Forms
 from shared.context.render import Rendering, render
 from shared.context.summarised import summarised
 from shared.context.tail import is_enough
-from shared.context.unit_form import Forms
 from shared.context.units import Folded
 from shared.context.units import fold as fold_units
+from shared.context.wanted import ContextRequest
 from shared.conversations.context_documents import Embedding, Shown, digest_of
-from shared.conversations.context_request import ContextRequest
-from shared.conversations.freshness import Freshness
 from shared.conversations.history import Held, History, Need
-from shared.conversations.idempotency import Besides
 from shared.conversations.kept_counts import recount, write_kept_counts
 from shared.conversations.snapshot import Snapshot, tail
 from shared.conversations.source import Source, touch_when_due
@@ -32,10 +29,13 @@ from shared.errors import ContextDoesNotFit
 from shared.items.counts import PRIMARY_ENCODING
 from shared.items.item import Item
 from shared.items.traits import Kind
-from shared.later import Later
-from shared.offload import Pool
-from shared.splice import Pieces, splice
+from shared.jsonbytes.write import Pieces, splice
+from shared.process.pool import Pool
+from shared.request.after_response import Later
+from shared.request.caller import Caller
+from shared.request.freshness import Freshness
 from shared.store import keys
+from shared.store.attempts import Besides
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 

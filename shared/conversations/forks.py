@@ -9,16 +9,16 @@ import secrets
 
 import orjson
 
-from shared.auth import Caller
 from shared.config import Settings
-from shared.conversations.idempotency import Attempt, Ids, Written, etag
 from shared.conversations.info import ConversationInfo, now_us
 from shared.conversations.kept_counts import COUNTED_ENCODINGS
-from shared.conversations.refusals import raise_refusal
 from shared.conversations.source import Source, touch_when_due
 from shared.items.normalize import normalize_metadata
-from shared.later import Later
+from shared.request.after_response import Later
+from shared.request.caller import Caller
 from shared.store import keys
+from shared.store.attempts import Attempt, Ids, Written, etag
+from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
 

@@ -12,24 +12,24 @@ comes while a conversation is first read waits for that, and then asks for the n
 
 from typing import Any, NamedTuple
 
-from shared.admission.invocation import is_confirmed, was_confirmed
-from shared.auth import Caller
-from shared.cache.clock import Clock, Instant
 from shared.cache.flight import Flights
-from shared.cache.memory import Memory
+from shared.cache.lru import Memory
 from shared.config import Settings
-from shared.context.unit_form import NO_FORMS, Forms
+from shared.context.formats.unit_form import NO_FORMS, Forms
 from shared.conversations.entries import Entry, read_entry
-from shared.conversations.freshness import Freshness, Tier
-from shared.conversations.idempotency import Besides
 from shared.conversations.kept_counts import read_kept_counts
-from shared.conversations.refusals import raise_refusal
 from shared.conversations.snapshot import Snapshot, advance, begin, extend, read_header
-from shared.document_paths import SHARED
 from shared.errors import NotCached, StoreUnavailable
 from shared.items.counts import Counts
-from shared.offload import Pool
+from shared.items.document_paths import SHARED
+from shared.process.clock import Clock, Instant
+from shared.process.pool import Pool
+from shared.request.caller import Caller
+from shared.request.freshness import Freshness, Tier
+from shared.request.invocation import is_confirmed, was_confirmed
 from shared.store import keys
+from shared.store.attempts import Besides
+from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
 REPLIES_MAX = 64

@@ -14,7 +14,7 @@ import orjson
 from shared.items.counts import PRIMARY_ENCODING, Counts, count_items
 from shared.items.item import Item
 from shared.items.traits import Traits, describe
-from shared.offload import Pool
+from shared.process.pool import Pool
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import ENCODINGS
 

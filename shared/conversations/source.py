@@ -6,10 +6,10 @@ import time
 from functools import partial
 from typing import NamedTuple, Self
 
-from shared.auth import Caller
-from shared.conversations.freshness import Tier
 from shared.conversations.history import Reading
-from shared.later import Later
+from shared.request.after_response import Later
+from shared.request.caller import Caller
+from shared.request.freshness import Tier
 from shared.store import keys
 from shared.store.upstash import Store
 

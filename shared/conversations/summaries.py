@@ -21,17 +21,17 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.auth import Caller
 from shared.config import Settings
 from shared.conversations.entries import write_summary
-from shared.conversations.idempotency import Attempt, Written, etag
 from shared.conversations.info import now_us
-from shared.conversations.refusals import raise_refusal
 from shared.errors import InvalidValue, NotFound, ServiceError, TooLarge
 from shared.items.counts import PRIMARY_ENCODING, count_items
 from shared.items.normalize import normalize_items
 from shared.items.traits import describe
+from shared.request.caller import Caller
 from shared.store import keys
+from shared.store.attempts import Attempt, Written, etag
+from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 

@@ -10,9 +10,9 @@ A notice says that something changed, never what is true now: events overtake ea
 from collections.abc import Mapping
 from typing import Any
 
-from shared.document_paths import PATH_BYTES_MAX, Place, read_object_path
 from shared.documents.shelf import Shelf
 from shared.errors import InvalidValue, TooLarge
+from shared.items.document_paths import PATH_BYTES_MAX, Place, read_object_path
 
 S3 = "aws.s3"
 CHANGES = frozenset({"Object Created", "Object Deleted", "Object Restore Completed", "Object Restore Expired"})

@@ -1,26 +1,26 @@
 """
 Documents: what tenants have in the object store, through the tiers.
 
-    path -> place (shared/document_paths.py) -> L1 -> single flight -> L2 -> lease -> source
+    path -> place (shared/items/document_paths.py) -> L1 -> single flight -> L2 -> lease -> source
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
-from shared.admission.invocation import was_confirmed
-from shared.auth import Caller
-from shared.cache.memory import Memory
+from shared.cache.lru import Memory
 from shared.cache.tiered import Found, Limits, LoadError, Mark, TieredCache, Unmodified
 from shared.config import Settings
-from shared.document_paths import Place, place_for
 from shared.documents.document import Document, read_document
 from shared.documents.embedded import count_document
 from shared.documents.heat import Heat
 from shared.documents.shelf import Shelf
 from shared.documents.source import Loaded, Missing, NotModified, ObjectMoved, Source, SourceDown
 from shared.errors import NotFound, SourceUnavailable, StoreUnavailable, Unauthorized
-from shared.later import Later
+from shared.items.document_paths import Place, place_for
+from shared.request.after_response import Later
+from shared.request.caller import Caller
+from shared.request.invocation import was_confirmed
 from shared.store import keys
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter

@@ -9,8 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from shared.document_paths import Place, read_object_path
-from shared.later import Later
+from shared.items.document_paths import Place, read_object_path
+from shared.request.after_response import Later
 from shared.store import keys
 from shared.store.upstash import Store
 

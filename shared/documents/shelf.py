@@ -8,8 +8,8 @@ from typing import Any
 
 from shared.cache.tiered import ABSENT, UNKNOWN, Grant, Mark, Refusal
 from shared.config import Settings
-from shared.document_paths import Place
 from shared.documents.document import Document
+from shared.items.document_paths import Place
 from shared.store import keys
 from shared.store.upstash import Store
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from shared.cache.tiered import Origin
 from shared.config import Settings
-from shared.document_paths import INSTANCE_PATH, Place
-from shared.documents.crontime import cron_end_at_s
 from shared.documents.documents import Documents
 from shared.errors import SourceUnavailable
 from shared.items.counts import PRIMARY_ENCODING
+from shared.items.document_paths import INSTANCE_PATH, Place
+from shared.request.cron_time import cron_end_at_s
 from shared.store import keys
 from shared.store.lease import taken
 from shared.store.upstash import Store

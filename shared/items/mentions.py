@@ -9,7 +9,7 @@ message add up.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shared.document_paths import PREFIX
+from shared.items.document_paths import PREFIX
 
 PART_FIELDS = ("content", "output")
 

@@ -16,8 +16,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from shared.document_paths import check_path
 from shared.errors import DuplicateItem, InvalidValue
+from shared.items.document_paths import check_path
 from shared.items.mentions import mentioned_path
 from shared.items.types import (
     ASSISTANT_MESSAGE_PARTS,

@@ -5,6 +5,6 @@ The HTTP library brings an allocator, which looks once at how it is to behave, w
 import it before this.
 """
 
-from shared.allocator import take_no_more_than_used
+from shared.process.allocator import take_no_more_than_used
 
 take_no_more_than_used()

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from shared.offload import Pool
-from shared.pieces import WHOLE_BYTES
+from shared.jsonbytes.read import WHOLE_BYTES
+from shared.process.pool import Pool
 from shared.store.breaker import Breaker
 from shared.store.failure import Failure, Sign
 from shared.store.replies import read_replies

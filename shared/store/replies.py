@@ -9,7 +9,7 @@ from typing import Any
 
 from pyreqwest.bytes import Bytes
 
-from shared.pieces import loads
+from shared.jsonbytes.read import loads
 from shared.store.failure import Failure, Sign
 
 REASON_CHARS_MAX = 200

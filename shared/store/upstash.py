@@ -16,18 +16,18 @@ from typing import Any
 
 import orjson
 
-from shared.admission.invocation import CURRENT, HOLDS_PERMIT
-from shared.admission.permits import read_rate
 from shared.config import Settings
 from shared.errors import TooLarge
-from shared.offload import Pool
-from shared.splice import string_slices
+from shared.jsonbytes.write import string_slices
+from shared.process.pool import Pool
+from shared.request.invocation import CURRENT, HOLDS_PERMIT
+from shared.request.permits import read_rate
+from shared.request.timing import store_waits
 from shared.store.breaker import Breaker
 from shared.store.failure import Failure, Sign
 from shared.store.pipeline import Pipeline, away
 from shared.store.script import READS, asks_for_key, script
 from shared.store.transport import Transport
-from shared.timing import store_waits
 
 UNBROKEN_CHARS = 256 * 1024
 """Encoded between two turns of the loop: as many quotes, the worst there is, take 1.6 ms."""

@@ -5,7 +5,7 @@ A series is kept under a field, `<metric> <label value>…`; a histogram has one
 of its bound behind, and `sum`, in millionths. What Prometheus calls them is in shared/telemetry/metrics.py.
 """
 
-from shared.lag import BOUNDS_MS
+from shared.process.lag import BOUNDS_MS
 
 DURATION_BOUNDS_S = tuple(2**power / 4_000 for power in range(18))
 """0.25 ms, which an answer from memory may take, doubled until 33 s, longer than a function may run."""
@@ -15,7 +15,7 @@ LAG_BOUNDS_S = tuple(bound_ms / 1_000 for bound_ms in BOUNDS_MS)
 METHODS = frozenset({"GET", "HEAD", "POST", "DELETE"})
 STATUSES = frozenset({"2xx", "3xx", "4xx", "5xx"})
 TIERS = frozenset({"L0", "L1", "L2", "source", "STALE"})
-"""What the `detail` of a Cache-Status may be (shared/headers.py)."""
+"""What the `detail` of a Cache-Status may be (shared/http/headers.py)."""
 
 OTHER = "other"
 """The label of what has no route, or a method that no route has."""

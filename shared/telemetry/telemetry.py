@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping
 
 from shared.config import Settings
 from shared.errors import StoreUnavailable
-from shared.lag import LagProbe
-from shared.later import Later
+from shared.process.lag import LagProbe
+from shared.request.after_response import Later
 from shared.store import keys
 from shared.store.upstash import Store
 from shared.telemetry.deltas import Deltas

@@ -4,14 +4,14 @@ Counts texts off the event loop, fairly.
     count    encoding (as much of it as is needed) -> a slice of about 10 ms in the pool -> the next slice -> …
 
 Each slice queues for a thread anew, first come first served, so a text of 4 MB does not keep one of 1 kB waiting
-(shared/offload.py). tiktoken releases the GIL while it encodes. A caller that is
+(shared/process/pool.py). tiktoken releases the GIL while it encodes. A caller that is
 cancelled stops at the end of the slice that runs.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from shared.offload import Pool
+from shared.process.pool import Pool
 from shared.tokens.encodings import Encodings
 
 if TYPE_CHECKING:

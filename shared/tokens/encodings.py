@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.errors import InvalidValue
-from shared.offload import Pool
+from shared.process.pool import Pool
 from shared.tokens.vocabulary import read_ranks, select_ranks
 
 if TYPE_CHECKING:

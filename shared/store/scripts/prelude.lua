@@ -1,5 +1,5 @@
 -- What every script starts with. KEYS[1] is the tenant's hash; ARGV[1] starts with the SHA-256 of the caller's API
--- key, behind which stands what it needs of the tenant's rate (shared/admission/invocation.py).
+-- key, behind which stands what it needs of the tenant's rate (shared/request/invocation.py).
 -- A reply is an array whose first element says what happened: 'ok', or why nothing was done.
 
 -- Numbers leave as text: a Lua number would be cut to an integer, or printed as 1e+15.

@@ -1,0 +1,82 @@
+"""
+The store that is measured against: a Valkey, and the local Upstash server over it in a process of its own.
+
+It tells what a measured stretch cost: HTTP requests (the server counts them) and commands (Valkey counts them, those
+inside scripts too). Peers that speak Redis's own protocol use the same Valkey.
+"""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from scripts.local.valkey import running_valkey
+from scripts.measuring.environment import ROOT
+
+TIMEOUT_S = 10.0
+NOT_BILLED = frozenset({"info", "ping", "hello", "select", "client", "config"})
+"""Looking at the store, and introducing oneself to it."""
+
+
+class Cost(NamedTuple):
+    """What the store was asked to do."""
+
+    requests: int
+    commands: int
+
+
+class CountedStore(NamedTuple):
+    """Where the store is. The Redis protocol is spoken at the unix socket *path*; *pid* is the HTTP server's."""
+
+    url: str
+    token: str
+    path: str
+    pid: int
+
+    @property
+    def port(self) -> int:
+        """The port of 127.0.0.1 where HTTP is spoken."""
+        return int(self.url.rpartition(":")[2])
+
+    def look(self) -> Cost:
+        """Return what was asked of the store until now; `spent_since` takes it."""
+        lines = self._ask("/", ["INFO", "commandstats"])["result"].splitlines()
+        commands = 0
+        for line in lines:
+            name, _, rest = line.removeprefix("cmdstat_").partition(":calls=")
+            if rest and name.split("|")[0] not in NOT_BILLED:
+                commands += int(rest.split(",")[0])
+        return Cost(self._ask("/-/stats")["requests"], commands)
+
+    def spent_since(self, before: Cost) -> Cost:
+        """Return what was asked since the look *before*, this look excepted."""
+        now = self.look()
+        return Cost(now.requests - before.requests - 1, now.commands - before.commands)
+
+    def _ask(self, path: str, command: list[str] | None = None) -> Any:
+        body = None if command is None else json.dumps(command).encode()
+        headers = {"authorization": f"Bearer {self.token}"}
+        request = urllib.request.Request(self.url + path, data=body, headers=headers)  # noqa: S310 - ours, loopback.
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            return json.loads(answer.read())
+
+
+@contextlib.contextmanager
+def counted_store() -> Iterator[CountedStore]:
+    """Run an empty store for this block. Raises ValkeyError or OSError when it does not start."""
+    with running_valkey() as redis_url:
+        command = [sys.executable, "-m", "scripts.local.upstash"]
+        environ = {**os.environ, "REDIS_URL": redis_url}
+        with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as server:
+            try:
+                assert server.stdout is not None
+                url, token = (server.stdout.readline().strip().partition("=")[2] for _ in range(2))
+                if not token:
+                    raise OSError("the local Upstash server did not start")
+                yield CountedStore(url, token, redis_url.removeprefix("unix://"), server.pid)
+            finally:
+                server.terminate()

@@ -1,0 +1,88 @@
+"""
+The OpenAPI document of the API: python -m scripts.openapi.document > public/openapi.json
+
+A test holds the file to this source, and the source to the routes; schemathesis holds the running service to the file.
+"""
+
+import json
+import sys
+
+from scripts.openapi import headers as openapi_headers
+from scripts.openapi import items as openapi_items
+from scripts.openapi.conversations import contexts, conversations
+from scripts.openapi.links import add_links
+from scripts.openapi.services import budgets, documents
+from scripts.openapi.shapes import ERRORS, Schema
+
+
+def paths() -> Schema:
+    """Return every path of the API."""
+    return add_links(conversations() | contexts() | budgets() | documents())
+
+
+PROBLEM = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "error"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "param": {"type": "string"},
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+            },
+        },
+    },
+}
+
+
+KEYS = {
+    "key": "A tenant's: wt_<tenant>_<secret>",
+    "cron": "The deployment's CRON_SECRET",
+    "changes": "The deployment's WARMTHREAD_CHANGES_SECRET",
+    "metrics": "The deployment's WARMTHREAD_METRICS_SECRET",
+}
+
+
+def document() -> Schema:
+    """Return the whole document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Warmthread",
+            "version": "1",
+            "description": "Conversation memory for LLM agents. Errors are problem documents (RFC 9457).",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths(),
+        "components": {
+            "securitySchemes": {
+                name: {"type": "http", "scheme": "bearer", "description": text} for name, text in KEYS.items()
+            },
+            "schemas": {"Problem": PROBLEM} | openapi_items.schemas(),
+            "headers": openapi_headers.ANSWERS,
+            "responses": {
+                f"E{status}": {
+                    "description": text,
+                    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+                    "headers": openapi_headers.headers(
+                        *openapi_headers.RATE, *openapi_headers.ERROR_HEADERS.get(status, ())
+                    ),
+                }
+                for status, text in ERRORS.items()
+            },
+        },
+    }
+
+
+if __name__ == "__main__":
+    json.dump(document(), sys.stdout, indent=1)
+    print()

@@ -1,0 +1,74 @@
+"""
+Headers in the OpenAPI document: what requests may say, and what answers do say.
+"""
+
+from scripts.openapi.shapes import Schema
+
+ENTITY_TAGS = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
+KEY = r'^("([!#-\[\]-~]|\\["\\]){1,255}"|[!#-~][!-~]{0,254})$'
+
+
+def _header(name: str, description: str, **schema: object) -> Schema:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string", **schema}}
+
+
+READ = (
+    _header("Cache-Control", "max-age=N, stale-if-error=N, only-if-cached, no-cache: how fresh the answer has to be"),
+    {
+        "name": "Warmthread-Min-Version",
+        "in": "header",
+        "description": "Any copy of at least this version will do",
+        "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
+    },
+)
+"""For answers that an instance may hold."""
+
+IF_NONE_MATCH = _header("If-None-Match", "Entity tags that the caller has: 304 for one of them")
+RETRY_COUNT = _header("x-stainless-retry-count", "OpenAI's clients count here how often they sent this before")
+IDEMPOTENCY_KEY = _header("Idempotency-Key", "The same key and request within 24 h are answered, not done", pattern=KEY)
+IF_MATCH = _header("If-Match", "The versions at which this may happen, as entity tags", pattern=ENTITY_TAGS)
+RESERVE = (IDEMPOTENCY_KEY, RETRY_COUNT)
+WRITE = (*RESERVE, IF_MATCH)
+
+
+def _answered(description: str, schema: Schema | None = None, *, required: bool = False) -> Schema:
+    made: Schema = {"description": description, "schema": schema or {"type": "string"}}
+    return made | ({"required": True} if required else {})
+
+
+ANSWERS: Schema = {
+    "Server-Timing": _answered("Milliseconds in all, and waiting for the store", required=True),
+    "Warmthread-Deployment": _answered("Which deployment answered", required=True),
+    "RateLimit-Policy": _answered("The tenant's rate, if it has one (draft-ietf-httpapi-ratelimit-headers)"),
+    "RateLimit": _answered("What is left of it"),
+    "ETag": _answered(
+        "Generation and version, and for contexts the parameters", {"type": "string", "pattern": '^".+"$'}
+    ),
+    "Age": _answered("Seconds since this was validated", {"type": "integer", "minimum": 0}),
+    "Cache-Status": _answered("What answered (RFC 9211); `detail` is L0, L1, L2, source or STALE"),
+    "Idempotency-Replayed": _answered("`true`: this was done before, and nothing was done now", {"enum": ["true"]}),
+    "Retry-After": _answered("Seconds", {"type": "integer", "minimum": 1}),
+    "Retry-After-Ms": _answered("The same in milliseconds", {"type": "integer", "minimum": 1}),
+    "X-Should-Retry": _answered("What OpenAI's clients obey", {"enum": ["false"]}),
+    "WWW-Authenticate": _answered("Bearer", required=True),
+    "Warmthread-Encoding": _answered("Whose tokens were counted"),
+    "Warmthread-Tokens": _answered("Of the whole document", {"type": "integer", "minimum": 0}),
+    "X-Content-Type-Options": _answered("nosniff"),
+    "Content-Length": _answered("Bytes of the whole document", {"type": "integer", "minimum": 0}),
+}
+ALWAYS = ("Server-Timing", "Warmthread-Deployment")
+RATE = ("RateLimit-Policy", "RateLimit")
+SOURCE = ("ETag", "Age", "Cache-Status")
+"""Of an answer that an instance may hold."""
+
+ERROR_HEADERS: dict[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    412: ("ETag",),
+    429: ("Retry-After", "Retry-After-Ms", "X-Should-Retry"),
+    503: ("Retry-After", "Retry-After-Ms"),
+}
+
+
+def headers(*names: str) -> Schema:
+    """Return the headers of an answer: *names*, and those that each has."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*ALWAYS, *names)}

@@ -1,0 +1,137 @@
+"""
+Items, their parts and chat messages as JSON Schema, from the shapes that the service itself checks them by.
+"""
+
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from scripts.openapi.shapes import ID, Schema, optional
+from shared.items.types import ASSISTANT_MESSAGE_PARTS, CALLER_MESSAGE_PARTS, ITEM_TYPES, PARTS
+from shared.items.types_check import SHAPES
+
+INTEGERS = {"minimum": -(2**63), "maximum": 2**64 - 1}
+"""What is no float in JSON as it is read here."""
+
+CALLER_ROLES = ["user", "system", "developer"]
+TEXT: Schema = {"type": "string"}
+CALL: Schema = {
+    "type": "object",
+    "required": ["function"],
+    "properties": {
+        "type": optional({"const": "function"}),
+        "function": {
+            "type": "object",
+            "required": ["name", "arguments"],
+            "properties": {"name": TEXT, "arguments": TEXT},
+        },
+    },
+}
+FUNCTION: Schema = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {
+        "name": TEXT,
+        "description": optional(TEXT),
+        "parameters": optional({"type": "object", "properties": {"properties": optional({"type": "object"})}}),
+    },
+}
+TOOL: Schema = {
+    "description": "As in the Responses or in the Chat Completions API; what is no function counts as its JSON",
+    "anyOf": [
+        {
+            "type": "object",
+            "required": ["type", "function"],
+            "properties": {"type": {"const": "function"}, "function": FUNCTION},
+        },
+        FUNCTION
+        | {
+            "required": ["type", "name"],
+            "properties": FUNCTION["properties"] | {"type": {"const": "function"}, "function": False},
+        },
+        {"type": "object", "properties": {"type": {"not": {"const": "function"}}}},
+    ],
+}
+
+
+def schemas() -> Schema:
+    """Return the named schemas of items."""
+    made: Schema = {}
+    for name in SHAPES.keys() - ITEM_TYPES.keys():
+        made[f"part_{name}"] = _shape(name, {"type": {"const": name}}, "type")
+    for name, item_type in ITEM_TYPES.items():
+        if name == "message":
+            continue
+        own: Schema = {"id": optional(ID), "type": {"const": name}}
+        required = ["type"]
+        if item_type.parts:
+            parts = _parts(PARTS[name])
+            own[item_type.parts] = parts if name == "reasoning" else {"anyOf": [{"type": "string"}, parts]}
+            required.append(item_type.parts)
+        made[f"item_{name}"] = _shape(name, own, *required)
+    # What a validator refuses, pydantic's schema does not say.
+    made["item_local_shell_call"]["properties"]["action"]["properties"]["env"]["additionalProperties"] = TEXT
+    made["item_message"] = _message(CALLER_ROLES, CALLER_MESSAGE_PARTS)
+    made["item_message_of_assistant"] = _message(["assistant"], ASSISTANT_MESSAGE_PARTS)
+    made["item"] = {
+        "description": "What a conversation holds: the Responses API's input items. A message needs no type.",
+        "anyOf": [_ref(name) for name in sorted(made) if name.startswith("item_")],
+    }
+    typed = [name for name in sorted(made) if name.startswith("item_") and "message" not in name]
+    made["item_typed"] = {"anyOf": [_ref(name) for name in typed]}
+    made["chat_message"] = {"anyOf": [_chat(CALLER_ROLES), _chat(["assistant"]), _chat(["tool"], "tool_call_id")]}
+    made["tool"] = TOOL
+    return dict(sorted(made.items()))
+
+
+def _chat(roles: list[str], *required: str) -> Schema:
+    """Return a message of the Chat Completions API; parts that are no text are left out here."""
+    text: Schema = {"type": "string"}
+    part = {"type": "object", "required": ["type", "text"], "properties": {"type": {"const": "text"}, "text": text}}
+    content: Schema = {"anyOf": [text, {"type": "array", "items": part}, {"type": "null"}]}
+    members = {"role": {"enum": roles}, "content": content, "name": optional(text)} | dict.fromkeys(required, text)
+    if roles == ["assistant"]:
+        members |= {"tool_calls": optional({"type": "array", "items": CALL}), "refusal": optional(text)}
+    return {"type": "object", "required": ["role", *required], "properties": members}
+
+
+def _message(roles: list[str], parts: tuple[str, ...]) -> Schema:
+    schema = _shape("message", {"id": optional(ID), "type": optional({"const": "message"})}, "content")
+    schema["properties"] |= {"role": {"enum": roles}, "content": {"anyOf": [{"type": "string"}, _parts(parts)]}}
+    return schema
+
+
+def _parts(names: tuple[str, ...]) -> Schema:
+    return {"type": "array", "items": {"anyOf": [_ref(f"part_{name}") for name in names]}}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _shape(name: str, own: Schema, *required: str) -> Schema:
+    """Return the schema of an item or part, with members of *own*, which the shape does not know."""
+    raw = TypeAdapter(SHAPES[name]).json_schema()
+    schema: Schema = _plain(raw, raw.get("$defs", {}))
+    return schema | {
+        "properties": schema.get("properties", {}) | own,
+        "required": sorted({*schema.get("required", []), *required}),
+    }
+
+
+def _plain(value: Any, definitions: Schema) -> Any:
+    """Return a schema of pydantic's without titles, its definitions where they are used."""
+    if isinstance(value, list):
+        return [_plain(each, definitions) for each in value]
+    if not isinstance(value, dict):
+        return value
+    if "$ref" in value:
+        return _plain(definitions[value["$ref"].rpartition("/")[2]], definitions)
+    plain = {
+        name: {each: _plain(schema, definitions) for each, schema in part.items()}
+        if name == "properties"
+        else _plain(part, definitions)
+        for name, part in value.items()
+        if name not in ("title", "$defs")
+    }
+    return plain | INTEGERS if plain.get("type") == "integer" else plain

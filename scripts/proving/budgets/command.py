@@ -1,0 +1,143 @@
+"""
+Many processes spend one tenant's budget at once, crash, repeat and reorder what they say; the books must be right.
+
+    scripts/verify-budgets --operations 50000 --processes 16
+
+All the while: settled - overrun + reserved <= limit, which holds as long as every grant found settled + reserved +
+asked <= limit. In the end, when what crashed processes were about to say has been said again and all that was
+forgotten has run out: settled is the sum of the settlements, each once, and nothing is reserved. A grant of exactly
+what is left must succeed then, and one token more be refused.
+"""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from uuid import uuid4
+
+from scripts.local.tenants import mint, set_limits
+from scripts.local.upstash import LocalUpstash
+from scripts.proving.budgets.worker import CRASHED, NOT_KEYED, amount
+from shared.budgets.reservations import Budgets
+from shared.config import read_settings
+from shared.errors import BudgetExceeded
+from shared.request.caller import Caller, make_key, read_key
+from shared.store.upstash import Store
+
+ROOT = Path(__file__).parents[3]
+LIMIT_TOKENS = 150_000
+LIFE_S = 1
+LOOK_S = 0.02
+
+
+async def verify(environ: dict[str, str], operations: int, processes: int, folder: Path) -> list[str]:
+    """Run the experiment and return what was wrong."""
+    settings = read_settings(environ)
+    store = Store(settings)
+    budgets, key = Budgets(store, settings), make_key(f"t{uuid4().hex[:20]}")
+    caller = read_key(key)
+    await set_limits(store, caller.tenant, {"limit:tokens-month": str(LIMIT_TOKENS)})
+    await mint(store, key)
+    looks: list[int] = []
+    problems: list[str] = []
+    watch = asyncio.ensure_future(_watch(budgets, caller, looks, problems))
+    began_at_s = time.monotonic()
+    each = -(-operations // processes)
+    workers = [_work(environ, key, each, seed, folder / f"{seed}.log") for seed in range(processes)]
+    crashes = sum(await asyncio.gather(*workers))
+    took_s = time.monotonic() - began_at_s
+    watch.cancel()
+    problems += await _settle_books(budgets, caller, folder)
+    print(
+        f"{each * processes} operations of {processes} processes in {took_s:.1f} s; {crashes} crashes; "
+        f"{len(looks)} looks, up to {max(looks)} tokens reserved at once"
+    )
+    await store.close()
+    return problems
+
+
+async def _watch(budgets: Budgets, caller: Caller, looks: list[int], wrong: list[str]) -> None:
+    while True:
+        shown = (await budgets.usage(caller))["month"]["tokens"]
+        looks.append(shown["reserved"])
+        if shown["settled"] - shown["overrun"] + shown["reserved"] > LIMIT_TOKENS:
+            wrong.append(f"over the limit: {shown}")
+        await asyncio.sleep(LOOK_S)
+
+
+async def _work(environ: dict[str, str], key: str, operations: int, seed: int, log: Path) -> int:
+    """Run one worker, again and again until it has done its share; return how often it crashed."""
+    crashes = 0
+    while operations > 0:
+        arguments = [key, str(operations), str(seed + 1_000 * crashes), str(log)]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "scripts.proving.budgets.worker",
+            *arguments,
+            cwd=ROOT,
+            env=environ,
+            stdout=subprocess.PIPE,
+        )
+        await process.communicate()
+        if process.returncode == 0:
+            break
+        assert process.returncode == CRASHED, "a worker failed"
+        crashes += 1
+        operations -= operations // 3 or 1
+    return crashes
+
+
+async def _settle_books(budgets: Budgets, caller: Caller, folder: Path) -> list[str]:
+    said: dict[str, int] = {}
+    for log in folder.glob("*.log"):  # noqa: ASYNC240  # nobody else is waiting.
+        for line in log.read_text().splitlines():
+            name, _, used = line.partition(" ")
+            said[name] = int(used)
+    for name, tokens in said.items():
+        await budgets.settle(caller, name, amount(tokens))
+    await asyncio.sleep(LIFE_S + 1.1)
+    shown = (await budgets.usage(caller))["month"]["tokens"]
+    wrong, settled = [], sum(said.values())
+    print(f"{len(said)} settlements of {settled} tokens, {shown['overrun']} of them overrun; the books say {shown}")
+    if shown["settled"] != settled:
+        wrong.append(f"{shown['settled']} tokens are settled instead of {settled}")
+    if shown["reserved"] != 0:
+        wrong.append(f"{shown['reserved']} tokens are reserved by nobody")
+    left = LIMIT_TOKENS - settled
+    if left >= 0:
+        await budgets.reserve(caller, NOT_KEYED, amount(left))
+    try:
+        await budgets.reserve(caller, NOT_KEYED, amount(1))
+        wrong.append("a grant over the limit")
+    except BudgetExceeded:
+        pass
+    return wrong
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/verify-budgets", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--operations", type=int, default=50_000)
+    parser.add_argument("--processes", type=int, default=16)
+    arguments = parser.parse_args()
+    with LocalUpstash() as upstash, tempfile.TemporaryDirectory() as folder:
+        environ = {
+            **os.environ,
+            "UPSTASH_REDIS_REST_URL": upstash.url,
+            "UPSTASH_REDIS_REST_TOKEN": upstash.token,
+            "WARMTHREAD_RESERVATION_S": str(LIFE_S),
+            "WARMTHREAD_STORE_TIMEOUT_S": "20",
+        }
+        wrong = asyncio.run(verify(environ, arguments.operations, arguments.processes, Path(folder)))
+    for each in wrong[:20]:
+        print(f"WRONG: {each}")
+    print("wrong" if wrong else "The books are right.")
+    return bool(wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

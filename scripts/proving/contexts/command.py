@@ -1,0 +1,78 @@
+"""
+Hold contexts of recorded dialogues against the promises of the README: every prefix that ends before a model
+call, every budget, every format. Exits with 1 when one is broken.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from scripts.proving.contexts.dialogues import read_dialogues
+from scripts.proving.contexts.real_tokens import real_count
+from scripts.proving.contexts.survey import Survey, survey
+
+ROOT = Path(__file__).parents[3]
+
+PROMISES = [
+    "over budget",
+    "miscounted",
+    "orphan output",
+    "output away from its call",
+    "unanswered before the tail",
+    "head kept",
+    "newest user message kept",
+    "starts with a user message",
+]
+
+
+def main() -> int:
+    arguments = read_arguments()
+    dialogues = [dialogue for path in arguments.dialogues for dialogue in read_dialogues(path)]
+    surveys = [Survey(budget) for budget in arguments.budgets]
+    for number, dialogue in enumerate(dialogues, start=1):
+        print(f"\rdialogue {number} of {len(dialogues)}", end="", file=sys.stderr, flush=True)
+        for total, part in zip(surveys, survey([dialogue], arguments.budgets, real_count), strict=True):
+            total.merge(part)
+    print(file=sys.stderr)
+    print_table(surveys)
+    return int(any(each.broken.total() or each.refused_wrongly or each.short for each in surveys))
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/verify-contexts", description=__doc__)
+    parser.add_argument(
+        "dialogues",
+        nargs="*",
+        type=Path,
+        default=[ROOT / "tests/data/tau_airline_12.jsonl", ROOT / "tests/data/swe_agent_marshmallow_1867.jsonl"],
+        help="JSON lines of {id, messages}, chat messages; the shipped ones if none is given",
+    )
+    parser.add_argument(
+        "--budgets", nargs="+", type=int, default=[1500, 3000, 8000], metavar="TOKENS", help="1500 3000 8000"
+    )
+    return parser.parse_args()
+
+
+def print_table(surveys: list[Survey]) -> None:
+    rows: list[tuple[str, list[object]]] = [
+        ("prefixes before a model call", [each.prefixes for each in surveys]),
+        ("of them over the budget", [each.over for each in surveys]),
+        *_broken_rows(surveys),
+        ("does not fit (422)", [f"{each.refused / max(1, each.prefixes):.1%}" for each in surveys]),
+        ("422 although it would fit", [each.refused_wrongly for each in surveys]),
+        ("next older unit would have fitted", [each.short for each in surveys]),
+        ("mean fill of those over the budget", [f"{each.fill:.1%}" for each in surveys]),
+        ("lowest fill of those over the budget", [f"{min(each.fills, default=1):.1%}" for each in surveys]),
+    ]
+    print(f"{'budget':<38}" + "".join(f"{each.budget:>10,}" for each in surveys))
+    for title, cells in rows:
+        print(f"{title:<38}" + "".join(f"{cell:>10}" for cell in cells))
+    print("Renderings are counted in all four formats; 0 is wanted in each row of broken promises.")
+
+
+def _broken_rows(surveys: list[Survey]) -> list[tuple[str, list[object]]]:
+    return [(f"broken: {name}", [each.broken[name] for each in surveys]) for name in PROMISES]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

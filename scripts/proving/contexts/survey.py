@@ -1,0 +1,94 @@
+"""
+Contexts of recorded dialogues, at every prefix that ends before a model call, held against the promises.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+
+from scripts.proving.contexts.dialogues import Dialogue, model_calls, to_items, to_log
+from scripts.proving.contexts.oracle import expected, facts, tokens_of
+from scripts.proving.contexts.promises import broken_promises, recount
+from shared.context.fit import Selection, fit
+from shared.context.render import FORMATS, render
+from shared.context.units import fold
+from shared.errors import ContextDoesNotFit
+from shared.items.item import Item
+
+
+@dataclass
+class Survey:
+    """
+    What became of the prefixes under one budget.
+
+    *broken* counts renderings by the promise they break. *refused*: prefixes for which nothing fits, and of these
+    *refused_wrongly*. *over*: prefixes of more tokens than the budget; *fills* are theirs, of those not refused, and
+    *short* counts those to which the next older unit could have been added.
+    """
+
+    budget: int
+    prefixes: int = 0
+    over: int = 0
+    refused: int = 0
+    refused_wrongly: int = 0
+    short: int = 0
+    broken: Counter[str] = field(default_factory=Counter)
+    fills: list[float] = field(default_factory=list)
+
+    def add(self, log: Sequence[Item], count: Callable[[str], int]) -> None:
+        """Choose and render a context of *log* in every format, and check it."""
+        self.prefixes += 1
+        whole_tokens = fit(fold(log), 10**9).tokens
+        self.over += whole_tokens > self.budget
+        try:
+            selection = fit(fold(log), self.budget)
+        except ContextDoesNotFit:
+            self.refused += 1
+            self.refused_wrongly += expected(log, self.budget).needed_tokens is None
+            return
+        if whole_tokens > self.budget:
+            self.fills.append(selection.tokens / self.budget)
+            self.short += selection.tokens + _next_older_tokens(log, selection) <= self.budget
+        for context_format in FORMATS:
+            members = render(context_format, selection).members
+            self.broken.update(broken_promises(log, self.budget, selection.tokens, context_format, members))
+            if context_format == "chat":
+                self.broken["miscounted"] += recount(orjson.loads(members["messages"]), count) != selection.tokens
+
+    def merge(self, other: "Survey") -> None:
+        """Add the figures of *other*, of the same budget."""
+        self.prefixes += other.prefixes
+        self.over += other.over
+        self.refused += other.refused
+        self.refused_wrongly += other.refused_wrongly
+        self.short += other.short
+        self.broken += other.broken
+        self.fills += other.fills
+
+    @property
+    def fill(self) -> float:
+        return sum(self.fills) / len(self.fills) if self.fills else 1.0
+
+
+def _next_older_tokens(log: Sequence[Item], selection: Selection) -> int:
+    """Return what the newest unit left out would cost, with its turn's user message if that is left out too."""
+    kept = {item.id for item in selection.items}
+    for turn in reversed(facts(log).turns):
+        left_out = [unit for unit in turn if log[unit.head[0]].id not in kept]
+        if left_out:
+            added = left_out[-1:] if turn[0] not in left_out or len(left_out) == 1 else [turn[0], left_out[-1]]
+            return tokens_of(log, added)
+    return selection.tokens
+
+
+def survey(dialogues: Iterable[Dialogue], budgets: Sequence[int], count: Callable[[str], int]) -> list[Survey]:
+    """Survey all prefixes of *dialogues*; one Survey per budget, same order."""
+    surveys = [Survey(budget) for budget in budgets]
+    for dialogue in dialogues:
+        log = to_log(to_items(dialogue.messages), count)
+        for length in model_calls(log):
+            for each in surveys:
+                each.add(log[:length], count)
+    return surveys

@@ -1,0 +1,158 @@
+"""
+Instances as processes of their own, in front of one local store: started, killed, stopped and continued by pid.
+
+All of them end with the block that started them, also when it ends by an exception; when the whole program is
+killed, they see their standard input close.
+"""
+
+import contextlib
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from scripts.local.mint import mint
+from scripts.local.upstash import LocalUpstash
+from shared.request.caller import make_key
+
+ROOT = Path(__file__).parents[2]
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 5.0
+STORE_VARIABLES = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
+
+
+class Instance:
+    """One instance; `url` changes with each start."""
+
+    def __init__(self, number: int, environment: dict[str, str]) -> None:
+        self.number = number
+        self.url = ""
+        self.is_stopped = False
+        self._environment = environment
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> None:
+        """Start the process; it answers once its functions have started."""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "scripts.local.instance"],
+            cwd=ROOT,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # Ctrl-C in a terminal reaches the whole process group; who started the instance ends it.
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        self.url = self._process.stdout.readline().strip()
+        if not self.url:
+            raise RuntimeError("could not start an instance: it ended before it listened")
+
+    def wait_until_ready(self) -> None:
+        """Return when the instance answers. Raises RuntimeError: it does not."""
+        try:
+            httpx.get(f"{self.url}/api/health", timeout=START_TIMEOUT_S).raise_for_status()
+        except httpx.HTTPError as error:
+            raise RuntimeError(f"could not start an instance: {type(error).__name__} when it was asked") from error
+
+    def kill(self) -> None:
+        """End the process without a word, and everything it was about to say."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        self._close_pipes()
+
+    def suspend(self) -> None:
+        assert self._process is not None
+        self.is_stopped = True
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, signal.SIGCONT)
+        self.is_stopped = False
+
+    def abandon(self) -> int:
+        """Let go of the process as the death of this one would; return its exit status."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        return self._process.wait(STOP_TIMEOUT_S)
+
+    def end(self) -> None:
+        """End the process in order if it runs."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(signal.SIGCONT)
+            try:
+                self._process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
+        assert self._process is not None
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+class Fleet:
+    """Instances, the store behind them and a key that is valid there."""
+
+    def __init__(self, upstash: LocalUpstash, instances: list[Instance], key: str) -> None:
+        self.instances = instances
+        self.key = key
+        self._store = httpx.Client(base_url=upstash.url, headers={"authorization": f"Bearer {upstash.token}"})
+
+    @property
+    def available(self) -> list[Instance]:
+        """Those that were not stopped."""
+        return [each for each in self.instances if not each.is_stopped]
+
+    def run(self, *command: str | int) -> Any:
+        """Run one command on the store, past the service."""
+        answer = self._store.post("/", json=list(command)).json()
+        if "result" not in answer:
+            raise RuntimeError(f"the store refused {command[0]}: {answer['error']}")
+        return answer["result"]
+
+    def close(self) -> None:
+        self._store.close()
+
+
+@contextlib.contextmanager
+def running_instances(count: int, environment: dict[str, str]) -> Iterator[list[Instance]]:
+    """Run *count* instances in *environment*, which have answered their first request."""
+    with contextlib.ExitStack() as stack:
+        instances = [Instance(number, environment) for number in range(count)]
+        for instance in instances:
+            stack.callback(instance.end)
+            instance.start()
+        for instance in instances:
+            instance.wait_until_ready()
+        yield instances
+
+
+@contextlib.contextmanager
+def running_fleet(count: int, settings: Mapping[str, str] | None = None) -> Iterator[Fleet]:
+    """Run a store of its own and *count* instances with *settings*, which have answered their first request."""
+    with contextlib.ExitStack() as stack:
+        upstash = stack.enter_context(LocalUpstash())
+        key = make_key(f"t{secrets.token_hex(10)}")
+        mint(upstash.url, upstash.token, key)
+        environment = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
+        environment |= {"UPSTASH_REDIS_REST_URL": upstash.url, "UPSTASH_REDIS_REST_TOKEN": upstash.token}
+        instances = stack.enter_context(running_instances(count, environment | dict(settings or {})))
+        fleet = Fleet(upstash, instances, key)
+        stack.callback(fleet.close)
+        yield fleet

@@ -1,0 +1,51 @@
+"""
+Chat Completions messages: a response group is one assistant message, each output a tool message after it.
+
+Role, name, content and calls stand in the messages exactly as they were counted (shared/items/chat.py).
+"""
+
+from collections.abc import Sequence
+
+from shared.context.formats.sent import Message, Sent, read_unit
+from shared.context.formats.unit_form import UnitForm, compact
+from shared.items.chat import chat_content
+from shared.items.item import Item
+from shared.items.traits import Kind
+from shared.jsonbytes.write import encode, joined
+
+
+class ChatRenderer:
+    """Each unit by itself."""
+
+    def render(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
+        """Return the messages of *unit*."""
+        if kept is not None:
+            return kept
+        sent = read_unit(unit)
+        messages = [_message(sent.head)] if sent.head else []
+        messages += [_tool_message(output) for output in sent.outputs]
+        pieces = compact(joined(map(encode, messages), b","))
+        return UnitForm(tuple(item.body for item in unit), pieces, frozenset(sent.unsupported))
+
+
+def _message(head: list[Sent]) -> Message:
+    parts = [part for sent in head for part in sent.form.parts]
+    calls = [sent.form.tool_call for sent in head if sent.form.tool_call is not None]
+    is_calls_only = all(sent.item.kind == Kind.CALL for sent in head)
+    message: Message = {"role": head[0].form.role, "content": None if is_calls_only else chat_content(parts)}
+    if name := next((sent.form.name for sent in head if sent.form.name), ""):
+        message["name"] = name
+    if calls:
+        message["tool_calls"] = calls
+    return message
+
+
+def _tool_message(output: Sent) -> Message:
+    message: Message = {
+        "role": "tool",
+        "tool_call_id": output.form.tool_call_id,
+        "content": chat_content(output.form.parts),
+    }
+    if output.form.name:
+        message["name"] = output.form.name
+    return message

@@ -1,0 +1,51 @@
+"""
+A transcript to read, for prompts that take one text: a block per message, call and output.
+
+    user (bob): …
+    assistant: …
+    assistant (call call_1): find({"city": "Rome"})
+    tool (call_1): …
+
+Images and files are not text: their items are listed as unsupported.
+"""
+
+from collections.abc import Sequence
+
+import orjson
+
+from shared.context.formats.sent import Sent, read_unit
+from shared.context.formats.unit_form import UnitForm, compact
+from shared.items.chat import Part, call_texts
+from shared.items.item import Item
+from shared.jsonbytes.write import joined
+
+SEPARATOR = orjson.dumps("\n\n")[1:-1]
+"""Between blocks, as it stands in a JSON string."""
+
+
+class TextRenderer:
+    """Each unit by itself."""
+
+    def render(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
+        """Return the blocks of *unit*, as they stand in a JSON string."""
+        if kept is not None:
+            return kept
+        sent = read_unit(unit)
+        everything = [*sent.head, *sent.outputs]
+        pieces = compact(joined(([orjson.dumps(_block(each))[1:-1]] for each in everything), SEPARATOR))
+        beyond_text = {each.item.id for each in everything if any(map(_is_no_text, each.form.parts))}
+        return UnitForm(tuple(item.body for item in unit), pieces, frozenset(sent.unsupported | beyond_text))
+
+
+def _is_no_text(part: Part) -> bool:
+    return part["type"] not in ("text", "refusal")
+
+
+def _block(sent: Sent) -> str:
+    form = sent.form
+    if form.tool_call is not None:
+        name, text = call_texts(form.tool_call)
+        return f"{form.role} (call {form.tool_call['id']}): {name}({text})"
+    label = form.tool_call_id if form.tool_call_id is not None else form.name
+    texts = [part[part["type"]] for part in form.parts if not _is_no_text(part)]
+    return f"{form.role} ({label}): {'\n'.join(texts)}" if label else f"{form.role}: {'\n'.join(texts)}"

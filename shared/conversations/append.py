@@ -1,0 +1,190 @@
+"""
+Creating conversations and appending to them: one script, one request, all or nothing, and once.
+
+    check -> encode each item once -> count -> script            all but the last in the pool, when the body is large
+
+What was done before is answered as it was then, items deleted since included: the ids come from the seed that the
+script replies, all else from the body, which is the same.
+"""
+
+import secrets
+import sys
+import time
+from typing import NamedTuple
+
+import orjson
+
+from shared.config import Settings
+from shared.conversations.entries import write_entry
+from shared.conversations.info import ConversationInfo, Page, now_us
+from shared.errors import InvalidValue, TooLarge
+from shared.items.counts import PRIMARY_ENCODING, Counts, count_items
+from shared.items.normalize import normalize_items, normalize_metadata
+from shared.items.traits import Traits, describe
+from shared.jsonbytes.read import is_crowded
+from shared.jsonbytes.write import PIECE_BYTES, dumps
+from shared.process.pool import Pool
+from shared.request.caller import Caller
+from shared.store import keys
+from shared.store.attempts import Attempt, Besides, Ids, Written, etag
+from shared.store.refusals import raise_refusal
+from shared.store.upstash import Store
+from shared.tokens.counter import Counter
+
+PYDANTIC_CHECKS = "shared.items.types_check"
+
+LARGE_BYTES = 64 * 1024
+"""A body of more than this may take over a millisecond to check and to describe."""
+
+
+class Prepared(NamedTuple):
+    """An item that is ready to be stored: *body* is its JSON. *given_id*: the client chose its id."""
+
+    id: str
+    given_id: bool
+    traits: Traits
+    body: bytes
+
+
+class Appending:
+    """The use cases that add items."""
+
+    def __init__(self, store: Store, counter: Counter, pool: Pool, settings: Settings) -> None:
+        self._store = store
+        self._counter = counter
+        self._pool = pool
+        self._settings = settings
+
+    async def create(
+        self, caller: Caller, attempt: Attempt, raw_items: object, raw_metadata: object, expires_after_s: int | None
+    ) -> Written[ConversationInfo]:
+        """
+        Create a conversation that holds *raw_items*; they are checked and stored as by `append`.
+
+        Without an Idempotency-Key nothing tells a client's retry from a second conversation, so it makes one.
+        """
+        ids = attempt.ids()
+        conversation_id = ids("conv")
+        metadata = orjson.dumps(normalize_metadata(raw_metadata)).decode()
+        expiry_s = self._settings.conversation_expiry_s if expires_after_s is None else expires_after_s
+        items = await self._prepare(raw_items, ids, attempt.body_bytes, allow_empty=True)
+        born: list[str | int] = [secrets.token_hex(8), expiry_s, int(time.time()), metadata]
+        seed, tag, created_at_unix_s = await self._send(caller, conversation_id, attempt, "create", items, born)
+        info = ConversationInfo(Ids(seed)("conv"), created_at_unix_s, metadata)
+        return Written(info, tag, is_replay=seed != attempt.seed)
+
+    async def append(
+        self,
+        caller: Caller,
+        conversation_id: str,
+        attempt: Attempt,
+        raw_items: object,
+        settlement: Besides | None = None,
+    ) -> Written[Page]:
+        """
+        Append a batch, all of it or nothing, and return the items as they are now stored. With a *settlement* the
+        script settles a reservation in the same step.
+
+        Raises:   InvalidValue, DuplicateItem, TooLarge, NotFound, Unauthorized, VersionMoved, KeyReused: nothing was
+                  stored.
+                  StoreUnavailable: `outcome_unknown` says whether the batch may have been stored.
+        """
+        items = await self._prepare(raw_items, attempt.ids(), attempt.body_bytes, allow_empty=False)
+        seed, tag, _ = await self._send(caller, conversation_id, attempt, "append", items, [0, 0, 0, "{}"], settlement)
+        is_replay = seed != attempt.seed
+        if is_replay:
+            items = await self._prepare(raw_items, Ids(seed), attempt.body_bytes, allow_empty=False)
+        return Written(Page([each.body for each in items], items[0].id, items[-1].id, has_more=False), tag, is_replay)
+
+    async def _prepare(self, raw_items: object, ids: Ids, body_bytes: int, *, allow_empty: bool) -> list[Prepared]:
+        # The first item that is not plain imports pydantic: 80 ms, which the loop must not wait for.
+        is_large = body_bytes > LARGE_BYTES or PYDANTIC_CHECKS not in sys.modules
+        return await self._pool.run_when(is_large, _prepare, raw_items, ids, allow_empty, self._settings)
+
+    async def _send(
+        self,
+        caller: Caller,
+        conversation_id: str,
+        attempt: Attempt,
+        mode: str,
+        items: list[Prepared],
+        born: list[str | int],
+        settlement: Besides | None = None,
+    ) -> tuple[str, str, int]:
+        """Return the seed of the attempt that did it, the entity tag after it, and when the conversation was made."""
+        settings, tenant = self._settings, caller.tenant
+        reply = await self._store.eval(
+            "append_settle" if settlement else "append",
+            [
+                keys.tenant_key(tenant),
+                keys.conversation_key(tenant, conversation_id),
+                keys.activity_key(tenant),
+                keys.metadata_key(tenant),
+                *attempt.record_keys(tenant),
+                *(settlement.keys if settlement else ()),
+            ],
+            [
+                caller.key_hash,
+                *attempt.arguments(settings.idempotency_s),
+                now_us(),
+                conversation_id,
+                mode,
+                int(attempt.is_client_retry),
+                settings.conversation_entries_max,
+                settings.conversation_bytes_max,
+                settings.pinned_tokens_max,
+                *born,
+                settings.conversation_documents_max,
+                *await self._count(items, attempt.body_bytes),
+                *(settlement.arguments if settlement else ()),
+            ],
+            is_idempotent=True,
+        )
+        if reply[0] != "ok":
+            raise_refusal(reply, conversation_id, settings)
+        _, seed, generation, version, created_at = reply
+        return seed, etag(generation, version), int(created_at)
+
+    async def _count(self, items: list[Prepared], body_bytes: int) -> list[str | int]:
+        """Return what the script takes of all items together, and of each."""
+        counts = await count_items(self._counter, PRIMARY_ENCODING, [each.traits for each in items])
+        return await self._pool.run_when(body_bytes > LARGE_BYTES, _arguments, items, counts)
+
+
+def _prepare(raw_items: object, ids: Ids, allow_empty: bool, settings: Settings) -> list[Prepared]:
+    normal = normalize_items(raw_items, ids, allow_empty=allow_empty, count_max=settings.batch_items_max)
+    prepared = []
+    for index, each in enumerate(normal):
+        traits = describe(each.item)
+        body = _encode(each.item, traits, f"items[{index}]", settings)
+        prepared.append(Prepared(each.id, each.given_id, traits, body))
+    return prepared
+
+
+def _encode(item: object, traits: Traits, param: str, settings: Settings) -> bytes:
+    is_long = any(len(text) > PIECE_BYTES for text in (*traits.texts, *traits.hosted_texts))
+    try:
+        body = dumps(item) if is_long else orjson.dumps(item)
+    except orjson.JSONEncodeError as error:
+        raise InvalidValue(f"{param} cannot be stored: {error}.", param=param) from None
+    limit = settings.item_bytes_max
+    if len(body) > limit:
+        raise TooLarge(f"{param} takes {len(body)} bytes; the limit is {limit}.", param=param, limit_bytes=limit)
+    limit = settings.item_structure_max
+    if is_crowded(body, limit):
+        raise TooLarge(
+            f"{param} has more than {limit} commas, colons and brackets outside its strings.",
+            param=param,
+            limit_structure=limit,
+        )
+    return body
+
+
+def _arguments(items: list[Prepared], counts: list[Counts]) -> list[str | int]:
+    paths = dict.fromkeys(path for each in items for path in each.traits.documents)
+    arguments: list[str | int] = ["".join(f"\n{path}" for path in paths)]
+    for each, count in zip(items, counts, strict=True):
+        tokens = count.overhead_tokens + count.content_tokens
+        entry = write_entry(each.id, each.traits, count, each.body)
+        arguments += [each.id, "1" if each.given_id else "0", each.traits.kind, tokens, entry]
+    return arguments

@@ -1,0 +1,46 @@
+"""
+Answers: JSON as bytes or as pieces, in one part or streamed, and "you have it already".
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import orjson
+from starlette.background import BackgroundTask
+from starlette.responses import Response, StreamingResponse
+
+from shared.jsonbytes.write import Pieces, in_parts
+from shared.request.after_response import Later
+
+STREAMED_BYTES = 1_000_000
+"""Answers above this are sent in pieces: Vercel limits a whole response to 4.5 MB, a streamed one not."""
+
+HEADERS = {"cache-control": "private, no-cache"}
+"""A caller may keep an answer, and must ask whether it is still the newest before using it again."""
+
+
+def json_response(
+    body: bytes | Pieces | dict[str, Any], later: Later | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return *body* as the answer; the work in *later* is done once it is sent."""
+    if isinstance(body, dict):
+        body = orjson.dumps(body)
+    pieces = [body] if isinstance(body, bytes) else body
+    task = BackgroundTask(later.run) if later else None
+    headers = {**HEADERS, **(headers or {})}
+    if sum(map(len, pieces)) <= STREAMED_BYTES:
+        return Response(b"".join(pieces), headers=headers, media_type="application/json", background=task)
+    return StreamingResponse(_stream(pieces), headers=headers, media_type="application/json", background=task)
+
+
+def unchanged_response(later: Later | None = None, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a 304: the caller has what it asks for."""
+    task = BackgroundTask(later.run) if later else None
+    return Response(status_code=304, headers={**HEADERS, **(headers or {})}, background=task)
+
+
+async def _stream(pieces: Pieces) -> AsyncIterator[bytes | memoryview]:
+    for part in in_parts(pieces):
+        yield part
+        await asyncio.sleep(0)  # A connection that takes everything at once would keep the others waiting.

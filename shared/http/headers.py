@@ -1,0 +1,71 @@
+"""
+Entity tags, the headers that say where an answer came from, and those that say what the rate allows.
+"""
+
+import math
+import re
+from functools import lru_cache
+
+from shared.cache.tiered import Origin
+from shared.conversations.source import Source
+from shared.request.freshness import Tier
+from shared.request.invocation import Invocation
+from shared.request.permits import MINUTE_S
+
+TAGS = re.compile(r'(?:W/)?("[^"]*")')
+TAGS_MAX = 32
+
+CACHE_STATUS = {
+    Tier.L0: "Warmthread; hit; detail=L0",
+    Tier.L1: "Warmthread; hit; fwd=stale; fwd-status=304; detail=L1",
+    Tier.L2: "Warmthread; fwd=miss; stored; detail=L2",
+    Tier.STALE: "Warmthread; hit; detail=STALE",
+}
+"""RFC 9211. A default read asks the store whether its copy is the newest: `fwd=stale`, and `304` when it is."""
+
+DOCUMENT_STATUS = {
+    Origin.L1: CACHE_STATUS[Tier.L1],
+    Origin.L2: "Warmthread; hit; detail=L2",
+    Origin.SOURCE: "Warmthread; fwd=miss; detail=source",
+    Origin.STALE: CACHE_STATUS[Tier.STALE],
+}
+"""A document that L2 has needs no source: a hit."""
+
+
+def read_etags(header: str | None) -> frozenset[str]:
+    """Return the tags of an If-None-Match *header*, weak ones as strong ones: GET compares weakly."""
+    if not header:
+        return frozenset()
+    return frozenset(TAGS.findall(header)[:TAGS_MAX])
+
+
+def source_headers(source: Source, etag: str) -> dict[str, str]:
+    """Return the headers of an answer made from *source*, whose tag is *etag*."""
+    return {"etag": etag, "age": str(int(source.age_s)), "cache-status": CACHE_STATUS[source.tier]}
+
+
+def rate_headers(invocation: Invocation | None) -> dict[str, str]:
+    """
+    Return what the tenant's rate allows (draft-ietf-httpapi-ratelimit-headers-11), nothing for a tenant without one.
+
+    Two policies say the same: `requests` over a minute, `burst` at once. What is left is the burst's.
+    """
+    rate = invocation.rate if invocation else None
+    if rate is None:
+        return {}
+    reset_s = math.ceil(rate.refill_s if rate.granted else rate.wait_s)
+    return {
+        "ratelimit-policy": _policy(rate.burst, rate.per_minute),
+        "ratelimit": f'"burst";r={rate.left};t={reset_s}',
+    }
+
+
+@lru_cache
+def _policy(burst: int, per_minute: int) -> str:
+    burst_s = math.ceil(burst * MINUTE_S / per_minute)
+    return f'"burst";q={burst};w={burst_s}, "requests";q={per_minute};w={MINUTE_S}'
+
+
+def document_headers(origin: Origin, age_s: float, etag: str) -> dict[str, str]:
+    """Return the headers of a document with *etag*, which its source named *age_s* ago."""
+    return {"etag": etag, "age": str(int(age_s)), "cache-status": DOCUMENT_STATUS[origin]}

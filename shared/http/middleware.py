@@ -1,0 +1,30 @@
+"""
+What is wrapped around every function's routes.
+"""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared.http.state import State
+from shared.request.invocation import CURRENT, Invocation
+
+
+class Invocations:
+    """Gives each request its Invocation."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        state: State = scope["state"]
+        invocation = Invocation(state["permits"], state["deadlines"].cut_at_s())
+        token = CURRENT.set(invocation)
+        try:
+            return await self._app(scope, receive, send)
+        finally:
+            CURRENT.reset(token)
+            if invocation.has_turn:
+                state["turns"].leave()
+                if state["turns"].is_idle:
+                    state["collections"].make_due_ones()

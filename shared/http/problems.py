@@ -1,0 +1,145 @@
+"""
+Errors as HTTP answers: application/problem+json (RFC 9457) that OpenAI's clients read as well.
+
+The one place that turns exceptions into responses. A ServiceError tells the client what to change; anything
+else is a bug: it is logged once, with where it happened, and answered with an opaque 500.
+"""
+
+import logging
+import math
+import traceback
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared.errors import BudgetExceeded, ServiceError
+from shared.http.headers import rate_headers
+from shared.request.invocation import CURRENT
+
+log = logging.getLogger("warmthread")
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:warmthread:problem:"
+
+
+def problem_response(
+    status: int,
+    slug: str,
+    title: str,
+    detail: str,
+    *,
+    error_type: str,
+    type_uri: str = "",
+    param: str | None = None,
+    code: str | None = None,
+    headers: dict[str, str] | None = None,
+    extensions: dict[str, object] | None = None,
+) -> Response:
+    """Return the answer for one problem; `error` is the member that OpenAI's clients look for."""
+    body: dict[str, object] = {
+        "type": type_uri or TYPE_PREFIX + slug,
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **(extensions or {}),
+        "error": {
+            "message": detail,
+            "type": error_type,
+            "param": param,
+            "code": code or slug.replace("-", "_"),
+        },
+    }
+    if param is not None:
+        body["param"] = param
+    return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
+
+
+async def on_service_error(request: Request[Any], error: Exception) -> Response:
+    assert isinstance(error, ServiceError)
+    headers = rate_headers(CURRENT.get())
+    if error.retry_after_s is not None:
+        headers["retry-after"] = str(math.ceil(error.retry_after_s))
+        headers["retry-after-ms"] = str(math.ceil(error.retry_after_s * 1_000))
+    if isinstance(error, BudgetExceeded):
+        # OpenAI's clients obey it: what is refused until the window ends is not worth a retry.
+        headers["x-should-retry"] = "false"
+    if error.etag is not None:
+        headers["etag"] = error.etag
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = 'Bearer realm="warmthread"'
+    return problem_response(
+        error.status,
+        error.slug,
+        error.title,
+        error.detail,
+        type_uri=error.type_uri,
+        error_type=error.error_type,
+        param=error.param,
+        code=error.code,
+        headers=headers,
+        extensions=error.extensions,
+    )
+
+
+async def on_http_exception(request: Request[Any], error: Exception) -> Response:
+    """Starlette's own refusals: an unknown path, a method that a path does not have."""
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    slug = phrase.lower().replace(" ", "-")
+    detail = f"{request.method} {request.url.path[:200]}: {phrase}."
+    headers = dict(error.headers) if error.headers else None
+    return problem_response(
+        error.status_code, slug, phrase, detail, error_type="invalid_request_error", headers=headers
+    )
+
+
+async def on_bug(request: Request[Any], error: Exception) -> Response:
+    """Answer what nothing else did; Bugs writes it into the log."""
+    return problem_response(
+        500,
+        "internal-error",
+        "Internal error",
+        "Something went wrong on our side.",
+        error_type="server_error",
+    )
+
+
+class CutShort(RuntimeError):
+    """An answer ended before its end; the server has to close the connection."""
+
+
+class Bugs:
+    """
+    An ASGI app whose bugs go into the log once: what kind, and where.
+
+    Not what they say, nor to the server, which would write that down: a KeyError says a key, and that may be text of a
+    caller's. Nor the path, which names a conversation, nor the query.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        is_whole = False
+
+        async def send_noting(message: Message) -> None:
+            nonlocal is_whole
+            is_whole = message["type"] == "http.response.body" and not message.get("more_body", False)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noting)
+            return
+        except Exception as error:  # noqa: BLE001  # What nothing else took is a bug, whatever it is.
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("unhandled %s in %s\n%s", type(error).__name__, scope["method"], where)
+        if not is_whole:
+            raise CutShort("an answer was cut short; the log says where")

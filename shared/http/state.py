@@ -1,0 +1,43 @@
+"""
+What the requests of one instance share, and the request that knows of it.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypedDict
+
+from starlette.requests import Request as StarletteRequest
+from starlette.responses import Response
+
+from shared.config import Settings
+from shared.conversations.history import History
+from shared.documents.documents import Documents
+from shared.process.garbage import Collections
+from shared.process.memory import Pressure
+from shared.process.pool import Pool
+from shared.request.concurrency import Turns
+from shared.request.deadline import Deadlines
+from shared.request.permits import Permits
+from shared.store.upstash import Store
+from shared.telemetry.telemetry import Telemetry
+from shared.tokens.counter import Counter
+
+
+class State(TypedDict):
+    """What the requests of one instance share."""
+
+    settings: Settings
+    store: Store
+    pool: Pool
+    counter: Counter
+    history: History
+    permits: Permits
+    documents: Documents
+    deadlines: Deadlines
+    pressure: Pressure
+    turns: Turns
+    collections: Collections
+    telemetry: Telemetry
+
+
+Request = StarletteRequest[State]
+Endpoint = Callable[[Request], Awaitable[Response]]

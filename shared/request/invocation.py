@@ -1,0 +1,148 @@
+"""
+One invocation: who asks, until when it may run, and whether a permit of its tenant's rate was taken for it.
+
+    guard   begins it, and takes a permit that this instance holds
+    Store   has the first script of an invocation without a permit take one in the same step
+    guard   before it answers: an invocation that needed no script of its own gets its permit now
+
+A context variable and not an argument: whatever sends a script, however deep, is held to the deadline and the rate of
+its invocation without having to know of them, and cannot forget them. What runs outside of any invocation is ours.
+"""
+
+import math
+from contextvars import ContextVar
+from enum import Enum, auto
+
+from shared.errors import RateExceeded
+from shared.process.clock import Instant
+from shared.request.caller import Caller
+from shared.request.deadline import STORE_MARGIN_S
+from shared.request.permits import Permits, Rate
+
+HOLDS_PERMIT = "+"
+"""What stands behind a key's hash where a permit is held already, or none is needed. Behind it a number asks for as
+many; nothing says that the tenant is believed to have no rate, which the script then checks."""
+
+
+class _State(Enum):
+    NONE = auto()
+    ASKING = auto()
+    ADMITTED = auto()
+
+
+class Invocation:
+    """The state of one request. *cut_at_s*: when the platform would cut it off, on the monotonic clock."""
+
+    def __init__(self, permits: Permits, cut_at_s: float = math.inf) -> None:
+        self.cut_at_s = cut_at_s
+        self.has_written = False
+        """A script that changes something was sent."""
+        self.has_turn = False
+        """It works, and does not wait for others to be done (shared/request/concurrency.py)."""
+        self.caller: Caller | None = None
+        self._permits = permits
+        self._state = _State.NONE
+        self._rate: Rate | None = None
+
+    def begin(self, caller: Caller) -> None:
+        """Say who asks. Raises RateExceeded: the tenant was refused before, and its time has not come."""
+        self.caller = caller
+        wait_s = self._permits.denied_s(caller)
+        if wait_s > 0:
+            rate = self._permits.rate(caller)
+            assert rate is not None
+            self._rate = rate._replace(wait_s=wait_s)
+            raise refusal(self._rate)
+        if self._permits.take(caller):
+            self._state = _State.ADMITTED
+
+    @property
+    def deadline_at_s(self) -> float:
+        """Return until when the store may be waited for."""
+        return self.cut_at_s - STORE_MARGIN_S
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Tell whether the caller's key may be taken as valid without asking the store."""
+        return self.caller is not None and self._permits.is_confirmed(self.caller)
+
+    @property
+    def was_confirmed(self) -> bool:
+        """Tell whether it may be, while the store cannot be asked."""
+        return self.caller is not None and self._permits.is_confirmed(self.caller, in_outage=True)
+
+    @property
+    def is_admitted(self) -> bool:
+        """Tell whether the rate has nothing against answering."""
+        return self._state is _State.ADMITTED or self.caller is None or self._permits.is_unlimited(self.caller)
+
+    def is_admitted_in_outage(self) -> bool:
+        """Tell the same while the store cannot be asked."""
+        return self.is_admitted or (self.caller is not None and self._permits.is_unlimited(self.caller, in_outage=True))
+
+    def now(self) -> Instant:
+        return self._permits.now()
+
+    def ask(self, key_hash: str) -> str:
+        """Return what the next script has to ask of the rate of the key with *key_hash*."""
+        caller = self.caller
+        if caller is None or caller.key_hash != key_hash or self._state is not _State.NONE:
+            return HOLDS_PERMIT
+        if self._permits.is_unlimited(caller):
+            return ""
+        self._state = _State.ASKING
+        return f" {self._permits.wanted(caller)}"
+
+    def give_up(self) -> None:
+        """The script that was to take a permit did not answer."""
+        if self._state is _State.ASKING:
+            self._state = _State.NONE
+
+    def became_limited(self) -> None:
+        """A script found a rate where none was known."""
+        if self.caller is not None:
+            self._permits.forget(self.caller)
+
+    def learn(self, asked: str, asked_at: Instant, first: str, rate: Rate | None) -> None:
+        """Take in the reply of a script that *asked* for permits. Raises RateExceeded."""
+        if self.caller is None:
+            return
+        if first == "unauthorised":
+            self._permits.forget(self.caller)
+            self.give_up()
+        elif asked.startswith(" "):
+            self._state = _State.ADMITTED
+            self._rate = rate
+            if not self._permits.learn(self.caller, asked_at, rate):
+                assert rate is not None
+                self._state = _State.NONE
+                raise refusal(rate)
+        elif not asked:
+            self._permits.learn(self.caller, asked_at, None)
+
+    @property
+    def rate(self) -> Rate | None:
+        """The newest news of the tenant's rate, None when it has none."""
+        if self._rate is not None and not self._rate.granted:
+            return self._rate
+        return self._permits.rate(self.caller) if self.caller else None
+
+
+def refusal(rate: Rate) -> RateExceeded:
+    """Return the error for a caller whose tenant's permits are used up."""
+    return RateExceeded(per_minute=rate.per_minute, burst=rate.burst, wait_s=rate.wait_s)
+
+
+CURRENT: ContextVar[Invocation | None] = ContextVar("invocation", default=None)
+
+
+def is_confirmed() -> bool:
+    """Tell whether what is held in memory may be shown to the current caller, as far as its key goes."""
+    invocation = CURRENT.get()
+    return invocation is None or invocation.is_confirmed
+
+
+def was_confirmed() -> bool:
+    """Tell the same while the store cannot be asked."""
+    invocation = CURRENT.get()
+    return invocation is None or invocation.was_confirmed

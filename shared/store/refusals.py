@@ -1,0 +1,66 @@
+"""What the scripts refuse, as errors for the caller."""
+
+from typing import Any, NoReturn
+
+from shared.config import Settings
+from shared.errors import DuplicateItem, InvalidValue, KeyReused, NotFound, TooLarge, Unauthorized, VersionMoved
+from shared.store.attempts import etag
+
+MISSING = {
+    "unknown_item": ("There is no item {!r} in this conversation.", "item_id"),
+    "after": ("There is nothing with the id {!r} to start after.", "after"),
+    "reservation": ("There is no such reservation; nothing was stored.", "reservation"),
+}
+"""What is missing, as text and by the name of its field."""
+
+
+def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
+    """Raise the error that the *reply* of a script stands for; *name* is the id it could not find."""
+    match reply[0]:
+        case "unauthorised":
+            raise Unauthorized("The API key is not valid.", code="invalid_api_key")
+        case "unknown":
+            raise NotFound(f"There is no conversation {name!r}.", param="conversation_id")
+        case ("unknown_item" | "after" | "reservation") as what:
+            text, param = MISSING[what]
+            raise NotFound(text.format(name), param=param)
+        case "reused":
+            raise KeyReused(
+                "This Idempotency-Key was sent with another method, path or body before; nothing was stored.",
+                param="Idempotency-Key",
+            )
+        case "moved":
+            _, generation, version = reply
+            raise VersionMoved(
+                f"The conversation is at version {version}, which If-Match does not name; nothing was stored.",
+                param="If-Match",
+                etag=etag(generation, version),
+                version=int(version),
+            )
+        case "taken":
+            field = f"items[{reply[1]}].id"
+            raise DuplicateItem(f"{field} is taken in this conversation; nothing was stored.", param=field)
+        case "entries":
+            limit = settings.conversation_entries_max
+            raise TooLarge(f"The conversation would exceed {limit} entries.", param="items", limit_entries=limit)
+        case "bytes":
+            limit = settings.conversation_bytes_max
+            raise TooLarge(f"The conversation would exceed {limit} bytes.", param="items", limit_bytes=limit)
+        case "pinned":
+            raise InvalidValue(
+                f"System and developer messages would take {reply[1]} tokens of every context; "
+                f"the limit is {settings.pinned_tokens_max}.",
+                param="items",
+                code="pinned_tokens_exceeded",
+                limit_tokens=settings.pinned_tokens_max,
+            )
+        case "documents":
+            raise InvalidValue(
+                f"The conversation would mention {reply[1]} documents; "
+                f"the limit is {settings.conversation_documents_max}.",
+                param="items",
+                code="documents_exceeded",
+                limit_documents=settings.conversation_documents_max,
+            )
+        case other:
+            raise AssertionError(f"a script replied {other!r}")
