@@ -183,7 +183,7 @@ def test_budgets_are_those_of_a_model(upstash: LocalUpstash) -> None:
 
 def test_the_books_are_right_after_processes_raced_and_crashed() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "scripts.proving.budgets.command", "--operations", "1600", "--processes", "8"],
+        [sys.executable, "-m", "scripts.proving", "budgets", "--operations", "1600", "--processes", "8"],
         capture_output=True,
         text=True,
         check=False,

@@ -1,7 +1,7 @@
 """
 Four instances in processes of their own, two writers and two readers, one conversation: what they saw fits one log.
 
-Short forms of `scripts/verify-coherence`; the checker has its own tests (tests/test_history.py).
+Short forms of `scripts/prove coherence`; the checker has its own tests (tests/test_history.py).
 """
 
 import httpx

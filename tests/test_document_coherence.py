@@ -1,4 +1,4 @@
-"""Documents overwritten behind the service's back, in four processes; the long form is scripts/verify-documents."""
+"""Documents overwritten behind the service's back, in four processes; the long form is scripts/prove documents."""
 
 from scripts.proving.documents import outage
 from scripts.proving.documents.experiment import INSTANCES, Options, Seen, Write, check, experiment

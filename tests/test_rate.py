@@ -242,7 +242,7 @@ def test_a_stranger_with_a_large_body_is_refused_before_it_is_read(
 
 def test_instances_in_processes_of_their_own_keep_a_rate_together() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "scripts.proving.rate", "--seconds", "3", "--instances", "3", "--share", "0.5"],
+        [sys.executable, "-m", "scripts.proving", "rate", "--seconds", "3", "--instances", "3", "--share", "0.5"],
         capture_output=True,
         text=True,
         check=False,

@@ -1,7 +1,5 @@
 """
 Several instances answer one tenant as fast as it asks; together they may admit what its rate allows, and little less.
-
-    scripts/verify-rate --seconds 30 --instances 8
 """
 
 import argparse
@@ -83,12 +81,13 @@ def _start(stack: contextlib.ExitStack, environ: dict[str, str]) -> str:
     return process.stdout.readline().strip()
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/verify-rate", description=__doc__.split("\n\n")[0])
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--instances", type=int, default=8)
     parser.add_argument("--share", type=float, default=SHARE_MIN, help=f"of what is allowed must pass ({SHARE_MIN})")
-    arguments = parser.parse_args()
+
+
+def run(arguments: argparse.Namespace) -> int:
     with LocalUpstash() as upstash:
         environ = {
             **os.environ,
@@ -98,7 +97,3 @@ def main() -> int:
         is_right = asyncio.run(verify(environ, arguments.seconds, arguments.instances, arguments.share))
     print("The rate is kept." if is_right else "wrong")
     return not is_right
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -16,7 +16,7 @@ from shared.errors import MemoryPressed
 WORK_BYTES = 8 * 1_048_576
 """A quarter of what the largest appends and reads take for a moment: few requests are that large, and few of those at
 work are at their peak. Of 256 MiB that leaves 24 turns to an idle instance and 9 where pressure is HIGH; of 2 GB, 230.
-Measured with `scripts/verify-memory`: 12 and 32 callers use up to 218 of 256 MiB. Without turns, 32 callers had an
+Measured with `scripts/prove memory`: 12 and 32 callers use up to 218 of 256 MiB. Without turns, 32 callers had an
 instance of 256 MiB killed within 15 s."""
 
 WAITING_MAX = 256

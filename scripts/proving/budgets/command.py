@@ -1,8 +1,6 @@
 """
 Many processes spend one tenant's budget at once, crash, repeat and reorder what they say; the books must be right.
 
-    scripts/verify-budgets --operations 50000 --processes 16
-
 All the while: settled - overrun + reserved <= limit, which holds as long as every grant found settled + reserved +
 asked <= limit. In the end, when what crashed processes were about to say has been said again and all that was
 forgotten has run out: settled is the sum of the settlements, each once, and nothing is reserved. A grant of exactly
@@ -119,11 +117,12 @@ async def _settle_books(budgets: Budgets, caller: Caller, folder: Path) -> list[
     return wrong
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/verify-budgets", description=__doc__.split("\n\n")[0])
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operations", type=int, default=50_000)
     parser.add_argument("--processes", type=int, default=16)
-    arguments = parser.parse_args()
+
+
+def run(arguments: argparse.Namespace) -> int:
     with LocalUpstash() as upstash, tempfile.TemporaryDirectory() as folder:
         environ = {
             **os.environ,
@@ -137,7 +136,3 @@ def main() -> int:
         print(f"WRONG: {each}")
     print("wrong" if wrong else "The books are right.")
     return bool(wrong)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

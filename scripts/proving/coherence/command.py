@@ -4,7 +4,6 @@ its own, every operation recorded and the history checked. Exits with 1 when a p
 """
 
 import argparse
-import sys
 from functools import partial
 
 from scripts.proving.coherence.experiment import Report, experiment
@@ -13,13 +12,13 @@ from scripts.proving.history.checker import kinds
 from scripts.proving.progress import Pulse, verify
 
 
-def main() -> int:
-    options = read_options()
+def run(arguments: argparse.Namespace) -> int:
+    own = {name: value for name, value in vars(arguments).items() if name in Options._fields}
+    options = Options(**own)
     return verify(partial(experiment, options), Pulse("operation", options.operations), read_report)
 
 
-def read_options() -> Options:
-    parser = argparse.ArgumentParser(prog="scripts/verify-coherence", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operations", type=int, default=10_000, help="10000")
     parser.add_argument("--seed", type=int, default=0, help="what the callers do is drawn from it; 0")
     parser.add_argument("--kill", action="store_true", help="kill the writers' instances with -9, four times")
@@ -27,7 +26,6 @@ def read_options() -> Options:
     parser.add_argument("--retries", action="store_true", help="lose answers; send again as OpenAI's clients do")
     parser.add_argument("--rollback", action="store_true", help="set the store back to a snapshot, twice")
     parser.add_argument("--suspend-s", type=float, default=0, metavar="S", help="stop a reader's instance for so long")
-    return Options(**vars(parser.parse_args()))
 
 
 def read_report(report: Report) -> tuple[list[tuple[str, object]], list[str]]:
@@ -40,7 +38,3 @@ def read_report(report: Report) -> tuple[list[tuple[str, object]], list[str]]:
         *((f"violations: {kind}", count) for kind, count in kinds(report.violations).most_common()),
     ]
     return rows, report.violations
-
-
-if __name__ == "__main__":
-    sys.exit(main())

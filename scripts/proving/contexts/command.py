@@ -25,8 +25,7 @@ PROMISES = [
 ]
 
 
-def main() -> int:
-    arguments = read_arguments()
+def run(arguments: argparse.Namespace) -> int:
     dialogues = [dialogue for path in arguments.dialogues for dialogue in read_dialogues(path)]
     surveys = [Survey(budget) for budget in arguments.budgets]
     for number, dialogue in enumerate(dialogues, start=1):
@@ -38,8 +37,7 @@ def main() -> int:
     return int(any(each.broken.total() or each.refused_wrongly or each.short for each in surveys))
 
 
-def read_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/verify-contexts", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "dialogues",
         nargs="*",
@@ -50,7 +48,6 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--budgets", nargs="+", type=int, default=[1500, 3000, 8000], metavar="TOKENS", help="1500 3000 8000"
     )
-    return parser.parse_args()
 
 
 def print_table(surveys: list[Survey]) -> None:
@@ -72,7 +69,3 @@ def print_table(surveys: list[Survey]) -> None:
 
 def _broken_rows(surveys: list[Survey]) -> list[tuple[str, list[object]]]:
     return [(f"broken: {name}", [each.broken[name] for each in surveys]) for name in PROMISES]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

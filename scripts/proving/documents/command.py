@@ -5,7 +5,6 @@ contexts have to go on. Exits with 1 when a promise is broken.
 """
 
 import argparse
-import sys
 from functools import partial
 
 from scripts.proving.documents import experiment as documents
@@ -13,8 +12,7 @@ from scripts.proving.documents import outage
 from scripts.proving.progress import Pulse, verify
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/verify-documents", description=__doc__)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reads", type=int, default=10_000, help="10000")
     parser.add_argument("--seed", type=int, default=0, help="what the readers do is drawn from it; 0")
     parser.add_argument("--without-notices", action="store_true", help="rely on --fresh-s alone")
@@ -22,7 +20,9 @@ def main() -> int:
         "--fresh-s", type=int, help="how long a copy is an answer; 60, without notices 2, with --outage-s 1"
     )
     parser.add_argument("--outage-s", type=float, metavar="S", help="how long the object store is away")
-    arguments = parser.parse_args()
+
+
+def run(arguments: argparse.Namespace) -> int:
     if arguments.outage_s is not None:
         away = outage.Options(arguments.outage_s, seed=arguments.seed)
         return verify(partial(outage.experiment, away), Pulse("second", round(away.outage_s)), read_outage)
@@ -43,7 +43,3 @@ def read_changes(report: documents.Report) -> tuple[list[tuple[str, object]], li
 
 def read_outage(report: outage.Report) -> tuple[list[tuple[str, object]], list[str]]:
     return list(report.facts.items()), report.violations
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,8 +1,6 @@
 """
 A function under a real limit of memory is fed large conversations; it must neither die nor fail, and must recover.
 
-    scripts/verify-memory --seconds 120 --limit-mb 256
-
 The process of the conversations' function gets a cgroup of its own (RLIMIT_DATA where none can be made); its store and
 its callers are outside of it. Wrong are: an OOM kill, a 500 or any other answer that is neither a success nor a refusal
 of a large body for want of memory, a connection without an answer, a step of memory pressure that /api/metrics does not
@@ -42,7 +40,7 @@ L1_MB = 128
 """More than there is room for: with the usual 32 MiB, memory was never critical in two minutes."""
 RECOVERY_S = 30.0
 STOP_S = 10.0
-SECRET = "metrics-of-verify-memory"  # noqa: S105 - of this run only.
+SECRET = "metrics-of-prove-memory"  # noqa: S105 - of this run only.
 STEPS = re.compile(r'^warmthread_pressure_steps_total\{.*step="(\w+)"\} (\d+)$', re.MULTILINE)
 
 
@@ -185,8 +183,7 @@ async def verify(run: Run, function: Function, limit: Limit, plan: Plan) -> list
     return wrong
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/verify-memory", description=__doc__.split("\n\n")[0])
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=120, help="how long it is fed (120)")
     parser.add_argument("--callers", type=int, default=12, help="how many ask at once (12)")
     parser.add_argument("--limit-mb", type=int, default=256, help="what the process may hold, in MiB (256)")
@@ -194,7 +191,9 @@ def main() -> int:
     parser.add_argument(
         "--short", action="store_true", help="5 s, and no step has to be seen: that it works, no figures"
     )
-    arguments = parser.parse_args()
+
+
+def run(arguments: argparse.Namespace) -> int:
     if not Path("/proc/self/statm").exists():
         print("resident memory is read from /proc, which is not here", file=sys.stderr)
         return 2
@@ -247,7 +246,3 @@ def _run(plan: Plan) -> list[str]:
             print(function.log.read_text()[-4_000:], file=sys.stderr)
     print(markdown(columns, run.looks))
     return wrong
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""scripts/verify-memory: the limit is real, what is seen wrong is said, and nothing is left behind."""
+"""scripts/prove memory: the limit is real, what is seen wrong is said, and nothing is left behind."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from scripts.proving.memory.load import Answers
 
 ROOT = Path(__file__).parents[1]
 MIB = 1_048_576
-COMMAND = [sys.executable, "-m", "scripts.proving.memory.command"]
+COMMAND = [sys.executable, "-m", "scripts.proving", "memory"]
 
 
 def groups() -> set[Path]:

@@ -1,0 +1,25 @@
+"""
+Experiments that prove a promise of the service, or refute it: a subcommand each, which exits with 1 when one is broken.
+"""
+
+import sys
+
+from scripts.measuring.subcommands import run
+from scripts.proving import rate
+from scripts.proving.budgets import command as budgets
+from scripts.proving.coherence import command as coherence
+from scripts.proving.contexts import command as contexts
+from scripts.proving.documents import command as documents
+from scripts.proving.memory import command as memory
+
+SUBCOMMANDS = {
+    "coherence": coherence,
+    "documents": documents,
+    "budgets": budgets,
+    "rate": rate,
+    "memory": memory,
+    "contexts": contexts,
+}
+
+if __name__ == "__main__":
+    sys.exit(run("scripts/prove", __doc__, SUBCOMMANDS))
