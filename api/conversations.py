@@ -17,23 +17,22 @@ POST   /api/conversations                         warm this instance; for the cr
 """
 
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.app import create_app
-from shared.budgets.reservations import Budgets, raise_budget_refusal
+from shared.budgets.reservations import Budgets
 from shared.context.wanted import PARAMETERS, read_context_request
 from shared.conversations.contexts import Contexts
+from shared.conversations.conversation import Conversation
 from shared.conversations.editing import Conversations
-from shared.conversations.history import ReserveRefused
 from shared.conversations.info import Page
-from shared.conversations.model_calls import read_settlement, reserve_for, with_reservation
+from shared.conversations.model_calls import ModelCalls, read_output_tokens, read_settlement
 from shared.conversations.reading import Reader
 from shared.conversations.source import Source
-from shared.errors import InvalidValue, NotFound, ServiceError, StoreUnavailable
+from shared.errors import InvalidValue, NotFound
 from shared.http.answers import json_response, unchanged_response
 from shared.http.guard import admit, parse_json, read_body, read_json, refuse_unknown
 from shared.http.headers import read_etags, source_headers
@@ -92,82 +91,73 @@ async def list_(request: Request) -> Response:
 
 
 async def retrieve(request: Request) -> Response:
-    caller, later, freshness = admit(request), Later(), read_freshness(request.headers)
+    conversation, later, freshness = _conversation(request), Later(), read_freshness(request.headers)
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
-    info, source = await _reader(request).retrieve(caller, _conversation_id(request), freshness, later)
+    info, source = await _reader(request).retrieve(conversation, freshness, later)
     return _answer(request, info.as_json(), source, later)
 
 
 async def update(request: Request) -> Response:
-    caller, later = admit(request), Later()
-    conversation_id = _conversation_id(request)
+    conversation, later = _conversation(request), Later()
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
     body, attempt = await _read_write(request, UPDATE_FIELDS)
     if "metadata" not in body:
         raise InvalidValue("metadata is missing.", param="metadata")
-    info, etag, is_replay = await _service(request).update(caller, conversation_id, attempt, body["metadata"], later)
+    info, etag, is_replay = await _service(request).update(conversation, attempt, body["metadata"], later)
     return json_response(info.as_json(), later, _write_headers(etag, is_replay=is_replay))
 
 
 async def delete(request: Request) -> Response:
-    caller = admit(request)
-    conversation_id = _conversation_id(request)
+    conversation = _conversation(request)
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
     attempt = await read_attempt(request.method, request.url.path, request.headers, b"", request.state["pool"])
-    is_replay = await _service(request).delete(caller, conversation_id, attempt)
-    body = {"id": conversation_id, "object": "conversation.deleted", "deleted": True}
+    is_replay = await _service(request).delete(conversation, attempt)
+    body = {"id": conversation.id, "object": "conversation.deleted", "deleted": True}
     return json_response(body, headers=_write_headers(None, is_replay=is_replay))
 
 
 async def append(request: Request) -> Response:
-    caller = admit(request)
-    conversation_id = _conversation_id(request)
+    conversation = _conversation(request)
     refuse_unknown_parameters(request.query_params, INCLUDE)
     body, attempt = await _read_write(request, APPEND_FIELDS)
-    settlement = read_settlement(body, caller)
-    page, etag, is_replay = await _appending(request).append(
-        caller, conversation_id, attempt, body.get("items"), settlement
-    )
+    settlement = read_settlement(body, conversation.caller)
+    page, etag, is_replay = await _appending(request).append(conversation, attempt, body.get("items"), settlement)
     return json_response(_write_list(page), headers=_write_headers(etag, is_replay=is_replay))
 
 
 async def items(request: Request) -> Response:
-    caller, later, freshness = admit(request), Later(), read_freshness(request.headers)
-    conversation_id, query = _conversation_id(request), request.query_params
+    conversation, later, freshness = _conversation(request), Later(), read_freshness(request.headers)
+    query = request.query_params
     refuse_unknown_parameters(query, PAGE_PARAMETERS)
     limit = integer(query, "limit", low=1, high=PAGE_LIMIT_MAX) or PAGE_LIMIT
     order = choice(query, "order", ("asc", "desc"), "desc")
-    page, source = await _reader(request).items(
-        caller, conversation_id, _after(request), limit, order, freshness, later
-    )
+    page, source = await _reader(request).items(conversation, _after(request), limit, order, freshness, later)
     return _answer(request, _write_list(page), source, later)
 
 
 async def item(request: Request) -> Response:
-    caller, freshness = admit(request), read_freshness(request.headers)
-    conversation_id, item_id = _conversation_id(request), _item_id(request)
+    conversation, freshness = _conversation(request), read_freshness(request.headers)
+    item_id = _item_id(request)
     refuse_unknown_parameters(request.query_params, INCLUDE)
-    body, source = await _reader(request).item(caller, conversation_id, item_id, freshness)
+    body, source = await _reader(request).item(conversation, item_id, freshness)
     return _answer(request, body, source, Later())
 
 
 async def delete_item(request: Request) -> Response:
-    caller, later = admit(request), Later()
-    conversation_id, item_id = _conversation_id(request), _item_id(request)
+    conversation, later = _conversation(request), Later()
+    item_id = _item_id(request)
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
     attempt = await read_attempt(request.method, request.url.path, request.headers, b"", request.state["pool"])
-    info, etag, is_replay = await _service(request).delete_item(caller, conversation_id, attempt, item_id, later)
+    info, etag, is_replay = await _service(request).delete_item(conversation, attempt, item_id, later)
     return json_response(info.as_json(), later, _write_headers(etag, is_replay=is_replay))
 
 
 async def context(request: Request) -> Response:
-    caller, later, freshness = admit(request), Later(), read_freshness(request.headers)
-    conversation_id, state = _conversation_id(request), request.state
+    conversation, later, freshness = _conversation(request), Later(), read_freshness(request.headers)
     refuse_unknown_parameters(request.query_params, PARAMETERS)
     wanted = read_context_request(request.query_params)
-    contexts = Contexts(state["store"], state["counter"], state["history"], state["documents"], state["pool"])
     known = read_etags(request.headers.get("if-none-match"))
-    answer = await contexts.context(caller, conversation_id, wanted, freshness, known, later)
+    answer = await _contexts(request).context(conversation, wanted, freshness, known, later)
     headers = source_headers(answer.source, answer.etag)
     if answer.body is None:
         return unchanged_response(later, headers)
@@ -175,37 +165,25 @@ async def context(request: Request) -> Response:
 
 
 async def context_for_call(request: Request) -> Response:
-    caller, later, state = admit(request), Later(), request.state
-    conversation_id, settings = _conversation_id(request), state["settings"]
+    conversation, later, settings = _conversation(request), Later(), request.state["settings"]
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
     body = await read_json(request)
     refuse_unknown(body, PARAMETERS | {"reserve"})
-    wanted = read_context_request(body)
-    is_reserving = boolean(body, "reserve")
-    reserve = reserve_for(wanted, body, caller, settings) if is_reserving else None
-    contexts = Contexts(state["store"], state["counter"], state["history"], state["documents"], state["pool"])
-    budgets = Budgets(state["store"], settings)
-    try:
-        answer = await contexts.context(
-            caller, conversation_id, wanted, read_freshness(request.headers), frozenset(), later, reserve
-        )
-    except ReserveRefused as refused:
-        raise_budget_refusal(refused.reply, settings)
-        raise
-    except ServiceError:
-        if reserve is not None:
-            # It may not have been made; and where the store is away it ends by itself.
-            with suppress(NotFound, StoreUnavailable):
-                await budgets.release(caller, str(reserve.arguments[0]))
-        raise
+    wanted, contexts = read_context_request(body), _contexts(request)
+    if boolean(body, "reserve"):
+        calls = ModelCalls(contexts, Budgets(request.state["store"], settings), settings)
+        output_tokens = read_output_tokens(body, wanted)
+        answer = await calls.context(conversation, wanted, output_tokens, read_freshness(request.headers), later)
+    else:
+        freshness = read_freshness(request.headers)
+        answer = await contexts.context(conversation, wanted, freshness, frozenset(), later)
     assert answer.body is not None
-    raw = with_reservation(answer, wanted, body, budgets, caller, later) if is_reserving else answer.body
-    return json_response(raw, later, source_headers(answer.source, answer.etag))
+    return json_response(answer.body, later, source_headers(answer.source, answer.etag))
 
 
 async def fork(request: Request) -> Response:
-    caller, later = admit(request), Later()
-    conversation_id, state = _conversation_id(request), request.state
+    conversation, later = _conversation(request), Later()
+    state = request.state
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
     body, attempt = await _read_write(request, FORK_FIELDS)
     after = string(body, "after")
@@ -213,13 +191,13 @@ async def fork(request: Request) -> Response:
     from shared.conversations.forks import Forks
 
     forks = Forks(state["store"], state["settings"])
-    info, etag, is_replay = await forks.fork(caller, conversation_id, attempt, after, body.get("metadata"), later)
+    info, etag, is_replay = await forks.fork(conversation, attempt, after, body.get("metadata"), later)
     return json_response(info.as_json(), later, _write_headers(etag, is_replay=is_replay))
 
 
 async def summarise(request: Request) -> Response:
-    caller = admit(request)
-    conversation_id, state = _conversation_id(request), request.state
+    conversation = _conversation(request)
+    state = request.state
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
     body, attempt = await _read_write(request, SUMMARY_FIELDS)
     through, text = string(body, "through", required=True), string(body, "text", required=True)
@@ -227,25 +205,34 @@ async def summarise(request: Request) -> Response:
     from shared.conversations.summaries import Summaries
 
     summaries = Summaries(state["store"], state["counter"], state["settings"])
-    info, etag, is_replay = await summaries.summarise(caller, conversation_id, attempt, through, text)
+    info, etag, is_replay = await summaries.summarise(conversation, attempt, through, text)
     return json_response(info.as_json(), headers=_write_headers(etag, is_replay=is_replay))
 
 
 async def compact(request: Request) -> Response:
-    caller = admit(request)
-    conversation_id, state = _conversation_id(request), request.state
+    conversation = _conversation(request)
+    state = request.state
     refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
     refuse_unknown(await read_json(request), frozenset())
     from shared.conversations.compaction import Compaction
 
     compaction = Compaction(state["store"], state["settings"])
-    info, etag, is_replay = await compaction.compact(caller, conversation_id, is_forced=True)
+    info, etag, is_replay = await compaction.compact(conversation, is_forced=True)
     return json_response(info.as_json(), headers=_write_headers(etag, is_replay=is_replay))
+
+
+def _conversation(request: Request) -> Conversation:
+    return Conversation(admit(request), _conversation_id(request))
 
 
 def _service(request: Request) -> Conversations:
     state = request.state
     return Conversations(state["store"], state["settings"])
+
+
+def _contexts(request: Request) -> Contexts:
+    state = request.state
+    return Contexts(state["store"], state["counter"], state["history"], state["documents"], state["pool"])
 
 
 def _appending(request: Request) -> "Appending":

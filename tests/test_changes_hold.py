@@ -8,6 +8,7 @@ import pytest
 
 from scripts.local.upstash import LocalUpstash
 from shared.config import read_settings
+from shared.conversations.conversation import Conversation
 from shared.conversations.history import History, Need
 from shared.errors import RateExceeded, Unauthorized
 from shared.process.clock import Clock, Instant
@@ -55,7 +56,7 @@ async def read(conversation: str, key: str, time: ManualClock) -> AsyncIterator[
         token = CURRENT.set(invocation)
         try:
             invocation.begin(caller)
-            reading = await history.read(caller, conversation, Need(), OLD)
+            reading = await history.read(Conversation(caller, conversation), Need(), OLD)
             if not invocation.is_admitted:
                 await store.eval("key", [tenant_key(caller.tenant)], [caller.key_hash])
             return reading.tier

@@ -12,6 +12,7 @@ import pytest
 from scripts.local.upstash import LocalUpstash
 from shared.config import read_settings
 from shared.context.formats.unit_form import NO_FORMS, Forms, UnitForm
+from shared.conversations.conversation import Conversation
 from shared.conversations.entries import read_entry
 from shared.conversations.history import COUNT_BYTES, History, Need
 from shared.conversations.snapshot import ITEM_BYTES, begin, read_header
@@ -48,9 +49,9 @@ def create(api: httpx.Client, count: int, chars: int = 1_000) -> str:
 
 
 async def test_reads_are_counted_by_the_tier_that_answered(api: httpx.Client, key: str, make_history: Make) -> None:
-    history, caller, conversation = make_history(), read_key(key), create(api, 3)
+    history, conversation = make_history(), Conversation(read_key(key), create(api, 3))
     for freshness in (Freshness(), Freshness(), Freshness(max_age_s=60), Freshness(max_age_s=60)):
-        await history.read(caller, conversation, Need(), freshness)
+        await history.read(conversation, Need(), freshness)
     counted = history.counted()
 
     assert counted.answers == {Tier.L0: 2, Tier.L1: 1, Tier.L2: 1, Tier.STALE: 0}
@@ -61,17 +62,17 @@ async def test_reads_are_counted_by_the_tier_that_answered(api: httpx.Client, ke
 async def test_what_a_context_was_made_of_counts_while_it_belongs_to_what_is_held(
     api: httpx.Client, key: str, make_history: Make
 ) -> None:
-    history, caller, conversation = make_history(), read_key(key), create(api, 3)
-    older = (await history.read(caller, conversation, Need(), Freshness())).held
+    history, conversation = make_history(), Conversation(read_key(key), create(api, 3))
+    older = (await history.read(conversation, Need(), Freshness())).held
     before_bytes = history.counted().size_bytes
     forms = Forms("chat", {1: UnitForm((b"{}",), [b"[]"], frozenset())}, 1_234)
 
-    history.keep_forms(caller, conversation, older, forms)
+    history.keep_forms(conversation, older, forms)
     assert history.counted().size_bytes == before_bytes + 1_234
 
-    newer = (await history.read(caller, conversation, Need(), Freshness())).held
+    newer = (await history.read(conversation, Need(), Freshness())).held
     assert newer.forms is forms
-    history.keep_forms(caller, conversation, older, NO_FORMS)
+    history.keep_forms(conversation, older, NO_FORMS)
     assert history.counted().size_bytes == before_bytes + 1_234
 
 
@@ -82,19 +83,19 @@ async def test_l1_never_holds_more_than_its_bytes_and_keeps_what_was_used_last(
     history, caller = make_history(l1_bytes_max=limit), read_key(key)
     first, *others = [create(api, 10) for _ in range(12)]
     for conversation in others:
-        await history.read(caller, first, Need(), Freshness())
-        await history.read(caller, conversation, Need(), Freshness())
+        await history.read(Conversation(caller, first), Need(), Freshness())
+        await history.read(Conversation(caller, conversation), Need(), Freshness())
         assert history.counted().size_bytes <= limit
     counted = history.counted()
 
     assert counted.evictions == 11 + 1 - counted.conversations > 0
-    assert history.holds(caller, first, Need())
-    assert not history.holds(caller, others[0], Need())
+    assert history.holds(Conversation(caller, first), Need())
+    assert not history.holds(Conversation(caller, others[0]), Need())
 
 
 async def test_what_is_larger_than_l1_is_answered_and_not_kept(api: httpx.Client, key: str, make_history: Make) -> None:
-    history, caller, conversation = make_history(l1_bytes_max=5_000), read_key(key), create(api, 10)
-    reading = await history.read(caller, conversation, Need(), Freshness())
+    history, conversation = make_history(l1_bytes_max=5_000), Conversation(read_key(key), create(api, 10))
+    reading = await history.read(conversation, Need(), Freshness())
 
     assert len(reading.held.snapshot.items) == 10
     assert history.counted().conversations == 0
@@ -131,9 +132,9 @@ def test_a_kept_count_holds_about_what_it_is_charged() -> None:
 async def test_eighty_reads_at_once_of_what_is_not_held_are_one_load(
     api: httpx.Client, key: str, make_history: Make, upstash: LocalUpstash
 ) -> None:
-    history, caller, conversation = make_history(), read_key(key), create(api, 10)
+    history, conversation = make_history(), Conversation(read_key(key), create(api, 10))
     upstash.reset()
-    readings = await asyncio.gather(*(history.read(caller, conversation, Need(), Freshness()) for _ in range(80)))
+    readings = await asyncio.gather(*(history.read(conversation, Need(), Freshness()) for _ in range(80)))
 
     assert (upstash.requests, upstash.commands) == (1, 1)
     assert len({id(reading.held) for reading in readings}) == 1
@@ -142,12 +143,12 @@ async def test_eighty_reads_at_once_of_what_is_not_held_are_one_load(
 async def test_a_read_that_comes_during_a_load_waits_for_it_and_asks_only_for_news(
     api: httpx.Client, key: str, make_history: Make, upstash: LocalUpstash
 ) -> None:
-    history, caller, conversation = make_history(), read_key(key), create(api, 10)
+    history, conversation = make_history(), Conversation(read_key(key), create(api, 10))
     upstash.reset()
-    first = asyncio.create_task(history.read(caller, conversation, Need(), Freshness()))
+    first = asyncio.create_task(history.read(conversation, Need(), Freshness()))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    later = [asyncio.create_task(history.read(caller, conversation, Need(), Freshness())) for _ in range(79)]
+    later = [asyncio.create_task(history.read(conversation, Need(), Freshness())) for _ in range(79)]
 
     assert (await first).tier == Tier.L2
     assert {(await each).tier for each in later} == {Tier.L1}
@@ -157,8 +158,8 @@ async def test_a_read_that_comes_during_a_load_waits_for_it_and_asks_only_for_ne
 async def test_a_caller_that_goes_away_takes_no_other_with_it(
     api: httpx.Client, key: str, make_history: Make, upstash: LocalUpstash
 ) -> None:
-    history, caller, conversation = make_history(), read_key(key), create(api, 10)
-    reads = [asyncio.create_task(history.read(caller, conversation, Need(), Freshness())) for _ in range(3)]
+    history, conversation = make_history(), Conversation(read_key(key), create(api, 10))
+    reads = [asyncio.create_task(history.read(conversation, Need(), Freshness())) for _ in range(3)]
     await asyncio.sleep(0)
     reads[0].cancel()
 
@@ -170,7 +171,8 @@ async def test_a_caller_that_goes_away_takes_no_other_with_it(
 async def test_an_error_is_every_callers_and_is_not_remembered(api: httpx.Client, key: str, make_history: Make) -> None:
     history, caller = make_history(), read_key(key)
     results = await asyncio.gather(
-        *(history.read(caller, "conv_later", Need(), Freshness()) for _ in range(5)), return_exceptions=True
+        *(history.read(Conversation(caller, "conv_later"), Need(), Freshness()) for _ in range(5)),
+        return_exceptions=True,
     )
 
     assert all(isinstance(result, NotFound) for result in results)

@@ -32,6 +32,7 @@ from scripts.measuring.counted_store import CountedStore, counted_store
 from scripts.measuring.tables import markdown, spread
 from shared.context.wanted import PARAMETERS, read_context_request
 from shared.conversations.contexts import Contexts
+from shared.conversations.conversation import Conversation
 from shared.http.answers import json_response
 from shared.http.counted import Counted
 from shared.http.guard import admit, complete
@@ -161,7 +162,8 @@ def _unguarded(key: str) -> Callable[[Request[State]], Awaitable[Response]]:
         wanted = read_context_request(request.query_params)
         contexts = Contexts(state["store"], state["counter"], state["history"], state["documents"], state["pool"])
         known = read_etags(request.headers.get("if-none-match"))
-        answer = await contexts.context(caller, request.path_params["conversation_id"], wanted, freshness, known, later)
+        conversation = Conversation(caller, request.path_params["conversation_id"])
+        answer = await contexts.context(conversation, wanted, freshness, known, later)
         assert answer.body is not None
         return json_response(answer.body, later, source_headers(answer.source, answer.etag))
 

@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Scope
 from api.conversations import app
 from scripts.benchmarks.worker import Item, Place
 from shared.app import lifespan
-from shared.conversations.history import Need
+from shared.conversations.conversation import Conversation
+from shared.conversations.history import History, Need
 from shared.request.caller import read_key
 from shared.request.freshness import Freshness, Tier
 from shared.store.upstash import Store
@@ -69,8 +70,9 @@ class Instance:
 
     async def read_l1(self, path: str) -> None:
         """Do the cache's part of a context whose caller takes an answer up to a minute old."""
-        caller, history = read_key(self._place.key), self._state["history"]
-        reading = await history.read(caller, path.rpartition("/")[2], Need(0), Freshness(max_age_s=60))
+        history: History = self._state["history"]
+        conversation = Conversation(read_key(self._place.key), path.rpartition("/")[2])
+        reading = await history.read(conversation, Need(0), Freshness(max_age_s=60))
         assert reading.tier is Tier.L0
 
     async def stop(self) -> None:

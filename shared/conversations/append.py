@@ -15,6 +15,7 @@ from typing import NamedTuple
 import orjson
 
 from shared.config import Settings
+from shared.conversations.conversation import Conversation
 from shared.conversations.entries import write_entry
 from shared.conversations.info import ConversationInfo, Page, now_us
 from shared.errors import InvalidValue, TooLarge
@@ -25,7 +26,6 @@ from shared.jsonbytes.read import is_crowded
 from shared.jsonbytes.write import PIECE_BYTES, dumps
 from shared.process.pool import Pool
 from shared.request.caller import Caller
-from shared.store import keys
 from shared.store.attempts import Attempt, Besides, Ids, Written, etag
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
@@ -64,19 +64,18 @@ class Appending:
         Without an Idempotency-Key nothing tells a client's retry from a second conversation, so it makes one.
         """
         ids = attempt.ids()
-        conversation_id = ids("conv")
+        conversation = Conversation(caller, ids("conv"))
         metadata = orjson.dumps(normalize_metadata(raw_metadata)).decode()
         expiry_s = self._settings.conversation_expiry_s if expires_after_s is None else expires_after_s
         items = await self._prepare(raw_items, ids, attempt.body_bytes, allow_empty=True)
         born: list[str | int] = [secrets.token_hex(8), expiry_s, int(time.time()), metadata]
-        seed, tag, created_at_unix_s = await self._send(caller, conversation_id, attempt, "create", items, born)
+        seed, tag, created_at_unix_s = await self._send(conversation, attempt, "create", items, born)
         info = ConversationInfo(Ids(seed)("conv"), created_at_unix_s, metadata)
         return Written(info, tag, is_replay=seed != attempt.seed)
 
     async def append(
         self,
-        caller: Caller,
-        conversation_id: str,
+        conversation: Conversation,
         attempt: Attempt,
         raw_items: object,
         settlement: Besides | None = None,
@@ -90,7 +89,7 @@ class Appending:
                   StoreUnavailable: `outcome_unknown` says whether the batch may have been stored.
         """
         items = await self._prepare(raw_items, attempt.ids(), attempt.body_bytes, allow_empty=False)
-        seed, tag, _ = await self._send(caller, conversation_id, attempt, "append", items, [0, 0, 0, "{}"], settlement)
+        seed, tag, _ = await self._send(conversation, attempt, "append", items, [0, 0, 0, "{}"], settlement)
         is_replay = seed != attempt.seed
         if is_replay:
             items = await self._prepare(raw_items, Ids(seed), attempt.body_bytes, allow_empty=False)
@@ -103,8 +102,7 @@ class Appending:
 
     async def _send(
         self,
-        caller: Caller,
-        conversation_id: str,
+        conversation: Conversation,
         attempt: Attempt,
         mode: str,
         items: list[Prepared],
@@ -112,22 +110,21 @@ class Appending:
         settlement: Besides | None = None,
     ) -> tuple[str, str, int]:
         """Return the seed of the attempt that did it, the entity tag after it, and when the conversation was made."""
-        settings, tenant = self._settings, caller.tenant
+        settings, caller = self._settings, conversation.caller
         reply = await self._store.eval(
             "append_settle" if settlement else "append",
             [
-                keys.tenant_key(tenant),
-                keys.conversation_key(tenant, conversation_id),
-                keys.activity_key(tenant),
-                keys.metadata_key(tenant),
-                *attempt.record_keys(tenant),
+                *conversation.names,
+                conversation.activity_name,
+                conversation.metadata_name,
+                *attempt.record_keys(caller.tenant),
                 *(settlement.keys if settlement else ()),
             ],
             [
                 caller.key_hash,
                 *attempt.arguments(settings.idempotency_s),
                 now_us(),
-                conversation_id,
+                conversation.id,
                 mode,
                 int(attempt.is_client_retry),
                 settings.conversation_entries_max,
@@ -141,7 +138,7 @@ class Appending:
             is_idempotent=True,
         )
         if reply[0] != "ok":
-            raise_refusal(reply, conversation_id, settings)
+            raise_refusal(reply, conversation.id, settings)
         _, seed, generation, version, created_at = reply
         return seed, etag(generation, version), int(created_at)
 

@@ -13,22 +13,18 @@ import secrets
 from functools import partial
 
 from shared.config import Settings
+from shared.conversations.conversation import Conversation
 from shared.conversations.info import ConversationInfo
 from shared.conversations.kept_counts import COUNTED_ENCODINGS
 from shared.request.after_response import Later
-from shared.request.caller import Caller
-from shared.store import keys
 from shared.store.attempts import Written, etag
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
 
-def compaction(
-    tenant: str, conversation_id: str, key_hash: str, *, is_forced: bool
-) -> tuple[list[str], list[str | int]]:
+def compaction(conversation: Conversation, *, is_forced: bool) -> tuple[list[str], list[str | int]]:
     """Return the names and the arguments of compact.lua."""
-    names = [keys.tenant_key(tenant), keys.conversation_key(tenant, conversation_id)]
-    return names, [key_hash, secrets.token_hex(8), int(is_forced), *COUNTED_ENCODINGS]
+    return conversation.names, [conversation.caller.key_hash, secrets.token_hex(8), int(is_forced), *COUNTED_ENCODINGS]
 
 
 class Compaction:
@@ -38,20 +34,20 @@ class Compaction:
         self._store = store
         self._settings = settings
 
-    async def compact(self, caller: Caller, conversation_id: str, *, is_forced: bool) -> Written[ConversationInfo]:
+    async def compact(self, conversation: Conversation, *, is_forced: bool) -> Written[ConversationInfo]:
         """
         Take out of a conversation what is no item, if it is more than half of it or *is_forced*; return it.
 
         May be done twice: the second time there is nothing to take out, which is a replay. Raises NotFound.
         """
-        names, arguments = compaction(caller.tenant, conversation_id, caller.key_hash, is_forced=is_forced)
+        names, arguments = compaction(conversation, is_forced=is_forced)
         reply = await self._store.eval("compact", names, arguments, is_idempotent=True)
         if reply[0] != "ok":
-            raise_refusal(reply, conversation_id, self._settings)
+            raise_refusal(reply, conversation.id, self._settings)
         _, generation, version, created_at, metadata, count = reply
-        info = ConversationInfo(conversation_id, int(created_at), metadata)
+        info = ConversationInfo(conversation.id, int(created_at), metadata)
         return Written(info, etag(generation, version), is_replay=count == "0")
 
-    def compact_later(self, caller: Caller, conversation_id: str, later: Later) -> None:
+    def compact_later(self, conversation: Conversation, later: Later) -> None:
         """Do it after the response, when it is still worth its while then."""
-        later.add(partial(self.compact, caller, conversation_id, is_forced=False))
+        later.add(partial(self.compact, conversation, is_forced=False))

@@ -20,6 +20,7 @@ from shared.context.units import Folded
 from shared.context.units import fold as fold_units
 from shared.context.wanted import ContextRequest
 from shared.conversations.context_documents import Embedding, Shown, digest_of
+from shared.conversations.conversation import Conversation
 from shared.conversations.history import Held, History, Need
 from shared.conversations.kept_counts import recount, write_kept_counts
 from shared.conversations.snapshot import Snapshot, tail
@@ -32,9 +33,7 @@ from shared.items.traits import Kind
 from shared.jsonbytes.write import Pieces, splice
 from shared.process.pool import Pool
 from shared.request.after_response import Later
-from shared.request.caller import Caller
 from shared.request.freshness import Freshness
-from shared.store import keys
 from shared.store.attempts import Besides
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
@@ -68,8 +67,7 @@ class Contexts:
 
     async def context(
         self,
-        caller: Caller,
-        conversation_id: str,
+        conversation: Conversation,
         wanted: ContextRequest,
         freshness: Freshness,
         known_etags: frozenset[str],
@@ -84,27 +82,27 @@ class Contexts:
         """
         encoding = "" if wanted.encoding == PRIMARY_ENCODING else wanted.encoding
         tokens_min = wanted.available_tokens * (3 if encoding else 5) // (2 if encoding else 4) + SPARE_TOKENS
-        reading = await self._history.read(caller, conversation_id, Need(tokens_min, encoding), freshness, reserve)
+        reading = await self._history.read(conversation, Need(tokens_min, encoding), freshness, reserve)
         reserved = reading.reserved
         source = Source.of_reading(reading)
-        touch_when_due(self._store, caller, conversation_id, source, later)
+        touch_when_due(self._store, conversation, source, later)
         etag = source.etag_with(wanted.digest)
         if etag in known_etags and not reading.held.marks:
             return Context(None, etag, source)
         is_large = _is_large(reading.held.snapshot)
         items, is_all = await self._pool.run_when(is_large, tail, reading.held.snapshot, tokens_min)
-        folded = await self._fold(caller, conversation_id, reading.held, items, encoding, later)
+        folded = await self._fold(conversation, reading.held, items, encoding, later)
         if not is_all and not is_enough(folded, wanted.available_tokens):
-            reading = await self._history.read(caller, conversation_id, Need(None, encoding), freshness)
+            reading = await self._history.read(conversation, Need(None, encoding), freshness)
             source, whole = Source.of_reading(reading), reading.held.snapshot
             items = summarised(whole.items, whole.summary)
-            folded = await self._fold(caller, conversation_id, reading.held, items, encoding, later)
+            folded = await self._fold(conversation, reading.held, items, encoding, later)
         snapshot = reading.held.snapshot
         is_large = _is_large(snapshot)
         selection = await self._pool.run_when(is_large, _choose, folded, wanted)
         shown: list[Shown] = []
         if any(item.documents for item in selection.items):
-            embedding = Embedding(self._documents, self._counter, caller, wanted, later)
+            embedding = Embedding(self._documents, self._counter, conversation.caller, wanted, later)
             may_ask, marks = not freshness.is_only_if_cached, reading.held.marks
             # Counted in the encoding that is wanted: what was folded is what was recounted.
             embedded = await embedding.embed(folded.items, folded, selection, marks, may_ask=may_ask)
@@ -115,14 +113,14 @@ class Contexts:
         if etag in known_etags:
             return Context(None, etag, source)
         held = reading.held
-        written = conversation_id, snapshot, wanted, items, selection, shown, held.forms
+        written = conversation.id, snapshot, wanted, items, selection, shown, held.forms
         body, forms = await self._pool.run_when(is_large, _write, *written)
         if forms is not held.forms:
-            self._history.keep_forms(caller, conversation_id, held, forms)
+            self._history.keep_forms(conversation, held, forms)
         return Context(body, etag, source, selection.tokens, reserved)
 
     async def _fold(
-        self, caller: Caller, conversation_id: str, held: Held, items: list[Item], encoding: str, later: Later
+        self, conversation: Conversation, held: Held, items: list[Item], encoding: str, later: Later
     ) -> Folded:
         is_large = _is_large(held.snapshot)
         if not encoding:
@@ -131,18 +129,19 @@ class Contexts:
         kept = held.counts.setdefault(encoding, {})  # What is held may not have been asked for in this encoding.
         recounted, fresh = await recount(self._counter, encoding, items, kept, pool, is_large=is_large)
         if fresh:
-            kept = self._history.add_counts(caller, conversation_id, held, encoding, fresh)
+            kept = self._history.add_counts(conversation, held, encoding, fresh)
             blocks = await pool.run_when(is_large, write_kept_counts, kept, list(fresh))
             generation = held.snapshot.header.generation
-            later.add(partial(self._keep_counts, caller, conversation_id, generation, encoding, blocks))
+            later.add(partial(self._keep_counts, conversation, generation, encoding, blocks))
         return await pool.run_when(is_large, fold_units, recounted)
 
     async def _keep_counts(
-        self, caller: Caller, conversation_id: str, generation: str, encoding: str, blocks: dict[int, str]
+        self, conversation: Conversation, generation: str, encoding: str, blocks: dict[int, str]
     ) -> None:
-        names = [keys.tenant_key(caller.tenant), keys.conversation_key(caller.tenant, conversation_id)]
         fields = [part for block in blocks.items() for part in block]
-        await self._store.eval("keep_counts", names, [caller.key_hash, generation, encoding, *fields])
+        await self._store.eval(
+            "keep_counts", conversation.names, [conversation.caller.key_hash, generation, encoding, *fields]
+        )
 
 
 def _is_large(snapshot: Snapshot) -> bool:

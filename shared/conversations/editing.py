@@ -5,7 +5,7 @@ atomic, done once (shared/store/attempts.py).
     update, delete, delete_item    script -> the conversation as it is then
     find                           script -> rows of the tenant's index
 
-Creating and appending are in appending.py, reading in reader.py and contexts.py.
+Creating and appending are in append.py, reading in reading.py and contexts.py.
 """
 
 import time
@@ -15,6 +15,7 @@ import orjson
 
 from shared.config import Settings
 from shared.conversations.compaction import Compaction
+from shared.conversations.conversation import Conversation
 from shared.conversations.info import ConversationInfo, Page, now_us
 from shared.items.normalize import normalize_metadata
 from shared.request.after_response import Later
@@ -37,74 +38,71 @@ class Conversations:
         self._settings = settings
 
     async def update(
-        self, caller: Caller, conversation_id: str, attempt: Attempt, raw_metadata: object, later: Later
+        self, conversation: Conversation, attempt: Attempt, raw_metadata: object, later: Later
     ) -> Written[ConversationInfo]:
         """Replace the metadata of a conversation. Raises NotFound, VersionMoved, KeyReused."""
         metadata = orjson.dumps(normalize_metadata(raw_metadata)).decode()
         settings = self._settings
         reply = await self._write(
             "update",
-            caller,
-            conversation_id,
+            conversation,
             attempt,
-            [keys.activity_key(caller.tenant), keys.metadata_key(caller.tenant)],
+            [conversation.activity_name, conversation.metadata_name],
             [metadata, settings.conversation_entries_max, settings.conversation_bytes_max],
         )
         *facts, is_sparse = reply
-        return self._written(caller, conversation_id, attempt, [*facts, metadata, is_sparse], later)
+        return self._written(conversation, attempt, [*facts, metadata, is_sparse], later)
 
     async def delete_item(
-        self, caller: Caller, conversation_id: str, attempt: Attempt, item_id: str, later: Later
+        self, conversation: Conversation, attempt: Attempt, item_id: str, later: Later
     ) -> Written[ConversationInfo]:
         """Blank one item and return its conversation. Raises NotFound, VersionMoved, KeyReused."""
-        reply = await self._write(
-            "delete_item", caller, conversation_id, attempt, [keys.activity_key(caller.tenant)], [item_id]
-        )
-        return self._written(caller, conversation_id, attempt, reply, later)
+        reply = await self._write("delete_item", conversation, attempt, [conversation.activity_name], [item_id])
+        return self._written(conversation, attempt, reply, later)
 
     def _written(
-        self, caller: Caller, conversation_id: str, attempt: Attempt, reply: list[str], later: Later
+        self, conversation: Conversation, attempt: Attempt, reply: list[str], later: Later
     ) -> Written[ConversationInfo]:
         _, seed, generation, version, created_at, metadata, is_sparse = reply
         if is_sparse == "1":
-            Compaction(self._store, self._settings).compact_later(caller, conversation_id, later)
-        info = ConversationInfo(conversation_id, int(created_at), metadata)
+            Compaction(self._store, self._settings).compact_later(conversation, later)
+        info = ConversationInfo(conversation.id, int(created_at), metadata)
         return Written(info, etag(generation, version), is_replay=seed != attempt.seed)
 
     async def _write(
         self,
         script: str,
-        caller: Caller,
-        conversation_id: str,
+        conversation: Conversation,
         attempt: Attempt,
         index_keys: list[str],
         arguments: list[str | int],
     ) -> list[Any]:
-        names = [*_keys(caller, conversation_id), *index_keys, *attempt.record_keys(caller.tenant)]
-        common = [caller.key_hash, *attempt.arguments(self._settings.idempotency_s), now_us(), conversation_id]
+        caller = conversation.caller
+        names = [*conversation.names, *index_keys, *attempt.record_keys(caller.tenant)]
+        common = [caller.key_hash, *attempt.arguments(self._settings.idempotency_s), now_us(), conversation.id]
         reply = await self._store.eval(script, names, [*common, *arguments], is_idempotent=True)
         if reply[0] != "ok":
-            name = str(arguments[0]) if reply[0] == "unknown_item" else conversation_id
+            name = str(arguments[0]) if reply[0] == "unknown_item" else conversation.id
             raise_refusal(reply, name, self._settings)
         return reply
 
-    async def delete(self, caller: Caller, conversation_id: str, attempt: Attempt) -> bool:
+    async def delete(self, conversation: Conversation, attempt: Attempt) -> bool:
         """Remove a conversation and its items; return whether that had been done before, with the same key."""
-        tenant = caller.tenant
+        caller = conversation.caller
         record_s = self._settings.idempotency_s if attempt.has_key else DELETED_S
         reply = await self._store.eval(
             "delete",
             [
-                *_keys(caller, conversation_id),
-                keys.activity_key(tenant),
-                keys.metadata_key(tenant),
-                attempt.record_key(tenant),
+                *conversation.names,
+                conversation.activity_name,
+                conversation.metadata_name,
+                attempt.record_key(caller.tenant),
             ],
-            [caller.key_hash, *attempt.arguments(record_s), conversation_id, int(attempt.has_key)],
+            [caller.key_hash, *attempt.arguments(record_s), conversation.id, int(attempt.has_key)],
             is_idempotent=True,
         )
         if reply[0] != "ok":
-            raise_refusal(reply, conversation_id, self._settings)
+            raise_refusal(reply, conversation.id, self._settings)
         return bool(reply[1] != attempt.seed)
 
     async def find(self, caller: Caller, after: str, limit: int, metadata: dict[str, str]) -> Page:
@@ -130,7 +128,3 @@ class Conversations:
         found = [ConversationInfo(rows[i], int(rows[i + 1]), rows[i + 2]) for i in range(0, len(rows), 3)]
         first_id = found[0].id if found else None
         return Page([each.as_json() for each in found], first_id, last_id or None, more == "1")
-
-
-def _keys(caller: Caller, conversation_id: str) -> list[str]:
-    return [keys.tenant_key(caller.tenant), keys.conversation_key(caller.tenant, conversation_id)]

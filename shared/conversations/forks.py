@@ -10,13 +10,12 @@ import secrets
 import orjson
 
 from shared.config import Settings
+from shared.conversations.conversation import Conversation
 from shared.conversations.info import ConversationInfo, now_us
 from shared.conversations.kept_counts import COUNTED_ENCODINGS
 from shared.conversations.source import Source, touch_when_due
 from shared.items.normalize import normalize_metadata
 from shared.request.after_response import Later
-from shared.request.caller import Caller
-from shared.store import keys
 from shared.store.attempts import Attempt, Ids, Written, etag
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
@@ -30,7 +29,7 @@ class Forks:
         self._settings = settings
 
     async def fork(
-        self, caller: Caller, conversation_id: str, attempt: Attempt, after: str, raw_metadata: object, later: Later
+        self, conversation: Conversation, attempt: Attempt, after: str, raw_metadata: object, later: Later
     ) -> Written[ConversationInfo]:
         """
         Return a new conversation that holds everything up to and including the item *after*, all there is for "".
@@ -38,31 +37,30 @@ class Forks:
         Without *raw_metadata* it gets the conversation's own. An item that was deleted marks its place as well.
         Raises NotFound: `param` is `after` when it is that.
         """
-        tenant = caller.tenant
-        fork_id = attempt.ids()("conv")
+        caller = conversation.caller
+        fork = Conversation(caller, attempt.ids()("conv"))
         metadata = "" if raw_metadata is None else orjson.dumps(normalize_metadata(raw_metadata)).decode()
         reply = await self._store.eval(
             "fork",
             [
-                keys.tenant_key(tenant),
-                keys.conversation_key(tenant, conversation_id),
-                keys.conversation_key(tenant, fork_id),
-                keys.activity_key(tenant),
-                keys.metadata_key(tenant),
-                *attempt.record_keys(tenant),
+                *conversation.names,
+                fork.names[1],
+                fork.activity_name,
+                fork.metadata_name,
+                *attempt.record_keys(caller.tenant),
             ],
             [
                 caller.key_hash,
                 *attempt.arguments(self._settings.idempotency_s),
-                *(now_us(), fork_id, after, metadata, secrets.token_hex(8)),
+                *(now_us(), fork.id, after, metadata, secrets.token_hex(8)),
                 *COUNTED_ENCODINGS,
             ],
             is_idempotent=True,
         )
         if reply[0] != "ok":
-            raise_refusal(reply, after if reply[0] == "after" else conversation_id, self._settings)
+            raise_refusal(reply, after if reply[0] == "after" else conversation.id, self._settings)
         _, seed, generation, version, created_at, metadata, expiry_s, used_at = reply
         source = Source("", 0, int(expiry_s), int(used_at))
-        touch_when_due(self._store, caller, conversation_id, source, later)
+        touch_when_due(self._store, conversation, source, later)
         info = ConversationInfo(Ids(seed)("conv"), int(created_at), metadata)
         return Written(info, etag(generation, version), is_replay=seed != attempt.seed)

@@ -16,6 +16,7 @@ from shared.cache.flight import Flights
 from shared.cache.lru import Memory
 from shared.config import Settings
 from shared.context.formats.unit_form import NO_FORMS, Forms
+from shared.conversations.conversation import Conversation
 from shared.conversations.entries import Entry, read_entry
 from shared.conversations.kept_counts import read_kept_counts
 from shared.conversations.snapshot import Snapshot, advance, begin, extend, read_header
@@ -117,8 +118,7 @@ class History:
 
     async def read(
         self,
-        caller: Caller,
-        conversation_id: str,
+        conversation: Conversation,
         need: Need,
         freshness: Freshness,
         reserve: Besides | None = None,
@@ -131,9 +131,9 @@ class History:
                   StoreUnavailable: it was asked and did not answer, and L1 will not do.
         """
         if reserve is None:
-            reading = await self._read(caller, conversation_id, need, freshness)
+            reading = await self._read(conversation, need, freshness)
         else:
-            held, tier, reserved = await self._load(caller, conversation_id, need, reserve)
+            held, tier, reserved = await self._load(conversation, need, reserve)
             reading = Reading(held, tier, 0.0, reserved)
         self._answers[reading.tier] += 1
         return reading
@@ -143,9 +143,9 @@ class History:
         memory = self._memory
         return HistoryCounts(dict(self._answers), memory.evictions, len(memory), memory.size_bytes)
 
-    async def _read(self, caller: Caller, conversation_id: str, need: Need, freshness: Freshness) -> Reading:
-        key = (caller.tenant, conversation_id)
-        held = self._memory.get(key)
+    async def _read(self, conversation: Conversation, need: Need, freshness: Freshness) -> Reading:
+        place = conversation.place
+        held = self._memory.get(place)
         if held is not None and _is_enough(held, need) and is_confirmed():
             age_s = self._clock.age_s(held.validated_at)
             if freshness.accepts(age_s, held.snapshot.header.version):
@@ -153,9 +153,9 @@ class History:
         if freshness.is_only_if_cached:
             raise NotCached("This instance has no copy that is fresh enough.")
         try:
-            return await self._ask(caller, conversation_id, need)
+            return await self._ask(conversation, need)
         except StoreUnavailable:
-            held = self._memory.get(key)
+            held = self._memory.get(place)
             if held is not None and _is_enough(held, need) and was_confirmed():
                 age_s = self._clock.age_s(held.validated_at)
                 if freshness.accepts_stale(age_s):
@@ -166,58 +166,57 @@ class History:
         """Let L1 hold *share* of its bound."""
         self._memory.limit(share)
 
-    def holds(self, caller: Caller, conversation_id: str, need: Need) -> bool:
+    def holds(self, conversation: Conversation, need: Need) -> bool:
         """Tell whether a `read` would at the most ask for news."""
-        held = self._memory.get((caller.tenant, conversation_id))
+        held = self._memory.get(conversation.place)
         return held is not None and _is_enough(held, need)
 
     def add_counts(
-        self, caller: Caller, conversation_id: str, held: Held, encoding: str, fresh: dict[int, Counts]
+        self, conversation: Conversation, held: Held, encoding: str, fresh: dict[int, Counts]
     ) -> dict[int, Counts]:
         """Add *fresh* counts to those of *held*, and return all of that encoding."""
         kept = held.counts[encoding]
         kept |= fresh
-        key = (caller.tenant, conversation_id)
-        if self._memory.get(key) is held:
-            self._memory.put(key, held)  # Its size is another one now.
+        place = conversation.place
+        if self._memory.get(place) is held:
+            self._memory.put(place, held)  # Its size is another one now.
         return kept
 
-    def keep_forms(self, caller: Caller, conversation_id: str, held: Held, forms: Forms) -> None:
+    def keep_forms(self, conversation: Conversation, held: Held, forms: Forms) -> None:
         """Keep *forms* beside what is held of a conversation, if that still is *held*."""
-        key = (caller.tenant, conversation_id)
-        if self._memory.get(key) is held:
-            self._memory.put(key, held._replace(forms=forms))
+        place = conversation.place
+        if self._memory.get(place) is held:
+            self._memory.put(place, held._replace(forms=forms))
 
-    async def _ask(self, caller: Caller, conversation_id: str, need: Need) -> Reading:
-        key = (caller.tenant, conversation_id)
-        flight = (*caller, conversation_id, need)
-        if self._memory.get(key) is None:
+    async def _ask(self, conversation: Conversation, need: Need) -> Reading:
+        place = conversation.place
+        flight = (conversation, need)
+        if self._memory.get(place) is None:
             await self._flights.settle(flight)
 
         async def load() -> tuple[Held, Tier]:
-            held, tier, _ = await self._load(caller, conversation_id, need)
+            held, tier, _ = await self._load(conversation, need)
             return held, tier
 
         held, tier = await self._flights.share(flight, load)
         return Reading(held, tier, 0.0)
 
     async def _load(
-        self, caller: Caller, conversation_id: str, need: Need, reserve: Besides | None = None
+        self, conversation: Conversation, need: Need, reserve: Besides | None = None
     ) -> tuple[Held, Tier, list[str] | None]:
-        key = (caller.tenant, conversation_id)
+        place = conversation.place
         names = [
-            keys.tenant_key(caller.tenant),
-            keys.conversation_key(caller.tenant, conversation_id),
-            keys.document_marks_key(caller.tenant),
+            *conversation.names,
+            keys.document_marks_key(conversation.caller.tenant),
             keys.document_marks_key(SHARED),
         ]
-        held = self._memory.get(key)
+        held = self._memory.get(place)
         if held is not None and not _is_enough(held, need):
             held = None
         tier, reserved = Tier.L1, None
         for _ in range(REPLIES_MAX):
             asked_at = self._clock.now()
-            arguments = self._arguments(caller, held, need)
+            arguments = self._arguments(conversation.caller, held, need)
             if reserve is not None and reserved is None:
                 names_and = [*names, *reserve.keys]
                 reply = await self._store.eval("read_reserve", names_and, [*arguments, *reserve.arguments])
@@ -227,10 +226,10 @@ class History:
                 reply = await self._store.eval("read", names, arguments)
             if reply[0] != "ok":
                 if reply[0] == "unknown":
-                    self._memory.forget(key)
+                    self._memory.forget(place)
                 if reply[0] in RESERVE_REFUSALS:
                     raise ReserveRefused(reply)
-                raise_refusal(reply, conversation_id, self._settings)
+                raise_refusal(reply, conversation.id, self._settings)
             if reply[2] != "news" or reply[4]:
                 tier = Tier.L2
             entries = reply[4]
@@ -241,9 +240,9 @@ class History:
             if held and held.snapshot.header[:3] == read_header(reply[1])[:3] and _is_enough(held, need):
                 break
         assert held is not None
-        present = self._memory.get(key)
+        present = self._memory.get(place)
         if present is None or present.validated_at <= held.validated_at:
-            self._memory.put(key, held)
+            self._memory.put(place, held)
         return held, tier, reserved
 
     def _arguments(self, caller: Caller, held: Held | None, need: Need) -> list[str | int]:

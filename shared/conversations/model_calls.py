@@ -4,57 +4,87 @@ the answer that is appended after it. Each is part of the script that reads or a
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import orjson
 
 from shared.budgets.amounts import TOKENS_MAX
-from shared.budgets.reservations import Budgets, make_id, read_reservation, reservation_keys
+from shared.budgets.reservations import Budgets, make_id, raise_budget_refusal, read_reservation, reservation_keys
 from shared.config import Settings
 from shared.context.wanted import ContextRequest
-from shared.conversations.contexts import Context
-from shared.errors import InvalidValue
-from shared.jsonbytes.write import Pieces
+from shared.conversations.contexts import Context, Contexts
+from shared.conversations.conversation import Conversation
+from shared.conversations.history import ReserveRefused
+from shared.errors import InvalidValue, NotFound, ServiceError, StoreUnavailable
 from shared.request.after_response import Later
 from shared.request.caller import Caller
+from shared.request.freshness import Freshness
 from shared.request.parameters import integer
 from shared.store.attempts import Besides
 
 
-def reserve_for(wanted: ContextRequest, values: Mapping[str, Any], caller: Caller, settings: Settings) -> Besides:
-    """Return what reserves the budget of a context and the model's answer to it."""
-    model = wanted.model.name if wanted.model else "-"
-    reservation_id = make_id()
-    return Besides(
-        reservation_keys(caller.tenant, reservation_id),
-        [
-            reservation_id,
-            *(settings.reservation_s, settings.reservation_kept_s, settings.reservations_max),
-            *(model, wanted.budget_tokens, answer_tokens(wanted, values)),
-        ],
-    )
+class ModelCalls:
+    """Contexts for calls whose budget is reserved in the step that reads them."""
+
+    def __init__(self, contexts: Contexts, budgets: Budgets, settings: Settings) -> None:
+        self._contexts = contexts
+        self._budgets = budgets
+        self._settings = settings
+
+    async def context(
+        self,
+        conversation: Conversation,
+        wanted: ContextRequest,
+        output_tokens: int,
+        freshness: Freshness,
+        later: Later,
+    ) -> Context:
+        """
+        Return a context whose body names its `reservation`: the budget, and *output_tokens* for the model's answer.
+        What the context did not need of it is given back after the response, all of it when there is no context.
+
+        Raises:   BudgetExceeded, InvalidValue (no price): nothing was reserved. Otherwise as Contexts.context.
+        """
+        caller, reserve = conversation.caller, self._reserve(conversation.caller, wanted, output_tokens)
+        try:
+            context = await self._contexts.context(conversation, wanted, freshness, frozenset(), later, reserve)
+        except ReserveRefused as refused:
+            raise_budget_refusal(refused.reply, self._settings)
+            raise
+        except ServiceError:
+            # It may not have been made; and where the store is away it ends by itself.
+            with suppress(NotFound, StoreUnavailable):
+                await self._budgets.release(caller, str(reserve.arguments[0]))
+            raise
+        assert context.body is not None
+        assert context.reserved is not None
+        reservation = read_reservation(context.reserved)
+        used_tokens = context.tokens + wanted.overhead_tokens
+        later.add(partial(self._budgets.keep, caller, reservation.id, used_tokens, output_tokens))
+        shown = orjson.dumps({**reservation.as_json(), "tokens": used_tokens + output_tokens})
+        *pieces, last = context.body
+        return context._replace(body=[*pieces, last[:-1], b',"reservation":', shown, b"}"])
+
+    def _reserve(self, caller: Caller, wanted: ContextRequest, output_tokens: int) -> Besides:
+        """Return what reserves the budget of a context and the model's answer to it."""
+        settings, reservation_id = self._settings, make_id()
+        model = wanted.model.name if wanted.model else "-"
+        return Besides(
+            reservation_keys(caller.tenant, reservation_id),
+            [
+                reservation_id,
+                *(settings.reservation_s, settings.reservation_kept_s, settings.reservations_max),
+                *(model, wanted.budget_tokens, output_tokens),
+            ],
+        )
 
 
-def answer_tokens(wanted: ContextRequest, values: Mapping[str, Any]) -> int:
-    """Return how many tokens the model's answer may take."""
+def read_output_tokens(values: Mapping[str, Any], wanted: ContextRequest) -> int:
+    """Return how many tokens the model's answer to *wanted* may take. Raises InvalidValue."""
     asked = integer(values, "reserve_output", low=0, high=TOKENS_MAX)
     return (wanted.model.reserve_tokens if wanted.model else 0) if asked is None else asked
-
-
-def with_reservation(
-    context: Context, wanted: ContextRequest, values: Mapping[str, Any], budgets: Budgets, caller: Caller, later: Later
-) -> Pieces:
-    """Return the body of *context* with its reservation, whose surplus is given back after the response."""
-    assert context.body is not None
-    assert context.reserved is not None
-    reservation = read_reservation(context.reserved)
-    used = context.tokens + wanted.overhead_tokens
-    output = answer_tokens(wanted, values)
-    later.add(partial(budgets.keep, caller, reservation.id, used, output))
-    shown = orjson.dumps({**reservation.as_json(), "tokens": used + output})
-    *pieces, last = context.body
-    return [*pieces, last[:-1], b',"reservation":', shown, b"}"]
 
 
 def read_settlement(body: Mapping[str, Any], caller: Caller) -> Besides | None:

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 
 from shared.config import Settings
+from shared.conversations.conversation import Conversation
 from shared.conversations.entries import read_body, read_entry
 from shared.conversations.history import History, Need
 from shared.conversations.info import ConversationInfo, Page
@@ -17,9 +18,7 @@ from shared.errors import NotCached, NotFound
 from shared.items.item import Item
 from shared.process.pool import Pool
 from shared.request.after_response import Later
-from shared.request.caller import Caller
 from shared.request.freshness import Freshness
-from shared.store import keys
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
@@ -40,25 +39,24 @@ class Reader:
         self._settings = settings
 
     async def retrieve(
-        self, caller: Caller, conversation_id: str, freshness: Freshness, later: Later
+        self, conversation: Conversation, freshness: Freshness, later: Later
     ) -> tuple[ConversationInfo, Source]:
         """Return a conversation. Raises NotFound, NotCached, StoreUnavailable."""
-        if self._history.holds(caller, conversation_id, ANY):
-            reading = await self._history.read(caller, conversation_id, ANY, freshness)
+        if self._history.holds(conversation, ANY):
+            reading = await self._history.read(conversation, ANY, freshness)
             header, source = reading.held.snapshot.header, Source.of_reading(reading)
-            touch_when_due(self._store, caller, conversation_id, source, later)
-            return ConversationInfo(conversation_id, header.created_at_unix_s, header.metadata), source
-        reply = await self._eval("head", caller, conversation_id, freshness, caller.key_hash)
+            touch_when_due(self._store, conversation, source, later)
+            return ConversationInfo(conversation.id, header.created_at_unix_s, header.metadata), source
+        reply = await self._eval("head", conversation, freshness)
         if reply[0] != "ok":
-            raise_refusal(reply, conversation_id, self._settings)
+            raise_refusal(reply, conversation.id, self._settings)
         source = Source.of_reply(reply[3])
-        touch_when_due(self._store, caller, conversation_id, source, later)
-        return ConversationInfo(conversation_id, int(reply[1]), reply[2]), source
+        touch_when_due(self._store, conversation, source, later)
+        return ConversationInfo(conversation.id, int(reply[1]), reply[2]), source
 
     async def items(
         self,
-        caller: Caller,
-        conversation_id: str,
+        conversation: Conversation,
         after: str,
         limit: int,
         order: str,
@@ -67,46 +65,41 @@ class Reader:
     ) -> tuple[Page, Source]:
         """Return one page of items; it also ends where the next one would make the answer too large."""
         bytes_max = self._settings.store_reply_bytes_max
-        if self._history.holds(caller, conversation_id, ALL):
-            reading = await self._history.read(caller, conversation_id, ALL, freshness)
+        if self._history.holds(conversation, ALL):
+            reading = await self._history.read(conversation, ALL, freshness)
             page = _page(reading.held.snapshot, after, limit, order, bytes_max)
             if page is not None:
                 source = Source.of_reading(reading)
-                touch_when_due(self._store, caller, conversation_id, source, later)
+                touch_when_due(self._store, conversation, source, later)
                 return page, source
-        reply = await self._eval(
-            "page", caller, conversation_id, freshness, caller.key_hash, after, order, limit, bytes_max
-        )
+        reply = await self._eval("page", conversation, freshness, after, order, limit, bytes_max)
         if reply[0] != "ok":
-            raise_refusal(reply, after if reply[0] == "after" else conversation_id, self._settings)
+            raise_refusal(reply, after if reply[0] == "after" else conversation.id, self._settings)
         _, more, fields, entries = reply
         source = Source.of_reply(fields)
-        touch_when_due(self._store, caller, conversation_id, source, later)
+        touch_when_due(self._store, conversation, source, later)
         is_large = sum(map(len, entries)) > LARGE_CHARS
         return await self._pool.run_when(is_large, _read_page, entries, more == "1"), source
 
-    async def item(
-        self, caller: Caller, conversation_id: str, item_id: str, freshness: Freshness
-    ) -> tuple[bytes, Source]:
+    async def item(self, conversation: Conversation, item_id: str, freshness: Freshness) -> tuple[bytes, Source]:
         """Return the JSON of one item."""
-        if self._history.holds(caller, conversation_id, ALL):
-            reading = await self._history.read(caller, conversation_id, ALL, freshness)
+        if self._history.holds(conversation, ALL):
+            reading = await self._history.read(conversation, ALL, freshness)
             for item in reading.held.snapshot.items:
                 if item.id == item_id:
                     return item.body, Source.of_reading(reading)
             raise NotFound(f"There is no item {item_id!r} in this conversation.", param="item_id")
-        reply = await self._eval("item", caller, conversation_id, freshness, caller.key_hash, item_id)
+        reply = await self._eval("item", conversation, freshness, item_id)
         if reply[0] != "ok":
-            raise_refusal(reply, item_id if reply[0] == "unknown_item" else conversation_id, self._settings)
+            raise_refusal(reply, item_id if reply[0] == "unknown_item" else conversation.id, self._settings)
         return read_body(reply[1]), Source.of_reply(reply[2])
 
     async def _eval(
-        self, script: str, caller: Caller, conversation_id: str, freshness: Freshness, *arguments: str | int
+        self, script: str, conversation: Conversation, freshness: Freshness, *arguments: str | int
     ) -> list[Any]:
         if freshness.is_only_if_cached:
             raise NotCached("This instance has no copy that is fresh enough.")
-        names = [keys.tenant_key(caller.tenant), keys.conversation_key(caller.tenant, conversation_id)]
-        return await self._store.eval(script, names, arguments)
+        return await self._store.eval(script, conversation.names, [conversation.caller.key_hash, *arguments])
 
 
 def _read_page(entries: list[str], has_more: bool) -> Page:

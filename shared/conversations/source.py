@@ -6,11 +6,10 @@ import time
 from functools import partial
 from typing import NamedTuple, Self
 
+from shared.conversations.conversation import Conversation
 from shared.conversations.history import Reading
 from shared.request.after_response import Later
-from shared.request.caller import Caller
 from shared.request.freshness import Tier
-from shared.store import keys
 from shared.store.upstash import Store
 
 TOUCH_SHARE = 10
@@ -49,14 +48,10 @@ class Source(NamedTuple):
         return f'"{self.generation}.{self.version}.{digest}"'
 
 
-def touch_when_due(store: Store, caller: Caller, conversation_id: str, source: Source, later: Later) -> None:
+def touch_when_due(store: Store, conversation: Conversation, source: Source, later: Later) -> None:
     """Renew the expiry of a conversation after the response, when enough of it has gone by and the store is there."""
     now_unix_s = int(time.time())
     is_due = source.expiry_s and now_unix_s - source.used_at_unix_s > source.expiry_s // TOUCH_SHARE
     if is_due and source.tier in (Tier.L1, Tier.L2):
-        names = [
-            keys.tenant_key(caller.tenant),
-            keys.conversation_key(caller.tenant, conversation_id),
-            keys.metadata_key(caller.tenant),
-        ]
-        later.add(partial(store.eval, "touch", names, [caller.key_hash, now_unix_s, conversation_id]))
+        names = [*conversation.names, conversation.metadata_name]
+        later.add(partial(store.eval, "touch", names, [conversation.caller.key_hash, now_unix_s, conversation.id]))

@@ -22,14 +22,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared.config import Settings
+from shared.conversations.conversation import Conversation
 from shared.conversations.entries import write_summary
 from shared.conversations.info import now_us
 from shared.errors import InvalidValue, NotFound, ServiceError, TooLarge
 from shared.items.counts import PRIMARY_ENCODING, count_items
 from shared.items.normalize import normalize_items
 from shared.items.traits import describe
-from shared.request.caller import Caller
-from shared.store import keys
 from shared.store.attempts import Attempt, Written, etag
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
@@ -74,7 +73,7 @@ class Summaries:
         self._settings = settings
 
     async def summarise(
-        self, caller: Caller, conversation_id: str, attempt: Attempt, through: str, text: str
+        self, conversation: Conversation, attempt: Attempt, through: str, text: str
     ) -> Written[SummaryInfo]:
         """
         Let *text* stand for the items up to and including *through*.
@@ -90,19 +89,18 @@ class Summaries:
         [counts] = await count_items(self._counter, PRIMARY_ENCODING, [traits])
         tokens = counts.overhead_tokens + counts.content_tokens
         facts = write_summary(note.id, through, traits, counts)
-        settings, tenant = self._settings, caller.tenant
+        settings, caller = self._settings, conversation.caller
         reply = await self._store.eval(
             "summary",
             [
-                keys.tenant_key(tenant),
-                keys.conversation_key(tenant, conversation_id),
-                keys.activity_key(tenant),
-                *attempt.record_keys(tenant),
+                *conversation.names,
+                conversation.activity_name,
+                *attempt.record_keys(caller.tenant),
             ],
             [
                 caller.key_hash,
                 *attempt.arguments(settings.idempotency_s),
-                *(now_us(), conversation_id),
+                *(now_us(), conversation.id),
                 settings.conversation_entries_max,
                 settings.conversation_bytes_max,
                 settings.pinned_tokens_max,
@@ -111,9 +109,9 @@ class Summaries:
             is_idempotent=True,
         )
         if reply[0] != "ok":
-            raise _refusal(reply, through, settings) or raise_refusal(reply, conversation_id, settings)
+            raise _refusal(reply, through, settings) or raise_refusal(reply, conversation.id, settings)
         _, seed, generation, version, now_s = reply
-        info = SummaryInfo(conversation_id, through, tokens, int(now_s))
+        info = SummaryInfo(conversation.id, through, tokens, int(now_s))
         return Written(info, etag(generation, version), is_replay=seed != attempt.seed)
 
 

@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 from shared.config import Settings
 from shared.conversations.compaction import compaction
+from shared.conversations.conversation import Conversation
 from shared.errors import StoreUnavailable
+from shared.request.caller import Caller
 from shared.store import keys
 from shared.store.lease import taken
 from shared.store.upstash import Store
@@ -107,7 +109,7 @@ class ConversationSweep:
         return str(at_us)
 
     async def _compact(self, tenant: str, conversation_id: str) -> None:
-        names, arguments = compaction(tenant, conversation_id, "", is_forced=False)
+        names, arguments = compaction(Conversation(Caller(tenant, ""), conversation_id), is_forced=False)
         try:
             reply = await self._store.eval("sweep_compact", names, arguments, is_idempotent=True)
         except StoreUnavailable:
