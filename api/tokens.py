@@ -7,24 +7,20 @@ from starlette.routing import Route
 
 from shared.app import create_app
 from shared.http.answers import json_response
-from shared.http.guard import admit, read_json, refuse_unknown
+from shared.http.guard import admit, confirm, read_json, refuse_unknown
 from shared.http.state import Request
 from shared.items.token_counts import FIELDS, count_tokens
 from shared.request.parameters import refuse_unknown_parameters
-from shared.store import keys
-from shared.store.refusals import raise_refusal
 
 
 async def count(request: Request) -> Response:
-    caller, state = admit(request), request.state
+    admit(request)
     refuse_unknown_parameters(request.query_params, frozenset())
     # No script does the work here, so the key is confirmed first: strangers get nothing counted.
-    reply = await state["store"].eval("key", [keys.tenant_key(caller.tenant)], [caller.key_hash])
-    if reply[0] != "ok":
-        raise_refusal(reply, "", state["settings"])
+    await confirm(request)
     body = await read_json(request)
     refuse_unknown(body, FIELDS)
-    counted = await count_tokens(state["counter"], body)
+    counted = await count_tokens(request.state["counter"], body)
     return json_response({"object": "tokens.count", **counted._asdict()})
 
 

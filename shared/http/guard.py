@@ -19,7 +19,6 @@ from shared.process.pool import Pool
 from shared.request.caller import Caller, read_authorization
 from shared.request.invocation import CURRENT
 from shared.store.keys import tenant_key
-from shared.store.refusals import raise_refusal
 
 TARGET_BYTES_MAX = 8_192
 """Path and query together; Vercel's own limit on a URL is 14 kB."""
@@ -57,21 +56,19 @@ async def complete(request: Request[Any]) -> None:
     if invocation is None or invocation.is_admitted:
         return
     try:
-        await _confirm(request)
+        await confirm(request)
     except StoreUnavailable:
         if request.state["settings"].rate_outage == "closed" and not invocation.is_admitted_in_outage():
             raise
 
 
-async def _confirm(request: Request[Any]) -> None:
+async def confirm(request: Request[Any]) -> None:
     """Have the store confirm the caller's key, and take a permit. Raises Unauthorized, RateExceeded."""
     invocation = CURRENT.get()
     if invocation is None or invocation.caller is None:
         return
     caller = invocation.caller
-    reply = await request.state["store"].eval("key", [tenant_key(caller.tenant)], [caller.key_hash])
-    if reply[0] != "ok":
-        raise_refusal(reply, "", request.state["settings"])
+    await request.state["store"].eval("key", [tenant_key(caller.tenant)], [caller.key_hash])
 
 
 def refuse_when_pressed(request: Request[Any]) -> None:
@@ -98,7 +95,7 @@ async def read_body(request: Request[Any], body_bytes_max: int) -> bytes:
     invocation = CURRENT.get()
     is_stranger = invocation is not None and not invocation.is_confirmed
     if is_stranger and declared.isdigit() and int(declared) > CONFIRM_BYTES:
-        await _confirm(request)
+        await confirm(request)
         is_stranger = False
     async for chunk in request.stream():
         size += len(chunk)
@@ -107,7 +104,7 @@ async def read_body(request: Request[Any], body_bytes_max: int) -> bytes:
         if is_pressed and size > PRESSED_BODY_BYTES_MAX:
             raise _too_little_memory()
         if is_stranger and size > CONFIRM_BYTES:
-            await _confirm(request)
+            await confirm(request)
             is_stranger = False
         chunks.append(chunk)
     return b"".join(chunks)

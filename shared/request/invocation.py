@@ -13,7 +13,7 @@ import math
 from contextvars import ContextVar
 from enum import Enum, auto
 
-from shared.errors import RateExceeded
+from shared.errors import RateExceeded, Unauthorized
 from shared.process.clock import Instant
 from shared.request.caller import Caller
 from shared.request.deadline import STORE_MARGIN_S
@@ -104,13 +104,14 @@ class Invocation:
             self._permits.forget(self.caller)
 
     def learn(self, asked: str, asked_at: Instant, first: str, rate: Rate | None) -> None:
-        """Take in the reply of a script that *asked* for permits. Raises RateExceeded."""
+        """Take in the reply of a script that *asked* for permits. Raises Unauthorized, RateExceeded."""
         if self.caller is None:
             return
         if first == "unauthorised":
             self._permits.forget(self.caller)
             self.give_up()
-        elif asked.startswith(" "):
+            raise invalid_key()
+        if asked.startswith(" "):
             self._state = _State.ADMITTED
             self._rate = rate
             if not self._permits.learn(self.caller, asked_at, rate):
@@ -126,6 +127,11 @@ class Invocation:
         if self._rate is not None and not self._rate.granted:
             return self._rate
         return self._permits.rate(self.caller) if self.caller else None
+
+
+def invalid_key() -> Unauthorized:
+    """Return the error for a key that the store does not know."""
+    return Unauthorized("The API key is not valid.", code="invalid_api_key")
 
 
 def refusal(rate: Rate) -> RateExceeded:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -41,19 +41,25 @@ SAME_DEADLINE_S = 0.001
 """The deadlines of a turn's commands lie microseconds apart; the deadline of their request then serves them all."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+def _result() -> asyncio.Future[Any]:
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(slots=True, eq=False)
 class Command:
     """
-    A command as JSON, and the future of its result.
+    A command and the future of its result. Made once, by whoever asks for it.
 
-    `is_idempotent`: sending it twice does what sending it once does. `is_read`: it stores nothing in any case.
+    `is_idempotent`: sending it twice does what sending it once does. `is_read`: it stores nothing in any case. *body*
+    is *parts* as JSON, from when it is sent on.
     """
 
-    body: bytes
+    parts: Sequence[str | int | float]
     deadline_at_s: float
     is_idempotent: bool
     is_read: bool
-    result: asyncio.Future[Any]
+    body: bytes = b""
+    result: asyncio.Future[Any] = field(default_factory=_result)
 
 
 class Turn(NamedTuple):
@@ -77,10 +83,9 @@ class Pipeline:
         self.sent = self.failed = 0
         """Requests since the start, and those of them that brought no good answer."""
 
-    async def call(self, body: bytes, deadline_at_s: float, *, is_idempotent: bool, is_read: bool) -> Any:
-        """Send one command with the others of this turn and return its result. Raises StoreUnavailable."""
-        loop = asyncio.get_running_loop()
-        command = Command(body, deadline_at_s, is_idempotent, is_read, loop.create_future())
+    async def call(self, command: Command) -> Any:
+        """Send *command* with the others of this turn and return its result. Raises StoreUnavailable."""
+        loop = command.result.get_loop()
         turn = self._turn
         if turn is None or turn.loop is not loop:
             turn = self._turn = Turn(loop, [])

@@ -3,7 +3,8 @@
 from typing import Any, NoReturn
 
 from shared.config import Settings
-from shared.errors import DuplicateItem, InvalidValue, KeyReused, NotFound, TooLarge, Unauthorized, VersionMoved
+from shared.errors import DuplicateItem, InvalidValue, KeyReused, NotFound, TooLarge, VersionMoved
+from shared.request.invocation import invalid_key
 from shared.store.attempts import etag
 
 MISSING = {
@@ -18,7 +19,7 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
     """Raise the error that the *reply* of a script stands for; *name* is the id it could not find."""
     match reply[0]:
         case "unauthorised":
-            raise Unauthorized("The API key is not valid.", code="invalid_api_key")
+            raise invalid_key()  # Of a script outside of any invocation, which would have raised it.
         case "unknown":
             raise NotFound(f"There is no conversation {name!r}.", param="conversation_id")
         case ("unknown_item" | "after" | "reservation") as what:

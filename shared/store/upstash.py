@@ -25,7 +25,7 @@ from shared.request.permits import read_rate
 from shared.request.timing import store_waits
 from shared.store.breaker import Breaker
 from shared.store.failure import Failure, Sign
-from shared.store.pipeline import Pipeline, away
+from shared.store.pipeline import Command, Pipeline, away
 from shared.store.script import READS, asks_for_key, script
 from shared.store.transport import Transport
 
@@ -65,7 +65,7 @@ class Store:
         *is_idempotent*, as every script of READS is, may be sent twice. No answer is awaited after *deadline_at_s* on
         the monotonic clock, nor after that of the current invocation, whose permit the script takes if it has none.
 
-        Raises:   RateExceeded: nothing was done.
+        Raises:   Unauthorized, RateExceeded (both only within an invocation): nothing was done.
                   StoreUnavailable: `outcome_unknown` says whether it may have run.
                   TooLarge: the request would exceed the store's limit; nothing was sent.
         """
@@ -104,9 +104,7 @@ class Store:
         is_read = name in READS
         source = script(name, takes_permits=ask.startswith(" "))
         parts = ["EVAL", source, len(keys), *keys, f"{arguments[0]}{ask}", *arguments[1:]]
-        reply = await self._call(
-            parts, is_idempotent=is_idempotent or is_read, is_read=is_read, deadline_at_s=deadline_at_s
-        )
+        reply = await self._call(Command(parts, self._end_at_s(deadline_at_s), is_idempotent or is_read, is_read))
         if not isinstance(reply, list) or not reply:
             strange = Failure("a reply that is none of ours", outcome_unknown=True, sign=Sign.THERE)
             raise strange.for_caller(is_read=is_read)
@@ -116,27 +114,23 @@ class Store:
         self, *parts: str | int | float, is_idempotent: bool = False, deadline_at_s: float | None = None
     ) -> Any:
         """Send one command and return its result: None, str, int or nested lists. Otherwise as `eval`."""
-        return await self._call(parts, is_idempotent=is_idempotent, is_read=False, deadline_at_s=deadline_at_s)
+        return await self._call(Command(parts, self._end_at_s(deadline_at_s), is_idempotent, is_read=False))
 
-    async def _call(
-        self,
-        parts: Sequence[str | int | float],
-        *,
-        is_idempotent: bool,
-        is_read: bool,
-        deadline_at_s: float | None,
-    ) -> Any:
+    def _end_at_s(self, deadline_at_s: float | None) -> float:
+        """Return until when a command that is sent now may be waited for."""
+        end_at_s = self._clock() + self._timeout_s
+        return end_at_s if deadline_at_s is None else min(end_at_s, deadline_at_s)
+
+    async def _call(self, command: Command) -> Any:
         wait_s = self._breaker.wait_s()
         if wait_s > 0:
-            raise away(wait_s).for_caller(is_read=is_read)
-        end_at_s = self._clock() + self._timeout_s
-        if deadline_at_s is not None:
-            end_at_s = min(end_at_s, deadline_at_s)
-        body = await self._encode(parts)
-        if end_at_s <= self._clock():
-            raise Failure("no time left", outcome_unknown=False, sign=Sign.NONE).for_caller(is_read=is_read)
+            raise away(wait_s).for_caller(is_read=command.is_read)
+        command.body = await self._encode(command.parts)
+        if command.deadline_at_s <= self._clock():
+            late = Failure("no time left", outcome_unknown=False, sign=Sign.NONE)
+            raise late.for_caller(is_read=command.is_read)
         with store_waits():
-            return await self._pipeline.call(body, end_at_s, is_idempotent=is_idempotent, is_read=is_read)
+            return await self._pipeline.call(command)
 
     async def _encode(self, parts: Sequence[str | int | float]) -> bytes:
         """Return *parts* as JSON; a long command is encoded piece by piece, with turns for others between them."""
