@@ -30,8 +30,8 @@ from shared.conversations.conversation import Conversation
 from shared.conversations.editing import Conversations
 from shared.conversations.info import Page
 from shared.conversations.model_calls import ModelCalls, read_output_tokens, read_settlement
+from shared.conversations.provenance import Provenance
 from shared.conversations.reading import Reader
-from shared.conversations.source import Source
 from shared.errors import InvalidValue, NotFound
 from shared.http.answers import json_response, unchanged_response
 from shared.http.guard import admit, parse_json, read_body, read_json, refuse_unknown
@@ -247,7 +247,7 @@ def _reader(request: Request) -> Reader:
     return Reader(state["store"], state["history"], state["settings"], state["pool"])
 
 
-def _answer(request: Request, body: bytes | Pieces, source: Source, later: Later) -> Response:
+def _answer(request: Request, body: bytes | Pieces, source: Provenance, later: Later) -> Response:
     headers = source_headers(source, source.etag)
     if source.etag in read_etags(request.headers.get("if-none-match")):
         return unchanged_response(later, headers)

@@ -32,7 +32,7 @@ from shared.http.state import Endpoint, Request, State
 from shared.process.garbage import Collections, take_short_turns
 from shared.process.memory import Pressure, Step, cgroup_limits, give_back, read_limit_bytes, read_resident_bytes
 from shared.process.pool import Pool
-from shared.request.concurrency import Turns
+from shared.request.concurrency import Slots
 from shared.request.deadline import ANSWER_MARGIN_S, SHED_S, Deadlines
 from shared.request.invocation import CURRENT
 from shared.request.permits import Permits
@@ -66,7 +66,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "documents": documents,
             "deadlines": Deadlines(settings.max_duration_s),
             "pressure": pressure,
-            "turns": Turns(partial(_relieve, pressure, history, documents)),
+            "slots": Slots(partial(_relieve, pressure, history, documents)),
             "collections": Collections(),
             "telemetry": Telemetry(store, settings, partial(_totals, store, pressure), read_resident_bytes),
         }
@@ -133,8 +133,8 @@ def _guarded(route: BaseRoute) -> BaseRoute:
         try:
             async with asyncio.timeout_at(invocation.cut_at_s - ANSWER_MARGIN_S):
                 refuse_when_pressed(request)
-                await request.state["turns"].take()
-                invocation.has_turn = True
+                await request.state["slots"].take()
+                invocation.has_slot = True
                 response = await endpoint(request)
                 await complete(request)
         except TimeoutError:

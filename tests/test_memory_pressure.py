@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from scripts.local.upstash import LocalUpstash
-from shared.cache.lru import Memory
+from shared.cache.l1 import L1
 from shared.process import memory as pressure_module
 from shared.process.memory import Pressure, Step, cgroup_limits, read_limit_bytes, read_resident_bytes
 from tests.instances import running_instance
@@ -104,7 +104,7 @@ def test_what_a_process_holds_is_read() -> None:
 
 
 def test_l1_shrinks_at_once_and_grows_again() -> None:
-    memory: Memory[Value] = Memory(100)
+    memory: L1[Value] = L1(100)
     for name in "abcd":
         memory.put((name,), Value(25))
     memory.limit(0.5)

@@ -32,9 +32,9 @@ def breaker(clock: ManualClock) -> Breaker:
 
 
 def attempt(breaker: Breaker, sign: Sign) -> None:
-    permit = breaker.enter()
-    assert permit is not None
-    breaker.record(permit, sign)
+    ticket = breaker.enter()
+    assert ticket is not None
+    breaker.record(ticket, sign)
 
 
 def open_up(breaker: Breaker) -> None:
@@ -75,7 +75,7 @@ def test_after_the_cool_down_one_request_passes(breaker: Breaker, clock: ManualC
     clock.now_s += breaker.wait_s()
     permits = [breaker.enter() for _ in range(3)]
 
-    assert [permit is None for permit in permits] == [False, True, True]
+    assert [ticket is None for ticket in permits] == [False, True, True]
 
 
 def test_its_success_closes_the_breaker(breaker: Breaker, clock: ManualClock) -> None:
@@ -117,15 +117,15 @@ def test_stragglers_from_before_change_nothing(breaker: Breaker, clock: ManualCl
     stragglers = [breaker.enter() for _ in range(2 * FAILURES_MAX)]
     open_up(breaker)
     cool_down_s = breaker.wait_s()
-    for permit in stragglers:
-        assert permit is not None
-        breaker.record(permit, Sign.AWAY)
+    for ticket in stragglers:
+        assert ticket is not None
+        breaker.record(ticket, Sign.AWAY)
     assert breaker.wait_s() == cool_down_s
     clock.now_s += cool_down_s
     attempt(breaker, Sign.THERE)
-    for permit in stragglers:
-        assert permit is not None
-        breaker.record(permit, Sign.AWAY)
+    for ticket in stragglers:
+        assert ticket is not None
+        breaker.record(ticket, Sign.AWAY)
 
     assert breaker.wait_s() == 0
 

@@ -2,7 +2,7 @@
 Single flight: equal loads share one.
 
 Two kinds of sharing, because a read must not be older than what was acknowledged before it began. Callers of one
-turn of the event loop share a load, since none of it was sent when the last of them came. A caller that comes later
+tick of the event loop share a load, since none of it was sent when the last of them came. A caller that comes later
 waits for a load that brings much, and then asks only for what is new.
 """
 
@@ -19,7 +19,7 @@ class Flights[T]:
 
     async def share(self, key: Hashable, load: Callable[[], Awaitable[T]]) -> T:
         """
-        Return what *load* returns, called once for all callers of this turn of the loop.
+        Return what *load* returns, called once for all callers of this tick of the loop.
 
         An error is every caller's, and is not remembered. A caller that is cancelled hurts no other.
         """
@@ -39,7 +39,7 @@ class Flights[T]:
     async def _fly(self, key: Hashable, load: Callable[[], Awaitable[T]]) -> T:
         task = asyncio.current_task()
         assert task is not None
-        await asyncio.sleep(0)  # Whoever asks in this turn comes along.
+        await asyncio.sleep(0)  # Whoever asks in this tick comes along.
         del self._boarding[key]
         self._departed[key] = task
         try:

@@ -26,7 +26,7 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import NamedTuple, Protocol
 
-from shared.cache.lru import Memory, Sized
+from shared.cache.l1 import L1, Sized
 from shared.errors import SourceUnavailable, StoreUnavailable
 
 ABSENT = "-"
@@ -150,7 +150,7 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
 
     def __init__(
         self,
-        memory: Memory[V],
+        memory: L1[V],
         l2: L2[K, V],
         load: "Load[K, V]",
         limits: Limits,

@@ -23,8 +23,8 @@ from shared.conversations.context_documents import Embedding, Shown, digest_of
 from shared.conversations.conversation import Conversation
 from shared.conversations.history import Held, History, Need
 from shared.conversations.kept_counts import recount, write_kept_counts
+from shared.conversations.provenance import Provenance, touch_when_due
 from shared.conversations.snapshot import Snapshot, tail
-from shared.conversations.source import Source, touch_when_due
 from shared.documents.documents import Documents
 from shared.errors import ContextDoesNotFit
 from shared.items.counts import PRIMARY_ENCODING
@@ -50,7 +50,7 @@ class Context(NamedTuple):
 
     body: Pieces | None
     etag: str
-    source: Source
+    source: Provenance
     tokens: int = 0
     reserved: list[str] | None = None
 
@@ -84,7 +84,7 @@ class Contexts:
         tokens_min = wanted.available_tokens * (3 if encoding else 5) // (2 if encoding else 4) + SPARE_TOKENS
         reading = await self._history.read(conversation, Need(tokens_min, encoding), freshness, reserve)
         reserved = reading.reserved
-        source = Source.of_reading(reading)
+        source = Provenance.of_reading(reading)
         touch_when_due(self._store, conversation, source, later)
         etag = source.etag_with(wanted.digest)
         if etag in known_etags and not reading.held.marks:
@@ -94,7 +94,7 @@ class Contexts:
         folded = await self._fold(conversation, reading.held, items, encoding, later)
         if not is_all and not is_enough(folded, wanted.available_tokens):
             reading = await self._history.read(conversation, Need(None, encoding), freshness)
-            source, whole = Source.of_reading(reading), reading.held.snapshot
+            source, whole = Provenance.of_reading(reading), reading.held.snapshot
             items = summarised(whole.items, whole.summary)
             folded = await self._fold(conversation, reading.held, items, encoding, later)
         snapshot = reading.held.snapshot

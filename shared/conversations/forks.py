@@ -13,7 +13,7 @@ from shared.config import Settings
 from shared.conversations.conversation import Conversation
 from shared.conversations.info import ConversationInfo, now_us
 from shared.conversations.kept_counts import COUNTED_ENCODINGS
-from shared.conversations.source import Source, touch_when_due
+from shared.conversations.provenance import Provenance, touch_when_due
 from shared.items.normalize import normalize_metadata
 from shared.request.after_response import Later
 from shared.store.attempts import Attempt, Ids, Written, etag
@@ -60,7 +60,7 @@ class Forks:
         if reply[0] != "ok":
             raise_refusal(reply, after if reply[0] == "after" else conversation.id, self._settings)
         _, seed, generation, version, created_at, metadata, expiry_s, used_at = reply
-        source = Source("", 0, int(expiry_s), int(used_at))
+        source = Provenance("", 0, int(expiry_s), int(used_at))
         touch_when_due(self._store, conversation, source, later)
         info = ConversationInfo(Ids(seed)("conv"), int(created_at), metadata)
         return Written(info, etag(generation, version), is_replay=seed != attempt.seed)

@@ -6,14 +6,14 @@ Conversations as this instance knows them: L1 in front of the store, never stale
     not held                                  -> all of it, or the tail that a budget can hold
 
 One request each, and one more for every further 4 MB. The reader names generation, version and chain hash of what it
-holds, so a store that was set back is noticed, and read anew. Callers of one turn of the loop share a request; one that
+holds, so a store that was set back is noticed, and read anew. Callers of one tick of the loop share a request; one that
 comes while a conversation is first read waits for that, and then asks for the news.
 """
 
 from typing import Any, NamedTuple
 
 from shared.cache.flight import Flights
-from shared.cache.lru import Memory
+from shared.cache.l1 import L1
 from shared.config import Settings
 from shared.context.formats.unit_form import NO_FORMS, Forms
 from shared.conversations.conversation import Conversation
@@ -112,7 +112,7 @@ class History:
         self._store = store
         self._settings = settings
         self._clock = clock or Clock()
-        self._memory: Memory[Held] = Memory(settings.l1_bytes_max)
+        self._memory: L1[Held] = L1(settings.l1_bytes_max)
         self._flights: Flights[tuple[Held, Tier]] = Flights()
         self._answers = dict.fromkeys(Tier, 0)
 

@@ -12,8 +12,8 @@ from shared.conversations.conversation import Conversation
 from shared.conversations.entries import read_body, read_entry
 from shared.conversations.history import History, Need
 from shared.conversations.info import ConversationInfo, Page
+from shared.conversations.provenance import Provenance, touch_when_due
 from shared.conversations.snapshot import Snapshot
-from shared.conversations.source import Source, touch_when_due
 from shared.errors import NotCached, NotFound
 from shared.items.item import Item
 from shared.process.pool import Pool
@@ -40,17 +40,17 @@ class Reader:
 
     async def retrieve(
         self, conversation: Conversation, freshness: Freshness, later: Later
-    ) -> tuple[ConversationInfo, Source]:
+    ) -> tuple[ConversationInfo, Provenance]:
         """Return a conversation. Raises NotFound, NotCached, StoreUnavailable."""
         if self._history.holds(conversation, ANY):
             reading = await self._history.read(conversation, ANY, freshness)
-            header, source = reading.held.snapshot.header, Source.of_reading(reading)
+            header, source = reading.held.snapshot.header, Provenance.of_reading(reading)
             touch_when_due(self._store, conversation, source, later)
             return ConversationInfo(conversation.id, header.created_at_unix_s, header.metadata), source
         reply = await self._eval("head", conversation, freshness)
         if reply[0] != "ok":
             raise_refusal(reply, conversation.id, self._settings)
-        source = Source.of_reply(reply[3])
+        source = Provenance.of_reply(reply[3])
         touch_when_due(self._store, conversation, source, later)
         return ConversationInfo(conversation.id, int(reply[1]), reply[2]), source
 
@@ -62,37 +62,37 @@ class Reader:
         order: str,
         freshness: Freshness,
         later: Later,
-    ) -> tuple[Page, Source]:
+    ) -> tuple[Page, Provenance]:
         """Return one page of items; it also ends where the next one would make the answer too large."""
         bytes_max = self._settings.store_reply_bytes_max
         if self._history.holds(conversation, ALL):
             reading = await self._history.read(conversation, ALL, freshness)
             page = _page(reading.held.snapshot, after, limit, order, bytes_max)
             if page is not None:
-                source = Source.of_reading(reading)
+                source = Provenance.of_reading(reading)
                 touch_when_due(self._store, conversation, source, later)
                 return page, source
         reply = await self._eval("page", conversation, freshness, after, order, limit, bytes_max)
         if reply[0] != "ok":
             raise_refusal(reply, after if reply[0] == "after" else conversation.id, self._settings)
         _, more, fields, entries = reply
-        source = Source.of_reply(fields)
+        source = Provenance.of_reply(fields)
         touch_when_due(self._store, conversation, source, later)
         is_large = sum(map(len, entries)) > LARGE_CHARS
         return await self._pool.run_when(is_large, _read_page, entries, more == "1"), source
 
-    async def item(self, conversation: Conversation, item_id: str, freshness: Freshness) -> tuple[bytes, Source]:
+    async def item(self, conversation: Conversation, item_id: str, freshness: Freshness) -> tuple[bytes, Provenance]:
         """Return the JSON of one item."""
         if self._history.holds(conversation, ALL):
             reading = await self._history.read(conversation, ALL, freshness)
             for item in reading.held.snapshot.items:
                 if item.id == item_id:
-                    return item.body, Source.of_reading(reading)
+                    return item.body, Provenance.of_reading(reading)
             raise NotFound(f"There is no item {item_id!r} in this conversation.", param="item_id")
         reply = await self._eval("item", conversation, freshness, item_id)
         if reply[0] != "ok":
             raise_refusal(reply, item_id if reply[0] == "unknown_item" else conversation.id, self._settings)
-        return read_body(reply[1]), Source.of_reply(reply[2])
+        return read_body(reply[1]), Provenance.of_reply(reply[2])
 
     async def _eval(
         self, script: str, conversation: Conversation, freshness: Freshness, *arguments: str | int

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
-from shared.cache.lru import Memory
+from shared.cache.l1 import L1
 from shared.cache.tiered import Found, Limits, LoadError, Mark, TieredCache, Unmodified
 from shared.config import Settings
 from shared.documents.document import Document, read_document
@@ -37,7 +37,7 @@ class Documents:
         self.heat = Heat(store)
         self._store = store
         self._counter = counter
-        self.memory: Memory[Document] = Memory(settings.document_l1_bytes_max)
+        self.memory: L1[Document] = L1(settings.document_l1_bytes_max)
         limits = Limits(settings.document_fresh_s, settings.document_missing_s, settings.document_stale_s)
         self.tiers: TieredCache[Place, Document] = TieredCache(self.memory, self.shelf, self._load, limits)
 

@@ -144,8 +144,8 @@ class Source:
         """Return what *work* does in time. Raises SourceDown for all that goes wrong with the source itself."""
         from obstore.exceptions import BaseError
 
-        permit = self._breaker.enter()
-        if permit is None:
+        ticket = self._breaker.enter()
+        if ticket is None:
             work.close()
             raise SourceDown("away")
         sign = Sign.NONE
@@ -160,7 +160,7 @@ class Source:
             sign = Sign.THERE
             raise
         finally:
-            self._breaker.record(permit, sign)
+            self._breaker.record(ticket, sign)
         return value
 
     async def _store(self) -> "ObjectStore":

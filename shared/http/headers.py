@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 from shared.cache.tiered import Origin
-from shared.conversations.source import Source
+from shared.conversations.provenance import Provenance
 from shared.request.freshness import Tier
 from shared.request.invocation import Invocation
 from shared.request.permits import MINUTE_S
@@ -39,7 +39,7 @@ def read_etags(header: str | None) -> frozenset[str]:
     return frozenset(TAGS.findall(header)[:TAGS_MAX])
 
 
-def source_headers(source: Source, etag: str) -> dict[str, str]:
+def source_headers(source: Provenance, etag: str) -> dict[str, str]:
     """Return the headers of an answer made from *source*, whose tag is *etag*."""
     return {"etag": etag, "age": str(int(source.age_s)), "cache-status": CACHE_STATUS[source.tier]}
 

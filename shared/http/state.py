@@ -14,7 +14,7 @@ from shared.documents.documents import Documents
 from shared.process.garbage import Collections
 from shared.process.memory import Pressure
 from shared.process.pool import Pool
-from shared.request.concurrency import Turns
+from shared.request.concurrency import Slots
 from shared.request.deadline import Deadlines
 from shared.request.permits import Permits
 from shared.store.upstash import Store
@@ -34,7 +34,7 @@ class State(TypedDict):
     documents: Documents
     deadlines: Deadlines
     pressure: Pressure
-    turns: Turns
+    slots: Slots
     collections: Collections
     telemetry: Telemetry
 

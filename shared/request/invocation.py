@@ -37,7 +37,7 @@ class Invocation:
         self.cut_at_s = cut_at_s
         self.has_written = False
         """A script that changes something was sent."""
-        self.has_turn = False
+        self.has_slot = False
         """It works, and does not wait for others to be done (shared/request/concurrency.py)."""
         self.caller: Caller | None = None
         self._permits = permits

@@ -45,16 +45,16 @@ class Breaker:
         return max(0.0, self._trial_at_s - self._clock()) if self._is_open else 0.0
 
     def enter(self) -> int | None:
-        """Return a permit to send one request, to be given to `record`; None: it may not be sent."""
+        """Return a ticket for one request, to be given to `record`; None: it may not be sent."""
         if self._is_open:
             if self.wait_s() > 0:
                 return None
             self._start_period()
         return self._period
 
-    def record(self, permit: int, sign: Sign) -> None:
-        """Take note of what became of the request that had *permit*."""
-        if permit != self._period:
+    def record(self, ticket: int, sign: Sign) -> None:
+        """Take note of what became of the request that had *ticket*."""
+        if ticket != self._period:
             return
         if sign is Sign.AWAY:
             self._fail()

@@ -1,7 +1,7 @@
 """
-The commands of one turn of the event loop travel together: one request instead of one each.
+The commands of one tick of the event loop travel together: one request instead of one each.
 
-    call -> the turn's commands -> requests of at most COMMANDS_MAX and BYTES_MAX -> results, matched by position
+    call -> the tick's commands -> requests of at most COMMANDS_MAX and BYTES_MAX -> results, matched by position
 
 Within one request the store carries commands out in the order of the calls; requests overtake each other. Every
 command has its own outcome: one that is refused, cancelled or out of time takes no other with it. When a request
@@ -38,7 +38,7 @@ RETRY_TIME_MIN_S = 0.01
 """A retry that cannot end in time is not sent."""
 
 SAME_DEADLINE_S = 0.001
-"""The deadlines of a turn's commands lie microseconds apart; the deadline of their request then serves them all."""
+"""The deadlines of a tick's commands lie microseconds apart; the deadline of their request then serves them all."""
 
 
 def _result() -> asyncio.Future[Any]:
@@ -62,8 +62,8 @@ class Command:
     result: asyncio.Future[Any] = field(default_factory=_result)
 
 
-class Turn(NamedTuple):
-    """What was called in the current turn of one event loop."""
+class Tick(NamedTuple):
+    """What was called in the current tick of one event loop."""
 
     loop: asyncio.AbstractEventLoop
     commands: list[Command]
@@ -77,20 +77,20 @@ class Pipeline:
         self._transport = transport
         self._breaker = breaker
         self._clock = clock
-        # A turn is used once and belongs to its loop, so that nothing waits in a loop that was closed.
-        self._turn: Turn | None = None
+        # A tick is used once and belongs to its loop, so that nothing waits in a loop that was closed.
+        self._tick: Tick | None = None
         self._requests: set[asyncio.Task[None]] = set()
         self.sent = self.failed = 0
         """Requests since the start, and those of them that brought no good answer."""
 
     async def call(self, command: Command) -> Any:
-        """Send *command* with the others of this turn and return its result. Raises StoreUnavailable."""
+        """Send *command* with the others of this tick and return its result. Raises StoreUnavailable."""
         loop = command.result.get_loop()
-        turn = self._turn
-        if turn is None or turn.loop is not loop:
-            turn = self._turn = Turn(loop, [])
-            loop.call_soon(self._send, turn)
-        turn.commands.append(command)
+        tick = self._tick
+        if tick is None or tick.loop is not loop:
+            tick = self._tick = Tick(loop, [])
+            loop.call_soon(self._send, tick)
+        tick.commands.append(command)
         return await command.result
 
     async def close(self) -> None:
@@ -101,13 +101,13 @@ class Pipeline:
             request.cancel()
         await asyncio.gather(*requests, return_exceptions=True)
 
-    def _send(self, turn: Turn) -> None:
-        if self._turn is turn:
-            self._turn = None
-        for commands in _split(_waiting(turn.commands)):
-            self._limit_waiting(turn.loop, commands)
-            # Started at once and not a turn later: a read on a warm instance is short enough to feel it.
-            request = asyncio.Task(self._carry(commands), loop=turn.loop, eager_start=True)
+    def _send(self, tick: Tick) -> None:
+        if self._tick is tick:
+            self._tick = None
+        for commands in _split(_waiting(tick.commands)):
+            self._limit_waiting(tick.loop, commands)
+            # Started at once and not a tick later: a read on a warm instance is short enough to feel it.
+            request = asyncio.Task(self._carry(commands), loop=tick.loop, eager_start=True)
             self._requests.add(request)
             request.add_done_callback(partial(self._end, commands))
 
@@ -141,8 +141,8 @@ class Pipeline:
 
     async def _attempt(self, commands: Sequence[Command]) -> Failure | None:
         """Send one request and hand out its results; return why there are none."""
-        permit = self._breaker.enter()
-        if permit is None:
+        ticket = self._breaker.enter()
+        if ticket is None:
             return away(self._breaker.wait_s())
         self.sent += 1
         try:
@@ -150,9 +150,9 @@ class Pipeline:
         except Failure as failure:
             self.failed += 1
             log.warning("store: %s", failure)
-            self._breaker.record(permit, failure.sign)
+            self._breaker.record(ticket, failure.sign)
             return failure
-        self._breaker.record(permit, Sign.THERE)
+        self._breaker.record(ticket, Sign.THERE)
         for command, result in zip(commands, results, strict=True):
             if isinstance(result, Failure):
                 log.warning("store: %s", result)

@@ -1,7 +1,7 @@
 """
 The durable tier: Upstash Redis over HTTP.
 
-    eval, command -> encode -> Pipeline (what is called in one loop turn travels together) -> Transport
+    eval, command -> encode -> Pipeline (what is called in one tick of the loop travels together) -> Transport
 
 Every call ends within Settings.store_timeout_s, and before its caller's own deadline. It is sent once; a script
 of READS, or what its caller declares idempotent, once more when the answer was lost. Whatever keeps a result from
@@ -30,7 +30,7 @@ from shared.store.script import READS, asks_for_key, script
 from shared.store.transport import Transport
 
 UNBROKEN_CHARS = 256 * 1024
-"""Encoded between two turns of the loop: as many quotes, the worst there is, take 1.6 ms."""
+"""Encoded between two ticks of the loop: as many quotes, the worst there is, take 1.6 ms."""
 
 EXIT_S = 0.01
 """The HTTP library's thread lets go of the interpreter a moment after the last answer; one that ends in that moment
@@ -133,7 +133,7 @@ class Store:
             return await self._pipeline.call(command)
 
     async def _encode(self, parts: Sequence[str | int | float]) -> bytes:
-        """Return *parts* as JSON; a long command is encoded piece by piece, with turns for others between them."""
+        """Return *parts* as JSON; a long command is encoded piece by piece, and others run between the pieces."""
         if sum(len(part) for part in parts if isinstance(part, str)) <= UNBROKEN_CHARS:
             return self._checked(orjson.dumps(parts))
         pieces: list[bytes | memoryview] = [b"["]

@@ -16,7 +16,7 @@ TOUCH_SHARE = 10
 """A read renews the expiry when a tenth of it has gone by since the last use."""
 
 
-class Source(NamedTuple):
+class Provenance(NamedTuple):
     """Version, life and origin of what an answer was made from. Times are Unix seconds; expiry 0 means never."""
 
     generation: str
@@ -28,7 +28,7 @@ class Source(NamedTuple):
 
     @classmethod
     def of_reply(cls, fields: list[str]) -> Self:
-        """Return the source that a script names as {generation, version, expiry, last use}."""
+        """Return what a script names as {generation, version, expiry, last use}."""
         generation, version, expiry_s, used_at = fields
         return cls(generation, int(version), int(expiry_s), int(used_at))
 
@@ -48,7 +48,7 @@ class Source(NamedTuple):
         return f'"{self.generation}.{self.version}.{digest}"'
 
 
-def touch_when_due(store: Store, conversation: Conversation, source: Source, later: Later) -> None:
+def touch_when_due(store: Store, conversation: Conversation, source: Provenance, later: Later) -> None:
     """Renew the expiry of a conversation after the response, when enough of it has gone by and the store is there."""
     now_unix_s = int(time.time())
     is_due = source.expiry_s and now_unix_s - source.used_at_unix_s > source.expiry_s // TOUCH_SHARE

@@ -16,7 +16,7 @@ class Sized(Protocol):
     def size_bytes(self) -> int: ...
 
 
-class Memory[V: Sized]:
+class L1[V: Sized]:
     """A bounded map from names to values; `evictions` counts since the start."""
 
     def __init__(self, bytes_max: int) -> None:

@@ -1,4 +1,4 @@
-"""Turns: as many requests work at once as memory is left for, in order; nobody waits for ever or keeps a turn."""
+"""Slots: as many requests work at once as memory is left for, in order; nobody waits for ever or keeps a turn."""
 
 import asyncio
 import math
@@ -6,7 +6,7 @@ import math
 import pytest
 
 from shared.errors import MemoryPressed
-from shared.request.concurrency import WAITING_MAX, WORK_BYTES, Turns
+from shared.request.concurrency import WAITING_MAX, WORK_BYTES, Slots
 
 FEW = 4
 
@@ -21,7 +21,7 @@ class Memory:
         return self.left_bytes
 
 
-async def taken(turns: Turns, count: int) -> list[asyncio.Task[None]]:
+async def taken(turns: Slots, count: int) -> list[asyncio.Task[None]]:
     """Ask for *count* turns, one after the other."""
     tasks = [asyncio.create_task(turns.take()) for _ in range(count)]
     await asyncio.sleep(0)
@@ -35,13 +35,13 @@ async def settle() -> None:
 
 
 async def test_without_a_limit_everybody_works() -> None:
-    tasks = await taken(Turns(Memory(math.inf).look), 500)
+    tasks = await taken(Slots(Memory(math.inf).look), 500)
 
     assert all(task.done() for task in tasks)
 
 
 async def test_with_little_memory_a_few_work_and_the_others_follow_in_order() -> None:
-    turns = Turns(Memory(FEW * WORK_BYTES).look)
+    turns = Slots(Memory(FEW * WORK_BYTES).look)
     tasks = await taken(turns, FEW + 3)
     done = [sum(task.done() for task in tasks)]
     for _ in range(3):
@@ -55,7 +55,7 @@ async def test_with_little_memory_a_few_work_and_the_others_follow_in_order() ->
 
 async def test_those_under_way_count_when_memory_goes_and_all_come_in_when_it_is_back() -> None:
     memory = Memory(math.inf)
-    turns = Turns(memory.look)
+    turns = Slots(memory.look)
     await taken(turns, FEW + 2)
     memory.left_bytes = FEW * WORK_BYTES + 1
     waiting = await taken(turns, 5)
@@ -71,14 +71,14 @@ async def test_those_under_way_count_when_memory_goes_and_all_come_in_when_it_is
 
 
 async def test_one_may_work_without_any_memory_left() -> None:
-    tasks = await taken(Turns(Memory(-1).look), 2)
+    tasks = await taken(Slots(Memory(-1).look), 2)
 
     assert [task.done() for task in tasks] == [True, False]
     tasks[1].cancel()
 
 
 async def test_who_goes_away_leaves_its_place_to_others() -> None:
-    turns = Turns(Memory(FEW * WORK_BYTES).look)
+    turns = Slots(Memory(FEW * WORK_BYTES).look)
     await taken(turns, FEW)
     first, second, third = await taken(turns, 3)
     first.cancel()
@@ -91,7 +91,7 @@ async def test_who_goes_away_leaves_its_place_to_others() -> None:
 
 
 async def test_one_that_goes_away_as_another_leaves_is_passed_over() -> None:
-    turns = Turns(Memory(FEW * WORK_BYTES).look)
+    turns = Slots(Memory(FEW * WORK_BYTES).look)
     await taken(turns, FEW)
     first, second = await taken(turns, 2)
     first.cancel()
@@ -102,7 +102,7 @@ async def test_one_that_goes_away_as_another_leaves_is_passed_over() -> None:
 
 
 async def test_no_more_wait_than_may() -> None:
-    turns = Turns(Memory(FEW * WORK_BYTES).look)
+    turns = Slots(Memory(FEW * WORK_BYTES).look)
     tasks = await taken(turns, FEW + WAITING_MAX)
 
     with pytest.raises(MemoryPressed):
