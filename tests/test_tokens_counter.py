@@ -8,7 +8,7 @@ from anyio.lowlevel import checkpoint
 from shared.errors import InvalidValue
 from shared.process.pool import Pool
 from shared.tokens.count import count_texts
-from shared.tokens.counter import Counter, upper_bound
+from shared.tokens.counter import Counter
 from shared.tokens.encodings import Encodings, load_encoding
 
 LARGE = "hello world, " * 300_000
@@ -75,10 +75,3 @@ async def test_a_cancelled_count_leaves_the_counter_usable() -> None:
 async def test_a_refusal_in_a_thread_reaches_the_caller() -> None:
     with pytest.raises(InvalidValue, match=r"U\+D800"):
         await counter_of(1).count("cl100k_base", [SMALL, "\ud800"])
-
-
-def test_the_upper_bound_is_bytes_of_utf_8() -> None:
-    texts = ["abc", "é", "好", "👨", "\ud800"]
-
-    assert upper_bound(texts) == 3 + 2 + 3 + 4 + 3
-    assert sum(count_texts(load_encoding("cl100k_base"), texts[:4])) <= upper_bound(texts[:4])

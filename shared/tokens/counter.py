@@ -8,7 +8,7 @@ Each slice queues for a thread anew, first come first served, so a text of 4 MB 
 cancelled stops at the end of the slice that runs.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from shared.process.pool import Pool
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 # Counting so little takes less than 0.5 ms whatever it is: less than a thread can cost under load.
 _INLINE_CHARS_MAX = 2_048
 _INLINE_TEXTS_MAX = 256
-
-
-def upper_bound(texts: Iterable[str]) -> int:
-    """
-    Return a number of tokens that *texts* cannot exceed in any encoding: their bytes in UTF-8.
-
-    Every token of a byte pair encoding stands for at least one byte.
-    """
-    return sum(len(text) if text.isascii() else len(text.encode(errors="surrogatepass")) for text in texts)
 
 
 class Counter:
