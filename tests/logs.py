@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scripts.proving.contexts.dialogues import to_log
 from shared.context.summarised import Summary, summarised
 from shared.items.item import Item
-from shared.items.traits import Kind
+from shared.items.kinds import Kind
 
 Raw = dict[str, Any]
 

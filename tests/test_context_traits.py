@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from shared.items.traits import Kind, describe
+from shared.items.kinds import Kind
+from shared.items.traits import describe
 from tests.logs import call, message, output
 
 Raw = dict[str, Any]

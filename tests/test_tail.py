@@ -10,7 +10,7 @@ from shared.conversations.entries import DELETION, Entry
 from shared.conversations.snapshot import Header, Snapshot, advance, begin, tail
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
-from shared.items.traits import Kind
+from shared.items.kinds import Kind
 from tests.logs import chats, logs_with_budgets
 
 HEADER = Header("g", 0, "", 0, 0, 0, 0, "{}", 0, 0)

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from shared.context.units import Folded, Unit
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
-from shared.items.traits import Kind
+from shared.items.kinds import Kind
 from shared.tokens.rule import REPLY_TOKENS
 
 STABLE_STEPS = 8  # A stable window moves in steps of an eighth of the budget.

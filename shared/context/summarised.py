@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from shared.items.item import Item
-from shared.items.traits import Kind
+from shared.items.kinds import Kind
 
 
 class Summary(NamedTuple):

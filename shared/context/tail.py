@@ -12,7 +12,7 @@ was chosen from a tail is what would have been chosen from everything when
 from bisect import bisect_left
 
 from shared.context.units import Folded
-from shared.items.traits import Kind
+from shared.items.kinds import Kind
 from shared.tokens.rule import REPLY_TOKENS
 
 

@@ -18,9 +18,8 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from shared.items.item import Item
-from shared.items.traits import Kind
+from shared.items.kinds import ASSISTANT_SIDE, Kind
 
-_ASSISTANT_SIDE = frozenset({Kind.ASSISTANT, Kind.CALL, Kind.REASONING, Kind.HOSTED})
 _SELF_CONTAINED = frozenset({Kind.USER, Kind.OTHER, Kind.ASSISTANT, Kind.HOSTED})
 _PINNED = frozenset({Kind.SYSTEM, Kind.SUMMARY})
 _IN_NO_GROUP = _PINNED | {Kind.OUTPUT}
@@ -161,7 +160,7 @@ def _groups(items: Sequence[Item]) -> list[tuple[int, int]]:
     start = None
     name: str | None = None  # None until the run's first message.
     for at, item in enumerate(items):
-        if item.kind in _ASSISTANT_SIDE:
+        if item.kind in ASSISTANT_SIDE:
             if start is None:
                 start, name = at, None
             if item.kind == Kind.ASSISTANT:

@@ -29,7 +29,7 @@ from shared.documents.documents import Documents
 from shared.errors import ContextDoesNotFit
 from shared.items.counts import PRIMARY_ENCODING
 from shared.items.item import Item
-from shared.items.traits import Kind
+from shared.items.kinds import Kind
 from shared.jsonbytes.write import Pieces, splice
 from shared.process.pool import Pool
 from shared.request.after_response import Later

@@ -8,7 +8,7 @@ context needs, so that a read never parses an item: two counts, whose place the 
 paths of the documents that the item mentions come last, if there are any. The body is the item's JSON, encoded once,
 at append, and spliced into answers ever after.
 
-Kinds: those of items (shared/items/traits.py), `x` a deleted item's blank, `-` a deletion, `m` new metadata, `y` a
+Kinds: those of items (shared/items/kinds.py), `x` a deleted item's blank, `-` a deletion, `m` new metadata, `y` a
 summary. A summary's facts are those of its note, a user message, and then the id and the seq of the last item that it
 stands for, and the seq of the summary before it (0: none). The store's script writes these two numbers.
 """
@@ -20,7 +20,8 @@ import orjson
 from shared.context.summarised import Summary
 from shared.items.counts import Counts
 from shared.items.item import Item
-from shared.items.traits import Kind, Traits
+from shared.items.kinds import Kind
+from shared.items.traits import Traits
 
 BLANK, DELETION, METADATA = "x", "-", "m"
 

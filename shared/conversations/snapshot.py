@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from shared.context.summarised import Summary, summarised
 from shared.conversations.entries import DELETION, Entry
 from shared.items.item import Item
-from shared.items.traits import Kind
+from shared.items.kinds import Kind
 
 ITEM_BYTES = 480
 """What an item holds beside its JSON: the tuple, its numbers and its short texts; measured, see the tests."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 class Item(NamedTuple):
     """
-    *kind* is a shared.items.traits.Kind or its letter; *pair_key*, *name*, *is_text* and
+    *kind* is a shared.items.kinds.Kind or its letter; *pair_key*, *name*, *is_text* and
     *documents* are as in Traits.
 
     *overhead_tokens*: of the chat message's frame, role and name; 0 without chat form. *content_tokens*: of

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue
 from shared.items.counts import count_items
+from shared.items.kinds import ASSISTANT_SIDE, Kind
 from shared.items.normalize import normalize_items
-from shared.items.traits import Kind, Traits, describe
+from shared.items.traits import Traits, describe
 from shared.tokens import rule
 from shared.tokens.counter import Counter
 from shared.tokens.models import read_encoding
@@ -22,7 +23,6 @@ LARGE_ITEMS = 100
 """Checking and describing more than these takes about a millisecond, and goes to a thread."""
 
 FIELDS = frozenset({"model", "encoding", "input", "messages", "tools"})
-ASSISTANT_SIDE = frozenset({Kind.ASSISTANT, Kind.CALL, Kind.REASONING, Kind.HOSTED})
 
 
 class TokenCount(NamedTuple):

@@ -4,38 +4,15 @@ What choosing and counting need to know of an item, and nothing else.
 `describe` reads a normalised item once, at append. The kind decides how contexts pair and keep it, the
 texts are what the token rule counts. The texts come from the item's chat form (chat.py), which rendering
 uses too, so that what is counted is what is sent.
-
-Which item is what:
-
-    CALL    waits for an answer from the caller: functions, custom tools, computers, shells, patches,
-            approvals, programs, tool searches that the client executes
-    HOSTED  executed by the provider within its response, and complete in itself
-    OTHER   from the caller, not paired, without a chat form: added tools, configuration updates,
-            compactions, messages of roles that chat does not know
-    SUMMARY a summary in the place of earlier items (shared/context/summarised.py); no item that a caller appends
 """
 
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 from shared.items.chat import ChatForm, chat_form
+from shared.items.kinds import Kind
 from shared.items.mentions import mentions
 from shared.tokens.images import data_url_size, image_bound, image_tokens
-
-
-class Kind(StrEnum):
-    """One letter each: the kind is stored with every entry."""
-
-    USER = "u"
-    SYSTEM = "s"
-    ASSISTANT = "a"
-    CALL = "c"
-    OUTPUT = "o"
-    REASONING = "r"
-    HOSTED = "h"
-    OTHER = "n"
-    SUMMARY = "y"
 
 
 class Traits(NamedTuple):

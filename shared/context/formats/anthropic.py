@@ -17,7 +17,7 @@ from shared.context.formats.sent import Message, Sent, SentUnit, read_unit
 from shared.context.formats.unit_form import UnitForm, compact
 from shared.items.chat import Part, call_texts
 from shared.items.item import Item
-from shared.items.traits import Kind
+from shared.items.kinds import Kind
 from shared.jsonbytes.write import encode, joined
 
 _ID_LENGTH_MAX = 64

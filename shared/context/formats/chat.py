@@ -10,7 +10,7 @@ from shared.context.formats.sent import Message, Sent, read_unit
 from shared.context.formats.unit_form import UnitForm, compact
 from shared.items.chat import chat_content
 from shared.items.item import Item
-from shared.items.traits import Kind
+from shared.items.kinds import Kind
 from shared.jsonbytes.write import encode, joined
 
 

@@ -9,7 +9,7 @@ import orjson
 
 from shared.items.chat import ChatForm, chat_form
 from shared.items.item import Item
-from shared.items.traits import Kind
+from shared.items.kinds import Kind
 
 Message = dict[str, Any]
 

@@ -1,0 +1,30 @@
+"""
+What an item is to a context: its kind, which decides how it is grouped, paired and kept.
+
+    CALL    waits for an answer from the caller: functions, custom tools, computers, shells, patches,
+            approvals, programs, tool searches that the client executes
+    HOSTED  executed by the provider within its response, and complete in itself
+    OTHER   from the caller, not paired, without a chat form: added tools, configuration updates,
+            compactions, messages of roles that chat does not know
+    SUMMARY a summary in the place of earlier items (shared/context/summarised.py); no item that a caller appends
+"""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """One letter each: the kind is stored with every entry, and read by the store's scripts."""
+
+    USER = "u"
+    SYSTEM = "s"
+    ASSISTANT = "a"
+    CALL = "c"
+    OUTPUT = "o"
+    REASONING = "r"
+    HOSTED = "h"
+    OTHER = "n"
+    SUMMARY = "y"
+
+
+ASSISTANT_SIDE = frozenset({Kind.ASSISTANT, Kind.CALL, Kind.REASONING, Kind.HOSTED})
+"""Consecutive ones are one response, and one chat message."""
