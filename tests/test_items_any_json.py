@@ -47,7 +47,7 @@ def damaged(draw: st.DrawFn) -> Any:
 
 
 def is_right(item: dict[str, Any]) -> bool:
-    parts = item.get(ITEM_TYPES[item["type"]].parts)
+    parts = item.get(ITEM_TYPES[item["type"]].parts.field)
     return first_error(item["type"], item) is None and all(
         first_error(part["type"], part) is None for part in (parts if isinstance(parts, list) else [])
     )

@@ -4,16 +4,17 @@ Items, their parts and chat messages as JSON Schema, from the shapes that the se
 
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from scripts.openapi.shapes import ID, Schema, optional
-from shared.items.types import ASSISTANT_MESSAGE_PARTS, CALLER_MESSAGE_PARTS, ITEM_TYPES, PARTS
-from shared.items.types_check import SHAPES
+from shared.items.item_type import Parts
+from shared.items.kinds import ROLE_KINDS, Kind
+from shared.items.part_types import PART_TYPES
+from shared.items.types import ITEM_TYPES
+from shared.items.types_check import adapter
 
 INTEGERS = {"minimum": -(2**63), "maximum": 2**64 - 1}
 """What is no float in JSON as it is read here."""
 
-CALLER_ROLES = ["user", "system", "developer"]
+CALLER_ROLES = [role for role, kind in ROLE_KINDS.items() if kind != Kind.ASSISTANT]
 TEXT: Schema = {"type": "string"}
 CALL: Schema = {
     "type": "object",
@@ -57,22 +58,20 @@ TOOL: Schema = {
 def schemas() -> Schema:
     """Return the named schemas of items."""
     made: Schema = {}
-    for name in SHAPES.keys() - ITEM_TYPES.keys():
+    for name in PART_TYPES:
         made[f"part_{name}"] = _shape(name, {"type": {"const": name}}, "type")
     for name, item_type in ITEM_TYPES.items():
         if name == "message":
             continue
         own: Schema = {"id": optional(ID), "type": {"const": name}}
         required = ["type"]
-        if item_type.parts:
-            parts = _parts(PARTS[name])
-            own[item_type.parts] = parts if name == "reasoning" else {"anyOf": [{"type": "string"}, parts]}
-            required.append(item_type.parts)
+        if item_type.parts.field:
+            own[item_type.parts.field] = _parts(item_type.parts, item_type.parts.types)
+            required.append(item_type.parts.field)
         made[f"item_{name}"] = _shape(name, own, *required)
-    # What a validator refuses, pydantic's schema does not say.
-    made["item_local_shell_call"]["properties"]["action"]["properties"]["env"]["additionalProperties"] = TEXT
-    made["item_message"] = _message(CALLER_ROLES, CALLER_MESSAGE_PARTS)
-    made["item_message_of_assistant"] = _message(["assistant"], ASSISTANT_MESSAGE_PARTS)
+    parts = ITEM_TYPES["message"].parts
+    made["item_message"] = _message(CALLER_ROLES, parts.types)
+    made["item_message_of_assistant"] = _message(["assistant"], parts.types_by_assistant)
     made["item"] = {
         "description": "What a conversation holds: the Responses API's input items. A message needs no type.",
         "anyOf": [_ref(name) for name in sorted(made) if name.startswith("item_")],
@@ -95,14 +94,17 @@ def _chat(roles: list[str], *required: str) -> Schema:
     return {"type": "object", "required": ["role", *required], "properties": members}
 
 
-def _message(roles: list[str], parts: tuple[str, ...]) -> Schema:
-    schema = _shape("message", {"id": optional(ID), "type": optional({"const": "message"})}, "content")
-    schema["properties"] |= {"role": {"enum": roles}, "content": {"anyOf": [{"type": "string"}, _parts(parts)]}}
+def _message(roles: list[str], types: tuple[str, ...]) -> Schema:
+    parts = ITEM_TYPES["message"].parts
+    own: Schema = {"id": optional(ID), "type": optional({"const": "message"})}
+    schema = _shape("message", own, parts.field)
+    schema["properties"] |= {"role": {"enum": roles}, parts.field: _parts(parts, types)}
     return schema
 
 
-def _parts(names: tuple[str, ...]) -> Schema:
-    return {"type": "array", "items": {"anyOf": [_ref(f"part_{name}") for name in names]}}
+def _parts(parts: Parts, types: tuple[str, ...]) -> Schema:
+    listed = {"type": "array", "items": {"anyOf": [_ref(f"part_{name}") for name in types]}}
+    return listed if parts.text == "refused" else {"anyOf": [{"type": "string"}, listed]}
 
 
 def _ref(name: str) -> Schema:
@@ -111,7 +113,7 @@ def _ref(name: str) -> Schema:
 
 def _shape(name: str, own: Schema, *required: str) -> Schema:
     """Return the schema of an item or part, with members of *own*, which the shape does not know."""
-    raw = TypeAdapter(SHAPES[name]).json_schema()
+    raw = adapter(name).json_schema()
     schema: Schema = _plain(raw, raw.get("$defs", {}))
     return schema | {
         "properties": schema.get("properties", {}) | own,

@@ -4,26 +4,19 @@ The chat form of an item: what of it a Chat Completions message can carry.
 Defined once. The token count at append reads `texts()` and `images()` of the form, the chat renderings splice
 its parts, so a context's count is the count of what is sent by construction.
 
-    message                                          role, parts
-    function_call, custom_tool_call                  one entry of `tool_calls`
-    function_call_output, custom_tool_call_output    role tool, tool_call_id, text parts
-    everything else                                  none
+    message_form       role, parts
+    function_form      one entry of `tool_calls`, as custom_form for a custom tool
+    output_form        role tool, tool_call_id, text parts
 
-Parts without a chat form are set aside in `left_out`. Images and files exist in user messages only, refusals
-in assistant messages only, as in the chat API. A file counts nothing: no rule for files is published. A document is
-text wherever it is mentioned.
+Which item has which of these, if any, its entry in types.py says. Parts without a chat form are set aside in
+`left_out`. A file counts nothing: no rule for files is published.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from shared.items.mentions import mentioned_path, reference
-
-_TEXT_PARTS = {"input_text", "output_text", "text", "summary_text", "reasoning_text"}
-_IMAGE_PARTS = {"input_image", "computer_screenshot"}
-_MESSAGE_ROLES = {"user", "system", "developer", "assistant"}
-
-Part = dict[str, Any]
+from shared.items.kinds import ROLE_KINDS
+from shared.items.part_types import PART_TYPES, Part, chat_text, string_field
 
 
 class ChatForm(NamedTuple):
@@ -55,25 +48,32 @@ class ChatForm(NamedTuple):
         return [part for part in self.parts if part["type"] == "image_url"]
 
 
-def chat_form(item: Mapping[str, Any]) -> ChatForm | None:
-    """Return the chat form of a normalised *item*, None when it has none."""
-    match item.get("type"):
-        case "message":
-            return _message(item)
-        case "function_call":
-            function = {"name": _string(item, "name"), "arguments": _string(item, "arguments")}
-            call = {"id": _string(item, "call_id"), "type": "function", "function": function}
-            return ChatForm("assistant", "", [], call, None, [])
-        case "custom_tool_call":
-            custom = {"name": _string(item, "name"), "input": _string(item, "input")}
-            call = {"id": _string(item, "call_id"), "type": "custom", "custom": custom}
-            return ChatForm("assistant", "", [], call, None, [])
-        case "function_call_output" | "custom_tool_call_output":
-            parts, left_out = _parts(item.get("output"), "tool")
-            call_id = _string(item, "call_id")
-            return ChatForm("tool", _string(item, "name"), parts, None, call_id, left_out)
-        case _:
-            return None
+def message_form(item: Mapping[str, Any]) -> ChatForm | None:
+    """Return the form of a message, None for a role that chat does not know."""
+    role = item.get("role")
+    if not isinstance(role, str) or role not in ROLE_KINDS:
+        return None
+    parts, left_out = _parts(item.get("content"), role)
+    return ChatForm(role, string_field(item, "name"), parts, None, None, left_out)
+
+
+def function_form(item: Mapping[str, Any]) -> ChatForm:
+    """Return the form of a call of a function."""
+    function = {"name": string_field(item, "name"), "arguments": string_field(item, "arguments")}
+    return _call_form({"id": string_field(item, "call_id"), "type": "function", "function": function})
+
+
+def custom_form(item: Mapping[str, Any]) -> ChatForm:
+    """Return the form of a call of a custom tool."""
+    custom = {"name": string_field(item, "name"), "input": string_field(item, "input")}
+    return _call_form({"id": string_field(item, "call_id"), "type": "custom", "custom": custom})
+
+
+def output_form(item: Mapping[str, Any]) -> ChatForm:
+    """Return the form of what answers a call."""
+    parts, left_out = _parts(item.get("output"), "tool")
+    call_id = string_field(item, "call_id")
+    return ChatForm("tool", string_field(item, "name"), parts, None, call_id, left_out)
 
 
 def call_texts(tool_call: Mapping[str, Any]) -> list[str]:
@@ -91,22 +91,20 @@ def chat_content(parts: list[Part]) -> str | list[Part]:
     return parts
 
 
-def _message(item: Mapping[str, Any]) -> ChatForm | None:
-    role = item.get("role")
-    if not isinstance(role, str) or role not in _MESSAGE_ROLES:
-        return None
-    parts, left_out = _parts(item.get("content"), role)
-    return ChatForm(role, _string(item, "name"), parts, None, None, left_out)
+def _call_form(tool_call: Part) -> ChatForm:
+    return ChatForm("assistant", "", [], tool_call, None, [])
 
 
 def _parts(content: object, role: str) -> tuple[list[Part], list[Any]]:
     """Split *content*, a string or a list of parts, into chat parts and what has no chat form for *role*."""
     if isinstance(content, str):
-        return [{"type": "text", "text": content}], []
+        return [chat_text(content)], []
     parts: list[Part] = []
     left_out: list[Any] = []
-    for part in content if isinstance(content, list) else [content]:
-        converted = _part(part, role) if isinstance(part, Mapping) else None
+    listed: list[Any] = content if isinstance(content, list) else [content]
+    for part in listed:
+        part_type = PART_TYPES.get(part.get("type", "")) if isinstance(part, dict) else None
+        converted = None if part_type is None else part_type.chat(part, role)
         if converted is not None:
             parts.append(converted)
         elif part is not None:
@@ -114,38 +112,5 @@ def _parts(content: object, role: str) -> tuple[list[Part], list[Any]]:
     return parts, left_out
 
 
-def _part(part: Mapping[str, Any], role: str) -> Part | None:
-    part_type = part.get("type")
-    if part_type in _TEXT_PARTS:
-        return _text_part(_string(part, "text"))
-    if part_type == "refusal":
-        refusal = _string(part, "refusal")
-        return {"type": "refusal", "refusal": refusal} if role == "assistant" else _text_part(refusal)
-    if (path := mentioned_path(part)) is not None:
-        return _text_part(reference(path))
-    if role != "user":
-        return None
-    if part_type in _IMAGE_PARTS and isinstance(part.get("image_url"), str):
-        image = {"url": part["image_url"]}
-        if part.get("detail") in ("auto", "low", "high"):
-            image["detail"] = part["detail"]
-        return {"type": "image_url", "image_url": image}
-    if part_type == "input_file":
-        fields = ("file_id", "file_data", "filename")
-        file = {field: part[field] for field in fields if isinstance(part.get(field), str)}
-        return {"type": "file", "file": file} if file.keys() & {"file_id", "file_data"} else None
-    return None
-
-
-def _text_part(text: str) -> Part:
-    return {"type": "text", "text": text}
-
-
 def _text_of(part: Part) -> str:
     return str(part[part["type"]])
-
-
-def _string(mapping: Mapping[str, Any], key: str) -> str:
-    """Return a string field; "" for an absent one or null, which some clients send for an empty name."""
-    value = mapping.get(key)
-    return value if isinstance(value, str) else ""

@@ -9,6 +9,7 @@ What an item is to a context: its kind, which decides how it is grouped, paired 
     SUMMARY a summary in the place of earlier items (shared/context/summarised.py); no item that a caller appends
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -25,6 +26,14 @@ class Kind(StrEnum):
     OTHER = "n"
     SUMMARY = "y"
 
+
+ROLE_KINDS: Mapping[str, Kind] = {
+    "user": Kind.USER,
+    "assistant": Kind.ASSISTANT,
+    "system": Kind.SYSTEM,
+    "developer": Kind.SYSTEM,
+}
+"""The roles that a message can have, and what a message of each is."""
 
 ASSISTANT_SIDE = frozenset({Kind.ASSISTANT, Kind.CALL, Kind.REASONING, Kind.HOSTED})
 """Consecutive ones are one response, and one chat message."""

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from shared.items.document_paths import PREFIX
+from shared.items.parts import text_part
 
 PART_FIELDS = ("content", "output")
 
 
 def mentioned_path(part: object) -> str | None:
     """Return the path that *part* of an item mentions, None if it mentions no document."""
-    if not isinstance(part, Mapping) or part.get("type") != "input_file":
+    if not isinstance(part, dict) or part.get("type") != "input_file":
         return None
     url = part.get("file_url")
     return url.removeprefix(PREFIX) if isinstance(url, str) and url.startswith(PREFIX) else None
@@ -36,7 +37,7 @@ def mentions(item: Mapping[str, Any]) -> tuple[str, ...]:
 def embed(item: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
     """Return *item* with its mentions as text, and each of *texts*, by path, behind the first mention of it."""
     left = dict(texts)
-    kind = "output_text" if item.get("role") == "assistant" else "input_text"
+    by_assistant = item.get("role") == "assistant"
 
     def parts(value: list[Any]) -> Iterator[Any]:
         for part in value:
@@ -44,17 +45,12 @@ def embed(item: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
             if path is None:
                 yield part
                 continue
-            yield _text_part(kind, reference(path))
+            yield text_part(reference(path), by_assistant=by_assistant)
             if path in left:
-                yield _text_part(kind, left.pop(path))
+                yield text_part(left.pop(path), by_assistant=by_assistant)
 
     embedded = dict(item)
     for name in PART_FIELDS:
         if isinstance(item.get(name), list):
             embedded[name] = list(parts(item[name]))
     return embedded
-
-
-def _text_part(kind: str, text: str) -> dict[str, Any]:
-    part: dict[str, Any] = {"type": kind, "text": text}
-    return {**part, "annotations": []} if kind == "output_text" else part

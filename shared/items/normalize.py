@@ -9,7 +9,7 @@ Filled in where absent or null: `type: "message"`, `id`, `status: "completed"`, 
 it went in, unknown fields included, and the caller's objects are never changed.
 
 The first thing wrong is refused with an InvalidValue whose `param` is the path to it. Frequent shapes are
-checked by hand (`PLAIN_ITEMS`, text parts); the others by pydantic, which is imported when first needed.
+checked by hand (`Plain`, text parts); the others by pydantic, which is imported when first needed.
 """
 
 import re
@@ -18,16 +18,11 @@ from typing import Any, NamedTuple
 
 from shared.errors import DuplicateItem, InvalidValue
 from shared.items.document_paths import check_path
+from shared.items.item_type import Parts, Plain
 from shared.items.mentions import mentioned_path
-from shared.items.types import (
-    ASSISTANT_MESSAGE_PARTS,
-    CALLER_MESSAGE_PARTS,
-    INPUT_ONLY_TYPES,
-    ITEM_TYPES,
-    PARTS,
-    PLAIN_ITEMS,
-    TEXT_PARTS,
-)
+from shared.items.part_types import PART_TYPES
+from shared.items.parts import text_part
+from shared.items.types import INPUT_ONLY_TYPES, ITEM_TYPES
 
 ITEMS_PER_BATCH_MAX = 100
 METADATA_PAIRS_MAX = 16
@@ -130,43 +125,40 @@ def normalize_metadata(
 def _normalize_item(raw: object, new_id: Callable[[str], str], at: str) -> NormalItem:
     if type(raw) is not dict:
         raise _wrong(at, "an object", raw)
-    kind = _kind(raw, at)
-    item_type = ITEM_TYPES[kind]
-    given_id = _given_id(raw, at)
-    if not _is_plain_item(kind, item_type.parts, raw):
-        _check_shape(kind, raw, at)
+    type_name = _type_name(raw, at)
+    item_type = ITEM_TYPES[type_name]
+    given_id, plain, parts_field = _given_id(raw, at), item_type.plain, item_type.parts.field
+    if plain is None or not _is_plain(plain, parts_field, raw):
+        _check_shape(type_name, raw, at)
 
     item_id = given_id or new_id(item_type.id_prefix)
-    item: dict[str, Any] = {"id": item_id, "type": kind}
-    if item_type.has_status:
-        item["status"] = "completed"
-    if kind in ("tool_search_call", "tool_search_output"):
-        # A search that the provider ran has no call id, since nobody has to answer it.
-        item["execution"] = "client" if raw.get("call_id") else "server"
+    item: dict[str, Any] = {"id": item_id, "type": type_name}
+    for field, fill in item_type.filled_in.items():
+        item[field] = fill(raw)
     item.update((name, value) for name, value in raw.items() if value is not None or name not in item)
-    if item_type.parts:
-        item[item_type.parts] = _parts(kind, item_type.parts, raw, at)
+    if parts_field:
+        item[parts_field] = _parts(item_type.parts, raw, at)
     return NormalItem(item_id, item, given_id is not None)
 
 
-def _kind(raw: Mapping[str, Any], at: str) -> str:
-    kind = raw.get("type")
-    if kind is None:
+def _type_name(raw: Mapping[str, Any], at: str) -> str:
+    type_name = raw.get("type")
+    if type_name is None:
         # OpenAI leaves `type` out in two places: messages, and references, which are an id and nothing else.
         if "role" in raw or "content" in raw:
             return "message"
         if raw.keys() <= {"id", "type"} and "id" in raw:
-            kind = "item_reference"
+            type_name = "item_reference"
         else:
             raise InvalidValue(f"{at}.type is required; only messages may leave it out.", param=f"{at}.type")
-    if type(kind) is not str:
-        raise _wrong(f"{at}.type", "a string", kind)
-    if kind in ITEM_TYPES:
-        return kind
-    if kind in INPUT_ONLY_TYPES:
-        reason = f"a conversation cannot hold items of type {_quoted(kind)}: {INPUT_ONLY_TYPES[kind]}"
+    if type(type_name) is not str:
+        raise _wrong(f"{at}.type", "a string", type_name)
+    if type_name in ITEM_TYPES:
+        return type_name
+    if type_name in INPUT_ONLY_TYPES:
+        reason = f"a conversation cannot hold items of type {_quoted(type_name)}: {INPUT_ONLY_TYPES[type_name]}"
     else:
-        reason = f"{_quoted(kind)} is not an item type of OpenAI's Conversations API"
+        reason = f"{_quoted(type_name)} is not an item type of OpenAI's Conversations API"
     raise InvalidValue(f"{at}.type: {reason}.", param=f"{at}.type")
 
 
@@ -184,16 +176,13 @@ def _given_id(raw: Mapping[str, Any], at: str) -> str | None:
     return item_id
 
 
-def _is_plain_item(kind: str, parts: str, raw: Mapping[str, Any]) -> bool:
+def _is_plain(plain: Plain, parts_field: str, raw: Mapping[str, Any]) -> bool:
     """Whether *raw*, parts aside, is right and made of known strings and nulls; else pydantic decides."""
-    plain = PLAIN_ITEMS.get(kind)
-    if plain is None:
-        return False
     required, fields = plain
     if not raw.keys() >= required:
         return False
     for name, value in raw.items():
-        if name == parts:
+        if name == parts_field:
             continue
         if name not in fields:
             return False
@@ -206,58 +195,50 @@ def _is_plain_item(kind: str, parts: str, raw: Mapping[str, Any]) -> bool:
     return True
 
 
-def _parts(kind: str, field: str, raw: Mapping[str, Any], at: str) -> str | list[Any]:
-    """Return the parts of an item whose other fields are right. Only an output may stay a string."""
+def _parts(wanted: Parts, raw: Mapping[str, Any], at: str) -> str | list[Any]:
+    """Return the parts of an item whose other fields are right."""
+    field, types, types_by_assistant, text = wanted
     at = f"{at}.{field}"
     if field not in raw:
         raise _missing(at)
     parts = raw[field]
     by_assistant = raw.get("role") == "assistant"
-    if type(parts) is str and kind == "message":
-        return [_filled({"type": "output_text" if by_assistant else "input_text", "text": parts})]
-    if type(parts) is str and kind != "reasoning":
-        return parts
+    if type(parts) is str and text != "refused":
+        return parts if text == "kept" else [text_part(parts, by_assistant=by_assistant)]
     if type(parts) is not list:
-        raise _wrong(at, "a list of parts" if kind == "reasoning" else "a string or a list of parts", parts)
-    allowed = PARTS.get(kind) or (ASSISTANT_MESSAGE_PARTS if by_assistant else CALLER_MESSAGE_PARTS)
+        raise _wrong(at, "a list of parts" if text == "refused" else "a string or a list of parts", parts)
+    allowed = types_by_assistant if by_assistant else types
     return [_part(part, allowed, at, index) for index, part in enumerate(parts)]
 
 
 def _part(part: object, allowed: tuple[str, ...], at: str, index: int) -> dict[str, Any]:
     if type(part) is not dict:
         raise _wrong(f"{at}[{index}]", "an object", part)
-    kind = part.get("type")
-    if kind not in allowed:
+    type_name = part.get("type")
+    if type_name not in allowed:
         at = f"{at}[{index}].type"
         if "type" not in part:
             raise _missing(at)
-        raise _wrong(at, " or ".join(_quoted(name) for name in allowed), kind)
-    if not _is_plain_part(kind, part):
-        _check_shape(kind, part, f"{at}[{index}]")
+        raise _wrong(at, " or ".join(_quoted(name) for name in allowed), type_name)
+    part_type = PART_TYPES[type_name]
+    if not (part_type.is_text and _is_plain_text(part)):
+        _check_shape(type_name, part, f"{at}[{index}]")
     if (path := mentioned_path(part)) is not None:
         check_path(path, f"{at}[{index}].file_url")
-    return _filled(part)
+    for field, make in part_type.filled_in.items():
+        if part.get(field) is None:
+            part = {**part, field: make()}
+    return part
 
 
-def _is_plain_part(kind: str, part: Mapping[str, Any]) -> bool:
-    """Whether *part* is text without citations, as it is sent or as the API returns it: most parts are."""
-    if kind not in TEXT_PARTS or type(part.get("text")) is not str:
+def _is_plain_text(part: Mapping[str, Any]) -> bool:
+    """Whether a text *part* is without citations, as it is sent or as the API returns it: most parts are."""
+    if type(part.get("text")) is not str:
         return False
     return len(part) == 2 or all(
         name in ("type", "text") or (name in ("annotations", "logprobs") and (value is None or value == []))
         for name, value in part.items()
     )
-
-
-def _filled(part: dict[str, Any]) -> dict[str, Any]:
-    """Return *part* with what OpenAI's stored form requires and its input form does not."""
-    kind = part["type"]
-    if kind == "output_text":
-        if part.get("annotations") is None:
-            return {**part, "annotations": []}
-    elif kind in ("input_image", "computer_screenshot") and part.get("detail") is None:
-        return {**part, "detail": "auto"}
-    return part
 
 
 def _check_shape(name: str, value: Mapping[str, Any], at: str) -> None:

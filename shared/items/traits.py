@@ -9,9 +9,10 @@ uses too, so that what is counted is what is sent.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from shared.items.chat import ChatForm, chat_form
+from shared.items.chat import ChatForm
 from shared.items.kinds import Kind
 from shared.items.mentions import mentions
+from shared.items.types import ITEM_TYPES, chat_form, type_of
 from shared.tokens.images import data_url_size, image_bound, image_tokens
 
 
@@ -37,66 +38,31 @@ class Traits(NamedTuple):
     documents: tuple[str, ...] = ()
 
 
-_MESSAGE_KINDS = {
-    "user": Kind.USER,
-    "system": Kind.SYSTEM,
-    "developer": Kind.SYSTEM,
-    "assistant": Kind.ASSISTANT,
-}
-
-# Item type -> family, and the fields that may hold the call's id, best first. A local shell's output names
-# its call in `id`; agents that follow the older guide send `call_id`.
-_CALLS = {
-    "function_call": ("function", ("call_id",)),
-    "custom_tool_call": ("custom", ("call_id",)),
-    "computer_call": ("computer", ("call_id",)),
-    "local_shell_call": ("local_shell", ("call_id", "id")),
-    "shell_call": ("shell", ("call_id",)),
-    "apply_patch_call": ("apply_patch", ("call_id",)),
-    "tool_search_call": ("tool_search", ("call_id",)),
-    "program": ("program", ("call_id",)),
-    "mcp_approval_request": ("mcp_approval", ("id",)),
-}
-_OUTPUTS = {
-    "function_call_output": ("function", ("call_id",)),
-    "custom_tool_call_output": ("custom", ("call_id",)),
-    "computer_call_output": ("computer", ("call_id",)),
-    "local_shell_call_output": ("local_shell", ("call_id", "id")),
-    "shell_call_output": ("shell", ("call_id",)),
-    "apply_patch_call_output": ("apply_patch", ("call_id",)),
-    "tool_search_output": ("tool_search", ("call_id",)),
-    "program_output": ("program", ("call_id",)),
-    "mcp_approval_response": ("mcp_approval", ("approval_request_id",)),
-}
-_HOSTED = {
-    "web_search_call",
-    "file_search_call",
-    "code_interpreter_call",
-    "image_generation_call",
-    "mcp_call",
-    "mcp_list_tools",
-}
-
 # Identifiers, enumerations and binary data are not text, whatever their JSON type.
-_NOT_TEXT = {
-    "id",
-    "type",
-    "role",
-    "status",
-    "call_id",
-    "approval_request_id",
-    "caller",
-    "container_id",
-    "created_by",
-    "detail",
-    "encrypted_content",
-    "execution",
-    "file_data",
-    "file_id",
-    "fingerprint",
-    "image_url",
-    "output_format",
-    "phase",
+_NOT_TEXT = frozenset(
+    {
+        "id",
+        "type",
+        "role",
+        "status",
+        "call_id",
+        "approval_request_id",
+        "caller",
+        "container_id",
+        "created_by",
+        "detail",
+        "encrypted_content",
+        "execution",
+        "file_data",
+        "file_id",
+        "fingerprint",
+        "image_url",
+        "output_format",
+        "phase",
+    }
+)
+_NOT_TEXT_IN = {
+    name: _NOT_TEXT | item_type.no_text_in for name, item_type in ITEM_TYPES.items() if item_type.no_text_in
 }
 
 
@@ -121,20 +87,21 @@ def describe(item: Mapping[str, Any]) -> Traits:
 
 
 def _kind_and_pair_key(item: Mapping[str, Any]) -> tuple[Kind, str]:
-    item_type = item.get("type")
-    if item_type == "message":
-        return _MESSAGE_KINDS.get(str(item.get("role")), Kind.OTHER), ""
-    if item_type == "reasoning":
-        return Kind.REASONING, ""
-    for table, kind in ((_CALLS, Kind.CALL), (_OUTPUTS, Kind.OUTPUT)):
-        if item_type in table:
-            family, fields = table[item_type]
-            call_id = next((item[field] for field in fields if isinstance(item.get(field), str)), "")
-            # A tool search that the provider runs itself has no call id: both its halves are hosted.
-            if family == "tool_search" and (item.get("execution") == "server" or not call_id):
-                return Kind.HOSTED, ""
-            return kind, f"{family}:{call_id}"
-    return (Kind.HOSTED if item_type in _HOSTED else Kind.OTHER), ""
+    item_type = type_of(item)
+    kind, pairing = item_type.kind, item_type.pairing
+    if item_type.kind_by is not None:
+        field, kinds = item_type.kind_by
+        kind = kinds.get(str(item.get(field)), kind)
+    if pairing is None or kind is Kind.HOSTED:
+        return kind, ""
+    for field in pairing.fields:
+        if isinstance(call_id := item.get(field), str):
+            break
+    else:
+        call_id = ""
+    if not call_id and pairing.without_id is not None:
+        return pairing.without_id, ""
+    return kind, f"{pairing.family}:{call_id}"
 
 
 def _is_text(kind: Kind, form: ChatForm) -> bool:
@@ -159,8 +126,8 @@ def _texts_within(value: object) -> Iterator[str]:
             if value:
                 yield value
         elif isinstance(value, dict):
-            is_image = value.get("type") == "image_generation_call"  # Its `result` is base64.
-            skip = _NOT_TEXT | {"result"} if is_image else _NOT_TEXT
+            name = value.get("type")
+            skip = _NOT_TEXT_IN.get(name, _NOT_TEXT) if isinstance(name, str) else _NOT_TEXT
             stack.extend(inner for key, inner in value.items() if key not in skip)
         elif isinstance(value, list):
             stack.extend(value)

@@ -1,114 +1,240 @@
 """
-Which items a conversation can hold: OpenAI's 29 item types, and what each needs besides its own fields.
+Which items a conversation can hold: OpenAI's 29 item types, each with all that is known of it.
 
-    ITEM_TYPES        type -> id prefix, whether it has a status, which field holds its parts
+    ITEM_TYPES        type -> its entry: id, shape, kind, pairing, counting, parts, what is filled in (item_type.py)
     INPUT_ONLY_TYPES  types that a model call takes but a conversation cannot hold, with the reason
-    PLAIN_ITEMS       the fields of the frequent types, so that these are checked without pydantic
 
-Tables only, and nothing is imported: a cold instance reads this module before its first request. The full
-shapes of the types are in types_shapes.py, which needs pydantic and is imported at the first item that
-PLAIN_ITEMS does not describe.
+A new type is an entry here and a shape in types_shapes.py or types_tools.py. The shapes need pydantic and are imported
+at the first item that its entry does not check as plain: a cold instance that only ever sees those does without.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any
 
-
-class ItemType(NamedTuple):
-    """
-    *id_prefix* opens the ids made here; OpenAI refuses an id of the wrong prefix when an item is sent back.
-    *has_status*: OpenAI's stored form requires a `status`. Where it is merely possible it is not invented:
-    the Responses API refuses it on a reasoning item.
-    *parts* is the field that holds a list of parts ("" when none).
-    """
-
-    id_prefix: str
-    has_status: bool = False
-    parts: str = ""
-
-
-# The Responses API enforces msg, rs, fc, fco, ctc and ctco, and hands out fs, ws, ci, ig, cu, mcp, mcpl and
-# mcpr. The others follow their pattern.
-ITEM_TYPES: Mapping[str, ItemType] = {
-    "message": ItemType("msg", has_status=True, parts="content"),
-    "function_call": ItemType("fc", has_status=True),
-    "function_call_output": ItemType("fco", has_status=True, parts="output"),
-    "custom_tool_call": ItemType("ctc"),
-    "custom_tool_call_output": ItemType("ctco", parts="output"),
-    "reasoning": ItemType("rs", parts="summary"),
-    "file_search_call": ItemType("fs", has_status=True),
-    "web_search_call": ItemType("ws", has_status=True),
-    "image_generation_call": ItemType("ig", has_status=True),
-    "code_interpreter_call": ItemType("ci", has_status=True),
-    "computer_call": ItemType("cu", has_status=True),
-    "computer_call_output": ItemType("cuo", has_status=True),
-    "tool_search_call": ItemType("tsc", has_status=True),
-    "tool_search_output": ItemType("tso", has_status=True),
-    "additional_tools": ItemType("at"),
-    "configuration_update": ItemType("cfg"),
-    "program": ItemType("prog"),
-    "program_output": ItemType("progo", has_status=True),
-    "compaction": ItemType("cmp"),
-    "local_shell_call": ItemType("lsh", has_status=True),
-    "local_shell_call_output": ItemType("lsho"),
-    "shell_call": ItemType("sh", has_status=True),
-    "shell_call_output": ItemType("sho", has_status=True),
-    "apply_patch_call": ItemType("apc", has_status=True),
-    "apply_patch_call_output": ItemType("apco", has_status=True),
-    "mcp_list_tools": ItemType("mcpl"),
-    "mcp_approval_request": ItemType("mcpr"),
-    "mcp_approval_response": ItemType("mcpa"),
-    "mcp_call": ItemType("mcp"),
-}
+from shared.items.chat import ChatForm, custom_form, function_form, message_form, output_form
+from shared.items.item_type import NO_PARTS, Fields, Filling, ItemType, KindBy, Pairing, Parts, Plain, checked
+from shared.items.kinds import ROLE_KINDS, Kind
 
 INPUT_ONLY_TYPES: Mapping[str, str] = {
     "item_reference": "it points to an item that is stored already; append the item itself",
     "compaction_trigger": "it asks a model call to compact its context and holds nothing to remember",
 }
 
-ROLES = frozenset({"user", "assistant", "system", "developer"})
-
 # Part types, in the order in which a refusal lists them. OpenAI lets an assistant message hold input parts
 # too (EasyInputMessage), but only the assistant can have put something out. The last four come from stored
 # messages: whatever OpenAI's Conversations API gave out can be appended here.
 _INPUT_PARTS = ("input_text", "input_image", "input_file")
-_STORED_PARTS = ("text", "summary_text", "reasoning_text", "computer_screenshot")
-CALLER_MESSAGE_PARTS = _INPUT_PARTS + _STORED_PARTS
-ASSISTANT_MESSAGE_PARTS = ("output_text", "refusal", *CALLER_MESSAGE_PARTS)
-PARTS: Mapping[str, tuple[str, ...]] = {
-    "function_call_output": _INPUT_PARTS,
-    "custom_tool_call_output": _INPUT_PARTS,
-    "reasoning": ("summary_text",),
-}
-TEXT_PARTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
+_CALLER_PARTS = (*_INPUT_PARTS, "text", "summary_text", "reasoning_text", "computer_screenshot")
+_ASSISTANT_PARTS = ("output_text", "refusal", *_CALLER_PARTS)
+_MESSAGE_PARTS = Parts("content", _CALLER_PARTS, _ASSISTANT_PARTS, text="a part")
+_OUTPUT_PARTS = Parts("output", _INPUT_PARTS, _INPUT_PARTS, text="kept")
+_SUMMARY_PARTS = Parts("summary", ("summary_text",), ("summary_text",), text="refused")
+
+_CALL_ID = ("call_id",)
+# A local shell's output names its call in `id`; agents that follow the older guide send `call_id`.
+_SHELL_ID = ("call_id", "id")
+
+# A tool search that the provider runs itself is complete in itself: both its halves are hosted.
+_IF_HOSTED: KindBy = ("execution", {"server": Kind.HOSTED})
+
+_NAMED: Fields = {"id": None, "type": None}
+_COMMON: Fields = {**_NAMED, "status": frozenset({"in_progress", "completed", "incomplete"})}
+_CALL: Fields = {"call_id": None, "name": None, "namespace": None}
+_PHASES = frozenset({"commentary", "final_answer"})
 
 
-class PlainItem(NamedTuple):
-    """String fields: the *required* ones, and all, with the values allowed (None: any string)."""
-
-    required: frozenset[str]
-    fields: Mapping[str, frozenset[str] | None]
+def _completed(_raw: Mapping[str, Any]) -> str:
+    return "completed"
 
 
-_COMMON: Mapping[str, frozenset[str] | None] = {
-    "id": None,
-    "type": None,
-    "status": frozenset({"in_progress", "completed", "incomplete"}),
-}
+def _execution(raw: Mapping[str, Any]) -> str:
+    """A search that the provider ran has no call id, since nobody has to answer it."""
+    return "client" if raw.get("call_id") else "server"
 
-PLAIN_ITEMS: Mapping[str, PlainItem] = {
-    "message": PlainItem(
-        frozenset({"role"}), {**_COMMON, "role": ROLES, "phase": frozenset({"commentary", "final_answer"})}
-    ),
-    "function_call": PlainItem(
-        frozenset({"call_id", "name", "arguments"}),
-        {**_COMMON, "call_id": None, "name": None, "arguments": None, "namespace": None},
-    ),
-    "function_call_output": PlainItem(frozenset(), {**_COMMON, "call_id": None, "name": None, "namespace": None}),
-    "custom_tool_call": PlainItem(
-        frozenset({"call_id", "name", "input"}),
-        {"id": None, "type": None, "call_id": None, "name": None, "input": None, "namespace": None},
-    ),
-    "custom_tool_call_output": PlainItem(frozenset({"call_id"}), {"id": None, "type": None, "call_id": None}),
-    "reasoning": PlainItem(frozenset(), {**_COMMON, "encrypted_content": None}),
-}
+
+_NOTHING: Mapping[str, Filling] = {}
+_STATUS: Mapping[str, Filling] = {"status": _completed}
+_SEARCH = {**_STATUS, "execution": _execution}
+
+
+def _without_chat_form(
+    id_prefix: str,
+    shape: str,
+    kind: Kind,
+    *,
+    kind_by: KindBy | None = None,
+    pairing: Pairing | None,
+    filled_in: Mapping[str, Filling],
+    no_text_in: frozenset[str] = frozenset(),
+) -> ItemType:
+    """Return an entry of what is sent as an item only, and is rare enough to be checked by its shape."""
+    return ItemType(id_prefix, shape, kind, kind_by, pairing, None, no_text_in, NO_PARTS, filled_in, plain=None)
+
+
+# The Responses API enforces msg, rs, fc, fco, ctc and ctco, and hands out fs, ws, ci, ig, cu, mcp, mcpl and
+# mcpr. The others follow their pattern.
+ITEM_TYPES = checked(
+    {
+        "message": ItemType(
+            "msg",
+            "Message",
+            Kind.OTHER,
+            kind_by=("role", ROLE_KINDS),
+            pairing=None,
+            chat=message_form,
+            no_text_in=frozenset(),
+            parts=_MESSAGE_PARTS,
+            filled_in=_STATUS,
+            plain=Plain(frozenset({"role"}), {**_COMMON, "role": frozenset(ROLE_KINDS), "phase": _PHASES}),
+        ),
+        "function_call": ItemType(
+            "fc",
+            "FunctionCall",
+            Kind.CALL,
+            kind_by=None,
+            pairing=Pairing("function", _CALL_ID),
+            chat=function_form,
+            no_text_in=frozenset(),
+            parts=NO_PARTS,
+            filled_in=_STATUS,
+            plain=Plain(frozenset({"call_id", "name", "arguments"}), {**_COMMON, **_CALL, "arguments": None}),
+        ),
+        "function_call_output": ItemType(
+            "fco",
+            "FunctionCallOutput",
+            Kind.OUTPUT,
+            kind_by=None,
+            pairing=Pairing("function", _CALL_ID),
+            chat=output_form,
+            no_text_in=frozenset(),
+            parts=_OUTPUT_PARTS,
+            filled_in=_STATUS,
+            plain=Plain(frozenset(), {**_COMMON, **_CALL}),
+        ),
+        "custom_tool_call": ItemType(
+            "ctc",
+            "CustomToolCall",
+            Kind.CALL,
+            kind_by=None,
+            pairing=Pairing("custom", _CALL_ID),
+            chat=custom_form,
+            no_text_in=frozenset(),
+            parts=NO_PARTS,
+            filled_in=_NOTHING,
+            plain=Plain(frozenset({"call_id", "name", "input"}), {**_NAMED, **_CALL, "input": None}),
+        ),
+        "custom_tool_call_output": ItemType(
+            "ctco",
+            "CustomToolCallOutput",
+            Kind.OUTPUT,
+            kind_by=None,
+            pairing=Pairing("custom", _CALL_ID),
+            chat=output_form,
+            no_text_in=frozenset(),
+            parts=_OUTPUT_PARTS,
+            filled_in=_NOTHING,
+            plain=Plain(frozenset({"call_id"}), {**_NAMED, "call_id": None}),
+        ),
+        "reasoning": ItemType(
+            "rs",
+            "Reasoning",
+            Kind.REASONING,
+            kind_by=None,
+            pairing=None,
+            chat=None,
+            no_text_in=frozenset(),
+            parts=_SUMMARY_PARTS,
+            filled_in=_NOTHING,
+            plain=Plain(frozenset(), {**_COMMON, "encrypted_content": None}),
+        ),
+        "file_search_call": _without_chat_form("fs", "FileSearchCall", Kind.HOSTED, pairing=None, filled_in=_STATUS),
+        "web_search_call": _without_chat_form("ws", "WebSearchCall", Kind.HOSTED, pairing=None, filled_in=_STATUS),
+        "image_generation_call": _without_chat_form(
+            "ig", "ImageGenerationCall", Kind.HOSTED, pairing=None, filled_in=_STATUS, no_text_in=frozenset({"result"})
+        ),
+        "code_interpreter_call": _without_chat_form(
+            "ci", "CodeInterpreterCall", Kind.HOSTED, pairing=None, filled_in=_STATUS
+        ),
+        "computer_call": _without_chat_form(
+            "cu", "ComputerCall", Kind.CALL, pairing=Pairing("computer", _CALL_ID), filled_in=_STATUS
+        ),
+        "computer_call_output": _without_chat_form(
+            "cuo", "ComputerCallOutput", Kind.OUTPUT, pairing=Pairing("computer", _CALL_ID), filled_in=_STATUS
+        ),
+        "tool_search_call": _without_chat_form(
+            "tsc",
+            "ToolSearchCall",
+            Kind.CALL,
+            kind_by=_IF_HOSTED,
+            pairing=Pairing("tool_search", _CALL_ID, without_id=Kind.HOSTED),
+            filled_in=_SEARCH,
+        ),
+        "tool_search_output": _without_chat_form(
+            "tso",
+            "ToolSearchOutput",
+            Kind.OUTPUT,
+            kind_by=_IF_HOSTED,
+            pairing=Pairing("tool_search", _CALL_ID, without_id=Kind.HOSTED),
+            filled_in=_SEARCH,
+        ),
+        "additional_tools": _without_chat_form("at", "AdditionalTools", Kind.OTHER, pairing=None, filled_in=_NOTHING),
+        "configuration_update": _without_chat_form(
+            "cfg", "ConfigurationUpdate", Kind.OTHER, pairing=None, filled_in=_NOTHING
+        ),
+        "program": _without_chat_form(
+            "prog", "Program", Kind.CALL, pairing=Pairing("program", _CALL_ID), filled_in=_NOTHING
+        ),
+        "program_output": _without_chat_form(
+            "progo", "ProgramOutput", Kind.OUTPUT, pairing=Pairing("program", _CALL_ID), filled_in=_STATUS
+        ),
+        "compaction": _without_chat_form("cmp", "Compaction", Kind.OTHER, pairing=None, filled_in=_NOTHING),
+        "local_shell_call": _without_chat_form(
+            "lsh", "LocalShellCall", Kind.CALL, pairing=Pairing("local_shell", _SHELL_ID), filled_in=_STATUS
+        ),
+        "local_shell_call_output": _without_chat_form(
+            "lsho", "LocalShellCallOutput", Kind.OUTPUT, pairing=Pairing("local_shell", _SHELL_ID), filled_in=_NOTHING
+        ),
+        "shell_call": _without_chat_form(
+            "sh", "ShellCall", Kind.CALL, pairing=Pairing("shell", _CALL_ID), filled_in=_STATUS
+        ),
+        "shell_call_output": _without_chat_form(
+            "sho", "ShellCallOutput", Kind.OUTPUT, pairing=Pairing("shell", _CALL_ID), filled_in=_STATUS
+        ),
+        "apply_patch_call": _without_chat_form(
+            "apc", "ApplyPatchCall", Kind.CALL, pairing=Pairing("apply_patch", _CALL_ID), filled_in=_STATUS
+        ),
+        "apply_patch_call_output": _without_chat_form(
+            "apco", "ApplyPatchCallOutput", Kind.OUTPUT, pairing=Pairing("apply_patch", _CALL_ID), filled_in=_STATUS
+        ),
+        "mcp_list_tools": _without_chat_form("mcpl", "McpListTools", Kind.HOSTED, pairing=None, filled_in=_NOTHING),
+        "mcp_approval_request": _without_chat_form(
+            "mcpr", "McpRequest", Kind.CALL, pairing=Pairing("mcp_approval", ("id",)), filled_in=_NOTHING
+        ),
+        "mcp_approval_response": _without_chat_form(
+            "mcpa",
+            "McpApprovalResponse",
+            Kind.OUTPUT,
+            pairing=Pairing("mcp_approval", ("approval_request_id",)),
+            filled_in=_NOTHING,
+        ),
+        "mcp_call": _without_chat_form("mcp", "McpCall", Kind.HOSTED, pairing=None, filled_in=_NOTHING),
+    }
+)
+
+_FOREIGN = _without_chat_form("", "", Kind.OTHER, pairing=None, filled_in=_NOTHING)
+
+
+def type_of(item: Mapping[str, Any]) -> ItemType:
+    """
+    Return the entry of a stored *item*.
+
+    What a newer deployment stored may be of a type that this one does not know, after a rollback: it is never taken in
+    here (normalize.py), but its text is counted as that of an item without chat form.
+    """
+    return ITEM_TYPES.get(item.get("type", ""), _FOREIGN)
+
+
+def chat_form(item: Mapping[str, Any]) -> ChatForm | None:
+    """Return the chat form of a stored *item*, None when it has none."""
+    make = ITEM_TYPES.get(item.get("type", ""), _FOREIGN).chat
+    return None if make is None else make(item)

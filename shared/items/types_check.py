@@ -12,49 +12,15 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from shared.items import types_shapes as shapes
-from shared.items import types_tools as tools
+from shared.items import types_tools  # noqa: F401  # Its shapes are in SHAPES when it is imported.
+from shared.items.part_types import PART_TYPES
+from shared.items.types import ITEM_TYPES
+from shared.items.types_shapes import SHAPES
 
-SHAPES: Mapping[str, Any] = {
-    "message": shapes.Message,
-    "function_call": shapes.FunctionCall,
-    "function_call_output": shapes.FunctionCallOutput,
-    "custom_tool_call": shapes.CustomToolCall,
-    "custom_tool_call_output": shapes.CustomToolCallOutput,
-    "reasoning": shapes.Reasoning,
-    "file_search_call": shapes.FileSearchCall,
-    "web_search_call": shapes.WebSearchCall,
-    "image_generation_call": shapes.ImageGenerationCall,
-    "code_interpreter_call": shapes.CodeInterpreterCall,
-    "computer_call": tools.ComputerCall,
-    "computer_call_output": tools.ComputerCallOutput,
-    "tool_search_call": tools.ToolSearchCall,
-    "tool_search_output": tools.ToolSearchOutput,
-    "additional_tools": tools.AdditionalTools,
-    "configuration_update": tools.ConfigurationUpdate,
-    "program": tools.Program,
-    "program_output": tools.ProgramOutput,
-    "compaction": tools.Compaction,
-    "local_shell_call": tools.LocalShellCall,
-    "local_shell_call_output": tools.LocalShellCallOutput,
-    "shell_call": tools.ShellCall,
-    "shell_call_output": tools.ShellCallOutput,
-    "apply_patch_call": tools.ApplyPatchCall,
-    "apply_patch_call_output": tools.ApplyPatchCallOutput,
-    "mcp_list_tools": tools.McpListTools,
-    "mcp_approval_request": tools.McpRequest,
-    "mcp_approval_response": tools.McpApprovalResponse,
-    "mcp_call": tools.McpCall,
-    "input_text": shapes.InputText,
-    "output_text": shapes.OutputText,
-    "text": shapes.Text,
-    "summary_text": shapes.Text,
-    "reasoning_text": shapes.Text,
-    "refusal": shapes.Refusal,
-    "input_image": shapes.InputImage,
-    "computer_screenshot": shapes.InputImage,
-    "input_file": shapes.InputFile,
-}
+_NAMED = {name: entry.shape for table in (ITEM_TYPES, PART_TYPES) for name, entry in table.items()}
+if wrong := SHAPES.keys() ^ set(_NAMED.values()):
+    raise ImportError(f"Shapes without a type that names them, or the other way round: {sorted(wrong)}.")
+
 
 _EXPECTED = {
     "string_type": "a string",
@@ -81,7 +47,7 @@ def first_error(name: str, value: Mapping[str, Any]) -> ShapeError | None:
     Shapes hold no unions but "or null", so the first error is the helpful one.
     """
     try:
-        _adapter(name).validate_python(value, strict=True)
+        adapter(name).validate_python(value, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         return _shape_error(first["type"], first["loc"], first.get("ctx", {}))
@@ -89,8 +55,9 @@ def first_error(name: str, value: Mapping[str, Any]) -> ShapeError | None:
 
 
 @cache
-def _adapter(name: str) -> TypeAdapter[Any]:
-    return TypeAdapter(SHAPES[name])
+def adapter(name: str) -> TypeAdapter[Any]:
+    """Return the validator of the item or part type *name*."""
+    return TypeAdapter(SHAPES[_NAMED[name]])
 
 
 def _shape_error(error_type: str, where: tuple[str | int, ...], context: Mapping[str, Any]) -> ShapeError:

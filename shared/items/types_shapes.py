@@ -6,12 +6,24 @@ which are required. It is open where OpenAI adds things between releases: unknow
 object that comes in variants (a search action, an annotation) is one shape with the fields of all variants,
 known and unknown. `status` and `role` are closed, since callers act on them. Optional means "absent or null".
 
+Marked with `@shape` are those that an entry of ITEM_TYPES or PART_TYPES names; the others are their fields'.
+
 Not in here, because normalize.py sees to it for all types alike: `id`, `type`, the field that holds parts.
 """
 
 from typing import Annotated, Any, Literal, Required, TypedDict
 
 from pydantic import FailFast
+
+SHAPES: dict[str, Any] = {}
+"""The shapes of items and parts, by the names of their classes."""
+
+
+def shape[T](made: type[T]) -> type[T]:
+    """Hold *made* as the shape of an item or part."""
+    SHAPES[made.__name__] = made
+    return made
+
 
 # One wrong element is enough to refuse; pydantic would otherwise build an error for each of 100,000.
 type Rows[T] = Annotated[list[T], FailFast()]
@@ -31,14 +43,17 @@ class Caller(Variant, total=False):
 Call = TypedDict("Call", {"async": bool | None, "caller": Caller | None, "namespace": str | None}, total=False)
 
 
+@shape
 class Text(TypedDict):
     text: str
 
 
+@shape
 class InputText(Text, total=False):
     prompt_cache_breakpoint: dict[str, Any] | None
 
 
+@shape
 class InputImage(TypedDict, total=False):
     detail: str | None
     file_id: str | None
@@ -46,6 +61,7 @@ class InputImage(TypedDict, total=False):
     prompt_cache_breakpoint: dict[str, Any] | None
 
 
+@shape
 class InputFile(TypedDict, total=False):
     detail: str | None
     file_data: str | None
@@ -76,21 +92,25 @@ class Logprob(TopLogprob, total=False):
     top_logprobs: Rows[TopLogprob] | None
 
 
+@shape
 class OutputText(Text, total=False):
     annotations: Rows[Annotation] | None
     logprobs: Rows[Logprob] | None
 
 
+@shape
 class Refusal(TypedDict):
     refusal: str
 
 
+@shape
 class Message(TypedDict, total=False):
     role: Required[Literal["user", "assistant", "system", "developer"]]
     status: Status
     phase: Literal["commentary", "final_answer"] | None
 
 
+@shape
 class FunctionCall(Call, total=False):
     call_id: Required[str]
     name: Required[str]
@@ -98,6 +118,7 @@ class FunctionCall(Call, total=False):
     status: Status
 
 
+@shape
 class FunctionCallOutput(TypedDict, total=False):
     call_id: str | None
     name: str | None
@@ -106,12 +127,14 @@ class FunctionCallOutput(TypedDict, total=False):
     status: Status
 
 
+@shape
 class CustomToolCall(Call, total=False):
     call_id: Required[str]
     name: Required[str]
     input: Required[str]
 
 
+@shape
 class CustomToolCallOutput(TypedDict, total=False):
     call_id: Required[str]
     caller: Caller | None
@@ -121,6 +144,7 @@ class ReasoningText(Text):
     type: Literal["reasoning_text"]
 
 
+@shape
 class Reasoning(TypedDict, total=False):
     content: Rows[ReasoningText] | None
     encrypted_content: str | None
@@ -135,6 +159,7 @@ class SearchResult(TypedDict, total=False):
     text: str | None
 
 
+@shape
 class FileSearchCall(TypedDict, total=False):
     queries: Required[Rows[str]]
     results: Rows[SearchResult] | None
@@ -153,11 +178,13 @@ class WebSearchAction(Variant, total=False):
     pattern: str | None
 
 
+@shape
 class WebSearchCall(TypedDict, total=False):
     action: Required[WebSearchAction]
     status: Literal["in_progress", "searching", "completed", "incomplete", "failed"] | None
 
 
+@shape
 class ImageGenerationCall(TypedDict, total=False):
     result: str | None
     status: Literal["in_progress", "completed", "generating", "failed"] | None
@@ -176,6 +203,7 @@ class CodeOutput(Variant, total=False):
     url: str | None
 
 
+@shape
 class CodeInterpreterCall(TypedDict, total=False):
     container_id: Required[str]
     code: str | None

@@ -4,10 +4,11 @@ The shapes of computers, shells, patches, programs, tools and MCP servers, under
 
 from typing import Annotated, Any, Literal, Required, TypedDict
 
+from pydantic import WithJsonSchema
 from pydantic.functional_validators import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from shared.items.types_shapes import Caller, Rows, Status, Variant
+from shared.items.types_shapes import Caller, Rows, Status, Variant, shape
 
 
 def _strings_only(values: dict[str, Any]) -> dict[str, Any]:
@@ -16,6 +17,14 @@ def _strings_only(values: dict[str, Any]) -> dict[str, Any]:
         if type(value) is not str:
             raise PydanticCustomError("string_value", "not a string", {"key": key})
     return values
+
+
+# Pydantic's schema does not say what a validator refuses.
+type Strings = Annotated[
+    dict[str, Any],
+    AfterValidator(_strings_only),
+    WithJsonSchema({"additionalProperties": {"type": "string"}, "type": "object"}),
+]
 
 
 class Point(TypedDict):
@@ -40,6 +49,7 @@ class SafetyCheck(TypedDict, total=False):
     message: str | None
 
 
+@shape
 class ComputerCall(TypedDict, total=False):
     call_id: Required[str]
     pending_safety_checks: Required[Rows[SafetyCheck]]
@@ -54,6 +64,7 @@ class Screenshot(TypedDict, total=False):
     image_url: str | None
 
 
+@shape
 class ComputerCallOutput(TypedDict, total=False):
     call_id: Required[str]
     output: Required[Screenshot]
@@ -61,6 +72,7 @@ class ComputerCallOutput(TypedDict, total=False):
     status: Literal["in_progress", "completed", "incomplete", "failed"] | None
 
 
+@shape
 class ToolSearchCall(TypedDict, total=False):
     arguments: Required[object]
     call_id: str | None
@@ -68,6 +80,7 @@ class ToolSearchCall(TypedDict, total=False):
     status: Status
 
 
+@shape
 class ToolSearchOutput(TypedDict, total=False):
     tools: Required[Rows[Variant]]
     call_id: str | None
@@ -75,6 +88,7 @@ class ToolSearchOutput(TypedDict, total=False):
     status: Status
 
 
+@shape
 class AdditionalTools(TypedDict, total=False):
     role: Required[Literal["unknown", "user", "assistant", "system", "critic", "discriminator", "developer", "tool"]]
     tools: Required[Rows[Variant]]
@@ -95,23 +109,27 @@ class TextConfiguration(TypedDict, total=False):
     format: Required[TextFormat]
 
 
+@shape
 class ConfigurationUpdate(TypedDict, total=False):
     reasoning: ReasoningConfiguration | None
     text: TextConfiguration | None
 
 
+@shape
 class Program(TypedDict):
     call_id: str
     code: str
     fingerprint: str
 
 
+@shape
 class ProgramOutput(TypedDict, total=False):
     call_id: Required[str]
     result: Required[str]
     status: Literal["completed", "incomplete"] | None
 
 
+@shape
 class Compaction(TypedDict):
     encrypted_content: str
 
@@ -119,18 +137,20 @@ class Compaction(TypedDict):
 class LocalShellAction(TypedDict, total=False):
     type: Required[Literal["exec"]]
     command: Required[Rows[str]]
-    env: Required[Annotated[dict[str, Any], AfterValidator(_strings_only)]]
+    env: Required[Strings]
     timeout_ms: int | None
     user: str | None
     working_directory: str | None
 
 
+@shape
 class LocalShellCall(TypedDict, total=False):
     action: Required[LocalShellAction]
     call_id: Required[str]
     status: Status
 
 
+@shape
 class LocalShellCallOutput(TypedDict, total=False):
     output: Required[str]
     call_id: str | None
@@ -148,6 +168,7 @@ class ShellEnvironment(Variant, total=False):
     skills: Rows[dict[str, Any]] | None
 
 
+@shape
 class ShellCall(TypedDict, total=False):
     action: Required[ShellAction]
     call_id: Required[str]
@@ -166,6 +187,7 @@ class ShellOutput(TypedDict):
     stdout: str
 
 
+@shape
 class ShellCallOutput(TypedDict, total=False):
     call_id: Required[str]
     output: Required[Rows[ShellOutput]]
@@ -179,6 +201,7 @@ class PatchOperation(Variant, total=False):
     diff: str | None
 
 
+@shape
 class ApplyPatchCall(TypedDict, total=False):
     call_id: Required[str]
     operation: Required[PatchOperation]
@@ -186,6 +209,7 @@ class ApplyPatchCall(TypedDict, total=False):
     status: Literal["in_progress", "completed"] | None
 
 
+@shape
 class ApplyPatchCallOutput(TypedDict, total=False):
     call_id: Required[str]
     output: str | None
@@ -200,24 +224,28 @@ class McpTool(TypedDict, total=False):
     description: str | None
 
 
+@shape
 class McpListTools(TypedDict, total=False):
     server_label: Required[str]
     tools: Required[Rows[McpTool]]
     error: str | None
 
 
+@shape
 class McpRequest(TypedDict):
     arguments: str
     name: str
     server_label: str
 
 
+@shape
 class McpApprovalResponse(TypedDict, total=False):
     approval_request_id: Required[str]
     approve: Required[bool]
     reason: str | None
 
 
+@shape
 class McpCall(McpRequest, total=False):
     approval_request_id: str | None
     error: Variant | None

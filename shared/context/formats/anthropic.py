@@ -15,9 +15,10 @@ import orjson
 
 from shared.context.formats.sent import Message, Sent, SentUnit, read_unit
 from shared.context.formats.unit_form import UnitForm, compact
-from shared.items.chat import Part, call_texts
+from shared.items.chat import call_texts
 from shared.items.item import Item
 from shared.items.kinds import Kind
+from shared.items.part_types import Part
 from shared.jsonbytes.write import encode, joined
 
 _ID_LENGTH_MAX = 64

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.items.chat import ChatForm, chat_form
+from shared.items.chat import ChatForm
 from shared.items.item import Item
 from shared.items.kinds import Kind
+from shared.items.types import chat_form
 
 Message = dict[str, Any]
 

@@ -15,8 +15,9 @@ import orjson
 
 from shared.context.formats.sent import Sent, read_unit
 from shared.context.formats.unit_form import UnitForm, compact
-from shared.items.chat import Part, call_texts
+from shared.items.chat import call_texts
 from shared.items.item import Item
+from shared.items.part_types import Part
 from shared.jsonbytes.write import joined
 
 SEPARATOR = orjson.dumps("\n\n")[1:-1]
