@@ -1,12 +1,18 @@
 """What each format makes of the things that it treats in its own way."""
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import orjson
 
+import shared.context.formats.rendering
 from scripts.proving.contexts.dialogues import to_log
+from scripts.proving.contexts.promises import READINGS
 from shared.context.fit import Selection, fit
-from shared.context.render import Rendering, render
+from shared.context.formats.rendering import Rendering
+from shared.context.render import FORMATS, render
 from shared.context.units import fold
 from tests.logs import call, characters, message, output
 
@@ -33,6 +39,27 @@ def select(*raw_items: Raw) -> Selection:
 def rendered(context_format: str, *raw_items: Raw) -> tuple[dict[str, Any], list[str]]:
     rendering: Rendering = render(context_format, select(*raw_items))
     return {name: orjson.loads(value) for name, value in rendering.members.items()}, rendering.unsupported
+
+
+def test_each_file_of_the_folder_that_renders_is_a_format() -> None:
+    folder = Path(shared.context.formats.rendering.__file__).parent
+    renders = {path.stem for path in folder.glob("*.py") if "\ndef render(" in path.read_text()}
+
+    assert renders == set(FORMATS) == READINGS.keys()
+
+
+def test_a_format_that_is_not_asked_for_is_not_imported() -> None:
+    program = """
+import sys
+from shared.context.fit import fit
+from shared.context.render import FORMATS, render
+from shared.context.units import fold
+render("chat", fit(fold([]), 1_000))
+print(*(name for name in FORMATS if f"shared.context.formats.{name}" in sys.modules))
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.split() == ["chat"]
 
 
 def test_items_are_the_stored_bytes_in_log_order() -> None:

@@ -12,8 +12,9 @@ from functools import partial
 from typing import NamedTuple
 
 from shared.context.fit import Selection, fit
+from shared.context.formats.rendering import Rendering
 from shared.context.formats.unit_form import Forms
-from shared.context.render import Rendering, render
+from shared.context.render import render
 from shared.context.summarised import summarised
 from shared.context.tail import is_enough
 from shared.context.units import Folded

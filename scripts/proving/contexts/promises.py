@@ -29,6 +29,20 @@ class Event(NamedTuple):
     detail: str
 
 
+class Reading(NamedTuple):
+    """
+    How to read a format, whose members are the arguments of *events*, and what sets it apart.
+
+    *between_pairs*: what may stand between a call and its output. *has_system_apart*: system texts stand before all
+    else, wherever they stood. *drops_blanks*: no text without a visible character is taken.
+    """
+
+    events: Callable[..., Iterator[Event]]
+    between_pairs: frozenset[str]
+    has_system_apart: bool = False
+    drops_blanks: bool = False
+
+
 def recount(messages: Sequence[Mapping[str, Any]], count: Callable[[str], int]) -> int:
     """Count chat *messages* by the token rule."""
     tokens = 3
@@ -50,56 +64,48 @@ def recount(messages: Sequence[Mapping[str, Any]], count: Callable[[str], int]) 
 def read_events(context_format: str, members: Mapping[str, bytes]) -> list[Event]:
     """Read a rendering of any format."""
     parsed = {name: orjson.loads(value) for name, value in members.items()}
-    match context_format:
-        case "items":
-            return [_item_event(item) for item in parsed["input"]]
-        case "chat":
-            return list(_chat_events(parsed["messages"]))
-        case "anthropic":
-            return list(_anthropic_events(parsed["system"], parsed["messages"]))
-        case _:
-            return list(_text_events(parsed["text"]))
+    return list(READINGS[context_format].events(**parsed))
 
 
 def broken_promises(
     log: Sequence[Item], budget: int, tokens: int, context_format: str, members: Mapping[str, bytes]
 ) -> set[str]:
     """Return the promises that a context of *log* breaks; (f) and the exact count are checked elsewhere."""
-    known = facts(log)
+    known, reading = facts(log), READINGS[context_format]
     events = read_events(context_format, members)
     broken = {"over budget"} if tokens > budget else set()
-    broken |= _broken_pairs(context_format, events)
+    broken |= _broken_pairs(reading, events)
 
-    systems = [_text(log[at], context_format) for at in known.systems]
+    systems = [_text(log[at], reading) for at in known.systems]
     shown = [event.detail for event in events if event.what == "system"]
-    if context_format == "anthropic":
+    if reading.has_system_apart:
         shown, systems = ["\n".join(shown)], ["\n".join(text for text in systems if text)]
     if shown != systems:
         broken.add("head kept")
     if known.note:
         index = next((index for index, event in enumerate(events) if event.what != "system"), None)
-        if index is None or events.pop(index) != Event("user", _text(log[known.note[0]], context_format)):
+        if index is None or events.pop(index) != Event("user", _text(log[known.note[0]], reading)):
             broken.add("summary before the window")
     first_user = next((at for at, item in enumerate(log) if item.kind == "u"), 0)
     head_count = sum(at < first_user for at in known.systems)
-    if context_format != "anthropic" and any(event.what != "system" for event in events[:head_count]):
+    if not reading.has_system_apart and any(event.what != "system" for event in events[:head_count]):
         broken.add("head kept")
 
     if known.newest_user is not None:
         users = [event.detail for event in events if event.what == "user"]
-        newest = _text(log[known.newest_user], context_format)
-        is_sayable = bool(newest.strip()) or context_format != "anthropic"
+        newest = _text(log[known.newest_user], reading)
+        is_sayable = bool(newest.strip()) or not reading.drops_blanks
         if is_sayable and newest not in users:
             broken.add("newest user message kept")
         opening = next((event.what for event in events if event.what != "system"), None)
-        # Anthropic takes no empty message: a window that opens with one cannot be said there.
-        has_empty = any(item.kind == "u" and not _text(item, "anthropic").strip() for item in log)
-        if opening != "user" and not (context_format == "anthropic" and has_empty):
+        # Where no empty message is taken, a window that opens with one cannot be said.
+        has_empty = any(item.kind == "u" and not _text(item, reading).strip() for item in log)
+        if opening != "user" and not (reading.drops_blanks and has_empty):
             broken.add("starts with a user message")
     return broken
 
 
-def _broken_pairs(context_format: str, events: Sequence[Event]) -> set[str]:
+def _broken_pairs(reading: Reading, events: Sequence[Event]) -> set[str]:
     open_calls: defaultdict[str, list[int]] = defaultdict(list)
     broken: set[str] = set()
     for index, event in enumerate(events):
@@ -109,10 +115,8 @@ def _broken_pairs(context_format: str, events: Sequence[Event]) -> set[str]:
             broken.add("orphan output")
         elif event.what == "output":
             call = open_calls[event.detail].pop()
-            # Providers demand the outputs right after the message that calls; items stay in log order.
-            may_intervene = {"call", "output"} | ({"assistant"} if context_format == "text" else set())
             between = {other.what for other in events[call + 1 : index]}
-            if context_format != "items" and between - may_intervene:
+            if between - reading.between_pairs:
                 broken.add("output away from its call")
     left = [call for calls in open_calls.values() for call in calls]
     if not all(_is_at_the_tail(events, call) for call in left):
@@ -128,9 +132,9 @@ def _is_at_the_tail(events: Sequence[Event], call: int) -> bool:
     return all(what in ("output", "system") for what, _ in rest)
 
 
-def _text(item: Item, context_format: str) -> str:
+def _text(item: Item, reading: Reading) -> str:
     parts = [part["text"] for part in orjson.loads(item.body)["content"]]
-    if context_format == "anthropic":
+    if reading.drops_blanks:
         parts = [text for text in parts if text.strip()]
     return "\n".join(parts)
 
@@ -143,6 +147,10 @@ def _item_event(item: Mapping[str, Any]) -> Event:
         family = item_type.removesuffix("_output")
         return Event("call" if family == item_type else "output", family + item["call_id"])
     return Event("other", item_type)
+
+
+def _items_events(input: Sequence[Mapping[str, Any]]) -> Iterator[Event]:  # noqa: A002  # The member's name.
+    return map(_item_event, input)
 
 
 def _chat_events(messages: Sequence[Mapping[str, Any]]) -> Iterator[Event]:
@@ -187,3 +195,14 @@ def _text_events(text: str) -> Iterator[Event]:
 def _said(role: str, content: str | Sequence[Mapping[str, Any]]) -> Event:
     texts = [content] if isinstance(content, str) else [part["text"] for part in content]
     return Event("system" if role == "developer" else role, "\n".join(texts))
+
+
+# Providers demand the outputs right after the message that calls; items stay in log order.
+_ANYTHING = frozenset({"system", "user", "assistant", "call", "output", "other"})
+_PAIRS = frozenset({"call", "output"})
+READINGS: Mapping[str, Reading] = {
+    "items": Reading(_items_events, _ANYTHING),
+    "chat": Reading(_chat_events, _PAIRS),
+    "anthropic": Reading(_anthropic_events, _PAIRS, has_system_apart=True, drops_blanks=True),
+    "text": Reading(_text_events, _PAIRS | {"assistant"}),
+}

@@ -54,8 +54,8 @@ class Survey:
         for context_format in FORMATS:
             members = render(context_format, selection).members
             self.broken.update(broken_promises(log, self.budget, selection.tokens, context_format, members))
-            if context_format == "chat":
-                self.broken["miscounted"] += recount(orjson.loads(members["messages"]), count) != selection.tokens
+        messages = orjson.loads(render("chat", selection).members["messages"])
+        self.broken["miscounted"] += recount(messages, count) != selection.tokens
 
     def merge(self, other: "Survey") -> None:
         """Add the figures of *other*, of the same budget."""

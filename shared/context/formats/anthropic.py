@@ -1,6 +1,6 @@
 """
-Anthropic Messages: all system items in `system`, a group as text and tool_use blocks, and the results of its
-calls in one user message directly after it.
+Anthropic Messages, `{"system": […], "messages": […]}`: all system items in `system`, a group as text and tool_use
+blocks, and the results of its calls in one user message directly after it.
 
 Call ids are made to fit Anthropic's alphabet and to be unique in the request, because logs reuse them. Text
 without a visible character is refused there: such blocks are dropped, and a message left without blocks is
@@ -13,13 +13,15 @@ from typing import Any
 
 import orjson
 
+from shared.context.fit import Selection
+from shared.context.formats.rendering import Rendering, render_units
 from shared.context.formats.sent import Message, Sent, SentUnit, read_unit
-from shared.context.formats.unit_form import UnitForm, compact
+from shared.context.formats.unit_form import Forms, UnitForm, compact
 from shared.items.chat import call_texts
 from shared.items.item import Item
 from shared.items.kinds import Kind
 from shared.items.part_types import Part
-from shared.jsonbytes.write import encode, joined
+from shared.jsonbytes.write import Pieces, encode, joined, nested_array
 
 _ID_LENGTH_MAX = 64
 _NOT_IN_ID = re.compile(r"[^a-zA-Z0-9_-]")
@@ -46,13 +48,18 @@ class _Ids:
         return chosen
 
 
-class AnthropicRenderer:
+def render(name: str, selection: Selection, kept: Forms) -> Rendering:
+    """Render *selection* as `system` and `messages`."""
+    return render_units(name, _Request(), selection, kept)
+
+
+class _Request:
     """The units of one request, whose call ids are unique in it."""
 
     def __init__(self) -> None:
         self._ids = _Ids()
 
-    def render(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
+    def form(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
         """Return the system blocks of *unit*, or its messages."""
         call_ids = [self._ids.unique(call_id) for call_id in kept.wanted_ids] if kept else None
         if kept is not None and call_ids == kept.call_ids:
@@ -75,6 +82,12 @@ class AnthropicRenderer:
         pieces = compact(joined(map(encode, blocks if is_system else messages), b","))
         bodies = tuple(item.body for item in unit)
         return UnitForm(bodies, pieces, frozenset(unsupported), wanted_ids, call_ids, is_system)
+
+    def members(self, forms: Sequence[UnitForm]) -> dict[str, Pieces]:
+        return {
+            "system": nested_array(form.pieces for form in forms if form.is_system),
+            "messages": nested_array(form.pieces for form in forms if not form.is_system),
+        }
 
 
 def _blocks(head: list[Sent], call_ids: Sequence[str]) -> tuple[list[Block], set[str]]:

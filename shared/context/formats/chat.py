@@ -1,23 +1,30 @@
 """
-Chat Completions messages: a response group is one assistant message, each output a tool message after it.
+Chat Completions, `{"messages": […]}`: a response group is one assistant message, each output a tool message after it.
 
 Role, name, content and calls stand in the messages exactly as they were counted (shared/items/chat.py).
 """
 
 from collections.abc import Sequence
 
+from shared.context.fit import Selection
+from shared.context.formats.rendering import Rendering, render_units
 from shared.context.formats.sent import Message, Sent, read_unit
-from shared.context.formats.unit_form import UnitForm, compact
+from shared.context.formats.unit_form import Forms, UnitForm, compact
 from shared.items.chat import chat_content
 from shared.items.item import Item
 from shared.items.kinds import Kind
-from shared.jsonbytes.write import encode, joined
+from shared.jsonbytes.write import Pieces, encode, joined, nested_array
 
 
-class ChatRenderer:
+def render(name: str, selection: Selection, kept: Forms) -> Rendering:
+    """Render *selection* as `messages`."""
+    return render_units(name, _Messages(), selection, kept)
+
+
+class _Messages:
     """Each unit by itself."""
 
-    def render(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
+    def form(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
         """Return the messages of *unit*."""
         if kept is not None:
             return kept
@@ -26,6 +33,9 @@ class ChatRenderer:
         messages += [_tool_message(output) for output in sent.outputs]
         pieces = compact(joined(map(encode, messages), b","))
         return UnitForm(tuple(item.body for item in unit), pieces, frozenset(sent.unsupported))
+
+    def members(self, forms: Sequence[UnitForm]) -> dict[str, Pieces]:
+        return {"messages": nested_array(form.pieces for form in forms)}
 
 
 def _message(head: list[Sent]) -> Message:

@@ -1,5 +1,5 @@
 """
-A transcript to read, for prompts that take one text: a block per message, call and output.
+A transcript to read, `{"text": "…"}`, for prompts that take one text: a block per message, call and output.
 
     user (bob): …
     assistant: …
@@ -13,29 +13,39 @@ from collections.abc import Sequence
 
 import orjson
 
+from shared.context.fit import Selection
+from shared.context.formats.rendering import Rendering, render_units
 from shared.context.formats.sent import Sent, read_unit
-from shared.context.formats.unit_form import UnitForm, compact
+from shared.context.formats.unit_form import Forms, UnitForm, compact
 from shared.items.chat import call_texts
 from shared.items.item import Item
 from shared.items.part_types import Part
-from shared.jsonbytes.write import joined
+from shared.jsonbytes.write import Pieces, joined
 
-SEPARATOR = orjson.dumps("\n\n")[1:-1]
+_SEPARATOR = orjson.dumps("\n\n")[1:-1]
 """Between blocks, as it stands in a JSON string."""
 
 
-class TextRenderer:
+def render(name: str, selection: Selection, kept: Forms) -> Rendering:
+    """Render *selection* as `text`."""
+    return render_units(name, _Blocks(), selection, kept)
+
+
+class _Blocks:
     """Each unit by itself."""
 
-    def render(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
+    def form(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
         """Return the blocks of *unit*, as they stand in a JSON string."""
         if kept is not None:
             return kept
         sent = read_unit(unit)
         everything = [*sent.head, *sent.outputs]
-        pieces = compact(joined(([orjson.dumps(_block(each))[1:-1]] for each in everything), SEPARATOR))
+        pieces = compact(joined(([orjson.dumps(_block(each))[1:-1]] for each in everything), _SEPARATOR))
         beyond_text = {each.item.id for each in everything if any(map(_is_no_text, each.form.parts))}
         return UnitForm(tuple(item.body for item in unit), pieces, frozenset(sent.unsupported | beyond_text))
+
+    def members(self, forms: Sequence[UnitForm]) -> dict[str, Pieces]:
+        return {"text": [b'"', *joined((form.pieces for form in forms), _SEPARATOR), b'"']}
 
 
 def _is_no_text(part: Part) -> bool:
