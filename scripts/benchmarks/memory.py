@@ -19,6 +19,7 @@ from pyreqwest.client import Client
 from scripts.measuring.counted_store import counted_store
 from scripts.measuring.served import KEY, Served, ask, client_of, create, instance_at
 from scripts.measuring.tables import markdown
+from shared.context.render import FORMATS
 
 CONVERSATIONS = 50
 AT_ONCE = 8
@@ -81,7 +82,7 @@ async def _request(client: Client, chance: random.Random, paths: list[str], is_s
         await ask(client, "POST", f"{paths[at]}/items", orjson.dumps({"items": [_message(chance, 60)] * 2}))
     elif kind < 0.7:
         model = "gpt-4" if is_second and kind < 0.35 else "gpt-4o"
-        form = chance.choice(("items", "chat", "anthropic", "text"))
+        form = chance.choice(FORMATS)
         await ask(client, "GET", f"{paths[at]}/context?model={model}&budget=2000000&format={form}")
     else:
         await ask(client, "GET", f"{paths[at]}/items?limit=20")

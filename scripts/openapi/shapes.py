@@ -4,6 +4,8 @@ What the OpenAPI document is made of: the shapes of bodies and answers, and how 
 
 from typing import Any
 
+from shared.context.render import FORMATS
+
 Schema = dict[str, Any]
 
 ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
@@ -19,7 +21,7 @@ METADATA: Schema = {
 ITEM: Schema = {"$ref": "#/components/schemas/item"}
 ITEMS = {"type": "array", "items": ITEM, "minItems": 1, "maxItems": 100}
 ENCODING = {"enum": ["o200k_base", "cl100k_base"]}
-FORMAT = {"enum": ["items", "chat", "anthropic", "text"]}
+FORMAT = {"enum": list(FORMATS)}
 KNOWN_MODEL: Schema = {
     "description": "A model whose name begins like one that is known, after a provider's prefix; else say `encoding`",
     "anyOf": [{"enum": ["gpt-4o", "gpt-4", "gpt-4o-mini", "o3", "claude-sonnet-4-5"]}, {"type": "string"}],

@@ -64,7 +64,7 @@ def print_table(surveys: list[Survey]) -> None:
     print(f"{'budget':<38}" + "".join(f"{each.budget:>10,}" for each in surveys))
     for title, cells in rows:
         print(f"{title:<38}" + "".join(f"{cell:>10}" for cell in cells))
-    print("Renderings are counted in all four formats; 0 is wanted in each row of broken promises.")
+    print("Renderings are counted in every format; 0 is wanted in each row of broken promises.")
 
 
 def _broken_rows(surveys: list[Survey]) -> list[tuple[str, list[object]]]:

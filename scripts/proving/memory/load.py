@@ -16,6 +16,7 @@ from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import PyreqwestError
 
 from scripts.measuring.served import timed
+from shared.context.render import FORMATS
 
 TIMEOUT_S = 60.0
 CONVERSATIONS = 8
@@ -28,7 +29,6 @@ WORDS = (
     '{"a": [1, 2]}, ',
 )
 PAUSE_S = 0.1
-FORMATS = ("items", "chat", "anthropic", "text")
 
 EXPECTED = ("200", "503 memory_pressed", "422 context_does_not_fit")
 """Success, large bodies refused for want of memory, small budgets where the last item is large."""
