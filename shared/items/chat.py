@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from shared.items.kinds import ROLE_KINDS
 from shared.items.part_types import PART_TYPES, Part, chat_text, string_field
+from shared.tokens.rule import CALL_ARGUMENTS
 
 
 class ChatForm(NamedTuple):
@@ -36,7 +37,7 @@ class ChatForm(NamedTuple):
 
     def texts(self) -> tuple[str, ...]:
         """The strings that the token rule counts as this item's content."""
-        texts = [_text_of(part) for part in self.parts if part["type"] in ("text", "refusal")]
+        texts = [text for part in self.parts if (text := part_text(part)) is not None]
         if self.tool_call is not None:
             texts += call_texts(self.tool_call)
         if self.tool_call_id is not None:
@@ -76,10 +77,17 @@ def output_form(item: Mapping[str, Any]) -> ChatForm:
     return ChatForm("tool", string_field(item, "name"), parts, None, call_id, left_out)
 
 
+def part_text(part: Part) -> str | None:
+    """Return the text of a part as chat has it, None for pictures and files."""
+    text: str | None = part.get("text", part.get("refusal"))
+    return text
+
+
 def call_texts(tool_call: Mapping[str, Any]) -> list[str]:
     """Return name and arguments (a custom tool's input) of an entry of `tool_calls`."""
-    function = tool_call[tool_call["type"]]
-    return [function["name"], function["arguments"] if "arguments" in function else function["input"]]
+    call_type = tool_call["type"]
+    called = tool_call[call_type]
+    return [called["name"], called[CALL_ARGUMENTS[call_type]]]
 
 
 def chat_content(parts: list[Part]) -> str | list[Part]:
@@ -110,7 +118,3 @@ def _parts(content: object, role: str) -> tuple[list[Part], list[Any]]:
         elif part is not None:
             left_out.append(part)
     return parts, left_out
-
-
-def _text_of(part: Part) -> str:
-    return str(part[part["type"]])

@@ -9,16 +9,13 @@ from typing import NamedTuple
 
 from shared.items.traits import Traits
 from shared.tokens.counter import Counter
-from shared.tokens.rule import MESSAGE_TOKENS
+from shared.tokens.rule import MESSAGE_TOKENS, NAME_TOKENS
 
 PRIMARY_ENCODING = "o200k_base"
 """The encoding of OpenAI's current models; every entry carries its counts in it."""
 
 ROLE_TOKENS = 1
 """Each role that a message can have (user, assistant, system, developer, tool) is one token in both encodings."""
-
-NAME_TOKENS = 1
-"""What a name costs beside its own tokens."""
 
 
 class Counts(NamedTuple):

@@ -166,14 +166,14 @@ class FileSearchCall(TypedDict, total=False):
     status: Literal["in_progress", "searching", "completed", "incomplete", "failed"] | None
 
 
-class Source(Variant, total=False):
+class SearchSource(Variant, total=False):
     url: str | None
 
 
 class WebSearchAction(Variant, total=False):
     query: str | None
     queries: Rows[str] | None
-    sources: Rows[Source] | None
+    sources: Rows[SearchSource] | None
     url: str | None
     pattern: str | None
 

@@ -17,7 +17,7 @@ from shared.context.fit import Selection
 from shared.context.formats.rendering import Rendering, render_units
 from shared.context.formats.sent import Message, Sent, SentUnit, read_unit
 from shared.context.formats.unit_form import Forms, UnitForm, compact
-from shared.items.chat import call_texts
+from shared.items.chat import call_texts, part_text
 from shared.items.item import Item
 from shared.items.kinds import Kind
 from shared.items.part_types import Part
@@ -96,8 +96,8 @@ def _blocks(head: list[Sent], call_ids: Sequence[str]) -> tuple[list[Block], set
     without_form: set[str] = set()
     for sent in head:
         for part in sent.form.parts:
-            if part["type"] in ("text", "refusal"):
-                blocks += _text_blocks(part[part["type"]])
+            if (text := part_text(part)) is not None:
+                blocks += _text_blocks(text)
             elif part["type"] == "image_url":
                 blocks.append({"type": "image", "source": _image_source(part["image_url"]["url"])})
             else:

@@ -17,9 +17,8 @@ from shared.context.fit import Selection
 from shared.context.formats.rendering import Rendering, render_units
 from shared.context.formats.sent import Sent, read_unit
 from shared.context.formats.unit_form import Forms, UnitForm, compact
-from shared.items.chat import call_texts
+from shared.items.chat import call_texts, part_text
 from shared.items.item import Item
-from shared.items.part_types import Part
 from shared.jsonbytes.write import Pieces, joined
 
 _SEPARATOR = orjson.dumps("\n\n")[1:-1]
@@ -41,22 +40,18 @@ class _Blocks:
         sent = read_unit(unit)
         everything = [*sent.head, *sent.outputs]
         pieces = compact(joined(([orjson.dumps(_block(each))[1:-1]] for each in everything), _SEPARATOR))
-        beyond_text = {each.item.id for each in everything if any(map(_is_no_text, each.form.parts))}
+        beyond_text = {each.item.id for each in everything if None in map(part_text, each.form.parts)}
         return UnitForm(tuple(item.body for item in unit), pieces, frozenset(sent.unsupported | beyond_text))
 
     def members(self, forms: Sequence[UnitForm]) -> dict[str, Pieces]:
         return {"text": [b'"', *joined((form.pieces for form in forms), _SEPARATOR), b'"']}
 
 
-def _is_no_text(part: Part) -> bool:
-    return part["type"] not in ("text", "refusal")
-
-
 def _block(sent: Sent) -> str:
     form = sent.form
     if form.tool_call is not None:
-        name, text = call_texts(form.tool_call)
-        return f"{form.role} (call {form.tool_call['id']}): {name}({text})"
+        name, arguments = call_texts(form.tool_call)
+        return f"{form.role} (call {form.tool_call['id']}): {name}({arguments})"
     label = form.tool_call_id if form.tool_call_id is not None else form.name
-    texts = [part[part["type"]] for part in form.parts if not _is_no_text(part)]
+    texts = [text for part in form.parts if (text := part_text(part)) is not None]
     return f"{form.role} ({label}): {'\n'.join(texts)}" if label else f"{form.role}: {'\n'.join(texts)}"
