@@ -1,5 +1,5 @@
 """
-The Lua sources beside this file, ready to send.
+The Lua sources in the folders beside this file, ready to send.
 
 Each script starts with the prelude and a check of the caller's key and rate, so that no operation can forget it; those
 that change something go on with once.lua, which keeps them from doing it twice. They travel as source with every EVAL:
@@ -48,10 +48,16 @@ def script(name: str, *, takes_permits: bool = False) -> str:
 def _code(part: str) -> list[str]:
     """Return the lines of one file; a line `--@name` stands for those of another."""
     code = []
-    for line in (FOLDER / f"{part}.lua").read_text().splitlines():
+    for line in _paths()[part].read_text().splitlines():
         text = line.strip()
         if text.startswith("--@"):
             code += _code(text.removeprefix("--@"))
         elif text and not text.startswith("--"):
             code.append(line)
     return code
+
+
+@cache
+def _paths() -> dict[str, Path]:
+    """Return where each file is, by its name without `.lua`; a name is used once, whatever the folder."""
+    return {path.stem: path for path in FOLDER.glob("*/*.lua")}
