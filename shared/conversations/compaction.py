@@ -23,7 +23,7 @@ from shared.store.upstash import Store
 
 
 def compaction(conversation: Conversation, *, is_forced: bool) -> tuple[list[str], list[str | int]]:
-    """Return the names and the arguments of compact.lua."""
+    """Return the names and the arguments of compact.lua and sweep_compact.lua."""
     return conversation.names, [conversation.caller.key_hash, secrets.token_hex(8), int(is_forced), *COUNTED_ENCODINGS]
 
 

@@ -1,7 +1,7 @@
 """
 What this instance knows of callers: that their keys are valid, and how many requests their rate lets it answer.
 
-The store decides (admission.lua): a script takes permits from the tenant's rate in the step in which it does its work.
+The store decides (admit.lua): a script takes permits from the tenant's rate in the step in which it does its work.
 It may take a few more than one, a lot, for the answers that need no store. A lot is sized by what the last one was
 used for, and lives as long as it takes to earn again, at most LOT_S: what an instance leaves unused is lost to its
 tenant. A caller that was refused is refused from here until its reset.

@@ -3,8 +3,8 @@ The durable tier: Upstash Redis over HTTP.
 
     eval, command -> encode -> Pipeline (what is called in one tick of the loop travels together) -> Transport
 
-Every call ends within Settings.store_timeout_s, and before its caller's own deadline. It is sent once; a script
-of READS, or what its caller declares idempotent, once more when the answer was lost. Whatever keeps a result from
+Every call ends within Settings.store_timeout_s, and before its caller's own deadline. It is sent once; a script that
+only reads, or what its caller declares idempotent, once more when the answer was lost. Whatever keeps a result from
 arriving becomes StoreUnavailable, whose `outcome_unknown` tells whether a write may have happened. While the store
 is away, the Breaker lets calls fail at once. A Store may be used from one event loop after another.
 """
@@ -26,7 +26,7 @@ from shared.request.timing import store_waits
 from shared.store.breaker import Breaker
 from shared.store.failure import Failure, Sign
 from shared.store.pipeline import Command, Pipeline, away
-from shared.store.script import READS, asks_for_key, script
+from shared.store.script import scripts
 from shared.store.transport import Transport
 
 UNBROKEN_CHARS = 256 * 1024
@@ -60,10 +60,10 @@ class Store:
         deadline_at_s: float | None = None,
     ) -> list[Any]:
         """
-        Run the script *name* and return its reply; the first argument is the SHA-256 of the caller's key,
-        but for scripts that need none. What
-        *is_idempotent*, as every script of READS is, may be sent twice. No answer is awaited after *deadline_at_s* on
-        the monotonic clock, nor after that of the current invocation, whose permit the script takes if it has none.
+        Run the script *name* and return its reply; the first argument is the SHA-256 of the caller's key, but for
+        scripts that are keyless. What *is_idempotent*, as every script is that only reads, may be sent twice. No answer
+        is awaited after *deadline_at_s* on the monotonic clock, nor after that of the current invocation, whose permit
+        the script takes if it has none.
 
         Raises:   Unauthorized, RateExceeded (both only within an invocation): nothing was done.
                   StoreUnavailable: `outcome_unknown` says whether it may have run.
@@ -72,11 +72,11 @@ class Store:
         invocation = CURRENT.get()
         if invocation is not None:
             deadline_at_s = min(invocation.deadline_at_s, deadline_at_s or invocation.deadline_at_s)
-        if not asks_for_key(name):
+        if not scripts.asks_for_key(name):
             return await self._run(name, keys, arguments, "", is_idempotent, deadline_at_s)
         if invocation is None:
             return await self._run(name, keys, arguments, HOLDS_PERMIT, is_idempotent, deadline_at_s)
-        invocation.has_written |= name not in READS
+        invocation.has_written |= not scripts.is_read(name)
         while True:
             ask, asked_at = invocation.ask(str(arguments[0])), invocation.now()
             try:
@@ -101,8 +101,8 @@ class Store:
         deadline_at_s: float | None,
     ) -> list[Any]:
         """Send a script that asks for permits as *ask* says, and return what it replies, those included."""
-        is_read = name in READS
-        source = script(name, takes_permits=ask.startswith(" "))
+        is_read = scripts.is_read(name)
+        source = scripts.source(name, takes_permits=ask.startswith(" "))
         parts = ["EVAL", source, len(keys), *keys, f"{arguments[0]}{ask}", *arguments[1:]]
         reply = await self._call(Command(parts, self._end_at_s(deadline_at_s), is_idempotent or is_read, is_read))
         if not isinstance(reply, list) or not reply:

@@ -1,4 +1,6 @@
--- What scripts that spend have besides the prelude. tenant: hash, live: sorted set, records: hash.
+-- What scripts that spend share. tenant: hash, live: sorted set, records: hash.
+-- @part
+-- @include text
 --
 -- Windows are days and months of UTC by the store's clock. Field `w:<window>` of the tenant's hash holds
 -- '<settled tokens> <reserved tokens> <settled usd> <reserved usd> <overrun tokens> <overrun usd>', money in micro-USD;

@@ -1,4 +1,5 @@
 -- Give back what was reserved: all of it, or what is above the tokens that are still wanted.
+-- @include budget
 -- KEYS: tenant, live reservations, records
 -- ARGV: key hash, id, input and output tokens that are still wanted ('0', '0': it is over)
 -- Reply: 'ok', its state ('live', 'released', 'settled', 'expired') | 'unknown'

@@ -1,7 +1,8 @@
 -- Set tokens and money aside before a model call.
+-- @include budget, once
 -- KEYS: tenant, live reservations, records, record of the attempt (only with an Idempotency-Key)
--- ARGV: key hash, fingerprint, record_s, id, life_s, kept_s, live_max, model ('-' for none), input tokens, output tokens ('' when not told apart),
---       micro-USD ('' to price them by the model)
+-- ARGV: key hash, fingerprint, record_s, id, life_s, kept_s, live_max, model ('-' for none),
+--       input tokens, output tokens ('' when not told apart), micro-USD ('' to price them by the model)
 -- Reply: as reserve of budget.lua | 'reused' | 'unpriced': there is a budget in USD, and no price
 local fingerprint, record_s, id, model = ARGV[2], ARGV[3], ARGV[4], ARGV[8]
 local life_s, kept_s, live_max = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])

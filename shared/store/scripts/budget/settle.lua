@@ -1,6 +1,8 @@
 -- Write down what a model call used, in place of what was reserved for it.
+-- @include budget
 -- KEYS: tenant, live reservations, records
--- ARGV: key hash, id, model ('' for the reservation's own), input tokens, output tokens ('' when not told apart), micro-USD ('' to price them),
+-- ARGV: key hash, id, model ('' for the reservation's own), input tokens, output tokens ('' when not told apart),
+--       micro-USD ('' to price them),
 --       seconds for which a reservation is kept that was granted while the store was away ('' for one that was not)
 -- Reply: as settle of budget.lua | 'unknown' | 'unpriced'
 local id, model, input, output = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])

@@ -1,4 +1,6 @@
 -- What a tenant has used and reserved in this day and month.
+-- @reads
+-- @include budget
 -- KEYS: tenant, live reservations
 -- ARGV: key hash
 -- Reply: 'ok', {four limits, '' for none}, {day, resets at, its window}, {month, resets at, its window}, usage by model

@@ -1,4 +1,5 @@
 -- Remove a conversation, its items and its place in the indexes.
+-- @include once
 -- KEYS: tenant, conversation, activity index, metadata index, record
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, conversation id, '1' with an Idempotency-Key
 -- Reply: 'ok', seed | 'unauthorised' | 'reused' | 'unknown' | 'moved', generation, version

@@ -1,8 +1,9 @@
 -- Blank an item's content at once and write down that it is gone.
+-- @include batches, entries, once, sparse
 -- KEYS: tenant, conversation, activity index, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, item id
--- Reply: 'ok', seed, generation, version, created_at, metadata, '1' if compaction is worth its while | 'unauthorised' | 'reused' | 'unknown'
---        | 'unknown_item' | 'moved', generation, version
+-- Reply: 'ok', seed, generation, version, created_at, metadata, '1' if compaction is worth its while
+--        | 'unauthorised' | 'reused' | 'unknown' | 'unknown_item' | 'moved', generation, version
 -- The limit on entries does not hold here: an item can be deleted once, so deletions are bounded by it already.
 local conversation, record = KEYS[2], KEYS[4]
 local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]

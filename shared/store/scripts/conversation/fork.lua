@@ -1,4 +1,5 @@
 -- Copy a conversation up to and including one of its items: a new conversation with a history of its own.
+-- @include entries, index, once, sparse
 -- KEYS: tenant, conversation, fork, activity index, metadata index, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, id of the fork,
 --       id of the last item ('' for all there is), metadata ('' for the conversation's own), generation of the fork,

@@ -1,4 +1,5 @@
 -- What a conversation is, without its items.
+-- @reads
 -- KEYS: tenant, conversation
 -- ARGV: key hash
 -- Reply: 'ok', created_at, metadata, {g, v, e, t} | 'unauthorised' | 'unknown'

@@ -1,4 +1,6 @@
 -- One item.
+-- @reads
+-- @include entries
 -- KEYS: tenant, conversation
 -- ARGV: key hash, item id
 -- Reply: 'ok', entry, {g, v, e, t} | 'unauthorised' | 'unknown' | 'unknown_item'

@@ -1,5 +1,7 @@
 -- The tenant's conversations, newest activity first, those with the wanted metadata. One that has expired leaves
 -- its place in the indexes behind, so each row says when it was last used and how long it lives after that.
+-- @reads
+-- @include index, text
 -- KEYS: tenant, activity index, metadata index
 -- ARGV: key hash, id to start after ('' for none), limit, now_s, scan_max, then pairs: metadata key, value
 -- Reply: 'ok', '1' if there may be more, id to go on after, {id, created_at, metadata, …} | 'unauthorised' | 'after'

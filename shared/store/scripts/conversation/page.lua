@@ -1,4 +1,6 @@
 -- One page of items, deleted ones and other entries skipped.
+-- @reads
+-- @include entries
 -- KEYS: tenant, conversation
 -- ARGV: key hash, id to start after ('' for none), order ('asc' or 'desc'), limit, reply_bytes_max
 -- Reply: 'ok', '1' if there are more, {g, v, e, t}, entries | 'unauthorised' | 'unknown' | 'after'

@@ -1,11 +1,9 @@
 -- Read, and set aside what the model call that it is read for may use. Besides what read.lua takes:
+-- @include budget, reading
 -- KEYS: …, live reservations, records
 -- ARGV: …, id, life_s, kept_s, live_max, model ('-' for none), input tokens, output tokens
 -- Reply: as read.lua, then {reply of reserve in budget.lua} | what it refuses | 'unpriced'
 local live, records = KEYS[#KEYS - 1], KEYS[#KEYS]
-local function read()
-  --@read
-end
 local found = redis.call('HMGET', KEYS[1], LIMITS[1], LIMITS[2], LIMITS[3], LIMITS[4], 'price:' .. ARGV[14])
 local input, output, usd = tonumber(ARGV[15]), tonumber(ARGV[16]), 0
 if found[5] then
@@ -13,7 +11,7 @@ if found[5] then
 elseif found[3] or found[4] then
   return {'unpriced'}
 end
-local reply = read()
+local reply = read(KEYS, ARGV)
 if reply[1] ~= 'ok' then return reply end
 local book = open_book(KEYS[1], live, now_seconds(), {})
 local reserved = reserve(book, records, ARGV[10], found, input + output, usd, tonumber(ARGV[11]), tonumber(ARGV[12]),

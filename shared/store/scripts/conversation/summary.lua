@@ -1,4 +1,5 @@
 -- Append a summary that stands for all items up to one of them.
+-- @include batches, entries, once
 -- KEYS: tenant, conversation, activity index, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id,
 --       entries_max, bytes_max, pinned_tokens_max, id of the last item it stands for, its tokens, its facts, its body

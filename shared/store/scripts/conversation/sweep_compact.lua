@@ -1,2 +1,5 @@
--- compact.lua for the sweep, which has no tenant's key.
---@compact
+-- What compact.lua does, for the sweep, which has no tenant's key.
+-- @keyless
+-- @include compaction
+-- KEYS, ARGV, Reply: as compact.lua
+return compact(KEYS, ARGV)

@@ -1,4 +1,6 @@
 -- Look at conversations of one tenant: forget those that are no more, tell which are worth compacting.
+-- @keyless
+-- @include sparse, text
 -- KEYS: activity index, metadata index, then conversations
 -- ARGV: the ids of the conversations, in the same order
 -- Reply: 'ok', how many were forgotten, {ids worth compacting}

@@ -1,4 +1,7 @@
 -- Some of a tenant's conversations by their last write, oldest first: which of them a sweep has to look at.
+-- @keyless
+-- @reads
+-- @include index, text
 -- KEYS: activity index, metadata index
 -- ARGV: written behind and up to, in microseconds; how many; since when what was written may be sparse; now_s
 -- Reply: 'ok', behind what to go on ('': that was all), how many there were, {ids that have expired, or may be sparse}
@@ -24,6 +27,8 @@ local rows, found = redis.call('HMGET', KEYS[2], unpack(ids)), {}
 for i, id in ipairs(ids) do
   local written = scored[2 * i]
   local expiry, used = string.match(rows[i] or '', '^%d+ (%d+) (%d+) ')
-  if not expiry or tonumber(written) > since or has_expired(written, expiry, used, now_s) then found[#found + 1] = id end
+  if not expiry or tonumber(written) > since or has_expired(written, expiry, used, now_s) then
+    found[#found + 1] = id
+  end
 end
 return {'ok', last, text(#ids), found}

@@ -1,4 +1,5 @@
 -- Start a conversation's expiry anew after a read. It may come late or twice: the longest life wins.
+-- @include index
 -- KEYS: tenant, conversation, metadata index
 -- ARGV: key hash, now_s, conversation id
 local header = redis.call('HMGET', KEYS[2], 'e', 't', 'c', 'm')

@@ -1,9 +1,10 @@
 -- Replace a conversation's metadata.
+-- @include batches, index, once, sparse, text
 -- KEYS: tenant, conversation, activity index, metadata index, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id,
 --       metadata, entries_max, bytes_max
--- Reply: 'ok', seed, generation, version, created_at, '1' if compaction is worth its while | 'unauthorised' | 'reused' | 'unknown'
---        | 'moved', generation, version | 'entries' | 'bytes'
+-- Reply: 'ok', seed, generation, version, created_at, '1' if compaction is worth its while
+--        | 'unauthorised' | 'reused' | 'unknown' | 'moved', generation, version | 'entries' | 'bytes'
 local conversation, record = KEYS[2], KEYS[5]
 local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local metadata, entries_max, bytes_max = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])

@@ -1,10 +1,12 @@
 -- A job that one instance does at a time, and how far it got.
+-- @keyless
+-- @include text
 -- KEYS: job
 -- ARGV: mode, fence, lease_ms, progress
 --       'take': begin, if nobody is at it
 --       'keep': note the progress and stay at it; 'leave': note the progress and end
 -- Reply: 'ok', fence, progress | 'busy', ms that the lease has left | 'lost': another has it by now, nothing was noted
--- The store's clock decides. The fence grows with each taker, so that one that was slow cannot write over its successor.
+-- The store's clock decides. The fence grows with each taker, so that a slow one cannot write over its successor.
 local now = redis.call('TIME')
 local now_ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
 local job = redis.call('HMGET', KEYS[1], 'fence', 'until', 'progress')

@@ -1,4 +1,6 @@
 -- Add what one instance counted to what its deployment did. Twice is twice.
+-- @keyless
+-- @include text
 -- KEYS: series of the deployment, deployments by their last sign of life
 -- ARGV: deployment, now in Unix seconds, expiry_s, window_s, how many series and deployments there may be, how many
 --       counters follow; field and increase of each counter, then field and value of each maximum

@@ -1,4 +1,6 @@
 -- Take the lease of a document: the right to load it, and to store it under a new fence.
+-- @keyless
+-- @include text
 -- KEYS: marks of the scope, lease, scopes
 -- ARGV: path, mark that the taker saw ('' for none), owner, lease_ms, now_ms, scope, documents_max
 -- Reply: 'ok', fence | 'moved' | 'busy' | 'full'
@@ -7,7 +9,7 @@ local ABSENT_S = 60
 local mark = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 if mark ~= ARGV[2] then return {'moved'} end
 if mark == '' and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[7]) then
-  -- Whoever asks for enough that does not exist would keep all others of the scope from being kept until the next sweep.
+  -- Whoever asks for enough that does not exist would keep out all others of the scope until the next sweep.
   local some, gone = redis.call('HRANDFIELD', KEYS[1], 32, 'WITHVALUES'), {}
   for i = 1, #some, 2 do
     local checked_at = string.match(some[i + 1], '^%d+ (%d+) %-$')

@@ -1,4 +1,5 @@
 -- Keep a document's count in one encoding with it, if it still is the document that was counted.
+-- @keyless
 -- KEYS: document
 -- ARGV: entity tag, encoding, tokens
 -- Reply: 'ok' | 'late'

@@ -1,4 +1,6 @@
 -- Marks of a scope, some at a time.
+-- @keyless
+-- @reads
 -- KEYS: marks of the scope
 -- ARGV: cursor, how many
 -- Reply: 'ok', next cursor ('0': that was all), {path, mark, …}

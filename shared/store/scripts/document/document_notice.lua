@@ -1,4 +1,6 @@
 -- Documents have changed: what is kept of them is outdated from now on, in every instance and in every load under way.
+-- @keyless
+-- @include text
 -- KEYS: marks of the scope
 -- ARGV: now_ms, then paths
 -- Reply: 'ok', how many of them anything was kept of

@@ -1,4 +1,6 @@
 -- A document as the tiers keep it. Who asks was confirmed before: this runs for requests and for crons alike.
+-- @keyless
+-- @reads
 -- KEYS: marks of the scope, document
 -- ARGV: path, entity tag that the reader holds ('' for none)
 -- Reply: 'ok', mark ('' for none), then the fields of the document, nothing if there is none or the reader holds it

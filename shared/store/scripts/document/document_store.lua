@@ -1,4 +1,5 @@
 -- Keep what the source answered, and give the lease back.
+-- @keyless
 -- KEYS: marks of the scope, lease, document
 -- ARGV: path, owner, fence, mode ('value', 'same', 'absent', 'none'), checked_at, expiry_s, entity tag,
 --       then with 'value' the fields of the document

@@ -1,4 +1,6 @@
 -- Carry out what a sweep found, where nothing has happened since it looked.
+-- @keyless
+-- @include text
 -- KEYS: marks of the scope, scopes
 -- ARGV: scope, now_ms, then path, mark that the sweep saw, verdict, …
 --       'changed': outdated; 'gone': nothing needs this mark

@@ -1,9 +1,10 @@
 -- Add uses to the decayed counts of documents.
+-- @keyless
 -- KEYS: hot documents
 -- ARGV: now in half-lives, how many are kept, then name and uses of each
 -- Reply: 'ok'
--- A score is the binary logarithm of the sum of 2^(time of use), times in half-lives: nothing has to be decayed, order is
--- that of the decayed counts at any time, and no number grows beyond the time itself.
+-- A score is the binary logarithm of the sum of 2^(time of use), times in half-lives: nothing has to be decayed, the
+-- order is that of the decayed counts at any time, and no number grows beyond the time itself.
 local names = {}
 for i = 3, #ARGV, 2 do names[#names + 1] = ARGV[i] end
 local scores = redis.call('ZMSCORE', KEYS[1], unpack(names))

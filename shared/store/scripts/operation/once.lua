@@ -1,5 +1,5 @@
--- What scripts that change something have besides the prelude: how an operation that comes twice is done once, and
--- how one that expects a version is held to it.
+-- How an operation that comes twice is done once, and how one that expects a version is held to it.
+-- @part
 --
 -- Every attempt carries a seed, 48 random hexadecimal digits, from which its ids were made, and a fingerprint, the
 -- SHA-256 of its request. A reply that did something starts with 'ok' and the seed of the attempt that did it: when
@@ -18,22 +18,6 @@ end
 local function remember(record, fingerprint, record_s, reply)
   if record then redis.call('SET', record, fingerprint .. cjson.encode(reply), 'EX', record_s) end
   return reply
-end
-
--- Field r of a conversation: '<batch> <version after it>;' of its last 32 batches. A batch is named by the first 16
--- digits of its seed. The store's own client sends a batch again when its answer was lost.
-local function batch_of(seed)
-  return string.sub(seed, 1, 16)
-end
-
-local function version_after(recent, seed)
-  return recent and string.match(recent, batch_of(seed) .. ' (%d+);')
-end
-
-local function with_batch(recent, seed, version)
-  local batches = (recent or '') .. batch_of(seed) .. ' ' .. version .. ';'
-  local _, count = string.gsub(batches, ';', '')
-  return count > 32 and string.match(batches, ';(.*)$') or batches
 end
 
 -- Whether the version is none of those that the caller expects: '' for no matter, '*' for any, else ' 12 15 '.

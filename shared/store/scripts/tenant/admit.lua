@@ -5,6 +5,8 @@
 -- GCRA: field `tat` is the time at which the burst will be whole again, in us of the store's clock; a permit moves it
 -- by one interval, and it may lie a burst ahead. Rounded up, so that never more is granted than the rate earns.
 -- Source: ITU-T I.371, the virtual scheduling algorithm.
+-- @part
+-- @include text, validity
 local tenant = redis.call('HMGET', KEYS[1], 'k:' .. string.sub(ARGV[1], 1, 64), 'rate', 'tat')
 if not is_valid(tenant[1]) then return {{'unauthorised'}, {}} end
 local rate = {}

@@ -1,5 +1,7 @@
 -- For a caller that holds a permit, or whose tenant is believed to have no rate: the key, and whether that is so.
 -- Replies {'unauthorised'} or {'limited'} before anything else is done.
+-- @part
+-- @include validity
 local tenant = redis.call('HMGET', KEYS[1], 'k:' .. string.sub(ARGV[1], 1, 64), 'rate')
 if not is_valid(tenant[1]) then return {'unauthorised'} end
 if tenant[2] and #ARGV[1] == 64 then return {'limited'} end

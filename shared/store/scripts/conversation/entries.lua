@@ -1,21 +1,11 @@
--- What every script starts with. KEYS[1] is the tenant's hash; ARGV[1] starts with the SHA-256 of the caller's API
--- key, behind which stands what it needs of the tenant's rate (shared/request/invocation.py).
--- A reply is an array whose first element says what happened: 'ok', or why nothing was done.
-
--- Numbers leave as text: a Lua number would be cut to an integer, or printed as 1e+15.
-local function text(number)
-  return string.format('%.0f', number)
-end
-
--- The value of a key's field is when the key ends, in Unix seconds; '0': never. Only a key that is being replaced costs
--- a look at the clock.
-local function is_valid(ends_at)
-  return ends_at and (ends_at == '0' or tonumber(ends_at) > tonumber(redis.call('TIME')[1]))
-end
-
+-- The entries of a conversation.
+-- @part
+-- @include text
+--
 -- A conversation's version counts all entries ever written. Compaction takes entries out, `o` of them so far, and what
 -- stays moves up: an entry's place, the name of its field, is its version less that number.
 -- An entry is stored as '<chain hash> <tokens before it> <kind> <facts>\n<body>'.
+
 local function kind_of(entry)
   return string.match(entry, '^%x+ %d+ (%S)')
 end
@@ -39,21 +29,6 @@ local function id_of(entry)
   return string.match(entry, '%[%d+,%d+,%d+,"([^"]*)"')
 end
 
--- What an id is charged that is kept, twice, after compaction took its item out (compact.lua).
-local function gone_bytes(id)
-  return 2 * #id + 16
-end
-
--- A conversation's row in the tenant's metadata index.
-local function row(created, expiry, used, metadata)
-  return created .. ' ' .. expiry .. ' ' .. used .. ' ' .. metadata
-end
-
--- Whether a conversation has expired that was last written at *written_us*, and read at *used* as its row says.
-local function has_expired(written_us, expiry, used, now_s)
-  return expiry ~= '0' and math.max(tonumber(written_us) / 1000000, tonumber(used)) + tonumber(expiry) < now_s
-end
-
 -- Hands the entries from..to (step 1 or -1) one by one to take(seq, entry) until it returns true, in chunks
 -- that hold about a million bytes by the conversation's average entry, so that one call never copies much more
 -- than is sent.
@@ -70,12 +45,6 @@ local function walk(key, from, to, step, chunk, take)
       if entry and take(tonumber(fields[i]), entry) then return end
     end
   end
-end
-
--- Whether so many entries are none that live that compaction is worth its while. Summaries count among them, but
--- are few.
-local function is_sparse(entries, live)
-  return entries >= 64 and 2 * live < entries
 end
 
 local function chunk_for(bytes, version, wanted)

@@ -1,0 +1,84 @@
+-- Compact, with the KEYS and ARGV of compact.lua.
+-- @part
+-- @include entries, sparse, text
+local function compact(KEYS, ARGV)
+  local conversation, generation, is_forced, FIRST_ENCODING = KEYS[2], ARGV[2], ARGV[3] == '1', 4
+  local header = redis.call('HMGET', conversation, 'v', 'o', 'n', 'b', 'h', 'pin', 'y', 'x', 'g', 'c', 'm')
+  if not header[1] then return {'unknown'} end
+  local removed, live, bytes = tonumber(header[2] or 0), tonumber(header[3]), tonumber(header[4])
+  local entries = tonumber(header[1]) - removed
+  local function done(count)
+    return {'ok', header[9], header[1], header[10], header[11], text(count)}
+  end
+  if not is_sparse(entries, live) and not (is_forced and live < entries) then return done(0) end
+
+  -- Written in portions that unpack can hold and that copy about a million bytes.
+  local fields, fields_bytes = {}, 0
+  local function flush()
+    if #fields > 0 then redis.call('HSET', conversation, unpack(fields)) end
+    fields, fields_bytes = {}, 0
+  end
+  local function set(name, value)
+    fields[#fields + 1], fields[#fields + 2] = name, value
+    fields_bytes = fields_bytes + #value
+    if #fields >= 4000 or fields_bytes > 1000000 then flush() end
+  end
+
+  -- place_of[p]: how many entries stay up to and including the one that was at p.
+  local place_of, kept, kept_bytes, gone, last = {[0] = 0}, 0, 0, {}, nil
+  local function note_gone(id, place)
+    gone[#gone + 1] = id .. ' ' .. text(place) .. ';'
+    kept_bytes = kept_bytes + gone_bytes(id)
+    set('i:' .. id, text(place) .. '.5')
+  end
+
+  -- An entry never moves down, and those behind it in the same portion were read already: none is overwritten unread.
+  walk(conversation, 1, entries, 1, chunk_for(bytes, entries, entries), function(seq, entry)
+    local kind = kind_of(entry)
+    if is_item(entry) or kind == 'y' then
+      kept = kept + 1
+      if kind == 'y' then
+        local through, before = string.match(entry, '^[^\n]*,(%d+),(%d+)%]\n')
+        local moved = ',' .. text(place_of[tonumber(through)]) .. ',' .. text(place_of[tonumber(before)]) .. ']\n'
+        entry = string.gsub(entry, ',%d+,%d+%]\n', moved, 1)
+      elseif kept < seq then
+        set('i:' .. id_of(entry), text(kept))
+      end
+      kept_bytes, last = kept_bytes + #entry, entry
+      if kept < seq then set(text(kept), entry) end
+    end
+    place_of[seq] = kept
+    if kind == 'x' then note_gone(string.match(entry, '%["([^"]*)"%]'), kept) end
+  end)
+  for id, place in string.gmatch(header[8] or '', '([^ ]+) (%d+);') do note_gone(id, place_of[tonumber(place)]) end
+  -- Who holds all of it names the chain hash of the header.
+  if last then set(text(kept), header[5] .. string.match(last, '^%x+( .*)$')) end
+  flush()
+
+  local doomed = {}
+  local function drop()
+    if #doomed > 0 then redis.call('HDEL', conversation, unpack(doomed)) end
+    doomed = {}
+  end
+  local function doom(field)
+    doomed[#doomed + 1] = field
+    if #doomed == 4000 then drop() end
+  end
+  for place = kept + 1, entries do doom(text(place)) end
+  for i = FIRST_ENCODING, #ARGV do
+    for block = 0, math.floor(entries / 512) do doom('q:' .. ARGV[i] .. ':' .. text(block)) end
+  end
+  drop()
+
+  local pins = {}
+  for pin in string.gmatch(header[6], '%d+') do pins[#pins + 1] = text(place_of[tonumber(pin)]) end
+  header[9] = generation
+  set('g', generation)
+  set('o', text(removed + entries - kept))
+  set('b', text(kept_bytes))
+  set('pin', table.concat(pins, ','))
+  set('x', table.concat(gone))
+  if header[7] then set('y', text(place_of[tonumber(header[7])])) end
+  flush()
+  return done(entries - kept)
+end
