@@ -15,7 +15,7 @@ from functools import partial
 from shared.config import Settings
 from shared.conversations.conversation import Conversation
 from shared.conversations.info import ConversationInfo
-from shared.conversations.kept_counts import COUNTED_ENCODINGS
+from shared.conversations.kept_counts import BLOCK_ENTRIES, COUNTED_ENCODINGS
 from shared.request.after_response import Later
 from shared.store.attempts import Written, etag
 from shared.store.refusals import raise_refusal
@@ -24,7 +24,8 @@ from shared.store.upstash import Store
 
 def compaction(conversation: Conversation, *, is_forced: bool) -> tuple[list[str], list[str | int]]:
     """Return the names and the arguments of compact.lua and sweep_compact.lua."""
-    return conversation.names, [conversation.caller.key_hash, secrets.token_hex(8), int(is_forced), *COUNTED_ENCODINGS]
+    key_hash = conversation.caller.key_hash
+    return conversation.names, [key_hash, secrets.token_hex(8), int(is_forced), BLOCK_ENTRIES, *COUNTED_ENCODINGS]
 
 
 class Compaction:

@@ -12,7 +12,7 @@ import orjson
 from shared.config import Settings
 from shared.conversations.conversation import Conversation
 from shared.conversations.info import ConversationInfo, now_us
-from shared.conversations.kept_counts import COUNTED_ENCODINGS
+from shared.conversations.kept_counts import BLOCK_ENTRIES, COUNTED_ENCODINGS
 from shared.conversations.provenance import Provenance, touch_when_due
 from shared.items.normalize import normalize_metadata
 from shared.request.after_response import Later
@@ -53,6 +53,7 @@ class Forks:
                 caller.key_hash,
                 *attempt.arguments(self._settings.idempotency_s),
                 *(now_us(), fork.id, after, metadata, secrets.token_hex(8)),
+                BLOCK_ENTRIES,
                 *COUNTED_ENCODINGS,
             ],
             is_idempotent=True,

@@ -18,7 +18,7 @@ from shared.config import Settings
 from shared.context.formats.unit_form import NO_FORMS, Forms
 from shared.conversations.conversation import Conversation
 from shared.conversations.entries import Entry, read_entry
-from shared.conversations.kept_counts import read_kept_counts
+from shared.conversations.kept_counts import BLOCK_ENTRIES, read_kept_counts
 from shared.conversations.snapshot import Snapshot, advance, begin, extend, read_header
 from shared.errors import NotCached, StoreUnavailable
 from shared.items.counts import Counts
@@ -254,7 +254,15 @@ class History:
             before = str(held.snapshot.first)
         amount = ("all" if need.tail_tokens is None else "tail", tokens_min)
         encoding = "" if held and not before and need.encoding in held.counts else need.encoding
-        return [caller.key_hash, self._settings.store_reply_bytes_max, *position, *amount, encoding, before]
+        return [
+            caller.key_hash,
+            self._settings.store_reply_bytes_max,
+            *position,
+            *amount,
+            encoding,
+            BLOCK_ENTRIES,
+            before,
+        ]
 
 
 class Taken(NamedTuple):

@@ -21,7 +21,7 @@ from shared.tokens.encodings import ENCODINGS
 COUNTED_ENCODINGS = [name for name in ENCODINGS if name != PRIMARY_ENCODING]
 
 BLOCK_ENTRIES = 512
-"""Entries whose kept counts share a field; the read script knows this number."""
+"""Entries whose kept counts share a field; scripts that look at such fields are told."""
 
 
 def read_kept_counts(blocks: Sequence[str | None]) -> dict[int, Counts]:

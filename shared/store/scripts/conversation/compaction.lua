@@ -2,7 +2,8 @@
 -- @part
 -- @include entries, sparse, text
 local function compact(KEYS, ARGV)
-  local conversation, generation, is_forced, FIRST_ENCODING = KEYS[2], ARGV[2], ARGV[3] == '1', 4
+  local conversation, generation, is_forced = KEYS[2], ARGV[2], ARGV[3] == '1'
+  local block_entries, FIRST_ENCODING = tonumber(ARGV[4]), 5
   local header = redis.call('HMGET', conversation, 'v', 'o', 'n', 'b', 'h', 'pin', 'y', 'x', 'g', 'c', 'm')
   if not header[1] then return {'unknown'} end
   local removed, live, bytes = tonumber(header[2] or 0), tonumber(header[3]), tonumber(header[4])
@@ -66,7 +67,7 @@ local function compact(KEYS, ARGV)
   end
   for place = kept + 1, entries do doom(text(place)) end
   for i = FIRST_ENCODING, #ARGV do
-    for block = 0, math.floor(entries / 512) do doom('q:' .. ARGV[i] .. ':' .. text(block)) end
+    for block = 0, math.floor(entries / block_entries) do doom('q:' .. ARGV[i] .. ':' .. text(block)) end
   end
   drop()
 

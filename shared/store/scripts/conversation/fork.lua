@@ -3,14 +3,14 @@
 -- KEYS: tenant, conversation, fork, activity index, metadata index, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, id of the fork,
 --       id of the last item ('' for all there is), metadata ('' for the conversation's own), generation of the fork,
---       then the encodings whose counts may be kept beside the entries
+--       how many entries share a field of kept counts, then the encodings whose counts may be kept
 -- Reply: 'ok', seed, generation, version, created_at, metadata, expiry and last use of the conversation
 --        | 'unauthorised' | 'reused' | 'unknown' | 'moved', generation, version | 'after'
 -- Entries that are kept keep their places, so all that names one stays right. What was deleted after the cut is as
 -- blank in the fork; the entry that says so is not needed, because nobody holds the fork from before the deletion.
 local conversation, fork, record = KEYS[2], KEYS[3], KEYS[6]
 local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
-local after, generation, FIRST_ENCODING = ARGV[8], ARGV[10], 11
+local after, generation, block_entries, FIRST_ENCODING = ARGV[8], ARGV[10], tonumber(ARGV[11]), 12
 local now_s = string.sub(now_us, 1, -7)
 local done = recall(record, fingerprint)
 if done then return done end
@@ -110,7 +110,7 @@ if last < newest then
   gone = gone and table.concat(kept_gone)
   -- Counts kept for places that the fork will give to other entries.
   for i = FIRST_ENCODING, #ARGV do
-    for block = math.floor((last + 1) / 512), math.floor(newest / 512) do
+    for block = math.floor((last + 1) / block_entries), math.floor(newest / block_entries) do
       doom('q:' .. ARGV[i] .. ':' .. text(block))
     end
   end

@@ -1,4 +1,4 @@
--- Keep the counts of a second encoding, by blocks of 512 entries. A count never changes within a generation, so
+-- Keep the counts of a second encoding, by blocks of entries. A count never changes within a generation, so
 -- writers that race lose nothing but work.
 -- KEYS: tenant, conversation
 -- ARGV: key hash, generation, encoding, then per block: its number, its counts

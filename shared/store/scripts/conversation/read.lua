@@ -5,7 +5,7 @@
 -- ARGV: key hash, reply_bytes_max,
 --       generation, version and chain hash that the reader holds ('' for none),
 --       'all', or 'tail' and the tokens that the tail should hold,
---       encoding whose kept counts are wanted ('' for none),
+--       encoding whose kept counts are wanted ('' for none), how many entries share a field of them,
 --       place before which the tail should end ('' for the newest end)
 -- Reply: 'ok', {g, v, h, n, e, t, c, m, w, d, o, pin, y}, 'news' | 'all' | 'tail' | 'older', first place, entries,
 --        pinned entries before the first as {place, entry, …}, kept counts by block,

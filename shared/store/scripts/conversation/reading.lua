@@ -63,9 +63,9 @@ local function read(KEYS, ARGV)
   end
 
   local kind, pins = 'news', {}
-  if ARGV[9] ~= '' then
+  if ARGV[10] ~= '' then
     kind = 'older'
-    read_tail(tonumber(ARGV[9]) - 1)
+    read_tail(tonumber(ARGV[10]) - 1)
     pins = read_pins()
   elseif ARGV[3] == '' or not read_news() then
     entries, size, first, kind = {}, 0, 1, mode
@@ -78,8 +78,8 @@ local function read(KEYS, ARGV)
   end
   local kept = {}
   if ARGV[8] ~= '' and newest > 0 then
-    local blocks = {}
-    for block = math.floor(first / 512), math.floor(newest / 512) do
+    local block_entries, blocks = tonumber(ARGV[9]), {}
+    for block = math.floor(first / block_entries), math.floor(newest / block_entries) do
       blocks[#blocks + 1] = 'q:' .. ARGV[8] .. ':' .. text(block)
     end
     kept = redis.call('HMGET', conversation, unpack(blocks))
