@@ -75,10 +75,10 @@ def test_the_check_of_the_key_comes_first(write: Write) -> None:
     ]
 
 
-def test_comments_and_empty_lines_are_not_sent(write: Write) -> None:
-    found = write(mine="-- Mine.\n-- @keyless\n\nlocal a = 1 -- one\n  -- two\nreturn a\n")
+def test_comments_indentation_and_empty_lines_are_not_sent(write: Write) -> None:
+    found = write(mine="-- Mine.\n-- @keyless\n\ndo\n  local a = 1 -- one\n  -- two\nend\nreturn a\n")
 
-    assert code(found, "mine") == ["local a = 1 -- one", "return a"]
+    assert code(found, "mine") == ["do", "local a = 1 -- one", "end", "return a"]
 
 
 @pytest.mark.parametrize(

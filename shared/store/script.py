@@ -32,7 +32,7 @@ class ScriptError(Exception):
 
 class File:
     """
-    One file: what its head says, and its code without comments and empty lines, by line number.
+    One file: what its head says, and its code by line number, without comments, indentation and empty lines.
 
     Read from *text*; *name* is that of the file, without its folder.
     """
@@ -47,7 +47,7 @@ class File:
             if not stripped.startswith("--"):
                 is_head = False
                 if stripped:
-                    self.code[number] = line
+                    self.code[number] = stripped
             elif stripped.startswith("-- @"):
                 word, *names = stripped[4:].replace(",", " ").split() or [""]
                 at = f"{name}:{number}: @{word}"
