@@ -1,6 +1,6 @@
 -- Append or create, with the KEYS and ARGV of append.lua.
 -- @part
--- @include batches, index, once, text
+-- @include batches, fields, index, once, text
 local function append(KEYS, ARGV)
   local conversation, record = KEYS[2], KEYS[5]
   local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
@@ -14,56 +14,50 @@ local function append(KEYS, ARGV)
   if done then return done end
 
   local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'r', 'last', 'docs'}
-  local HEADER = #wanted
-  local given = {}
-  for i = 1, count do
-    local at = FIRST + (i - 1) * WIDTH
-    if ARGV[at + 1] == '1' then
-      wanted[#wanted + 1] = 'i:' .. ARGV[at]
-      given[#given + 1] = i
-    end
+  for at = FIRST, #ARGV, WIDTH do
+    if ARGV[at + 1] == '1' then wanted[#wanted + 1] = 'i:' .. ARGV[at] end
   end
-  local header = redis.call('HMGET', conversation, unpack(wanted))
-  local generation, recent, created = header[11] or ARGV[13], header[12], header[10] or ARGV[15]
+  local header = fields_of(conversation, wanted)
+  local generation, recent, created = header.g or ARGV[13], header.r, header.c or ARGV[15]
   local known = version_after(recent, seed)
   if known then return {'ok', seed, generation, known, created} end
   if mode == 'create' then
-    if header[1] then return {'taken', '-1'} end
-  elseif not header[1] then
+    if header.v then return {'taken', '-1'} end
+  elseif not header.v then
     return {'unknown'}
   end
-  if is_retry and header[13] then
+  if is_retry and header.last then
     -- The instances' clocks decide: the store's would cost a command with every append, and they differ by less than
     -- it matters here. A batch that anything came after is stored again, because it may have been meant anew.
-    local seed_then, version_then, at = string.match(header[13], '^' .. fingerprint .. ' (%x+) (%d+) (%d+)$')
-    if version_then == header[1] and now_s - at <= RETRY_S then
+    local seed_then, version_then, at = string.match(header.last, '^' .. fingerprint .. ' (%x+) (%d+) (%d+)$')
+    if version_then == header.v and now_s - at <= RETRY_S then
       return {'ok', seed_then, generation, version_then, created}
     end
   end
-  if mode == 'append' and has_moved(expected, header[1]) then return {'moved', generation, header[1]} end
-  for i, index in ipairs(given) do
-    if header[HEADER + i] then return {'taken', text(index - 1)} end
+  if mode == 'append' and has_moved(expected, header.v) then return {'moved', generation, header.v} end
+  for at = FIRST, #ARGV, WIDTH do
+    if header['i:' .. ARGV[at]] then return {'taken', text((at - FIRST) / WIDTH)} end
   end
 
   -- Each path stands on a line of its own, with a newline before and behind it.
-  local documents, document_count = header[14] or '\n', 0
+  local documents, document_count = header.docs or '\n', 0
   for path in string.gmatch(ARGV[18], '\n([^\n]+)') do
     if not string.find(documents, '\n' .. path .. '\n', 1, true) then documents = documents .. path .. '\n' end
   end
-  if documents ~= (header[14] or '\n') then
+  if documents ~= (header.docs or '\n') then
     document_count = select(2, string.gsub(documents, '\n', '')) - 1
     if document_count > tonumber(ARGV[17]) then return {'documents', text(document_count)} end
   end
 
-  local version = tonumber(header[1] or 0)
-  local chain = header[2] or ''
-  local live = tonumber(header[3] or 0)
-  local running = tonumber(header[4] or 0)
-  local bytes = tonumber(header[5] or 0)
-  local pinned = tonumber(header[6] or 0)
-  local pins = header[7] or ''
-  local removed = tonumber(header[8] or 0)
-  local expiry = header[9] or ARGV[14]
+  local version = tonumber(header.v or 0)
+  local chain = header.h or ''
+  local live = tonumber(header.n or 0)
+  local running = tonumber(header.w or 0)
+  local bytes = tonumber(header.b or 0)
+  local pinned = tonumber(header.p or 0)
+  local pins = header.pin or ''
+  local removed = tonumber(header.o or 0)
+  local expiry = header.e or ARGV[14]
   local batch = batch_of(seed)
 
   if version - removed + count > entries_max then return {'entries'} end

@@ -1,19 +1,19 @@
 -- Compact, with the KEYS and ARGV of compact.lua.
 -- @part
--- @include entries, sparse, text
+-- @include entries, fields, sparse, text
 local function compact(KEYS, ARGV)
   local conversation, generation, is_forced = KEYS[2], ARGV[2], ARGV[3] == '1'
   local block_entries, FIRST_ENCODING = tonumber(ARGV[4]), 5
-  local header = redis.call('HMGET', conversation, 'v', 'o', 'n', 'b', 'h', 'pin', 'y', 'x', 'g', 'c', 'm')
-  if not header[1] then return {'unknown'} end
-  local removed, live, bytes = tonumber(header[2] or 0), tonumber(header[3]), tonumber(header[4])
-  local entries = tonumber(header[1]) - removed
+  local header = fields_of(conversation, {'v', 'o', 'n', 'b', 'h', 'pin', 'y', 'x', 'g', 'c', 'm'})
+  if not header.v then return {'unknown'} end
+  local removed, live, bytes = tonumber(header.o or 0), tonumber(header.n), tonumber(header.b)
+  local entries = tonumber(header.v) - removed
   local function done(count)
-    return {'ok', header[9], header[1], header[10], header[11], text(count)}
+    return {'ok', header.g, header.v, header.c, header.m, text(count)}
   end
   if not is_sparse(entries, live) and not (is_forced and live < entries) then return done(0) end
 
-  -- Written in portions that unpack can hold and that copy about a million bytes.
+  -- Written in portions that unpack can hold, names and values, and that copy about CALL_BYTES.
   local fields, fields_bytes = {}, 0
   local function flush()
     if #fields > 0 then redis.call('HSET', conversation, unpack(fields)) end
@@ -22,7 +22,7 @@ local function compact(KEYS, ARGV)
   local function set(name, value)
     fields[#fields + 1], fields[#fields + 2] = name, value
     fields_bytes = fields_bytes + #value
-    if #fields >= 4000 or fields_bytes > 1000000 then flush() end
+    if #fields >= UNPACK_MAX or fields_bytes > CALL_BYTES then flush() end
   end
 
   -- place_of[p]: how many entries stay up to and including the one that was at p.
@@ -51,9 +51,9 @@ local function compact(KEYS, ARGV)
     place_of[seq] = kept
     if kind == 'x' then note_gone(string.match(entry, '%["([^"]*)"%]'), kept) end
   end)
-  for id, place in string.gmatch(header[8] or '', '([^ ]+) (%d+);') do note_gone(id, place_of[tonumber(place)]) end
+  for id, place in string.gmatch(header.x or '', '([^ ]+) (%d+);') do note_gone(id, place_of[tonumber(place)]) end
   -- Who holds all of it names the chain hash of the header.
-  if last then set(text(kept), header[5] .. string.match(last, '^%x+( .*)$')) end
+  if last then set(text(kept), header.h .. string.match(last, '^%x+( .*)$')) end
   flush()
 
   local doomed = {}
@@ -63,7 +63,7 @@ local function compact(KEYS, ARGV)
   end
   local function doom(field)
     doomed[#doomed + 1] = field
-    if #doomed == 4000 then drop() end
+    if #doomed == UNPACK_MAX then drop() end
   end
   for place = kept + 1, entries do doom(text(place)) end
   for i = FIRST_ENCODING, #ARGV do
@@ -72,14 +72,14 @@ local function compact(KEYS, ARGV)
   drop()
 
   local pins = {}
-  for pin in string.gmatch(header[6], '%d+') do pins[#pins + 1] = text(place_of[tonumber(pin)]) end
-  header[9] = generation
+  for pin in string.gmatch(header.pin, '%d+') do pins[#pins + 1] = text(place_of[tonumber(pin)]) end
+  header.g = generation
   set('g', generation)
   set('o', text(removed + entries - kept))
   set('b', text(kept_bytes))
   set('pin', table.concat(pins, ','))
   set('x', table.concat(gone))
-  if header[7] then set('y', text(place_of[tonumber(header[7])])) end
+  if header.y then set('y', text(place_of[tonumber(header.y)])) end
   flush()
   return done(entries - kept)
 end

@@ -1,5 +1,5 @@
 -- Remove a conversation, its items and its place in the indexes.
--- @include once
+-- @include fields, once
 -- KEYS: tenant, conversation, activity index, metadata index, record
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, conversation id, '1' with an Idempotency-Key
 -- Reply: 'ok', seed | 'unauthorised' | 'reused' | 'unknown' | 'moved', generation, version
@@ -10,8 +10,8 @@ local seed, fingerprint, record_s, expected, id, is_keyed = ARGV[2], ARGV[3], AR
 local done = is_keyed and recall(record, fingerprint)
 if done then return done end
 if expected ~= '' then
-  local header = redis.call('HMGET', conversation, 'v', 'g')
-  if header[1] and has_moved(expected, header[1]) then return {'moved', header[2], header[1]} end
+  local header = fields_of(conversation, {'v', 'g'})
+  if header.v and has_moved(expected, header.v) then return {'moved', header.g, header.v} end
 end
 
 local removed = redis.call('UNLINK', conversation)

@@ -1,5 +1,5 @@
 -- Blank an item's content at once and write down that it is gone.
--- @include batches, entries, once, sparse
+-- @include batches, entries, fields, once, sparse
 -- KEYS: tenant, conversation, activity index, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, item id
 -- Reply: 'ok', seed, generation, version, created_at, metadata, '1' if compaction is worth its while
@@ -10,24 +10,24 @@ local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV
 local done = recall(record, fingerprint)
 if done then return done end
 
-local header = redis.call('HMGET', conversation, 'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. ARGV[8],
-  'd', 'g', 'r', 'o')
-if not header[1] then return {'unknown'} end
-local generation, recent = header[13], header[14]
+local header = fields_of(conversation,
+  {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. ARGV[8], 'd', 'g', 'r', 'o'})
+if not header.v then return {'unknown'} end
+local generation, recent = header.g, header.r
 local known = version_after(recent, seed)
-if known then return {'ok', seed, generation, known, header[9], header[10], '0'} end
-if has_moved(expected, header[1]) then return {'moved', generation, header[1]} end
-local target = header[11]
+if known then return {'ok', seed, generation, known, header.c, header.m, '0'} end
+if has_moved(expected, header.v) then return {'moved', generation, header.v} end
+local target = header['i:' .. ARGV[8]]
 local entry = target and redis.call('HGET', conversation, target)
 if not entry or not is_item(entry) then return {'unknown_item'} end
-local version = tonumber(header[1]) + 1
-local entries, live = version - tonumber(header[15] or 0), tonumber(header[3]) - 1
+local version = tonumber(header.v) + 1
+local entries, live = version - tonumber(header.o or 0), tonumber(header.n) - 1
 local seq = text(entries)
-local chain = string.sub(redis.sha1hex(header[2] .. batch_of(seed) .. seq), 1, 16)
+local chain = string.sub(redis.sha1hex(header.h .. batch_of(seed) .. seq), 1, 16)
 local blank = string.match(entry, '^%x+ %d+ ') .. 'x ["' .. ARGV[8] .. '"]\n'
-local news = chain .. ' ' .. header[4] .. ' - [' .. target .. ']\n'
+local news = chain .. ' ' .. header.w .. ' - [' .. target .. ']\n'
 local tokens = tokens_of(entry)
-local pinned, pins = tonumber(header[6]), header[7]
+local pinned, pins = tonumber(header.p), header.pin
 if kind_of(entry) == 's' then
   pinned = pinned - tokens
   local left = {}
@@ -37,10 +37,10 @@ if kind_of(entry) == 's' then
   pins = table.concat(left, ',')
 end
 redis.call('HSET', conversation, target, blank, seq, news, 'v', text(version), 'h', chain,
-  'n', text(live), 'b', text(tonumber(header[5]) - #entry + #blank + #news),
-  'p', text(pinned), 'pin', pins, 'd', text(tonumber(header[12] or 0) + tokens), 't', string.sub(now_us, 1, -7),
+  'n', text(live), 'b', text(tonumber(header.b) - #entry + #blank + #news),
+  'p', text(pinned), 'pin', pins, 'd', text(tonumber(header.d or 0) + tokens), 't', string.sub(now_us, 1, -7),
   'r', with_batch(recent, seed, text(version)))
-if header[8] ~= '0' then redis.call('EXPIRE', conversation, header[8]) end
+if header.e ~= '0' then redis.call('EXPIRE', conversation, header.e) end
 redis.call('ZADD', KEYS[3], now_us, id)
 return remember(record, fingerprint, record_s,
-  {'ok', seed, generation, text(version), header[9], header[10], is_sparse(entries, live) and '1' or '0'})
+  {'ok', seed, generation, text(version), header.c, header.m, is_sparse(entries, live) and '1' or '0'})

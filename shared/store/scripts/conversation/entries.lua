@@ -29,9 +29,13 @@ local function id_of(entry)
   return string.match(entry, '%[%d+,%d+,%d+,"([^"]*)"')
 end
 
--- Hands the entries from..to (step 1 or -1) one by one to take(seq, entry) until it returns true, in chunks
--- that hold about a million bytes by the conversation's average entry, so that one call never copies much more
--- than is sent.
+-- How many fields one call may be given: unpack can hold about twice as many values.
+local UNPACK_MAX = 4000
+
+-- So much one call may copy, about: not much more than is sent.
+local CALL_BYTES = 1000000
+
+-- Hands the entries from..to (step 1 or -1) one by one to take(seq, entry) until it returns true, *chunk* at a time.
 local function walk(key, from, to, step, chunk, take)
   local seq = from
   while (to - seq) * step >= 0 do
@@ -47,7 +51,8 @@ local function walk(key, from, to, step, chunk, take)
   end
 end
 
-local function chunk_for(bytes, version, wanted)
-  local average = bytes / math.max(version, 1)
-  return math.max(4, math.min(wanted, 4000, math.floor(1000000 / math.max(average, 1))))
+-- How many of *wanted* entries to hand to `walk` at a time, by the conversation's average entry.
+local function chunk_for(bytes, entries, wanted)
+  local average = bytes / math.max(entries, 1)
+  return math.max(4, math.min(wanted, UNPACK_MAX, math.floor(CALL_BYTES / math.max(average, 1))))
 end

@@ -1,5 +1,5 @@
 -- Copy a conversation up to and including one of its items: a new conversation with a history of its own.
--- @include entries, index, once, sparse
+-- @include entries, fields, index, once, sparse
 -- KEYS: tenant, conversation, fork, activity index, metadata index, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, id of the fork,
 --       id of the last item ('' for all there is), metadata ('' for the conversation's own), generation of the fork,
@@ -15,29 +15,29 @@ local now_s = string.sub(now_us, 1, -7)
 local done = recall(record, fingerprint)
 if done then return done end
 
-local header = redis.call('HMGET', conversation, 'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'd', 'y', 'e', 'm', 'g',
-  't', 'i:' .. after, 'x')
+local header = fields_of(conversation,
+  {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'd', 'y', 'e', 'm', 'g', 't', 'i:' .. after, 'x'})
 local refusal = nil
-if not header[1] then
+if not header.v then
   refusal = {'unknown'}
-elseif has_moved(expected, header[1]) then
-  refusal = {'moved', header[13], header[1]}
-elseif after ~= '' and not header[15] then
+elseif has_moved(expected, header.v) then
+  refusal = {'moved', header.g, header.v}
+elseif after ~= '' and not header['i:' .. after] then
   refusal = {'after'}
 end
 if refusal or redis.call('COPY', conversation, fork) == 0 then
   -- The id of the fork comes from the seed: where it exists, this very attempt made it and its answer was lost.
-  local made = redis.call('HMGET', fork, 'g', 'v', 'c', 'm')
-  return made[1] and {'ok', seed, made[1], made[2], made[3], made[4], header[11] or '0', header[14] or '0'} or refusal
+  local made = fields_of(fork, {'g', 'v', 'c', 'm'})
+  return made.g and {'ok', seed, made.g, made.v, made.c, made.m, header.e or '0', header.t or '0'} or refusal
 end
 
-local chain, live, written, bytes = header[2], tonumber(header[3]), tonumber(header[4]), tonumber(header[5])
-local pinned, pins, deleted, summary = tonumber(header[6]), header[7], tonumber(header[9] or 0), header[10]
-local expiry, metadata = header[11], ARGV[9] ~= '' and ARGV[9] or header[12]
-local removed, gone = tonumber(header[8] or 0), header[16]
-local newest = tonumber(header[1]) - removed
+local chain, live, written, bytes = header.h, tonumber(header.n), tonumber(header.w), tonumber(header.b)
+local pinned, pins, deleted, summary = tonumber(header.p), header.pin, tonumber(header.d or 0), header.y
+local expiry, metadata = header.e, ARGV[9] ~= '' and ARGV[9] or header.m
+local removed, gone = tonumber(header.o or 0), header.x
+local newest = tonumber(header.v) - removed
 -- The place of an item that compaction took out lies between two others.
-local last = after ~= '' and math.floor(tonumber(header[15])) or newest
+local last = after ~= '' and math.floor(tonumber(header['i:' .. after])) or newest
 
 -- What does not belong to the fork; HDEL takes as many fields at once as unpack can hold.
 local doomed = {'r', 'last'}
@@ -47,7 +47,7 @@ local function flush()
 end
 local function doom(field)
   doomed[#doomed + 1] = field
-  if #doomed == 4000 then flush() end
+  if #doomed == UNPACK_MAX then flush() end
 end
 
 local function cut()
@@ -125,4 +125,4 @@ if expiry ~= '0' then redis.call('EXPIRE', fork, expiry) end
 redis.call('ZADD', KEYS[4], now_us, id)
 redis.call('HSET', KEYS[5], id, row(now_s, expiry, now_s, metadata))
 return remember(record, fingerprint, record_s,
-  {'ok', seed, generation, version, now_s, metadata, expiry, header[14]})
+  {'ok', seed, generation, version, now_s, metadata, expiry, header.t})

@@ -1,5 +1,5 @@
 -- Append a summary that stands for all items up to one of them.
--- @include batches, entries, once
+-- @include batches, entries, fields, once
 -- KEYS: tenant, conversation, activity index, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id,
 --       entries_max, bytes_max, pinned_tokens_max, id of the last item it stands for, its tokens, its facts, its body
@@ -14,17 +14,18 @@ local now_s = string.sub(now_us, 1, -7)
 local done = recall(record, fingerprint)
 if done then return done end
 
-local header = redis.call('HMGET', conversation, 'v', 'h', 'w', 'b', 'p', 'e', 'y', 'g', 'r', 'i:' .. through_id, 'o')
-if not header[1] then return {'unknown'} end
-local generation, recent = header[8], header[9]
+local header = fields_of(conversation,
+  {'v', 'h', 'w', 'b', 'p', 'e', 'y', 'g', 'r', 'i:' .. through_id, 'o'})
+if not header.v then return {'unknown'} end
+local generation, recent = header.g, header.r
 local known = version_after(recent, seed)
 if known then return {'ok', seed, generation, known, now_s} end
-if has_moved(expected, header[1]) then return {'moved', generation, header[1]} end
-if not header[10] then return {'through'} end
-local removed, through = tonumber(header[11] or 0), tonumber(header[10])
-local newest = tonumber(header[1]) - removed
+if has_moved(expected, header.v) then return {'moved', generation, header.v} end
+if not header['i:' .. through_id] then return {'through'} end
+local removed, through = tonumber(header.o or 0), tonumber(header['i:' .. through_id])
+local newest = tonumber(header.v) - removed
 if through % 1 ~= 0 then return {'deleted'} end
-local bytes, pinned, before = tonumber(header[4]), tonumber(header[5]), header[7] or '0'
+local bytes, pinned, before = tonumber(header.b), tonumber(header.p), header.y or '0'
 
 -- What the newest summary stands for is out of contexts already.
 local floor = 0
@@ -99,14 +100,14 @@ end
 local version = text(newest + 1 + removed)
 if newest + 1 > entries_max then return {'entries'} end
 local seq = text(newest + 1)
-local chain = string.sub(redis.sha1hex(header[2] .. batch_of(seed) .. seq), 1, 16)
-facts = string.sub(facts, 1, -2) .. ',' .. header[10] .. ',' .. before .. ']'
-local news = chain .. ' ' .. header[3] .. ' y ' .. facts .. '\n' .. body
+local chain = string.sub(redis.sha1hex(header.h .. batch_of(seed) .. seq), 1, 16)
+facts = string.sub(facts, 1, -2) .. ',' .. header['i:' .. through_id] .. ',' .. before .. ']'
+local news = chain .. ' ' .. header.w .. ' y ' .. facts .. '\n' .. body
 bytes, pinned = bytes + #news, pinned + tokens
 if bytes > bytes_max then return {'bytes'} end
 if pinned > pinned_max then return {'pinned', text(pinned)} end
 redis.call('HSET', conversation, seq, news, 'v', version, 'h', chain, 'b', text(bytes), 'p', text(pinned), 'y', seq,
   't', now_s, 'r', with_batch(recent, seed, version))
-if header[6] ~= '0' then redis.call('EXPIRE', conversation, header[6]) end
+if header.e ~= '0' then redis.call('EXPIRE', conversation, header.e) end
 redis.call('ZADD', KEYS[3], now_us, id)
 return remember(record, fingerprint, record_s, {'ok', seed, generation, version, now_s})

@@ -9,12 +9,12 @@
 -- The store's clock decides. The fence grows with each taker, so that a slow one cannot write over its successor.
 local now = redis.call('TIME')
 local now_ms = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
-local job = redis.call('HMGET', KEYS[1], 'fence', 'until', 'progress')
-local fence, until_ms = tonumber(job[1] or 0), tonumber(job[2] or 0)
+local fence, until_ms, progress = unpack(redis.call('HMGET', KEYS[1], 'fence', 'until', 'progress'))
+fence, until_ms = tonumber(fence or 0), tonumber(until_ms or 0)
 if ARGV[1] == 'take' then
   if until_ms > now_ms then return {'busy', text(until_ms - now_ms)} end
   redis.call('HSET', KEYS[1], 'fence', text(fence + 1), 'until', text(now_ms + tonumber(ARGV[3])))
-  return {'ok', text(fence + 1), job[3] or ''}
+  return {'ok', text(fence + 1), progress or ''}
 end
 if fence ~= tonumber(ARGV[2]) then return {'lost'} end
 local ends = ARGV[1] == 'leave' and 0 or now_ms + tonumber(ARGV[3])

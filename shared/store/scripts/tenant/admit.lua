@@ -7,28 +7,30 @@
 -- Source: ITU-T I.371, the virtual scheduling algorithm.
 -- @part
 -- @include text, validity
-local tenant = redis.call('HMGET', KEYS[1], 'k:' .. string.sub(ARGV[1], 1, 64), 'rate', 'tat')
-if not is_valid(tenant[1]) then return {{'unauthorised'}, {}} end
 local rate = {}
-if tenant[2] then
-  local per_minute, burst = string.match(tenant[2], '^(%d+) (%d+)$')
-  local time = redis.call('TIME')
-  local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-  local interval = 60000000 / tonumber(per_minute)
-  local whole = math.ceil(interval * tonumber(burst))
-  local ahead = math.max(tonumber(tenant[3] or 0) - now, 0)
-  if ahead > whole then
-    -- Never more than a burst ahead: the store's clock was set back, or the rate changed.
-    ahead = whole
+do
+  local ends_at, limit, tat = unpack(redis.call('HMGET', KEYS[1], 'k:' .. string.sub(ARGV[1], 1, 64), 'rate', 'tat'))
+  if not is_valid(ends_at) then return {{'unauthorised'}, {}} end
+  if limit then
+    local per_minute, burst = string.match(limit, '^(%d+) (%d+)$')
+    local time = redis.call('TIME')
+    local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+    local interval = 60000000 / tonumber(per_minute)
+    local whole = math.ceil(interval * tonumber(burst))
+    local ahead = math.max(tonumber(tat or 0) - now, 0)
+    if ahead > whole then
+      -- Never more than a burst ahead: the store's clock was set back, or the rate changed.
+      ahead = whole
+      redis.call('HSET', KEYS[1], 'tat', text(now + ahead))
+    end
+    local granted = math.min(tonumber(string.sub(ARGV[1], 66)), math.floor((whole - ahead) / interval))
+    if granted < 1 then
+      local wait = math.max(1, math.ceil(ahead + interval - whole))
+      return {{'denied'}, {per_minute, burst, '0', '0', text(wait), text(ahead)}}
+    end
+    ahead = ahead + math.ceil(granted * interval)
     redis.call('HSET', KEYS[1], 'tat', text(now + ahead))
+    local left = math.max(0, math.floor((whole - ahead) / interval))
+    rate = {per_minute, burst, text(granted), text(left), left > 0 and '0' or text(math.ceil(interval)), text(ahead)}
   end
-  local granted = math.min(tonumber(string.sub(ARGV[1], 66)), math.floor((whole - ahead) / interval))
-  if granted < 1 then
-    local wait = math.max(1, math.ceil(ahead + interval - whole))
-    return {{'denied'}, {per_minute, burst, '0', '0', text(wait), text(ahead)}}
-  end
-  ahead = ahead + math.ceil(granted * interval)
-  redis.call('HSET', KEYS[1], 'tat', text(now + ahead))
-  local left = math.max(0, math.floor((whole - ahead) / interval))
-  rate = {per_minute, burst, text(granted), text(left), left > 0 and '0' or text(math.ceil(interval)), text(ahead)}
 end

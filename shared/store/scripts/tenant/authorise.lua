@@ -2,6 +2,8 @@
 -- Replies {'unauthorised'} or {'limited'} before anything else is done.
 -- @part
 -- @include validity
-local tenant = redis.call('HMGET', KEYS[1], 'k:' .. string.sub(ARGV[1], 1, 64), 'rate')
-if not is_valid(tenant[1]) then return {'unauthorised'} end
-if tenant[2] and #ARGV[1] == 64 then return {'limited'} end
+do
+  local ends_at, limit = unpack(redis.call('HMGET', KEYS[1], 'k:' .. string.sub(ARGV[1], 1, 64), 'rate'))
+  if not is_valid(ends_at) then return {'unauthorised'} end
+  if limit and #ARGV[1] == 64 then return {'limited'} end
+end
