@@ -26,10 +26,10 @@ def conversation_key(tenant: str, conversation_id: str) -> str:
     `g` generation, `v` version, `o` entries that compaction took out, `h` chain hash, `n` live items, `w` tokens ever
     appended, `d` those of deleted items, `b` bytes of the entries, `p` pinned tokens, `e` expiry in seconds, `t` last
     use, `c` creation, `m` metadata; `<place>` each entry, its version less `o`; `i:<item id>` its place, half-way
-    between two others for an item that is gone (compact.lua), `x` a list of those; `pin` places of pinned items, `y`
+    between two others for an item that is gone (compaction.lua), `x` a list of those; `pin` places of pinned items, `y`
     that of the newest summary; `docs` paths of the documents it mentions, one a line; `r` the last batches, each with
-    the version after it (once.lua), `last` the newest append (append.lua); `q:<encoding>:<block>` counts kept for a
-    second encoding.
+    the version after it (change.lua), `last` the newest append (appending.lua); `q:<encoding>:<block>` counts kept for
+    a second encoding.
     """
     return f"{SCHEMA}:{tenant}:conversation:{conversation_id}"
 

@@ -1,15 +1,53 @@
 -- Append or create, with the KEYS and ARGV of append.lua.
 -- @part
--- @include batches, fields, index, once, text
+-- @include change, fields, index, text
+
+-- Where the items begin in ARGV, and how many arguments each has.
+local FIRST, WIDTH = 19, 5
+
+-- For so long a batch that an OpenAI client sends again counts as the one that is the newest.
+local RETRY_S = 120
+
+-- The paths of *known* and *more*, and how many they are; nil when *more* has none that is new. Each path stands on a
+-- line of its own, with a newline before and behind it.
+local function with_documents(known, more)
+  local paths = known or '\n'
+  for path in string.gmatch(more, '\n([^\n]+)') do
+    if not string.find(paths, '\n' .. path .. '\n', 1, true) then paths = paths .. path .. '\n' end
+  end
+  if paths == (known or '\n') then return nil, 0 end
+  return paths, select(2, string.gsub(paths, '\n', '')) - 1
+end
+
+-- Adds the items of ARGV to *fields*, and returns what the conversation's sums, as they are in *header*, become.
+local function add_items(fields, ARGV, header)
+  local place = tonumber(header.v or 0) - tonumber(header.o or 0)
+  local chain, tokens, bytes = header.h or '', tonumber(header.w or 0), tonumber(header.b or 0)
+  local pinned, pins = tonumber(header.p or 0), header.pin or ''
+  local size = #fields
+  for at = FIRST, #ARGV, WIDTH do
+    local kind, item_tokens = ARGV[at + 2], tonumber(ARGV[at + 3])
+    place = place + 1
+    local name = text(place)
+    chain = linked(chain, name)
+    local entry = chain .. ' ' .. text(tokens) .. ' ' .. kind .. ' ' .. ARGV[at + 4]
+    fields[size + 1], fields[size + 2], fields[size + 3], fields[size + 4] = name, entry, 'i:' .. ARGV[at], name
+    size = size + 4
+    tokens = tokens + item_tokens
+    bytes = bytes + #entry
+    if kind == 's' then
+      pinned = pinned + item_tokens
+      pins = pins == '' and name or pins .. ',' .. name
+    end
+  end
+  return chain, tokens, bytes, pinned, pins
+end
+
 local function append(KEYS, ARGV)
   local conversation, record = KEYS[2], KEYS[5]
-  local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
   local mode, is_retry = ARGV[8], ARGV[9] == '1'
   local entries_max, bytes_max, pinned_max = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-  local FIRST, WIDTH = 19, 5
-  local RETRY_S = 120
   local count = (#ARGV - FIRST + 1) / WIDTH
-  local now_s = string.sub(now_us, 1, -7)
   local done = recall(record, fingerprint)
   if done then return done end
 
@@ -18,8 +56,8 @@ local function append(KEYS, ARGV)
     if ARGV[at + 1] == '1' then wanted[#wanted + 1] = 'i:' .. ARGV[at] end
   end
   local header = fields_of(conversation, wanted)
-  local generation, recent, created = header.g or ARGV[13], header.r, header.c or ARGV[15]
-  local known = version_after(recent, seed)
+  local generation, created, expiry = header.g or ARGV[13], header.c or ARGV[15], header.e or ARGV[14]
+  local known = version_after(header.r)
   if known then return {'ok', seed, generation, known, created} end
   if mode == 'create' then
     if header.v then return {'taken', '-1'} end
@@ -38,76 +76,35 @@ local function append(KEYS, ARGV)
   for at = FIRST, #ARGV, WIDTH do
     if header['i:' .. ARGV[at]] then return {'taken', text((at - FIRST) / WIDTH)} end
   end
-
-  -- Each path stands on a line of its own, with a newline before and behind it.
-  local documents, document_count = header.docs or '\n', 0
-  for path in string.gmatch(ARGV[18], '\n([^\n]+)') do
-    if not string.find(documents, '\n' .. path .. '\n', 1, true) then documents = documents .. path .. '\n' end
-  end
-  if documents ~= (header.docs or '\n') then
-    document_count = select(2, string.gsub(documents, '\n', '')) - 1
-    if document_count > tonumber(ARGV[17]) then return {'documents', text(document_count)} end
-  end
-
-  local version = tonumber(header.v or 0)
-  local chain = header.h or ''
-  local live = tonumber(header.n or 0)
-  local running = tonumber(header.w or 0)
-  local bytes = tonumber(header.b or 0)
-  local pinned = tonumber(header.p or 0)
-  local pins = header.pin or ''
-  local removed = tonumber(header.o or 0)
-  local expiry = header.e or ARGV[14]
-  local batch = batch_of(seed)
-
-  if version - removed + count > entries_max then return {'entries'} end
+  local documents, documents_count = with_documents(header.docs, ARGV[18])
+  if documents_count > tonumber(ARGV[17]) then return {'documents', text(documents_count)} end
+  local version = tonumber(header.v or 0) + count
+  if version - tonumber(header.o or 0) > entries_max then return {'entries'} end
   local fields = {}
+  local chain, tokens, bytes, pinned, pins = add_items(fields, ARGV, header)
+  if bytes > bytes_max then return {'bytes'} end
+  if pinned > pinned_max then return {'pinned', text(pinned)} end
+
   local function set(name, value)
     fields[#fields + 1] = name
     fields[#fields + 1] = value
   end
-  for i = 1, count do
-    local at = FIRST + (i - 1) * WIDTH
-    local kind, tokens = ARGV[at + 2], tonumber(ARGV[at + 3])
-    version = version + 1
-    local seq = text(version - removed)
-    chain = string.sub(redis.sha1hex(chain .. batch .. seq), 1, 16)
-    local entry = chain .. ' ' .. text(running) .. ' ' .. kind .. ' ' .. ARGV[at + 4]
-    set(seq, entry)
-    set('i:' .. ARGV[at], seq)
-    running = running + tokens
-    bytes = bytes + #entry
-    live = live + 1
-    if kind == 's' then
-      pinned = pinned + tokens
-      pins = pins == '' and seq or pins .. ',' .. seq
-    end
-  end
-  if bytes > bytes_max then return {'bytes'} end
-  if pinned > pinned_max then return {'pinned', text(pinned)} end
-
+  set('n', text(tonumber(header.n or 0) + count))
+  set('w', text(tokens))
+  set('p', text(pinned))
+  set('pin', pins)
+  set('last', fingerprint .. ' ' .. seed .. ' ' .. text(version) .. ' ' .. now_s)
+  if documents then set('docs', documents) end
+  local new_row = nil
   if mode == 'create' then
     set('g', generation)
     set('e', expiry)
     set('c', created)
     set('m', ARGV[16])
+    new_row = row(created, expiry, now_s, ARGV[16])
   end
-  set('v', text(version))
-  set('h', chain)
-  set('n', text(live))
-  set('w', text(running))
-  set('b', text(bytes))
-  set('p', text(pinned))
-  set('pin', pins)
-  set('t', now_s)
-  set('r', with_batch(recent, seed, text(version)))
-  if document_count > 0 then set('docs', documents) end
-  set('last', fingerprint .. ' ' .. seed .. ' ' .. text(version) .. ' ' .. now_s)
-  redis.call('HSET', conversation, unpack(fields))
-  if expiry ~= '0' then redis.call('EXPIRE', conversation, expiry) end
-  redis.call('ZADD', KEYS[3], now_us, id)
-  if mode == 'create' then
-    redis.call('HSET', KEYS[4], id, row(created, expiry, now_s, ARGV[16]))
-  end
-  return remember(record, fingerprint, record_s, {'ok', seed, generation, text(version), created})
+  local change = {conversation = conversation, activity = KEYS[3], metadata = KEYS[4], record = record,
+    generation = generation, version = version, chain = chain, bytes = bytes, recent = header.r, expiry = expiry,
+    row = new_row}
+  return commit(change, fields, created)
 end

@@ -1,5 +1,5 @@
 -- Copy a conversation up to and including one of its items: a new conversation with a history of its own.
--- @include entries, fields, index, once, sparse
+-- @include change, entries, fields, index, sparse
 -- KEYS: tenant, conversation, fork, activity index, metadata index, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, id of the fork,
 --       id of the last item ('' for all there is), metadata ('' for the conversation's own), generation of the fork,
@@ -9,9 +9,7 @@
 -- Entries that are kept keep their places, so all that names one stays right. What was deleted after the cut is as
 -- blank in the fork; the entry that says so is not needed, because nobody holds the fork from before the deletion.
 local conversation, fork, record = KEYS[2], KEYS[3], KEYS[6]
-local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local after, generation, block_entries, FIRST_ENCODING = ARGV[8], ARGV[10], tonumber(ARGV[11]), 12
-local now_s = string.sub(now_us, 1, -7)
 local done = recall(record, fingerprint)
 if done then return done end
 
@@ -116,13 +114,15 @@ if last < newest then
   end
 end
 flush()
-local version = text(last + removed)
-redis.call('HSET', fork, 'g', generation, 'v', version, 'h', chain, 'n', text(live), 'w', text(written),
-  'b', text(bytes), 'p', text(pinned), 'pin', pins, 'd', text(deleted), 'c', now_s, 'm', metadata, 't', now_s)
-if summary then redis.call('HSET', fork, 'y', summary) end
-if gone then redis.call('HSET', fork, 'x', gone) end
-if expiry ~= '0' then redis.call('EXPIRE', fork, expiry) end
-redis.call('ZADD', KEYS[4], now_us, id)
-redis.call('HSET', KEYS[5], id, row(now_s, expiry, now_s, metadata))
-return remember(record, fingerprint, record_s,
-  {'ok', seed, generation, version, now_s, metadata, expiry, header.t})
+local fields = {'g', generation, 'n', text(live), 'w', text(written), 'p', text(pinned), 'pin', pins,
+  'd', text(deleted), 'c', now_s, 'm', metadata}
+local function set(name, value)
+  fields[#fields + 1] = name
+  fields[#fields + 1] = value
+end
+if summary then set('y', summary) end
+if gone then set('x', gone) end
+local change = {conversation = fork, activity = KEYS[4], metadata = KEYS[5], record = record,
+  generation = generation, version = last + removed, chain = chain, bytes = bytes, expiry = expiry,
+  row = row(now_s, expiry, now_s, metadata)}
+return commit(change, fields, now_s, metadata, expiry, header.t)

@@ -1,5 +1,5 @@
 -- Append a summary that stands for all items up to one of them.
--- @include batches, entries, fields, once
+-- @include change, entries, fields
 -- KEYS: tenant, conversation, activity index, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id,
 --       entries_max, bytes_max, pinned_tokens_max, id of the last item it stands for, its tokens, its facts, its body
@@ -7,20 +7,17 @@
 --        | 'moved', generation, version | 'through' | 'deleted' | 'older' | 'torn', how | 'entries' | 'bytes'
 --        | 'pinned', sum
 local conversation, record = KEYS[2], KEYS[4]
-local seed, fingerprint, record_s, expected, now_us, id = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local entries_max, bytes_max, pinned_max = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
 local through_id, tokens, facts, body = ARGV[11], tonumber(ARGV[12]), ARGV[13], ARGV[14]
-local now_s = string.sub(now_us, 1, -7)
 local done = recall(record, fingerprint)
 if done then return done end
 
 local header = fields_of(conversation,
   {'v', 'h', 'w', 'b', 'p', 'e', 'y', 'g', 'r', 'i:' .. through_id, 'o'})
 if not header.v then return {'unknown'} end
-local generation, recent = header.g, header.r
-local known = version_after(recent, seed)
-if known then return {'ok', seed, generation, known, now_s} end
-if has_moved(expected, header.v) then return {'moved', generation, header.v} end
+local known = version_after(header.r)
+if known then return {'ok', seed, header.g, known, now_s} end
+if has_moved(expected, header.v) then return {'moved', header.g, header.v} end
 if not header['i:' .. through_id] then return {'through'} end
 local removed, through = tonumber(header.o or 0), tonumber(header['i:' .. through_id])
 local newest = tonumber(header.v) - removed
@@ -97,17 +94,15 @@ if next(outputs) or is_end then
   if how then return {'torn', how} end
 end
 
-local version = text(newest + 1 + removed)
 if newest + 1 > entries_max then return {'entries'} end
-local seq = text(newest + 1)
-local chain = string.sub(redis.sha1hex(header.h .. batch_of(seed) .. seq), 1, 16)
+local place = text(newest + 1)
+local chain = linked(header.h, place)
 facts = string.sub(facts, 1, -2) .. ',' .. header['i:' .. through_id] .. ',' .. before .. ']'
 local news = chain .. ' ' .. header.w .. ' y ' .. facts .. '\n' .. body
 bytes, pinned = bytes + #news, pinned + tokens
 if bytes > bytes_max then return {'bytes'} end
 if pinned > pinned_max then return {'pinned', text(pinned)} end
-redis.call('HSET', conversation, seq, news, 'v', version, 'h', chain, 'b', text(bytes), 'p', text(pinned), 'y', seq,
-  't', now_s, 'r', with_batch(recent, seed, version))
-if header.e ~= '0' then redis.call('EXPIRE', conversation, header.e) end
-redis.call('ZADD', KEYS[3], now_us, id)
-return remember(record, fingerprint, record_s, {'ok', seed, generation, version, now_s})
+local change = {conversation = conversation, activity = KEYS[3], record = record,
+  generation = header.g, version = tonumber(header.v) + 1, chain = chain, bytes = bytes, recent = header.r,
+  expiry = header.e}
+return commit(change, {place, news, 'p', text(pinned), 'y', place}, now_s)
