@@ -77,7 +77,7 @@ local function window_of(book, name)
   return window
 end
 
-local SETTLED, RESERVED, OVERRUN = 1, 2, 5
+local SETTLED, RESERVED, SETTLED_USD, OVERRUN = 1, 2, 3, 5
 
 local function add_to(window, at, tokens, usd)
   local step = at == OVERRUN and 1 or 2
@@ -135,7 +135,7 @@ local function broken(book, limits, tokens, usd)
   local day, month = book.windows[book.day], book.windows[book.month]
   local checks = {
     {'tokens-day', day, SETTLED, tokens}, {'tokens-month', month, SETTLED, tokens},
-    {'usd-day', day, 3, usd}, {'usd-month', month, 3, usd},
+    {'usd-day', day, SETTLED_USD, usd}, {'usd-month', month, SETTLED_USD, usd},
   }
   for i, check in ipairs(checks) do
     local limit, window, at = limits[i] and tonumber(limits[i]), check[2], check[3]
@@ -157,6 +157,17 @@ local function priced(price, input, output)
   in_price, out_price = tonumber(in_price), tonumber(out_price)
   if not output then in_price = math.max(in_price, out_price) end
   return math.ceil((input * in_price + (output or 0) * out_price) / 1000000)
+end
+
+-- The tenant's four limits as in LIMITS, false for none; what the tokens cost by its price of *model*, nil when there
+-- is a budget in USD, and no price.
+local function limits_and_cost(tenant, model, input, output)
+  local tokens_day, tokens_month, usd_day, usd_month, price = unpack(
+    redis.call('HMGET', tenant, LIMITS[1], LIMITS[2], LIMITS[3], LIMITS[4], 'price:' .. model))
+  local limits = {tokens_day, tokens_month, usd_day, usd_month}
+  if price then return limits, priced(price, input, output) end
+  if usd_day or usd_month then return limits, nil end
+  return limits, 0
 end
 
 -- Usage by model of a month: lines '<model> <input> <output> <usd> <settlements>'.

@@ -9,15 +9,10 @@ local life_s, kept_s, live_max = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(
 local input, output, usd = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 local done = recall(KEYS[4], fingerprint)
 if done then return done end
-local found = redis.call('HMGET', KEYS[1], LIMITS[1], LIMITS[2], LIMITS[3], LIMITS[4], 'price:' .. model)
-if not usd then
-  if found[5] then
-    usd = priced(found[5], input, output)
-  elseif found[3] or found[4] then
-    return {'unpriced'}
-  end
-end
+local limits, cost = limits_and_cost(KEYS[1], model, input, output)
+usd = usd or cost
+if not usd then return {'unpriced'} end
 local book = open_book(KEYS[1], KEYS[2], now_seconds(), {})
-local reply = reserve(book, KEYS[3], id, found, input + (output or 0), usd or 0, life_s, kept_s, live_max, model)
+local reply = reserve(book, KEYS[3], id, limits, input + (output or 0), usd, life_s, kept_s, live_max, model)
 if reply[1] ~= 'ok' then return reply end
 return remember(KEYS[4], fingerprint, record_s, reply)

@@ -15,16 +15,9 @@ if not record then
   record = {state = 'open', tokens = 0, usd = 0, day = day, month = month, ends = now_s, model = '-', rest = ''}
 end
 if model == '' then model = record.model end
-local usd = tonumber(ARGV[6])
-if not usd then
-  local found = redis.call('HMGET', KEYS[1], 'price:' .. model, LIMITS[3], LIMITS[4])
-  if found[1] then
-    usd = priced(found[1], input, output)
-  elseif found[2] or found[3] then
-    return {'unpriced'}
-  end
-end
+local usd = tonumber(ARGV[6]) or select(2, limits_and_cost(KEYS[1], model, input, output))
+if not usd then return {'unpriced'} end
 local book = open_book(KEYS[1], KEYS[2], now_s, {record.day, record.month})
-local reply = settle(book, KEYS[3], id, record, model, input, output or 0, usd or 0)
+local reply = settle(book, KEYS[3], id, record, model, input, output or 0, usd)
 if record.state == 'open' then redis.call('EXPIRE', KEYS[3], ARGV[7]) end
 return reply

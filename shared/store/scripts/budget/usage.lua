@@ -6,7 +6,9 @@
 -- Reply: 'ok', {four limits, '' for none}, {day, resets at, its window}, {month, resets at, its window}, usage by model
 local now_s = now_seconds()
 local book = open_book(KEYS[1], KEYS[2], now_s, {})
-local found = redis.call('HMGET', KEYS[1], LIMITS[1], LIMITS[2], LIMITS[3], LIMITS[4], 'u:' .. book.month)
+local limits = redis.call('HMGET', KEYS[1], LIMITS[1], LIMITS[2], LIMITS[3], LIMITS[4], 'u:' .. book.month)
+for i, limit in ipairs(limits) do limits[i] = limit or '' end
+local models = table.remove(limits)
 -- What has run out is not reserved any more, though nobody has given it back yet. This script writes nothing.
 for _, member in ipairs(redis.call('ZRANGEBYSCORE', book.live, '-inf', text(now_s))) do
   local tokens, usd, day, month = string.match(member, '^%S+ (%d+) (%d+) (%d+) (%d+)$')
@@ -19,6 +21,4 @@ local function shown(name, resets)
   for i = 1, 6 do numbers[#numbers + 1] = text(book.windows[name][i]) end
   return numbers
 end
-for i = 1, 5 do found[i] = found[i] or '' end
-return {'ok', {found[1], found[2], found[3], found[4]}, shown(book.day, day_resets), shown(book.month, month_resets),
-  found[5]}
+return {'ok', limits, shown(book.day, day_resets), shown(book.month, month_resets), models}
