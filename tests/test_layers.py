@@ -27,7 +27,10 @@ FLOORS: list[set[str]] = [
     {"shared.app"},
     {"api"},
     {"scripts.local"},
-    {"scripts.deploy", "scripts.faults", "scripts.measuring", "scripts.openapi", "scripts.pack_encodings"},
+    {
+        *("scripts.deploy", "scripts.faults", "scripts.lua_lint", "scripts.measuring", "scripts.openapi"),
+        "scripts.pack_encodings",
+    },
     {"scripts.proving"},
     {"scripts.benchmarks"},
     {"tests"},

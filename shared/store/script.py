@@ -113,6 +113,10 @@ class Scripts:
         """Return the names of all scripts."""
         return sorted(name for name in self._find() if not self._file(name).is_part)
 
+    def parts(self) -> list[str]:
+        """Return the names of all parts."""
+        return sorted(name for name in self._find() if self._file(name).is_part)
+
     def _with_includes(self, name: str, file: File, present: set[str], above: tuple[str, ...]) -> Iterator[File]:
         for each in file.includes:
             yield from self._part(each, present, (*above, name))

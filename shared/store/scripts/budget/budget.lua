@@ -23,13 +23,13 @@ local function civil(days)
   return yoe + era * 400 + (month <= 2 and 1 or 0), month, doy - math.floor((153 * mp + 2) / 5) + 1
 end
 
-local function windows_at(now_s)
-  local year, month, day = civil(math.floor(now_s / 86400))
+local function windows_at(at_s)
+  local year, month, day = civil(math.floor(at_s / 86400))
   return string.format('%04d%02d%02d', year, month, day), string.format('%04d%02d', year, month)
 end
 
-local function resets_at(now_s)
-  local days = math.floor(now_s / 86400)
+local function resets_at(at_s)
+  local days = math.floor(at_s / 86400)
   local next_month = days
   local _, month = civil(days)
   repeat
@@ -50,9 +50,9 @@ local function read_window(found)
 end
 
 -- The windows that one script looks at, read once and written once.
-local function open_book(tenant, live, now_s, names)
-  local book = {tenant = tenant, live = live, now_s = now_s, windows = {}, changed = {}}
-  book.day, book.month = windows_at(now_s)
+local function open_book(tenant, live, at_s, names)
+  local book = {tenant = tenant, live = live, now_s = at_s, windows = {}, changed = {}}
+  book.day, book.month = windows_at(at_s)
   local wanted = {'ws'}
   for _, name in ipairs({book.day, book.month, unpack(names)}) do
     if not book.windows[name] then
