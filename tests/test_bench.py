@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmarks import guard, peers, store, warm
+from scripts.benchmarks import against, guard, peers, store, warm
 from scripts.benchmarks.delay_proxy import DelayProxy, Target
 from scripts.local.serving import loopback_listener
 from scripts.measuring import tables
+from scripts.measuring.environment import ROOT
 
 RECEIVE_BYTES = 65_536
 
@@ -105,6 +106,14 @@ def test_every_operation_of_ours_has_its_row_with_requests_and_commands() -> Non
     assert len(at_once.splitlines()) == 2 + len(store.AT_ONCE_ROWS)
 
 
+def test_two_checkouts_are_measured_in_turns_and_do_the_same_here() -> None:
+    table = against.measure(ROOT, against.CONTEXT_ROWS, pairs=1, runs=2, items=40)
+
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    assert [row[0] for row in rows] == list(against.CONTEXT_ROWS.values())
+    assert all(there == here for *_, there, here in rows)
+
+
 async def test_the_guard_is_measured_for_each_kind_of_tenant_and_step_by_step() -> None:
     whole, lots, steps = await guard.measure(1)
 
@@ -129,6 +138,11 @@ def test_a_peer_that_was_not_measured_at_every_delay_has_no_row() -> None:
 
 def test_a_percentile_is_one_of_the_samples() -> None:
     assert [tables.percentile([3, 1, 2, 4], share) for share in (0, 0.5, 0.95)] == [1, 2, 4]
+
+
+def test_a_ratio_is_the_median_of_those_of_the_pairs() -> None:
+    assert tables.ratio([2.0], [1.0]) == "0.50"
+    assert tables.ratio([1.0, 10.0, 1.0], [2.0, 5.0, 1.0]) == "1.00 (0.75 to 1.50)"
 
 
 def test_the_warming_benchmark_counts_hits_of_a_fresh_instance(

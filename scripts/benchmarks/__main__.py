@@ -4,12 +4,25 @@ Measurements, a subcommand each. `scripts/bench <subcommand> --help` tells what 
 
 import sys
 
-from scripts.benchmarks import cold, compression, context, guard, lag, memory, parse, peers, store, suspend, warm
+from scripts.benchmarks import (
+    against,
+    cold,
+    compression,
+    context,
+    guard,
+    lag,
+    memory,
+    parse,
+    peers,
+    store,
+    suspend,
+    warm,
+)
 from scripts.benchmarks.worker import ContenderError
 from scripts.local.valkey import ValkeyError
 from scripts.measuring.subcommands import run
 
-BENCHMARKS = (context, store, peers, guard, lag, parse, cold, memory, suspend, compression, warm)
+BENCHMARKS = (context, store, against, peers, guard, lag, parse, cold, memory, suspend, compression, warm)
 SUBCOMMANDS = {benchmark.__name__.rpartition(".")[2]: benchmark for benchmark in BENCHMARKS}
 
 

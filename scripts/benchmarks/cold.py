@@ -23,14 +23,14 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from scripts.measuring.counted_store import CountedStore, counted_store
 from scripts.measuring.environment import ROOT
 from scripts.measuring.served import KEY, instance_at
-from scripts.measuring.tables import markdown, percentile
+from scripts.measuring.tables import markdown, percentile, ratio
 
 START_TIMEOUT_S = 30.0
 IMPORT_LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)")
@@ -86,11 +86,16 @@ IMPORTED = ("api.conversations", "api.tokens", "api.health")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--starts", type=int, default=15, help="starts of each kind (15)")
+    parser.add_argument("--against", type=Path, metavar="DIR", help="only beside the checkout there, in turns")
     parser.add_argument("--short", action="store_true", help="one start of each: that it works, no figures")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    print(table(measure(1 if arguments.short else arguments.starts)))
+    starts = 1 if arguments.short else arguments.starts
+    if arguments.against:
+        print(ratios_table(*measure_in_turns(starts, [arguments.against, ROOT])))
+        return 0
+    print(table(measure(starts)))
     with tempfile.TemporaryDirectory() as folder:
         deployed = _deploy(Path(folder))
         for module in IMPORTED:
@@ -100,20 +105,36 @@ def run(arguments: argparse.Namespace) -> int:
 
 def measure(starts: int) -> dict[str, list[Start]]:
     """Return the starts by row. Raises OSError: a function did not start, or did not answer 200."""
+    return measure_in_turns(starts, [ROOT])[0]
+
+
+def measure_in_turns(starts: int, checkouts: Sequence[Path]) -> list[dict[str, list[Start]]]:
+    """Return the starts by row for each of *checkouts*, over one store. Raises OSError: as `measure`."""
     from scripts.local.mint import mint
 
-    rows: dict[str, list[Start]] = {name: [] for name in PROBES}
+    rows: list[dict[str, list[Start]]] = [{name: [] for name in PROBES} for _ in checkouts]
     with counted_store() as store, tempfile.TemporaryDirectory() as folder:
         mint(store.url, store.token, KEY)
-        deployed = _deploy(Path(folder))
+        deployed = [_deploy(Path(folder) / str(number), root) for number, root in enumerate(checkouts)]
         conversation = _make_conversation(store)
         for number in range(starts + 1):
             print(f"round {number} of {starts}", file=sys.stderr, flush=True)
             for name, probe in PROBES.items():
-                start = _start(deployed, probe._replace(path=probe.path.format(id=conversation)), store)
-                if number:  # The first start brings the files into memory.
-                    rows[name].append(start)
+                sides = list(zip(deployed, rows, strict=True))
+                for functions, own_rows in sides if number % 2 else reversed(sides):
+                    start = _start(functions, probe._replace(path=probe.path.format(id=conversation)), store)
+                    if number:  # The first start brings the files into memory.
+                        own_rows[name].append(start)
     return rows
+
+
+def ratios_table(there: dict[str, list[Start]], here: dict[str, list[Start]]) -> str:
+    """Return the first answers of two checkouts as Markdown, by row."""
+    lines = []
+    for name, starts in here.items():
+        before, after = ([start.answered_ms for start in each] for each in (there[name], starts))
+        lines.append([name, *(f"{statistics.median(each):.0f}" for each in (before, after)), ratio(before, after)])
+    return markdown(["first request", "there ms", "here ms", "ratio"], lines)
 
 
 def table(rows: dict[str, list[Start]]) -> str:
@@ -130,10 +151,10 @@ def table(rows: dict[str, list[Start]]) -> str:
     return markdown(header, lines)
 
 
-def _deploy(folder: Path) -> Path:
-    """Return *folder* with the functions, the bare one among them, and their bytecode: what a deployment holds."""
+def _deploy(folder: Path, root: Path = ROOT) -> Path:
+    """Return *folder* with the functions of *root*, a bare one among them, and their bytecode, as a deployment has."""
     for name in ("api", "shared"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "api" / "bare.py").write_text(BARE)
     compileall.compile_dir(folder, quiet=1)
     return folder

@@ -7,17 +7,19 @@ To add a row: one entry in `Operations.operations`, one in `ROWS` of scripts/ben
 import asyncio
 from collections.abc import Awaitable, Mapping
 from functools import partial
+from itertools import batched, cycle
 from typing import Any
 
 import orjson
 
 from scripts.benchmarks.instance import Instance
-from scripts.benchmarks.worker import Item, Place, Prepare, Run
+from scripts.benchmarks.worker import Apart, Item, Place, Prepare, Run
 
 AT_ONCE = 100
 PAGE_ITEMS = 20
 L1_READS = 100
 SMALL_BYTES = 100
+FORMATS = ("items", "chat", "anthropic", "text")
 
 
 async def open_ours(place: Place, items: list[Item]) -> "Operations":
@@ -49,6 +51,12 @@ class Operations:
             "delete": self._delete,
             "read 20, max-age": partial(self._get_lenient, page, f"limit={PAGE_ITEMS}"),
             "context, max-age": partial(self._get_lenient, context, "budget=8000"),
+            "context, cold": self._get_cold,
+            **{
+                f"context, {kind}, {form}": partial(read, context, f"budget=8000&format={form}")
+                for form in FORMATS
+                for kind, read in (("max-age", self._get_lenient), ("fresh", self._get_fresh))
+            },
             "cache": self._read_l1,
             "at once, different": partial(self._at_once, AT_ONCE),
             "at once, the same": partial(self._at_once, 1),
@@ -84,6 +92,27 @@ class Operations:
 
     async def _get_lenient(self, route: str, query: str, count: int) -> list[Run]:
         return [partial(_one, partial(self._lenient.call, "GET", self._path + route, query))] * count
+
+    async def _get_fresh(self, route: str, query: str, count: int) -> list[Run]:
+        """Read what has grown by two items since it was read last: a conversation goes on as it began."""
+        path, news = await self._service.create(self._items), cycle(batched(self._items[1:-1], 2))
+
+        async def grow() -> int:
+            return await _one(partial(self._service.call, "POST", f"{path}/items", "", {"items": next(news)}))
+
+        return [Apart(grow, partial(_one, partial(self._service.call, "GET", path + route, query)))] * count
+
+    async def _get_cold(self, count: int) -> list[Run]:
+        """Read as an instance does that holds nothing yet, its imports apart."""
+        history = self._service.state["history"]
+
+        async def forget() -> int:
+            history.limit_memory(0)
+            history.limit_memory(1)
+            return 0
+
+        get = partial(_one, partial(self._service.call, "GET", f"{self._path}/context", "budget=8000"))
+        return [Apart(forget, get)] * count
 
     async def _read_l1(self, count: int) -> list[Run]:
         await self._lenient.call("GET", self._path + "/context", "budget=8000")

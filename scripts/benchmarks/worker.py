@@ -30,6 +30,19 @@ STOP_TIMEOUT_S = 5.0
 
 type Item = dict[str, Any]
 type Run = Callable[[], Awaitable[int]]
+
+
+class Apart:
+    """A run that something has to go before each time, which is not timed."""
+
+    def __init__(self, before: Run, run: Run) -> None:
+        self.before = before
+        self._run = run
+
+    async def __call__(self) -> int:
+        return await self._run()
+
+
 type Prepare = Callable[[int], Awaitable[list[Run]]]
 
 
@@ -63,13 +76,16 @@ class Measured(NamedTuple):
 
 
 class Worker:
-    """A contender's process, from `with` to its end. *target* is `module:function`, the contender's opener."""
+    """
+    A contender's process, from `with` to its end. *target* is `module:function`, its opener, in the checkout
+    at *root*.
+    """
 
-    def __init__(self, python: Path, target: str, place: Place) -> None:
+    def __init__(self, python: Path, target: str, place: Place, root: Path = ROOT) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process.
         self._process = subprocess.Popen(
             [str(python), "-W", "ignore", "-m", "scripts.benchmarks.worker", target, json.dumps(place)],
-            cwd=ROOT,
+            cwd=root,
             # Without this litellm waits for a download at its import.
             env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
             stdin=subprocess.PIPE,
@@ -147,8 +163,7 @@ async def _serve(contender: Awaitable[Contender], answers: Any) -> None:
         question = json.loads(line)
         if "prepare" in question:
             runs = await opened.operations[question["prepare"]](question["count"] + WARM_UP_RUNS)
-            for run in runs[:WARM_UP_RUNS]:
-                await run()
+            await _timed(runs[:WARM_UP_RUNS])
             answer(len(runs))
         else:
             answer(await _timed(runs[WARM_UP_RUNS:]))
@@ -158,6 +173,8 @@ async def _serve(contender: Awaitable[Contender], answers: Any) -> None:
 async def _timed(runs: list[Run]) -> Measured:
     samples_ms, results = [], []
     for run in runs:
+        if isinstance(run, Apart):
+            await run.before()
         begin_s = time.perf_counter()
         result = await run()
         samples_ms.append((time.perf_counter() - begin_s) * 1000)

@@ -17,6 +17,15 @@ def spread(samples_ms: Sequence[float]) -> str:
     return f"{statistics.median(samples_ms):.2f} / {percentile(samples_ms, 0.95):.2f}"
 
 
+def ratio(before: Sequence[float], after: Sequence[float]) -> str:
+    """Return the median of the pairs' ratios, and their quartiles where there are several pairs."""
+    ratios = [new / old for old, new in zip(before, after, strict=True)]
+    if len(ratios) == 1:
+        return f"{ratios[0]:.2f}"
+    low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
 def each(total: int, operations: int) -> str:
     """Return how many of something an operation takes, without decimals where it is always the same number."""
     whole, rest = divmod(total, operations)
