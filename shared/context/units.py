@@ -6,24 +6,29 @@ Folds a conversation's live items into what a context keeps or drops together.
           -> turns (a user message and all up to the next; a unit that spans turns joins them)
 
 What can never be sent is set aside by position: orphan outputs, unanswered calls before the tail, dangling
-reasoning. Nothing here is encoded or parsed; the cost is linear in the items. All but the last pass looks
-only backwards, so what precedes the oldest group that new items touch stays valid as the log grows.
+reasoning. Nothing here is encoded or parsed.
+
+A fold grows with its log: what stands before the oldest group that new items touch is taken over, the rest folded
+again. New items touch the group that they continue, those whose calls they answer, and the last one, when its
+calls stand unanswered. So the cost is that of the news, but for copies of lists, however long the log.
 
 The head needs no field of its own: it is the system items before the first user message.
 """
 
-from collections import defaultdict
+from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import accumulate
+from operator import attrgetter
 from typing import NamedTuple
 
+from shared.context.groups import NO_PAIRS, NOBODY, PINNED, Pairs, groups, pair, run_start
 from shared.items.item import Item
 from shared.items.kinds import ASSISTANT_SIDE, Kind
 
-_SELF_CONTAINED = frozenset({Kind.USER, Kind.OTHER, Kind.ASSISTANT, Kind.HOSTED})
-_PINNED = frozenset({Kind.SYSTEM, Kind.SUMMARY})
-_IN_NO_GROUP = _PINNED | {Kind.OUTPUT}
-_NEVER_LAST = _PINNED | {Kind.REASONING}
+_CALL, _OUTPUT, _REASONING, _USER = Kind.CALL, Kind.OUTPUT, Kind.REASONING, Kind.USER
+_NEVER_LAST = PINNED | {_REASONING}
+_SELF_CONTAINED = (ASSISTANT_SIDE | {_USER, Kind.OTHER}) - {_CALL, _REASONING}
+_NEVER_ALONE = frozenset({_CALL, _REASONING})
+_FIRST = attrgetter("first")
 
 
 class Unit(NamedTuple):
@@ -42,15 +47,16 @@ class Unit(NamedTuple):
 
 class Folded(NamedTuple):
     """
-    A conversation, ready for choosing. All lists of positions are ascending.
+    A conversation, ready for choosing. All lists of positions are ascending. Folds share what they hold: no list is
+    ever changed.
 
     *note* is the summary, None without one; it belongs to no unit. *system_tokens* are those of the system items
     and the note: what is always paid for.
 
-    *token_sums[k]* counts the first k units. *turn_units[t]* is the first unit of turn t; turn 0 may lack a
-    user message (`leading_turns` is then 1). *turn_weights[t]*: the tokens ever appended before turn t.
-    *user_units* are the units that are user messages; *last_unit* holds the last item that is sent, None
-    when there is no unit.
+    *token_sums[k]* counts the first k units; *reaches[k]* is the largest position in units 0 to k. *turn_units[t]* is
+    the first unit of turn t; turn 0 may lack a user message (`leading_turns` is then 1). *turn_weights[t]*: the tokens
+    ever appended before turn t. *user_units* are the units that are user messages; *last_unit* holds *last_sent*, the
+    last item that is sent, None when there is no unit.
     """
 
     items: Sequence[Item]
@@ -59,162 +65,154 @@ class Folded(NamedTuple):
     system_tokens: int
     units: list[Unit]
     token_sums: list[int]
+    reaches: list[int]
     user_units: list[int]
+    last_sent: int | None
     last_unit: int | None
     turn_units: list[int]
     turn_weights: list[int]
     leading_turns: int
-    orphan_outputs: list[int]
+    pairs: Pairs
     unanswered_calls: list[int]
     dangling_reasoning: list[int]
     stored_tokens: int
 
+    @property
+    def orphan_outputs(self) -> list[int]:
+        return self.pairs.orphan_outputs
 
-class _Scan(NamedTuple):
-    """
-    The first pass: *groups* as (start, end) ranges of positions, *answers* from call to its output; *pinned* are
-    the system items and the note.
-    """
 
-    groups: list[tuple[int, int]]
-    pinned: list[int]
-    systems: list[int]
-    note: int | None
-    answers: dict[int, int]
-    orphan_outputs: list[int]
+NOTHING = Folded((), [], None, 0, [], [0], [], [], None, None, [], [], 0, NO_PAIRS, [], [], 0)
+"""The fold of an empty log, from which every other one grows."""
+
+
+class _Sent(NamedTuple):
+    """Units, which of them holds the last item that is sent, and the positions that can never be sent."""
+
+    units: list[Unit]
+    last_unit: int | None
+    unanswered_calls: list[int]
+    dangling_reasoning: list[int]
+
+
+class _Turns(NamedTuple):
+    """What Folded says of units by turn, and up to each unit."""
+
+    token_sums: list[int]
+    reaches: list[int]
+    user_units: list[int]
+    turn_units: list[int]
+    turn_weights: list[int]
 
 
 def fold(items: Sequence[Item]) -> Folded:
     """Fold *items*, the live items of one conversation in log order."""
-    scan = _scan(items)
-    units: list[Unit] = []
-    unanswered_calls: list[int] = []
-    dangling_reasoning: list[int] = []
-    tail = _tail_group(items, scan)
-    open_tail = tail if tail is not None and _is_last_sent(items, scan, tail) else None
-    last_unit = None
-    for index, (start, end) in enumerate(scan.groups):
-        if end == start + 1 and items[start].kind not in (Kind.CALL, Kind.REASONING):
+    return extend(NOTHING, items)
+
+
+def extend(before: Folded, items: Sequence[Item]) -> Folded:
+    """Return the fold of *items*: those of *before*, which stays as it is, and all that was appended since."""
+    known = len(before.items)
+    if known == len(items):
+        return before
+    pairs = pair(before.pairs, items)
+    last_sent = _last_sent(before, items, pairs)
+    begin = run_start(items, _oldest_touched(before, pairs))
+    taken = bisect_left(before.units, begin, key=_FIRST)
+    sent = _sent_from(begin, before.units[:taken], before, items, pairs, last_sent)
+    turns = _turns(before, taken, sent.units, items)
+    news = items[known:]
+    pinned = [at for at, item in enumerate(news, start=known) if item.kind in PINNED]
+    return Folded(
+        items=items,
+        systems=[*before.systems, *(at for at in pinned if items[at].kind == Kind.SYSTEM)],
+        note=_first_note(before, items, pinned),
+        system_tokens=before.system_tokens + sum(items[at].overhead_tokens + items[at].content_tokens for at in pinned),
+        units=sent.units,
+        token_sums=turns.token_sums,
+        reaches=turns.reaches,
+        user_units=turns.user_units,
+        last_sent=last_sent,
+        last_unit=sent.last_unit,
+        turn_units=turns.turn_units,
+        turn_weights=turns.turn_weights,
+        leading_turns=_leading_turns(turns.turn_units, turns.user_units),
+        pairs=pairs,
+        unanswered_calls=sent.unanswered_calls,
+        dangling_reasoning=sent.dangling_reasoning,
+        stored_tokens=before.stored_tokens + sum(item.overhead_tokens + item.content_tokens for item in news),
+    )
+
+
+def _first_note(before: Folded, items: Sequence[Item], pinned: list[int]) -> int | None:
+    return next((at for at in pinned if items[at].kind == Kind.SUMMARY), None) if before.note is None else before.note
+
+
+def _last_sent(before: Folded, items: Sequence[Item], pairs: Pairs) -> int | None:
+    """Return the last item which is sent, pinned ones aside."""
+    for at in range(len(items) - 1, len(before.items) - 1, -1):
+        kind = items[at].kind
+        # Reasoning met here has nothing behind it: it dangles.
+        if kind not in _NEVER_LAST and (kind != _OUTPUT or pairs.partners[at] != NOBODY):
+            return at
+    return before.last_sent
+
+
+def _oldest_touched(before: Folded, pairs: Pairs) -> int:
+    """Return the first position at which *before*, that is older than *pairs*, may not hold any more."""
+    touched = len(before.items)
+    if before.pairs.open_calls:
+        touched = next((at for at in before.pairs.open_calls if pairs.partners[at] != NOBODY), touched)
+        if before.last_unit is not None:
+            first = before.units[before.last_unit].first
+            if before.pairs.open_calls[-1] >= first:  # They were kept because it was the last.
+                touched = min(touched, first)
+    return touched
+
+
+def _sent_from(
+    begin: int, units: list[Unit], before: Folded, items: Sequence[Item], pairs: Pairs, last_sent: int | None
+) -> _Sent:
+    """Add the groups from position *begin* on to *units*, which are all before it."""
+    unanswered_calls = _up_to(before.unanswered_calls, begin)
+    dangling_reasoning = _up_to(before.dangling_reasoning, begin)
+    tail = last_sent  # A position in the group that holds it.
+    if tail is not None and items[tail].kind == _OUTPUT:
+        tail = pairs.partners[tail]
+    last_unit = before.last_unit if tail is not None and tail < begin else None
+    for start, end in groups(items, begin):
+        is_tail = tail is not None and start <= tail < end
+        if end == start + 1 and items[start].kind not in _NEVER_ALONE:
             item = items[start]
             unit = Unit(start, start, item.overhead_tokens + item.content_tokens, (start,))
         else:
-            kept, unanswered, dangling = _sent(items, scan, start, end, keep_unanswered=index == open_tail)
+            keep_unanswered = is_tail and _is_last_sent(items, pairs, end)
+            kept, unanswered, dangling = _sent(items, pairs, start, end, keep_unanswered=keep_unanswered)
             unanswered_calls += unanswered
             dangling_reasoning += dangling
             if not kept:
                 continue
-            unit = _unit(items, scan.answers, kept)
-        if index == tail:
+            unit = _unit(items, pairs, kept)
+        if is_tail:
             last_unit = len(units)
         units.append(unit)
-
-    user_units = [index for index, unit in enumerate(units) if items[unit.first].kind == Kind.USER]
-    turn_units = _turn_units(units, user_units)
-    return Folded(
-        items=items,
-        systems=scan.systems,
-        note=scan.note,
-        system_tokens=sum(items[at].overhead_tokens + items[at].content_tokens for at in scan.pinned),
-        units=units,
-        token_sums=list(accumulate((unit.tokens for unit in units), initial=0)),
-        user_units=user_units,
-        last_unit=last_unit,
-        turn_units=turn_units,
-        turn_weights=[items[units[index].first].preceding_tokens for index in turn_units],
-        leading_turns=_leading_turns(turn_units, user_units),
-        orphan_outputs=scan.orphan_outputs,
-        unanswered_calls=unanswered_calls,
-        dangling_reasoning=dangling_reasoning,
-        stored_tokens=sum(item.overhead_tokens + item.content_tokens for item in items),
-    )
+    return _Sent(units, last_unit, unanswered_calls, dangling_reasoning)
 
 
-def _scan(items: Sequence[Item]) -> _Scan:
-    answers, orphan_outputs = _pair(items)
-    pinned = [at for at, item in enumerate(items) if item.kind in _PINNED]
-    systems = [at for at in pinned if items[at].kind == Kind.SYSTEM]
-    note = next((at for at in pinned if items[at].kind == Kind.SUMMARY), None)
-    return _Scan(_groups(items), pinned, systems, note, answers, orphan_outputs)
-
-
-def _pair(items: Sequence[Item]) -> tuple[dict[int, int], list[int]]:
-    """Pair each output with the nearest earlier unanswered call of its key: logs do reuse call ids."""
-    answers: dict[int, int] = {}
-    orphan_outputs: list[int] = []
-    open_calls: defaultdict[str, list[int]] = defaultdict(list)
-    for at, item in enumerate(items):
-        if item.kind == Kind.CALL:
-            open_calls[item.pair_key].append(at)
-        elif item.kind == Kind.OUTPUT:
-            calls = open_calls[item.pair_key]
-            if calls:
-                answers[calls.pop()] = at
-            else:
-                orphan_outputs.append(at)
-    return answers, orphan_outputs
-
-
-def _groups(items: Sequence[Item]) -> list[tuple[int, int]]:
-    """Cut *items* into runs of the assistant side, and single items; outputs and what is pinned are in none."""
-    groups: list[tuple[int, int]] = []
-    start = None
-    name: str | None = None  # None until the run's first message.
-    for at, item in enumerate(items):
-        if item.kind in ASSISTANT_SIDE:
-            if start is None:
-                start, name = at, None
-            if item.kind == Kind.ASSISTANT:
-                if name is not None and item.name != name:  # One chat message has one name.
-                    split = _before_reasoning(items, at)
-                    groups.append((start, split))
-                    start = split
-                name = item.name
-            continue
-        if start is not None:
-            groups.append((start, at))
-            start = None
-        if item.kind not in _IN_NO_GROUP:
-            groups.append((at, at + 1))
-    if start is not None:
-        groups.append((start, len(items)))
-    return groups
-
-
-def _before_reasoning(items: Sequence[Item], at: int) -> int:
-    """Return where the reasoning directly before *at* begins: it belongs to what follows it."""
-    while items[at - 1].kind == Kind.REASONING:
-        at -= 1
-    return at
-
-
-def _tail_group(items: Sequence[Item], scan: _Scan) -> int | None:
-    """Return the group that holds the last item which is sent, pinned ones aside."""
-    orphans = set(scan.orphan_outputs)
-    for at in range(len(items) - 1, -1, -1):
-        # Reasoning met here has nothing behind it: it dangles.
-        if items[at].kind in _NEVER_LAST or at in orphans:
-            continue
-        if items[at].kind == Kind.OUTPUT:
-            at = next(call for call, output in scan.answers.items() if output == at)
-        return next(index for index in range(len(scan.groups) - 1, -1, -1) if scan.groups[index][0] <= at)
-    return None
-
-
-def _is_last_sent(items: Sequence[Item], scan: _Scan, tail: int) -> bool:
+def _is_last_sent(items: Sequence[Item], pairs: Pairs, end: int) -> bool:
     """
-    Tell whether no later group is sent, so that the tail group's unanswered calls really stand at the tail.
+    Tell whether no group from *end* on is sent, so that the tail group's unanswered calls really stand at the tail.
 
     The tail group may begin before others: a late output can be the last item.
     """
     return not any(
-        items[at].kind in _SELF_CONTAINED or at in scan.answers
-        for start, end in scan.groups[tail + 1 :]
-        for at in range(start, end)
+        items[at].kind in _SELF_CONTAINED or (items[at].kind == _CALL and pairs.partners[at] != NOBODY)
+        for at in range(end, len(items))
     )
 
 
 def _sent(
-    items: Sequence[Item], scan: _Scan, start: int, end: int, *, keep_unanswered: bool
+    items: Sequence[Item], pairs: Pairs, start: int, end: int, *, keep_unanswered: bool
 ) -> tuple[list[int], list[int], list[int]]:
     """Split the positions of a group: those that are sent, unanswered calls, dangling reasoning."""
     kept: list[int] = []
@@ -223,17 +221,17 @@ def _sent(
     follower_is_kept = False
     for at in range(end - 1, start - 1, -1):
         kind = items[at].kind
-        if kind == Kind.REASONING:
+        if kind == _REASONING:
             (kept if follower_is_kept else dangling).append(at)
             continue
-        follower_is_kept = kind != Kind.CALL or at in scan.answers or keep_unanswered
+        follower_is_kept = kind != _CALL or pairs.partners[at] != NOBODY or keep_unanswered
         (kept if follower_is_kept else unanswered).append(at)
     return kept[::-1], unanswered[::-1], dangling[::-1]
 
 
-def _unit(items: Sequence[Item], answers: dict[int, int], group: list[int]) -> Unit:
+def _unit(items: Sequence[Item], pairs: Pairs, group: list[int]) -> Unit:
     """Make a unit of a group's sent positions. The group is one chat message, each output another."""
-    outputs = [answers[at] for at in group if at in answers]
+    outputs = [output for at in group if (output := pairs.partners[at]) != NOBODY]
     overhead_tokens = max(items[at].overhead_tokens for at in group)
     tokens = overhead_tokens + sum(items[at].content_tokens for at in group)
     tokens += sum(items[at].overhead_tokens + items[at].content_tokens for at in outputs)
@@ -241,15 +239,32 @@ def _unit(items: Sequence[Item], answers: dict[int, int], group: list[int]) -> U
     return Unit(group[0], max(members), tokens, members)
 
 
-def _turn_units(units: Sequence[Unit], user_units: Sequence[int]) -> list[int]:
-    """Return the first unit of each turn: a user message that no earlier unit reaches beyond."""
-    if not units:
-        return []
-    reach = list(accumulate((unit.last for unit in units), max))
-    starts = [index for index in user_units if index and reach[index - 1] < units[index].first]
-    return [0, *starts]
+def _turns(before: Folded, taken: int, units: list[Unit], items: Sequence[Item]) -> _Turns:
+    """Cut *units* into turns, the first *taken* of them as before: a turn is not reached into by an earlier unit."""
+    sums, reaches = before.token_sums[: taken + 1], before.reaches[:taken]
+    user_units, turn_units = _up_to(before.user_units, taken), _up_to(before.turn_units, taken)
+    weights = before.turn_weights[: len(turn_units)]
+    tokens, reach = sums[-1], reaches[-1] if reaches else NOBODY
+    for index in range(taken, len(units)):
+        unit = units[index]
+        is_user = items[unit.first].kind == _USER
+        if is_user:
+            user_units.append(index)
+        if index == 0 or (is_user and reach < unit.first):
+            turn_units.append(index)
+            weights.append(items[unit.first].preceding_tokens)
+        tokens += unit.tokens
+        reach = max(reach, unit.last)
+        sums.append(tokens)
+        reaches.append(reach)
+    return _Turns(sums, reaches, user_units, turn_units, weights)
 
 
 def _leading_turns(turn_units: Sequence[int], user_units: Sequence[int]) -> int:
     """Return 1 when the first turn lacks a user message although the log has one: it is never sent then."""
     return int(len(turn_units) > 1 and user_units[0] >= turn_units[1])
+
+
+def _up_to(positions: list[int], end: int) -> list[int]:
+    """Return those of *positions*, which ascend, that are less than *end*."""
+    return positions[: bisect_left(positions, end)]
