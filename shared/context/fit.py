@@ -18,6 +18,7 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import NamedTuple
 
+from shared.context.groups import PINNED
 from shared.context.units import Folded, Unit
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
@@ -46,13 +47,14 @@ class Selection(NamedTuple):
     """
     The chosen items.
 
-    *items* in log order, the note, if there is one, directly before the window; *units* the same in sending order:
-    system items and the note alone, groups followed by the outputs of their calls. *tokens* counts the chat rendering;
-    *hosted_tokens* the text without chat form, which it leaves out. *first_id* and *last_id* bound the window,
-    system items and note aside; None when it is empty.
+    *items* in log order, the note, if there is one, directly before the window, and their *positions* in what was
+    folded; *units* the same in sending order: system items and the note alone, groups followed by the outputs of their
+    calls. *tokens* counts the chat rendering; *hosted_tokens* the text without chat form, which it leaves out.
+    *first_id* and *last_id* bound the window, system items and note aside; None when it is empty.
     *only_text*: each chat message is a single text, so that the provider's own rule is known.
     """
 
+    positions: list[int]
     items: list[Item]
     units: list[list[Item]]
     note: Item | None
@@ -197,8 +199,8 @@ def _selection(folded: Folded, window: _Window) -> Selection:
     units = [folded.units[index] for index in window.units]
     start = units[0].first if units else len(items)
     head, later_systems = _head(folded)
-    ordered = sorted([*units, *later_systems])
-    positions = sorted(at for unit in ordered for at in unit.members)
+    ordered = sorted([*units, *later_systems]) if later_systems else list(units)
+    positions = sorted([at for unit in ordered for at in unit.members])
     if window.front is not None:
         front = folded.units[window.front]
         ordered.remove(front)
@@ -212,13 +214,18 @@ def _selection(folded: Folded, window: _Window) -> Selection:
     positions[:0] = [unit.first for unit in head]
 
     kept = [items[at] for at in positions]
-    sent = [item for item in kept if item.kind not in (Kind.SYSTEM, Kind.SUMMARY)]
-    stored_tokens = sum(item.overhead_tokens + item.content_tokens for item in kept)
+    stored_tokens = hosted_tokens = 0
+    only_text = all(len(unit.members) == 1 for unit in units)
+    for item in kept:
+        stored_tokens += item.overhead_tokens + item.content_tokens
+        hosted_tokens += item.hosted_tokens
+        only_text = only_text and item.is_text
     return Selection(
+        positions=positions,
         items=kept,
         units=[[items[at] for at in unit.members] for unit in ordered],
         note=None if folded.note is None else items[folded.note],
-        tokens=folded.system_tokens + REPLY_TOKENS + sum(unit.tokens for unit in units),
+        tokens=folded.system_tokens + REPLY_TOKENS + sum([unit.tokens for unit in units]),
         omitted=Omitted(
             items=len(items) - len(kept),
             tokens=folded.stored_tokens - stored_tokens,
@@ -226,10 +233,10 @@ def _selection(folded: Folded, window: _Window) -> Selection:
             unanswered_calls=_ids_from(folded, folded.unanswered_calls, start),
             dangling_reasoning=_ids_from(folded, folded.dangling_reasoning, start),
         ),
-        first_id=sent[0].id if sent else None,
-        last_id=sent[-1].id if sent else None,
-        hosted_tokens=sum(item.hosted_tokens for item in kept),
-        only_text=all(item.is_text for item in kept) and all(len(unit.members) == 1 for unit in units),
+        first_id=next((item.id for item in kept if item.kind not in PINNED), None),
+        last_id=next((item.id for item in reversed(kept) if item.kind not in PINNED), None),
+        hosted_tokens=hosted_tokens,
+        only_text=only_text,
     )
 
 
