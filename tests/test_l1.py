@@ -14,7 +14,8 @@ from shared.config import read_settings
 from shared.context.formats.unit_form import NO_FORMS, Forms, UnitForm
 from shared.conversations.conversation import Conversation
 from shared.conversations.entries import read_entry
-from shared.conversations.history import COUNT_BYTES, History, Need
+from shared.conversations.held import COUNT_BYTES
+from shared.conversations.history import History, Need
 from shared.conversations.snapshot import ITEM_BYTES, begin, read_header
 from shared.errors import NotFound
 from shared.items.counts import Counts
@@ -63,16 +64,16 @@ async def test_what_a_context_was_made_of_counts_while_it_belongs_to_what_is_hel
     api: httpx.Client, key: str, make_history: Make
 ) -> None:
     history, conversation = make_history(), Conversation(read_key(key), create(api, 3))
-    older = (await history.read(conversation, Need(), Freshness())).held
+    older = await history.read(conversation, Need(), Freshness())
     before_bytes = history.counted().size_bytes
     forms = Forms("chat", {1: UnitForm((b"{}",), [b"[]"], frozenset())}, 1_234)
 
-    history.keep_forms(conversation, older, forms)
+    older.keep(None, forms)
     assert history.counted().size_bytes == before_bytes + 1_234
 
     newer = (await history.read(conversation, Need(), Freshness())).held
     assert newer.forms is forms
-    history.keep_forms(conversation, older, NO_FORMS)
+    older.keep(None, NO_FORMS)
     assert history.counted().size_bytes == before_bytes + 1_234
 
 

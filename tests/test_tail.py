@@ -4,10 +4,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.context.fit import Selection, fit
-from shared.context.tail import is_enough
+from shared.context.tail import first_that_fits, first_that_matters, is_enough
 from shared.context.units import fold
 from shared.conversations.entries import DELETION, Entry
-from shared.conversations.snapshot import Header, Snapshot, advance, begin, tail
+from shared.conversations.snapshot import (
+    Header,
+    Snapshot,
+    advance,
+    begin,
+    is_all_from,
+    items_from,
+    tail_start,
+)
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
 from shared.items.kinds import Kind
@@ -27,6 +35,12 @@ def numbered(log: list[Item]) -> list[Item]:
     """*log* without summaries, its versions counted from 1 as the store does."""
     items = [item for item in log if item.kind != Kind.SUMMARY]
     return [item._replace(seq=item.seq + 1) for item in items]
+
+
+def tail(snapshot: Snapshot, tokens_min: int) -> tuple[list[Item], bool]:
+    """The pinned items and the newest others that hold *tokens_min*, and whether that is all there is."""
+    start = tail_start(snapshot, tokens_min)
+    return list(items_from(snapshot, start)), is_all_from(snapshot, start)
 
 
 def outcome(items: list[Item], budget: int, *, stable_prefix: bool) -> tuple[object, ...]:
@@ -49,6 +63,45 @@ def test_a_tail_that_is_enough_decides_as_everything_does(
         everything = outcome(log, budget, stable_prefix=stable_prefix)
 
         assert outcome(items, budget, stable_prefix=stable_prefix) == everything
+
+
+@settings(max_examples=800, deadline=None)
+@given(st.one_of(logs_with_budgets(), chats()), st.booleans(), st.data())
+def test_what_does_not_matter_does_not_matter_when_kept_items_grow(
+    case: tuple[list[Item], int], stable_prefix: bool, data: st.DataObject
+) -> None:
+    log, budget = case
+    folded = fold(log)
+    start = first_that_matters(folded, budget)
+    try:
+        kept = fit(folded, budget, stable_prefix)
+    except ContextDoesNotFit:
+        return
+    longer = dict.fromkeys(data.draw(st.lists(st.sampled_from(kept.positions), max_size=3)) if kept.positions else [])
+    log = [
+        item._replace(content_tokens=item.content_tokens + 40) if at in longer else item for at, item in enumerate(log)
+    ]
+    items = [item for at, item in enumerate(log) if at >= start or item.kind in (Kind.SYSTEM, Kind.SUMMARY)]
+
+    assert outcome(items, budget, stable_prefix=stable_prefix) == outcome(log, budget, stable_prefix=stable_prefix)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(logs_with_budgets(), chats()), st.booleans())
+def test_from_before_what_fits_a_window_holds_a_user_message_and_the_last_unit_at_most(
+    case: tuple[list[Item], int], stable_prefix: bool
+) -> None:
+    log, budget = case
+    folded = fold(log)
+    start = first_that_fits(folded, budget)
+    try:
+        kept = fit(folded, budget, stable_prefix)
+    except ContextDoesNotFit:
+        return
+    before = [unit for unit in folded.units if unit.first < start and unit.first in kept.positions]
+
+    assert len(before) <= 2
+    assert all(log[unit.first].kind == Kind.USER or folded.last_sent in unit.members for unit in before)
 
 
 @settings(max_examples=300, deadline=None)

@@ -20,13 +20,31 @@ def is_enough(folded: Folded, budget_tokens: int) -> bool:
     """Tell whether *folded*, a tail, decides what a context of *budget_tokens* holds."""
     if not folded.units or folded.items[folded.units[0].first].kind != Kind.USER:
         return False
-    sums = folded.token_sums
-    room_tokens = budget_tokens - folded.system_tokens - REPLY_TOKENS
-    # The first turn from which all fits; the turn before it is the last that matters.
-    whole = bisect_left(
-        range(len(folded.turn_units)), True, key=lambda turn: sums[-1] - sums[folded.turn_units[turn]] <= room_tokens
-    )
-    if whole == 0:
+    turn = _thinned_turn(folded, budget_tokens)
+    if turn < 0:
         return False
-    start = folded.units[folded.turn_units[whole - 1]].first
+    start = folded.units[folded.turn_units[turn]].first
     return not folded.orphan_outputs or folded.orphan_outputs[-1] < start
+
+
+def first_that_matters(folded: Folded, budget_tokens: int) -> int:
+    """
+    Return the position from which on items matter to a context of *budget_tokens*, and to any smaller one; older ones
+    only where they are pinned.
+    """
+    turn = _thinned_turn(folded, budget_tokens)
+    return folded.units[folded.turn_units[turn]].first if turn > 0 else 0
+
+
+def first_that_fits(folded: Folded, budget_tokens: int) -> int:
+    """Return the position from which on all fits beside what is pinned."""
+    room_tokens, sums = budget_tokens - folded.system_tokens - REPLY_TOKENS, folded.token_sums
+    unit = bisect_left(range(len(folded.units)), True, key=lambda unit: sums[-1] - sums[unit] <= room_tokens)
+    return folded.units[unit].first if unit < len(folded.units) else len(folded.items)
+
+
+def _thinned_turn(folded: Folded, budget_tokens: int) -> int:
+    """Return the turn before the oldest one that fits whole, the last that matters; -1 if all of them fit."""
+    room_tokens, sums = budget_tokens - folded.system_tokens - REPLY_TOKENS, folded.token_sums
+    turns = folded.turn_units
+    return bisect_left(range(len(turns)), True, key=lambda turn: sums[-1] - sums[turns[turn]] <= room_tokens) - 1

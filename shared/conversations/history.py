@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from shared.cache.flight import Flights
 from shared.cache.l1 import L1
 from shared.config import Settings
-from shared.context.formats.unit_form import NO_FORMS, Forms
+from shared.context.formats.unit_form import NO_FORMS
 from shared.conversations.conversation import Conversation
 from shared.conversations.entries import Entry, read_entry
+from shared.conversations.held import Held, Reading, remember
 from shared.conversations.kept_counts import BLOCK_ENTRIES, read_kept_counts
 from shared.conversations.snapshot import Snapshot, advance, begin, extend, read_header
 from shared.errors import NotCached, StoreUnavailable
@@ -39,9 +40,6 @@ REPLIES_MAX = 64
 FOLDED_ENTRIES, FOLDED_CHARS = 300, 512 * 1024
 """More than this takes over a millisecond to fold, and goes to a thread."""
 
-COUNT_BYTES = 200
-"""What a kept count of a second encoding holds in memory."""
-
 RESERVE_REFUSALS = frozenset({"over", "reservations", "unpriced"})
 
 
@@ -51,41 +49,6 @@ class ReserveRefused(Exception):
     def __init__(self, reply: list[Any]) -> None:
         super().__init__(reply[0])
         self.reply = reply
-
-
-MARK_BYTES = 400
-"""The same for the mark of a document, with its path."""
-
-
-class Held(NamedTuple):
-    """
-    A snapshot in L1, and when the store last said that it is the newest.
-
-    *counts*: by encoding, the counts that the store keeps beside the entries. They are facts of a generation, so
-    newer snapshots share them, and whoever counts adds to them. *marks*: by path, what the store last said of the
-    documents that the conversation mentions; "" where it knows nothing of one. *forms*: what its newest context was
-    made of.
-    """
-
-    snapshot: Snapshot
-    validated_at: Instant
-    counts: dict[str, dict[int, Counts]]
-    marks: dict[str, str]
-    forms: Forms = NO_FORMS
-
-    @property
-    def size_bytes(self) -> int:
-        beside = COUNT_BYTES * sum(map(len, self.counts.values())) + MARK_BYTES * len(self.marks)
-        return self.snapshot.size_bytes + beside + self.forms.size_bytes
-
-
-class Reading(NamedTuple):
-    """What a read found, and where."""
-
-    held: Held
-    tier: Tier
-    age_s: float
-    reserved: list[str] | None = None
 
 
 class Need(NamedTuple):
@@ -134,7 +97,7 @@ class History:
             reading = await self._read(conversation, need, freshness)
         else:
             held, tier, reserved = await self._load(conversation, need, reserve)
-            reading = Reading(held, tier, 0.0, reserved)
+            reading = Reading(held, tier, 0.0, conversation, self._memory, reserved)
         self._answers[reading.tier] += 1
         return reading
 
@@ -149,7 +112,7 @@ class History:
         if held is not None and _is_enough(held, need) and is_confirmed():
             age_s = self._clock.age_s(held.validated_at)
             if freshness.accepts(age_s, held.snapshot.header.version):
-                return Reading(held, Tier.L0, age_s)
+                return Reading(held, Tier.L0, age_s, conversation, self._memory)
         if freshness.is_only_if_cached:
             raise NotCached("This instance has no copy that is fresh enough.")
         try:
@@ -159,7 +122,7 @@ class History:
             if held is not None and _is_enough(held, need) and was_confirmed():
                 age_s = self._clock.age_s(held.validated_at)
                 if freshness.accepts_stale(age_s):
-                    return Reading(held, Tier.STALE, age_s)
+                    return Reading(held, Tier.STALE, age_s, conversation, self._memory)
             raise
 
     def limit_memory(self, share: float) -> None:
@@ -170,23 +133,6 @@ class History:
         """Tell whether a `read` would at the most ask for news."""
         held = self._memory.get(conversation.place)
         return held is not None and _is_enough(held, need)
-
-    def add_counts(
-        self, conversation: Conversation, held: Held, encoding: str, fresh: dict[int, Counts]
-    ) -> dict[int, Counts]:
-        """Add *fresh* counts to those of *held*, and return all of that encoding."""
-        kept = held.counts[encoding]
-        kept |= fresh
-        place = conversation.place
-        if self._memory.get(place) is held:
-            self._memory.put(place, held)  # Its size is another one now.
-        return kept
-
-    def keep_forms(self, conversation: Conversation, held: Held, forms: Forms) -> None:
-        """Keep *forms* beside what is held of a conversation, if that still is *held*."""
-        place = conversation.place
-        if self._memory.get(place) is held:
-            self._memory.put(place, held._replace(forms=forms))
 
     async def _ask(self, conversation: Conversation, need: Need) -> Reading:
         place = conversation.place
@@ -199,7 +145,7 @@ class History:
             return held, tier
 
         held, tier = await self._flights.share(flight, load)
-        return Reading(held, tier, 0.0)
+        return Reading(held, tier, 0.0, conversation, self._memory)
 
     async def _load(
         self, conversation: Conversation, need: Need, reserve: Besides | None = None
@@ -242,7 +188,7 @@ class History:
         assert held is not None
         present = self._memory.get(place)
         if present is None or present.validated_at <= held.validated_at:
-            self._memory.put(place, held)
+            remember(self._memory, conversation, held)
         return held, tier, reserved
 
     def _arguments(self, caller: Caller, held: Held | None, need: Need) -> list[str | int]:
@@ -301,12 +247,14 @@ def _hold(held: Held | None, need: Need, asked_at: Instant, taken: Taken | None)
     if taken is None:
         return None
     counts: dict[str, dict[int, Counts]] = {}
+    fold = None
     if held is not None and taken.kind in ("news", "older"):
-        counts = held.counts
+        counts, fold = held.counts, held.fold
         asked_at = held.validated_at if taken.kind == "older" else asked_at
     if need.encoding:
         counts.setdefault(need.encoding, {}).update(taken.counts)
-    return Held(taken.snapshot, asked_at, counts, taken.marks, held.forms if held is not None else NO_FORMS)
+    forms = held.forms if held is not None else NO_FORMS
+    return Held(taken.snapshot, asked_at, counts, taken.marks, forms, fold)
 
 
 def _is_enough(held: Held, need: Need) -> bool:

@@ -43,24 +43,35 @@ def write_kept_counts(kept: Mapping[int, Counts], changed: Sequence[int]) -> dic
     }
 
 
-async def recount(
-    counter: Counter, encoding: str, items: Sequence[Item], kept: Mapping[int, Counts], pool: Pool, *, is_large: bool
-) -> tuple[list[Item], dict[int, Counts]]:
+class Uncounted(Exception):
+    """*items* have no counts in the encoding that is wanted."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        super().__init__(len(items))
+        self.items = items
+
+
+def recounted(items: Sequence[Item], kept: Mapping[int, Counts]) -> list[Item]:
     """
-    Return *items* with their counts in *encoding*, and the counts that *kept* did not have.
+    Return *items* with the counts that are *kept* of them.
 
     The running sums stay those of the primary encoding: they are marks along the log, not costs.
+
+    Raises:   Uncounted: there are none of some of them.
     """
-    missing = [item for item in items if item.seq not in kept]
-    traits = await pool.run_when(is_large, _describe, missing)
-    counts = await count_items(counter, encoding, traits) if missing else []
-    fresh = {item.seq: count for item, count in zip(missing, counts, strict=True)}
-    return await pool.run_when(is_large, _with_counts, items, kept, fresh), fresh
+    if missing := [item for item in items if item.seq not in kept]:
+        raise Uncounted(missing)
+    return [item._replace(**kept[item.seq]._asdict()) for item in items]
+
+
+async def count_anew(
+    counter: Counter, encoding: str, items: Sequence[Item], pool: Pool, *, is_large: bool
+) -> dict[int, Counts]:
+    """Return the counts of *items* in *encoding*, by seq."""
+    traits = await pool.run_when(is_large, _describe, items)
+    counts = await count_items(counter, encoding, traits)
+    return {item.seq: count for item, count in zip(items, counts, strict=True)}
 
 
 def _describe(items: Sequence[Item]) -> list[Traits]:
     return [describe(orjson.loads(item.body)) for item in items]
-
-
-def _with_counts(items: Sequence[Item], kept: Mapping[int, Counts], fresh: Mapping[int, Counts]) -> list[Item]:
-    return [item._replace(**(kept.get(item.seq) or fresh[item.seq])._asdict()) for item in items]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import NamedTuple, Self
 
 from shared.conversations.conversation import Conversation
-from shared.conversations.history import Reading
+from shared.conversations.held import Reading
 from shared.request.after_response import Later
 from shared.request.freshness import Tier
 from shared.store.upstash import Store

@@ -6,7 +6,7 @@ entries are read once, and a deletion takes its item out.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -14,6 +14,8 @@ from shared.context.summarised import Summary, summarised
 from shared.conversations.entries import DELETION, Entry
 from shared.items.item import Item
 from shared.items.kinds import Kind
+
+_SEQ = attrgetter("seq")
 
 ITEM_BYTES = 480
 """What an item holds beside its JSON: the tuple, its numbers and its short texts; measured, see the tests."""
@@ -133,16 +135,16 @@ def _with_summary(snapshot: Snapshot, entries: list[Entry]) -> Snapshot:
     return snapshot._replace(summary=summary, size_bytes=size_bytes)
 
 
-def tail(snapshot: Snapshot, tokens_min: int) -> tuple[list[Item], bool]:
+def tail_start(snapshot: Snapshot, tokens_min: int | None) -> int:
     """
-    Return the pinned items and the newest others that hold *tokens_min*, and whether that is all there is.
+    Return where, among the items, the newest begin that hold *tokens_min*, or all that matter.
 
-    What is returned starts, pinned items aside, with a user message, so that no turn is cut. It costs what it holds,
-    not what the conversation holds. A summary is in its place; what it stands for is not part of all there is.
+    That is at a user message, pinned items aside, so that no turn is cut. It costs what is behind it. What a summary
+    stands for does not matter.
     """
-    items, summary = snapshot.items, snapshot.summary
-    whole_from = summary.through_seq + 1 if summary else 1
-    begin_at = bisect_left(items, max(snapshot.first, whole_from), key=attrgetter("seq"))
+    items, begin_at = snapshot.items, _begin_at(snapshot)
+    if tokens_min is None:
+        return begin_at
     start, tokens = len(items), 0
     while start > begin_at:
         start -= 1
@@ -150,10 +152,30 @@ def tail(snapshot: Snapshot, tokens_min: int) -> tuple[list[Item], bool]:
         tokens += _tail_tokens(item)
         if tokens >= tokens_min and item.kind == Kind.USER:
             break
-    if start == begin_at:
-        return summarised(items, summary), snapshot.first <= whole_from
-    pins = snapshot.pins[: bisect_left(snapshot.pins, items[start].seq, key=attrgetter("seq"))]
-    return summarised([*pins, *items[start:]], summary), False
+    return start
+
+
+def items_from(snapshot: Snapshot, start: int) -> Sequence[Item]:
+    """Return the items from *start* on, behind the pinned ones before it and the summary, if there is one."""
+    items, pins = snapshot.items, snapshot.pins
+    if start < len(items):
+        pins = pins[: bisect_left(pins, items[start].seq, key=_SEQ)]
+    if len(pins) == start and snapshot.summary is None:
+        return items
+    return summarised([*pins, *items[start:]], snapshot.summary)
+
+
+def is_all_from(snapshot: Snapshot, start: int) -> bool:
+    """Tell whether nothing before *start* matters, pinned items aside."""
+    return start <= _begin_at(snapshot) and snapshot.first <= _whole_from(snapshot)
+
+
+def _begin_at(snapshot: Snapshot) -> int:
+    return bisect_left(snapshot.items, max(snapshot.first, _whole_from(snapshot)), key=_SEQ)
+
+
+def _whole_from(snapshot: Snapshot) -> int:
+    return snapshot.summary.through_seq + 1 if snapshot.summary else 1
 
 
 def _tail_tokens(item: Item) -> int:

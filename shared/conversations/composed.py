@@ -1,0 +1,182 @@
+"""
+A context as a function of what is held and what is wanted: chosen, rendered, written. Pure, for any thread.
+
+    fold, kept or made -> fit -> render -> splice
+
+It costs what the budget holds, and what came since the last context, not what the conversation holds.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shared.context.fit import Selection, fit
+from shared.context.formats.rendering import Rendering
+from shared.context.formats.unit_form import Forms
+from shared.context.render import render
+from shared.context.tail import first_that_fits, first_that_matters
+from shared.context.units import Folded, fold
+from shared.context.wanted import ContextRequest
+from shared.conversations.context_documents import Embedded, Shown
+from shared.conversations.folds import Kept, newest_fold, news_of, stored_items
+from shared.conversations.held import Held
+from shared.conversations.snapshot import Snapshot
+from shared.errors import ContextDoesNotFit
+from shared.items.counts import PRIMARY_ENCODING
+from shared.items.item import Item
+from shared.jsonbytes.write import Pieces, splice
+
+LARGE_ITEMS, LARGE_BYTES = 400, 512 * 1024
+"""More than this takes over a millisecond to fold or to render, and goes to a thread."""
+
+COPIED_ITEMS = 20_000
+"""The same for the lists of a fold that grows: they are copied, for who still reads the older one."""
+
+
+class Chosen(NamedTuple):
+    """What a context holds, and what became of its documents; *stored*: the items it was chosen from."""
+
+    selection: Selection
+    shown: list[Shown]
+    stored: Sequence[Item]
+
+
+class Composed(NamedTuple):
+    """
+    A context. *fold* and *forms* are to be kept for the next one. *body* is None where what is *chosen* mentions
+    documents, which are to be put in first.
+    """
+
+    fold: Kept
+    chosen: Chosen
+    body: Pieces | None
+    forms: Forms
+
+
+def second_encoding(wanted: ContextRequest) -> str:
+    """Return the encoding that is wanted, "" if it is the one that every item is counted in."""
+    return "" if wanted.encoding == PRIMARY_ENCODING else wanted.encoding
+
+
+def is_large(held: Held, wanted: ContextRequest) -> bool:
+    """Tell whether composing is work for a thread: much to be folded, or much that may be kept."""
+    snapshot, kept = held.snapshot, held.fold
+    news = news_of(kept, second_encoding(wanted), snapshot)
+    start = 0
+    if kept is not None and news is not None:
+        start = first_that_fits(kept.folded, wanted.available_tokens)
+    if kept is None or news is None or start == 0:  # All that is held may have to be folded.
+        return len(snapshot.items) > LARGE_ITEMS or snapshot.size_bytes > LARGE_BYTES
+    items = kept.folded.items
+    if len(items) - start + len(news) > LARGE_ITEMS or (news and len(items) > COPIED_ITEMS):
+        return True
+    if snapshot.size_bytes <= LARGE_BYTES:
+        return False
+    return sum(len(item.body) for each in (items[start:], news) for item in each) > LARGE_BYTES
+
+
+def compose(conversation_id: str, held: Held, wanted: ContextRequest) -> Composed | None:
+    """
+    Return the context that is *wanted* of what is *held*, None where more of the conversation has to be read.
+
+    Raises:   ContextDoesNotFit; Uncounted.
+    """
+    encoding = second_encoding(wanted)
+    counts = held.counts.get(encoding, {}) if encoding else {}
+    kept = newest_fold(held.snapshot, held.fold, encoding, counts, wanted.available_tokens)
+    if kept is None:
+        return None
+    selection = _fit(kept.folded, wanted)
+    chosen = Chosen(selection, [], stored_items(kept, held.snapshot))
+    if any(item.documents for item in selection.items):
+        return Composed(kept, chosen, None, held.forms)
+    body, forms = write(conversation_id, held, wanted, chosen)
+    return Composed(kept, chosen, body, forms)
+
+
+def that_matter(kept: Kept, held: Held, wanted: ContextRequest) -> tuple[list[Item], list[Item]]:
+    """Return the items that a context may hold, as they were folded, and as they are stored."""
+    folded = kept.folded
+    start = first_that_matters(folded, wanted.available_tokens)
+    pinned = [*folded.systems, *([] if folded.note is None else [folded.note])]
+    positions = [*sorted(at for at in pinned if at < start), *range(start, len(folded.items))]
+    stored = stored_items(kept, held.snapshot)
+    return [folded.items[at] for at in positions], [stored[at] for at in positions]
+
+
+def choose_embedded(wanted: ContextRequest, embedded: Embedded, stored: Sequence[Item]) -> Chosen:
+    """Choose again, now that documents are in some of the items. Raises ContextDoesNotFit."""
+    selection = _fit(fold(embedded.items), wanted)
+    return Chosen(selection, embedded.kept(selection), stored)
+
+
+def write(conversation_id: str, held: Held, wanted: ContextRequest, chosen: Chosen) -> tuple[Pieces, Forms]:
+    """Return the answer's JSON, and what it is made of."""
+    selection, stored = chosen.selection, chosen.stored
+    kept_tokens = sum([stored[at].overhead_tokens + stored[at].content_tokens for at in selection.positions])
+    if selection.note is not None and held.snapshot.summary is not None:
+        kept_tokens -= _tokens(held.snapshot.summary.item)
+    rendering = render(wanted.format, selection, held.forms)
+    body = _write_context(conversation_id, held.snapshot, wanted, chosen, kept_tokens, rendering)
+    return body, rendering.forms
+
+
+def _fit(folded: Folded, wanted: ContextRequest) -> Selection:
+    try:
+        return fit(folded, wanted.available_tokens, stable_prefix=wanted.stable_prefix)
+    except ContextDoesNotFit as error:
+        if not wanted.overhead_tokens:
+            raise
+        raise ContextDoesNotFit(wanted.budget_tokens, error.needed_tokens + wanted.overhead_tokens) from None
+
+
+def _tokens(item: Item) -> int:
+    return item.overhead_tokens + item.content_tokens
+
+
+def _write_context(
+    conversation_id: str,
+    snapshot: Snapshot,
+    wanted: ContextRequest,
+    chosen: Chosen,
+    kept_tokens: int,
+    rendering: Rendering,
+) -> Pieces:
+    is_known = wanted.model is None or wanted.model.exact
+    selection = chosen.selection
+    header, summary, note, omitted = snapshot.header, snapshot.summary, selection.note, selection.omitted
+    kept_items = len(selection.items) - (note is not None)
+    return splice(
+        {
+            "object": "conversation.context",
+            "conversation_id": conversation_id,
+            "version": header.version,
+            "model": wanted.model.name if wanted.model else None,
+            "encoding": wanted.encoding,
+            "exact": is_known and selection.only_text,
+            "counting": "estimate" if not is_known else "exact" if selection.only_text else "rule",
+            "format": wanted.format,
+            "budget": wanted.budget_tokens,
+            "overhead_tokens": wanted.overhead_tokens,
+            "tokens": selection.tokens,
+            "uncounted_tokens": selection.hosted_tokens,
+        },
+        rendering.pieces,
+        {
+            "summary": {"through": summary.through_id, "tokens": _tokens(note)} if summary and note else None,
+            "kept": {
+                "items": kept_items,
+                "first_id": selection.first_id,
+                "last_id": selection.last_id,
+            },
+            "omitted": {
+                # By the header, and in the primary encoding: the same whether all of the log was read or a tail.
+                "items": header.live_items - kept_items,
+                "tokens": header.written_tokens - header.deleted_tokens - kept_tokens,
+                "unsupported": rendering.unsupported,
+                "orphan_outputs": omitted.orphan_outputs,
+                "unanswered_calls": omitted.unanswered_calls,
+                "dangling_reasoning": omitted.dangling_reasoning,
+            },
+            "documents": [each._asdict() for each in chosen.shown],
+        },
+    )

@@ -1,0 +1,148 @@
+"""
+The fold that is kept beside a snapshot, so that a context folds what is new and nothing else.
+
+    kept, and nothing of it is gone   grown by the items that came since
+    else                              the newest items that the budget needs are folded
+    not enough                        as many more as are held
+
+A fold begins where the first context that needed it had to begin, and ends with the snapshot: it costs what budgets
+hold, not what the conversation holds. A deletion, a summary, a compaction or another encoding asks for another one.
+Pages and items make none.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+from shared.context.summarised import Summary
+from shared.context.tail import is_enough
+from shared.context.units import Folded, extend, fold
+from shared.conversations.kept_counts import recounted
+from shared.conversations.snapshot import Snapshot, is_all_from, items_from, tail_start
+from shared.items.counts import Counts
+from shared.items.item import Item
+
+SPARE_TOKENS = 500
+"""Read beyond the budget: consecutive answers share a frame, and so count less together than each alone."""
+
+TAIL_PERCENT = 125
+"""
+Of the budget, what is read and folded at first. What a context holds is known when the turn before the oldest one that
+fits whole is there as well (shared/context/tail.py); few turns are larger than a quarter of a budget.
+"""
+
+RECOUNTED_TAIL_PERCENT = 150
+"""
+The same where tokens are counted in another encoding than the one by which a tail is measured: there the same text may
+count less, and more of it fit.
+"""
+
+FOLDED_ITEM_BYTES = 64
+"""What a fold holds for each item; measured, see the tests."""
+
+FOLDED_UNIT_BYTES = 200
+"""And for each unit."""
+
+RECOUNTED_ITEM_BYTES = 180
+"""What an item holds again when it is counted in another encoding; its texts are shared."""
+
+_SEQ = attrgetter("seq")
+
+
+class Kept(NamedTuple):
+    """
+    A fold of the newest items of a snapshot, counted in *encoding*, "" for the primary one.
+
+    All items with seqs from *first* to *last* are in it, *pins* pinned ones from before, and the note of *summary*.
+    """
+
+    folded: Folded
+    encoding: str
+    first: int
+    last: int
+    pins: int
+    summary: Summary | None
+
+    @property
+    def size_bytes(self) -> int:
+        item_bytes = FOLDED_ITEM_BYTES + (RECOUNTED_ITEM_BYTES if self.encoding else 0)
+        return item_bytes * len(self.folded.items) + FOLDED_UNIT_BYTES * len(self.folded.units)
+
+
+def tail_tokens(budget_tokens: int, encoding: str) -> int:
+    """Return how many tokens of the newest items a context of *budget_tokens* is most likely chosen from."""
+    percent = RECOUNTED_TAIL_PERCENT if encoding else TAIL_PERCENT
+    return budget_tokens * percent // 100 + SPARE_TOKENS
+
+
+def news_of(kept: Kept | None, encoding: str, snapshot: Snapshot) -> Sequence[Item] | None:
+    """
+    Return the items of *snapshot* that came since *kept*; None where that is no fold of it any more.
+
+    Seqs are given once, so what was there is there if it is as much as it was.
+    """
+    if kept is None or kept.encoding != encoding or kept.summary is not snapshot.summary:
+        return None
+    items, begin = snapshot.items, _start_of(kept, snapshot)
+    end = bisect_right(items, kept.last, key=_SEQ)
+    pins = bisect_left(snapshot.pins, kept.first, key=_SEQ)
+    count = end - begin + pins + (kept.summary is not None)
+    return items[end:] if pins == kept.pins and count == len(kept.folded.items) else None
+
+
+def stored_items(kept: Kept, snapshot: Snapshot) -> Sequence[Item]:
+    """Return what was folded, as it is stored: counted in the primary encoding."""
+    if not kept.encoding:
+        return kept.folded.items
+    return items_from(snapshot, _start_of(kept, snapshot))
+
+
+def newest_fold(
+    snapshot: Snapshot, kept: Kept | None, encoding: str, counts: Mapping[int, Counts], budget_tokens: int
+) -> Kept | None:
+    """
+    Return a fold of *snapshot* that decides what a context of *budget_tokens* holds, made of *kept* where that will do;
+    None where *snapshot* lacks what would decide. *counts* are those in *encoding*, unless it is the primary one.
+
+    Raises:   Uncounted.
+    """
+    news = news_of(kept, encoding, snapshot)
+    if kept is not None and news is not None:
+        grown = _grown(kept, snapshot, news, counts)
+        if _decides(grown, snapshot, budget_tokens):
+            return grown
+    starts = {tail_start(snapshot, tail_tokens(budget_tokens, encoding)), tail_start(snapshot, None)}
+    for start in sorted(starts, reverse=True):
+        made = _begun(snapshot, start, encoding, counts)
+        if _decides(made, snapshot, budget_tokens):
+            return made
+    return None
+
+
+def _grown(kept: Kept, snapshot: Snapshot, news: Sequence[Item], counts: Mapping[int, Counts]) -> Kept:
+    if not news:
+        return kept
+    if kept.encoding:
+        items: Sequence[Item] = [*kept.folded.items, *recounted(news, counts)]
+    else:
+        items = items_from(snapshot, _start_of(kept, snapshot))
+    return kept._replace(folded=extend(kept.folded, items), last=news[-1].seq)
+
+
+def _begun(snapshot: Snapshot, start: int, encoding: str, counts: Mapping[int, Counts]) -> Kept:
+    items = items_from(snapshot, start)
+    folded = fold(recounted(items, counts) if encoding else items)
+    known = snapshot.items
+    last = known[-1].seq if known else 0
+    first = known[start].seq if start < len(known) else last + 1
+    pins = bisect_left(snapshot.pins, first, key=_SEQ)
+    return Kept(folded, encoding, first, last, pins, snapshot.summary)
+
+
+def _decides(kept: Kept, snapshot: Snapshot, budget_tokens: int) -> bool:
+    return is_all_from(snapshot, _start_of(kept, snapshot)) or is_enough(kept.folded, budget_tokens)
+
+
+def _start_of(kept: Kept, snapshot: Snapshot) -> int:
+    return bisect_left(snapshot.items, kept.first, key=_SEQ)
