@@ -14,6 +14,7 @@ from shared.config import read_settings
 from shared.context.formats.unit_form import NO_FORMS, Forms, UnitForm
 from shared.conversations.conversation import Conversation
 from shared.conversations.entries import read_entry
+from shared.conversations.folds import newest_fold
 from shared.conversations.held import COUNT_BYTES
 from shared.conversations.history import History, Need
 from shared.conversations.snapshot import ITEM_BYTES, begin, read_header
@@ -75,6 +76,44 @@ async def test_what_a_context_was_made_of_counts_while_it_belongs_to_what_is_hel
     assert newer.forms is forms
     older.keep(None, NO_FORMS)
     assert history.counted().size_bytes == before_bytes + 1_234
+
+
+async def test_the_fold_that_a_context_was_chosen_from_counts_as_well(
+    api: httpx.Client, key: str, make_history: Make
+) -> None:
+    history, conversation = make_history(), Conversation(read_key(key), create(api, 3))
+    reading = await history.read(conversation, Need(), Freshness())
+    before_bytes = history.counted().size_bytes
+    fold = newest_fold(reading.held.snapshot, None, "", {}, 10_000)
+    assert fold is not None
+    reading.keep(fold, NO_FORMS)
+
+    assert history.counted().size_bytes == before_bytes + fold.size_bytes > before_bytes
+    assert (await history.read(conversation, Need(), Freshness())).held.fold is fold
+
+
+async def test_what_is_too_large_for_l1_with_its_fold_alone_is_kept_without(
+    api: httpx.Client, key: str, make_history: Make
+) -> None:
+    conversation = Conversation(read_key(key), create(api, 10))
+    size_bytes = (await make_history().read(conversation, Need(), Freshness())).held.size_bytes
+    history = make_history(l1_bytes_max=size_bytes + 100)
+    reading = await history.read(conversation, Need(), Freshness())
+    reading.keep(newest_fold(reading.held.snapshot, None, "", {}, 10_000), NO_FORMS)
+
+    assert history.counted().size_bytes == size_bytes
+    assert (await history.read(conversation, Need(), Freshness())).held.fold is None
+
+
+async def test_a_fold_is_gone_with_the_history_that_it_is_of(
+    api: httpx.Client, key: str, make_history: Make, run: Any
+) -> None:
+    history, conversation = make_history(), Conversation(read_key(key), create(api, 10))
+    reading = await history.read(conversation, Need(), Freshness())
+    reading.keep(newest_fold(reading.held.snapshot, None, "", {}, 10_000), NO_FORMS)
+    run("HSET", conversation.names[1], "g", "another")
+
+    assert (await history.read(conversation, Need(), Freshness())).held.fold is None
 
 
 async def test_l1_never_holds_more_than_its_bytes_and_keeps_what_was_used_last(
