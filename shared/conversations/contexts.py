@@ -117,7 +117,7 @@ class Contexts:
     async def _count(
         self, conversation: Conversation, reading: Reading, encoding: str, lack: Uncounted, later: Later
     ) -> None:
-        """Count what lacks counts in *encoding*, and keep them: here now, in the store after the response."""
+        """Count what lacks counts in *encoding*, and keep these: here now, in the store after the response."""
         large = len(lack.items) > LARGE_ITEMS or sum(len(item.body) for item in lack.items) > LARGE_BYTES
         fresh = await count_anew(self._counter, encoding, lack.items, self._pool, is_large=large)
         kept = reading.add_counts(encoding, fresh)

@@ -7,7 +7,6 @@ per instance.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 import orjson
 
@@ -35,12 +34,9 @@ def read_kept_counts(blocks: Sequence[str | None]) -> dict[int, Counts]:
 
 def write_kept_counts(kept: Mapping[int, Counts], changed: Sequence[int]) -> dict[int, str]:
     """Return the blocks that hold one of the *changed* seqs, as the store keeps them: block -> text."""
-    blocks = {seq // BLOCK_ENTRIES for seq in changed}
-    return {
-        block: orjson.dumps([[seq, *kept[seq]] for seq in seqs]).decode()
-        for block, seqs in groupby(sorted(kept), lambda seq: seq // BLOCK_ENTRIES)
-        if block in blocks
-    }
+    blocks = sorted({seq // BLOCK_ENTRIES for seq in changed})
+    seqs = {block: range(block * BLOCK_ENTRIES, (block + 1) * BLOCK_ENTRIES) for block in blocks}
+    return {block: orjson.dumps([[seq, *kept[seq]] for seq in seqs[block] if seq in kept]).decode() for block in blocks}
 
 
 class Uncounted(Exception):
