@@ -1,10 +1,8 @@
 """Settings: read once, checked, and never printed with a secret in them."""
 
-import dataclasses
-
 import pytest
 
-from shared.config import BOUNDS, ConfigError, Settings, read_settings
+from shared.config import SETTINGS, ConfigError, Secret, Settings, read_settings
 
 STORE = {"UPSTASH_REDIS_REST_URL": "https://example.upstash.io/", "UPSTASH_REDIS_REST_TOKEN": "very-secret"}
 
@@ -26,6 +24,8 @@ def test_both_pairs_of_names_name_the_store() -> None:
         ({**STORE, "WARMTHREAD_BATCH_ITEMS_MAX": "many"}, "WARMTHREAD_BATCH_ITEMS_MAX"),
         ({**STORE, "WARMTHREAD_BATCH_ITEMS_MAX": "101"}, "WARMTHREAD_BATCH_ITEMS_MAX"),
         ({**STORE, "WARMTHREAD_STORE_TIMEOUT_S": "0"}, "WARMTHREAD_STORE_TIMEOUT_S"),
+        ({**STORE, "WARMTHREAD_STORE_TIMEOUT_S": "nan"}, "WARMTHREAD_STORE_TIMEOUT_S"),
+        ({**STORE, "WARMTHREAD_RATE_OUTAGE": "ajar"}, "WARMTHREAD_RATE_OUTAGE"),
         ({**STORE, "WARMTHREAD_DOCUMENTS_URL": "ftp://host/x"}, "WARMTHREAD_DOCUMENTS_URL"),
         ({**STORE, "CRON_SECRET": "short"}, "CRON_SECRET"),
         ({**STORE, "WARMTHREAD_CHANGES_SECRET": "short"}, "WARMTHREAD_CHANGES_SECRET"),
@@ -55,11 +55,20 @@ def test_secrets_are_not_printed() -> None:
     assert "very-secret" not in repr(read_settings({**STORE, "CRON_SECRET": cron}))
 
 
-def test_every_number_has_bounds_that_hold_its_default() -> None:
-    numbers = {field.name: field.default for field in dataclasses.fields(Settings) if field.type in (int, float)}
+def test_every_setting_is_declared_and_its_default_is_within_its_bounds() -> None:
+    assert list(SETTINGS) == list(Settings._fields)
+    for name, setting in SETTINGS.items():
+        assert setting.text, name
+        if isinstance(setting.default, int | float):
+            assert setting.low <= setting.default <= setting.high
+            assert setting.low < setting.high
+        else:
+            assert setting.default in (setting.choices or (setting.default,))
+    assert Settings("https://x", Secret("t")) == read_settings(
+        {**STORE, "UPSTASH_REDIS_REST_URL": "https://x"}
+    )._replace(store_token=Secret("t"))
 
-    assert numbers.keys() == BOUNDS.keys()
-    for name, (low, high) in BOUNDS.items():
-        default = numbers[name]
-        assert isinstance(default, int | float)
-        assert low <= default <= high
+
+def test_a_setting_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        read_settings(STORE).batch_items_max = 7  # type: ignore[misc]  # that it is refused is the test.

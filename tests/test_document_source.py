@@ -1,7 +1,6 @@
 """One contract for every object store: S3 (moto's server), a local folder, memory."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ Put = Callable[[str, bytes], Awaitable[None]]
 
 
 def make_source(url: str, **changes: Any) -> Source:
-    return Source(replace(read_settings(STORE), documents_url=url, **changes))
+    return Source(read_settings(STORE)._replace(documents_url=url, **changes))
 
 
 @pytest.fixture(params=["s3", "folder", "file", "memory"])
