@@ -2,28 +2,36 @@
 POST /v1/changes   documents have changed: from the answer on, no instance takes what it holds of them for current
 """
 
+from typing import Any
+
 from starlette.responses import Response
-from starlette.routing import Route
 
 from shared.app import create_app
 from shared.documents.changes import read_changes, report
 from shared.http.answers import json_response
-from shared.http.guard import read_json
-from shared.http.state import Request
-from shared.request.bearer import check_bearer
-from shared.request.parameters import refuse_unknown_parameters
+from shared.http.serving import Asked
+from shared.routes import Body, Route
 
 
-async def changes(request: Request) -> Response:
-    state, settings = request.state, request.state["settings"]
-    check_bearer(request.headers.get("authorization"), settings.changes_secret)
-    refuse_unknown_parameters(request.query_params, frozenset())
-    documents = state["documents"]
-    places = read_changes(
-        await read_json(request, settings.body_bytes_max), documents.source.bucket, settings.changes_max
-    )
+async def changes(asked: Asked, body: dict[str, Any]) -> Response:
+    documents = asked.state["documents"]
+    places = read_changes(body, documents.source.bucket, asked.state["settings"].changes_max)
     kept = await report(documents.shelf, places)
     return json_response({"object": "changes", "reported": len(places), "kept": kept})
 
 
-app = create_app([Route("/v1/changes", changes, methods=["POST"])])
+ROUTES = (
+    Route(
+        "POST",
+        "/v1/changes",
+        changes,
+        "Documents have changed",
+        "`{changes: [{path}]}`, paths as in the object store, or an S3 event as EventBridge delivers it: what is kept "
+        "of these documents is outdated from the answer on",
+        "changes",
+        body=Body(schema="notice"),
+        key="changes",
+        billed="at most 3 per folder",
+    ),
+)
+app = create_app(ROUTES)

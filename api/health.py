@@ -3,17 +3,29 @@ GET /api/health   200 when this deployment can reach its store, 503 when it cann
 """
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from shared.app import create_app
 from shared.http.answers import json_response
-from shared.http.state import Request
+from shared.http.serving import Asked
+from shared.routes import Route
 
 
-async def health(request: Request) -> Response:
-    state = request.state
+async def health(asked: Asked) -> Response:
+    state = asked.state
     await state["store"].command("PING")  # StoreUnavailable answers 503.
     return json_response({"status": "ok", "deployment": state["settings"].deployment})
 
 
-app = create_app([Route("/api/health", health, methods=["GET"])])
+ROUTES = (
+    Route(
+        "GET",
+        "/api/health",
+        health,
+        "Whether the store answers",
+        "200 when the store answers; needs no key",
+        "health",
+        key="",
+        billed="1",
+    ),
+)
+app = create_app(ROUTES)

@@ -3,21 +3,28 @@ GET /api/metrics   what all instances counted, for Prometheus
 """
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from shared.app import create_app
-from shared.http.state import Request
-from shared.request.bearer import check_bearer
-from shared.request.parameters import refuse_unknown_parameters
+from shared.http.serving import Asked
+from shared.routes import Route
 from shared.telemetry.fleet import MEDIA_TYPE, exposition, read_fleet
 
 
-async def metrics(request: Request) -> Response:
-    state = request.state
-    check_bearer(request.headers.get("authorization"), state["settings"].metrics_secret)
-    refuse_unknown_parameters(request.query_params, frozenset())
-    text = exposition(await read_fleet(state["store"]))
+async def metrics(asked: Asked) -> Response:
+    text = exposition(await read_fleet(asked.state["store"]))
     return Response(text, headers={"cache-control": "no-store"}, media_type=MEDIA_TYPE)
 
 
-app = create_app([Route("/api/metrics", metrics, methods=["GET"])])
+ROUTES = (
+    Route(
+        "GET",
+        "/api/metrics",
+        metrics,
+        "What all instances counted, for Prometheus",
+        "what all instances counted, in Prometheus' text format",
+        "metrics",
+        key="metrics",
+        billed="1, and 1 per deployment",
+    ),
+)
+app = create_app(ROUTES)

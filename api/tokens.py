@@ -2,26 +2,41 @@
 POST /v1/tokens/count   how many tokens a text, items or chat messages take, with their tools
 """
 
+from typing import Any
+
 from starlette.responses import Response
-from starlette.routing import Route
 
 from shared.app import create_app
 from shared.http.answers import json_response
-from shared.http.guard import admit, confirm, read_json, refuse_unknown
-from shared.http.state import Request
+from shared.http.serving import Asked
 from shared.items.token_counts import FIELDS, count_tokens
-from shared.request.parameters import refuse_unknown_parameters
+from shared.routes import Body, Form, Route
 
 
-async def count(request: Request) -> Response:
-    admit(request)
-    refuse_unknown_parameters(request.query_params, frozenset())
-    # No script does the work here, so the key is confirmed first: strangers get nothing counted.
-    await confirm(request)
-    body = await read_json(request)
-    refuse_unknown(body, FIELDS)
-    counted = await count_tokens(request.state["counter"], body)
+async def count(asked: Asked, **values: Any) -> Response:
+    counted = await count_tokens(asked.state["counter"], values)
     return json_response({"object": "tokens.count", **counted._asdict()})
 
 
-app = create_app([Route("/v1/tokens/count", count, methods=["POST"])])
+ROUTES = (
+    Route(
+        "POST",
+        "/v1/tokens/count",
+        count,
+        "Count tokens",
+        "`{model or encoding, input: text, items or messages, tools?}`: `{tokens, encoding, exact}`. A Chat "
+        "Completions body counts as it stands",
+        "count",
+        body=Body(
+            FIELDS,
+            tuple(
+                Form((coding, given), null=(other,), without=(left,))
+                for coding, other in (("model", "encoding"), ("encoding", "model"))
+                for given, left in (("input", "messages"), ("messages", "input"))
+            ),
+        ),
+        billed="2",
+        is_confirmed_first=True,
+    ),
+)
+app = create_app(ROUTES)

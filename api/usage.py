@@ -5,69 +5,96 @@ POST   /v1/reservations/{id}/settle     write down what it used; the same again 
 DELETE /v1/reservations/{id}            give it back
 """
 
+from typing import Any
+
 from starlette.responses import Response
-from starlette.routing import Route
 
 from shared.app import create_app
 from shared.budgets.amounts import RESERVE_FIELDS, SETTLE_FIELDS, read_amount
 from shared.budgets.reservations import Budgets
+from shared.errors import AlreadySettled
 from shared.http.answers import json_response
-from shared.http.guard import admit, parse_json, read_body, read_json, refuse_unknown
-from shared.http.state import Request
-from shared.request.parameters import refuse_unknown_parameters
-from shared.store.attempts import read_attempt
+from shared.http.serving import Asked
+from shared.request.parameters import string
+from shared.routes import Body, Form, Route
 
-NO_PARAMETERS: frozenset[str] = frozenset()
 BODY_BYTES_MAX = 16_384
 
 
-async def usage(request: Request) -> Response:
-    caller = admit(request)
-    refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
-    return json_response(await _budgets(request).usage(caller))
+async def usage(asked: Asked) -> Response:
+    return json_response(await _budgets(asked).usage(asked.caller))
 
 
-async def reserve(request: Request) -> Response:
-    caller = admit(request)
-    refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
-    raw = await read_body(request, BODY_BYTES_MAX)
-    state = request.state
-    attempt = await read_attempt(request.method, request.url.path, request.headers, raw, state["pool"])
-    body = await parse_json(raw, state["settings"], state["pool"])
-    refuse_unknown(body, RESERVE_FIELDS)
-    reservation = await _budgets(request).reserve(caller, attempt, read_amount(body, "max_output_tokens"))
+async def reserve(asked: Asked, **values: Any) -> Response:
+    amount = read_amount(values, "max_output_tokens")
+    reservation = await _budgets(asked).reserve(asked.caller, asked.attempt, amount)
     return json_response(reservation.as_json())
 
 
-async def settle(request: Request) -> Response:
-    caller = admit(request)
-    refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
-    body = await read_json(request, BODY_BYTES_MAX)
-    refuse_unknown(body, SETTLE_FIELDS)
-    used = read_amount(body, "output_tokens")
-    settlement = await _budgets(request).settle(caller, request.path_params["reservation_id"], used)
+async def settle(asked: Asked, reservation_id: str, **values: Any) -> Response:
+    settlement = await _budgets(asked).settle(asked.caller, reservation_id, read_amount(values, "output_tokens"))
     return json_response(settlement.as_json())
 
 
-async def release(request: Request) -> Response:
-    caller = admit(request)
-    refuse_unknown_parameters(request.query_params, NO_PARAMETERS)
-    reservation_id = request.path_params["reservation_id"]
-    status = await _budgets(request).release(caller, reservation_id)
+async def release(asked: Asked, reservation_id: str) -> Response:
+    status = await _budgets(asked).release(asked.caller, reservation_id)
     return json_response({"id": reservation_id, "object": "reservation", "status": status})
 
 
-def _budgets(request: Request) -> Budgets:
-    return Budgets(request.state["store"], request.state["settings"])
+def _budgets(asked: Asked) -> Budgets:
+    return Budgets(asked.state["store"], asked.state["settings"])
+
+
+def _forms(output: str) -> tuple[Form, ...]:
+    halves = ("input_tokens", output)
+    return Form(("tokens",), null=halves), Form(halves, null=("tokens",))
 
 
 PREFIX = "/v1/reservations"
+ID = string("reservation_id", "as `POST /v1/reservations` answered it", schema="reservation_id", required=True)
 
-app = create_app(
-    [
-        Route("/v1/usage", usage, methods=["GET"]),
-        Route(PREFIX, reserve, methods=["POST"]),
-        Route(PREFIX + "/{reservation_id}/settle", settle, methods=["POST"]),
-        Route(PREFIX + "/{reservation_id}", release, methods=["DELETE"]),
-    ]
+ROUTES = (
+    Route(
+        "GET",
+        "/v1/usage",
+        usage,
+        "What is used and reserved",
+        "what the tenant used and reserved in this day and month, and by model",
+        "usage",
+        billed="6",
+    ),
+    Route(
+        "POST",
+        PREFIX,
+        reserve,
+        "Set tokens and money aside",
+        "`{tokens, usd?}` or `{model, input_tokens, max_output_tokens}`: sets them aside",
+        "reservation",
+        body=Body(RESERVE_FIELDS, _forms("max_output_tokens"), BODY_BYTES_MAX),
+        headers=("Idempotency-Key",),
+        billed="12",
+    ),
+    Route(
+        "POST",
+        PREFIX + "/{reservation_id}/settle",
+        settle,
+        "Write down what was used",
+        "`{tokens, usd?}` or `{model?, input_tokens, output_tokens}`: what was used",
+        "settlement",
+        ids=(ID,),
+        body=Body(SETTLE_FIELDS, _forms("output_tokens"), BODY_BYTES_MAX),
+        refuses=(AlreadySettled,),
+        billed="11",
+    ),
+    Route(
+        "DELETE",
+        PREFIX + "/{reservation_id}",
+        release,
+        "Give it back",
+        "gives it back",
+        "release",
+        ids=(ID,),
+        billed="9",
+    ),
 )
+app = create_app(ROUTES)

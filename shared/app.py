@@ -8,7 +8,7 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route as PathRoute
 
 from shared.config import read_settings
 from shared.conversations.history import History
@@ -28,7 +28,8 @@ from shared.http.guard import complete, refuse_when_pressed
 from shared.http.headers import rate_headers
 from shared.http.middleware import Invocations
 from shared.http.problems import Bugs, on_bug, on_http_exception, on_service_error
-from shared.http.state import Endpoint, Request, State
+from shared.http.serving import serve
+from shared.http.state import Request, State
 from shared.process.garbage import Collections, take_short_turns
 from shared.process.memory import Pressure, Step, cgroup_limits, give_back, read_limit_bytes, read_resident_bytes
 from shared.process.pool import Pool
@@ -37,12 +38,16 @@ from shared.request.deadline import ANSWER_MARGIN_S, SHED_S, Deadlines
 from shared.request.invocation import CURRENT
 from shared.request.permits import Permits
 from shared.request.timing import Timed
+from shared.routes import Route, check_route
 from shared.store.upstash import Store
 from shared.telemetry.telemetry import Telemetry
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import Encodings
 
 log = logging.getLogger("warmthread")
+
+GET, HEAD = "GET", "HEAD"
+"""A HEAD is answered as the GET of its path; the server leaves the body away."""
 
 
 @asynccontextmanager
@@ -75,15 +80,23 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         await store.close()
 
 
-def create_app(routes: Sequence[BaseRoute]) -> Starlette:
-    """Return the ASGI app of one function."""
+def create_app(routes: Sequence[Route]) -> Starlette:
+    """Return the ASGI app of one function. Raises TypeError: a route is not as its handler takes it."""
     handlers: dict[Any, Any] = {
         ServiceError: on_service_error,
         HTTPException: on_http_exception,
         Exception: on_bug,
     }
-    guarded = [_guarded(route) for route in routes]
-    templates = {route.endpoint: route.path_format for route in guarded if isinstance(route, Route)}
+    paths: dict[str, dict[str, Route]] = {}
+    for route in routes:
+        check_route(route)
+        methods = paths.setdefault(route.path, {})
+        if route.method in methods:
+            raise TypeError(f"{route.method} {route.path} is declared twice")
+        methods[route.method] = route
+    # One for all methods of a path: a method that it does not have is then told all of them.
+    guarded = [PathRoute(path, _guarded(methods), methods=list(methods)) for path, methods in paths.items()]
+    templates = {route.endpoint: route.path_format for route in guarded}
     app = Starlette(
         routes=guarded,
         lifespan=lifespan,
@@ -121,11 +134,8 @@ def _totals(store: Store, pressure: Pressure) -> dict[str, int]:
     return {**steps, "store ok": sent - failed, "store failed": failed}
 
 
-def _guarded(route: BaseRoute) -> BaseRoute:
-    """Return *route*, its answers given only once a permit was taken for them, and in time."""
-    if not isinstance(route, Route):
-        return route
-    endpoint: Endpoint = route.endpoint
+def _guarded(methods: Mapping[str, Route]) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers a path, its answers given only once a permit was taken for them, and in time."""
 
     async def guarded(request: Request) -> Response:
         invocation = CURRENT.get()
@@ -135,7 +145,7 @@ def _guarded(route: BaseRoute) -> BaseRoute:
                 refuse_when_pressed(request)
                 await request.state["slots"].take()
                 invocation.has_slot = True
-                response = await endpoint(request)
+                response = await serve(methods[GET if request.method == HEAD else request.method], request)
                 await complete(request)
         except TimeoutError:
             raise OutOfTime(
@@ -149,4 +159,4 @@ def _guarded(route: BaseRoute) -> BaseRoute:
             response.headers.update(rate)
         return response
 
-    return Route(route.path, guarded, methods=route.methods)
+    return guarded

@@ -5,34 +5,32 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from scripts.local.upstash import LocalUpstash
 from shared.app import create_app
 from shared.http.answers import json_response
 from shared.http.problems import CutShort
-from shared.http.state import Request
-from shared.request.after_response import Later
+from shared.http.serving import Asked
+from shared.request.parameters import string
+from shared.routes import Route
 
 MARK = "xyzzy-4711"
 
 
-async def wrong(request: Request) -> Response:
+async def wrong(asked: Asked, text: str) -> Response:
     raise KeyError(MARK)
 
 
-async def wrong_later(request: Request) -> Response:
-    later = Later()
-
+async def wrong_later(asked: Asked) -> Response:
     async def fail() -> None:
         raise ValueError(MARK)
 
-    later.add(fail)
-    return json_response({"status": "ok"}, later)
+    asked.later.add(fail)
+    return json_response({"status": "ok"}, asked.later)
 
 
-async def torn(request: Request) -> Response:
+async def torn(asked: Asked) -> Response:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"a"
         raise ValueError(MARK)
@@ -42,7 +40,12 @@ async def torn(request: Request) -> Response:
 
 @pytest.fixture
 def client(upstash: LocalUpstash) -> Iterator[TestClient]:
-    app = create_app([Route(f"/{each.__name__}", each) for each in (wrong, wrong_later, torn)])
+    app = create_app(
+        [
+            Route("GET", "/wrong", wrong, "", "", "", query=(string("text", ""),), key=""),
+            *(Route("GET", f"/{each.__name__}", each, "", "", "", key="") for each in (wrong_later, torn)),
+        ]
+    )
     with TestClient(app) as client:
         yield client
 

@@ -18,7 +18,7 @@ FLOORS: list[set[str]] = [
     {"shared.config", "shared.errors"},
     {"shared.jsonbytes", "shared.process"},
     {"shared.cache", "shared.request"},
-    {"shared.store", "shared.tokens"},
+    {"shared.routes", "shared.store", "shared.tokens"},
     {"shared.items"},
     {"shared.context"},
     {"shared.budgets", "shared.documents", "shared.telemetry"},

@@ -5,23 +5,21 @@ GET POST /api/cron/sweep   what is kept of documents against the object store's 
 import time
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from shared.app import create_app
 from shared.conversations.sweep import ConversationSweep
 from shared.documents.sweep import Sweep
 from shared.http.answers import json_response
-from shared.http.state import Request
-from shared.request.bearer import check_bearer
+from shared.http.serving import Asked
 from shared.request.cron_time import cron_end_at_s
+from shared.routes import Route
 
 DOCUMENTS_SHARE = 0.7
 """Of the cron's time, at most; what documents leave is the conversations'."""
 
 
-async def sweep(request: Request) -> Response:
-    state, settings = request.state, request.state["settings"]
-    check_bearer(request.headers.get("authorization"), settings.cron_secret)
+async def sweep(asked: Asked) -> Response:
+    state, settings = asked.state, asked.state["settings"]
     end_at_s = cron_end_at_s(settings)
     now_s = time.monotonic()
     documents_end_at_s = now_s + (end_at_s - now_s) * DOCUMENTS_SHARE
@@ -30,4 +28,16 @@ async def sweep(request: Request) -> Response:
     return json_response({"object": "sweep", **documents._asdict(), "conversations": conversations._asdict()})
 
 
-app = create_app([Route("/api/cron/sweep", sweep, methods=["GET", "POST"])])
+SWEEP = Route(
+    "GET",
+    "/api/cron/sweep",
+    sweep,
+    "Compare what is kept of documents with their source, compact conversations",
+    "compares what is kept of documents with the object store's listing: what changed without a notice is outdated "
+    "from then on. Then compacts conversations that were left sparse, and forgets expired ones",
+    "sweep",
+    key="cron",
+    billed="3 per 500 changes, and the marks; 10 per tenant and 500 conversations, 1 per conversation written since",
+)
+ROUTES = (SWEEP, SWEEP._replace(method="POST", name="sweep_by_post", text="the same as GET", billed=""))
+app = create_app(ROUTES)

@@ -3,20 +3,29 @@ GET POST /api/cron/warm   the hottest documents into the store, then an instance
 """
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from shared.app import create_app
 from shared.documents.warm import Warm
 from shared.http.answers import json_response
-from shared.http.state import Request
-from shared.request.bearer import check_bearer
+from shared.http.serving import Asked
+from shared.routes import Route
 
 
-async def warm(request: Request) -> Response:
-    state = request.state
-    check_bearer(request.headers.get("authorization"), state["settings"].cron_secret)
+async def warm(asked: Asked) -> Response:
+    state = asked.state
     work = Warm(state["store"], state["documents"], state["counter"], state["settings"])
     return json_response((await work.store_then_instance()).as_json())
 
 
-app = create_app([Route("/api/cron/warm", warm, methods=["GET", "POST"])])
+WARM = Route(
+    "GET",
+    "/api/cron/warm",
+    warm,
+    "Load the hottest documents, then warm an instance",
+    "loads the hottest documents into the store, then calls `POST /api/conversations` of the deployment",
+    "warm",
+    key="cron",
+    billed="3 to 9 per document",
+)
+ROUTES = (WARM, WARM._replace(method="POST", name="warm_by_post", text="the same as GET", billed=""))
+app = create_app(ROUTES)

@@ -43,7 +43,7 @@ from shared.request.after_response import Later
 from shared.request.caller import read_key
 from shared.request.freshness import read_freshness
 from shared.request.invocation import CURRENT, Invocation
-from shared.request.parameters import refuse_unknown_parameters
+from shared.request.parameters import read_query
 from shared.request.permits import Rate
 from shared.request.timing import Timed
 
@@ -158,8 +158,7 @@ def _unguarded(key: str) -> Callable[[Request[State]], Awaitable[Response]]:
 
     async def context(request: Request[State]) -> Response:
         later, freshness, state = Later(), read_freshness(request.headers), request.state
-        refuse_unknown_parameters(request.query_params, PARAMETERS)
-        wanted = read_context_request(request.query_params)
+        wanted = read_context_request(read_query(PARAMETERS, request.query_params))
         contexts = Contexts(state["store"], state["counter"], state["history"], state["documents"], state["pool"])
         known = read_etags(request.headers.get("if-none-match"))
         conversation = Conversation(caller, request.path_params["conversation_id"])

@@ -3,20 +3,24 @@ What a caller asks for, or has used: tokens, or a model with its input and outpu
 """
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue
-from shared.request.parameters import integer
+from shared.request.parameters import integer, number, string
 
 TOKENS_MAX = 1_000_000_000
 USD_MAX = 1_000_000
 MICRO = 1_000_000
-MODEL_PATTERN = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
 
-RESERVE_FIELDS = frozenset({"tokens", "usd", "model", "input_tokens", "max_output_tokens"})
-SETTLE_FIELDS = frozenset({"tokens", "usd", "model", "input_tokens", "output_tokens"})
+FIELDS = (
+    integer("tokens", 0, TOKENS_MAX, "all tokens, where it is not known which are the answer's"),
+    number("usd", 0, USD_MAX, "what they cost, where the tenant's prices do not say it"),
+    string("model", "whose price holds", pattern="[A-Za-z0-9._:/-]{1,100}", of="the name of a model"),
+    integer("input_tokens", 0, TOKENS_MAX, "tokens of the prompt"),
+)
+RESERVE_FIELDS = (*FIELDS, integer("max_output_tokens", 0, TOKENS_MAX, "tokens that the answer may have"))
+SETTLE_FIELDS = (*FIELDS, integer("output_tokens", 0, TOKENS_MAX, "tokens of the answer"))
 
 
 class Amount(NamedTuple):
@@ -42,20 +46,11 @@ class Amount(NamedTuple):
         return [self.model or no_model, self.input_tokens, output, usd]
 
 
-def read_amount(body: Mapping[str, Any], output_field: str) -> Amount:
-    """Return the amount that *body* names. Raises InvalidValue, which names the field."""
-    model, usd = body.get("model"), body.get("usd")
-    if model is not None and (not isinstance(model, str) or MODEL_PATTERN.fullmatch(model) is None):
-        raise InvalidValue("model is not the name of a model.", param="model")
-    micro_usd = None
-    if usd is not None:
-        is_number = isinstance(usd, int | float) and not isinstance(usd, bool)
-        if not is_number or not 0 <= usd <= USD_MAX:
-            raise InvalidValue(f"usd is no number from 0 to {USD_MAX}.", param="usd")
-        micro_usd = math.ceil(round(usd * MICRO, 3))
-    tokens = integer(body, "tokens", low=0, high=TOKENS_MAX)
-    given = integer(body, "input_tokens", low=0, high=TOKENS_MAX)
-    output = integer(body, output_field, low=0, high=TOKENS_MAX)
+def read_amount(values: Mapping[str, Any], output_field: str) -> Amount:
+    """Return the amount that *values* of RESERVE_FIELDS or SETTLE_FIELDS name. Raises InvalidValue: too many or few."""
+    model, usd, tokens = values["model"], values["usd"], values["tokens"]
+    given, output = values["input_tokens"], values[output_field]
+    micro_usd = None if usd is None else math.ceil(round(usd * MICRO, 3))
     if tokens is not None:
         if given is not None or output is not None:
             raise InvalidValue(f"Give tokens, or input_tokens and {output_field}, not both.", param="tokens")

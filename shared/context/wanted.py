@@ -1,5 +1,5 @@
 """
-What a context is asked for: query parameters, checked.
+What a context is asked for: its parameters, of a query or a body, and what follows from them together.
 """
 
 from collections.abc import Mapping
@@ -12,22 +12,41 @@ from shared.context.render import FORMATS
 from shared.errors import InvalidValue
 from shared.items.counts import PRIMARY_ENCODING
 from shared.request.parameters import boolean, choice, integer
-from shared.tokens.models import Model, read_encoding
+from shared.tokens.models import ENCODING, MODEL, Model, read_encoding
 
-DOCUMENT_BUDGET_PERCENT, DOCUMENT_BUDGET_PERCENT_MAX = 40, 90
 TOKENS_MAX = 100_000_000
-PARAMETERS = frozenset(
-    {
-        "model",
-        "encoding",
+
+PARAMETERS = (
+    MODEL._replace(text="whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given"),
+    ENCODING,
+    integer(
         "budget",
+        1,
+        TOKENS_MAX,
+        "tokens that the answer may count; by default the model's window less `reserve_output`",
+    ),
+    integer(
         "reserve_output",
+        0,
+        TOKENS_MAX,
+        "tokens of the window kept free for the model's answer; by default its longest answer, at most half the window",
+    ),
+    integer(
         "overhead_tokens",
+        0,
+        TOKENS_MAX,
+        "what the caller adds itself, tool schemas for instance; taken from the budget first",
+        default=0,
+    ),
+    choice("format", FORMATS, "the shape of the answer; `items` is the Responses API's input", default="items"),
+    integer("document_budget", 0, 90, "the percentage of the budget that documents may take", default=40),
+    boolean(
         "stable_prefix",
-        "format",
-        "document_budget",
-    }
+        "`true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over "
+        "many calls and providers' prompt caches hit",
+    ),
 )
+"""Of a query or a body."""
 
 
 class ContextRequest(NamedTuple):
@@ -57,21 +76,18 @@ class ContextRequest(NamedTuple):
 
 
 def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
-    """Return the request that query parameters or a body describe. Raises InvalidValue, which names the field."""
+    """Return the request that *values* of PARAMETERS describe. Raises InvalidValue, which names the field."""
     model, encoding = read_encoding(values, default=PRIMARY_ENCODING)
-    overhead = integer(values, "overhead_tokens", low=0, high=TOKENS_MAX) or 0
-    reserve = integer(values, "reserve_output", low=0, high=TOKENS_MAX)
-    budget = integer(values, "budget", low=1, high=TOKENS_MAX)
+    overhead, budget = values["overhead_tokens"], values["budget"]
     if budget is None:
         if model is None or model.window_tokens is None:
             raise InvalidValue("budget is needed: no window is known to derive it from.", param="budget")
-        budget = model.window_tokens - (model.reserve_tokens if reserve is None else reserve)
+        budget = model.window_tokens - answer_tokens(model, values["reserve_output"])
         if budget < 1:
             raise InvalidValue(
                 f"reserve_output leaves nothing of the window of {model.window_tokens}.",
                 param="reserve_output",
             )
-    share = integer(values, "document_budget", low=0, high=DOCUMENT_BUDGET_PERCENT_MAX)
     if overhead >= budget:
         raise InvalidValue(f"overhead_tokens leaves nothing of the budget of {budget}.", param="overhead_tokens")
     return ContextRequest(
@@ -79,7 +95,12 @@ def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
         encoding,
         budget,
         overhead,
-        boolean(values, "stable_prefix"),
-        choice(values, "format", FORMATS, "items"),
-        DOCUMENT_BUDGET_PERCENT if share is None else share,
+        values["stable_prefix"],
+        values["format"],
+        values["document_budget"],
     )
+
+
+def answer_tokens(model: Model | None, reserve_output: int | None) -> int:
+    """Return how many tokens the model's answer may take."""
+    return (model.reserve_tokens if model else 0) if reserve_output is None else reserve_output

@@ -21,8 +21,20 @@ from shared.errors import InvalidValue, NotFound, ServiceError, StoreUnavailable
 from shared.request.after_response import Later
 from shared.request.caller import Caller
 from shared.request.freshness import Freshness
-from shared.request.parameters import integer
+from shared.request.parameters import integer, read_member
 from shared.store.attempts import Besides
+
+USAGE = (
+    (
+        integer("input_tokens", 0, TOKENS_MAX, "tokens of the prompt, to the Responses API"),
+        integer("prompt_tokens", 0, TOKENS_MAX, "the same to the Chat Completions API"),
+    ),
+    (
+        integer("output_tokens", 0, TOKENS_MAX, "tokens of the answer, to the Responses API"),
+        integer("completion_tokens", 0, TOKENS_MAX, "the same to the Chat Completions API"),
+    ),
+)
+"""What is read of `usage`, by one name or the other; providers say more."""
 
 
 class ModelCalls:
@@ -81,12 +93,6 @@ class ModelCalls:
         )
 
 
-def read_output_tokens(values: Mapping[str, Any], wanted: ContextRequest) -> int:
-    """Return how many tokens the model's answer to *wanted* may take. Raises InvalidValue."""
-    asked = integer(values, "reserve_output", low=0, high=TOKENS_MAX)
-    return (wanted.model.reserve_tokens if wanted.model else 0) if asked is None else asked
-
-
 def read_settlement(body: Mapping[str, Any], caller: Caller) -> Besides | None:
     """
     Return what settles `reservation` with `usage`, as the Responses or the Chat Completions API report it.
@@ -101,10 +107,9 @@ def read_settlement(body: Mapping[str, Any], caller: Caller) -> Besides | None:
     if not isinstance(usage, dict):
         raise InvalidValue("reservation needs the usage that settles it.", param="usage")
     counts = []
-    for names in (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")):
-        name = next((each for each in names if each in usage), names[0])
-        count = integer(usage, name, low=0, high=TOKENS_MAX)
+    for fields in USAGE:
+        count = read_member(next((each for each in fields if each.name in usage), fields[0]), usage)
         if count is None:
-            raise InvalidValue(f"usage.{names[0]} is missing.", param="usage")
+            raise InvalidValue(f"usage.{fields[0].name} is missing.", param="usage")
         counts.append(count)
     return Besides(reservation_keys(caller.tenant, reservation_id), [reservation_id, *counts])

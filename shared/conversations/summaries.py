@@ -34,7 +34,6 @@ from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 
-TEXT_CHARS_MAX = 100_000
 FIRST_LINE = "Summary of the conversation so far:\n"
 
 TORN = {
@@ -81,8 +80,6 @@ class Summaries:
         Raises:   InvalidValue, NotFound: `param` says which of the two is wrong; TooLarge, VersionMoved, KeyReused,
                   Unauthorized: nothing was stored.
         """
-        if not 1 <= len(text) <= TEXT_CHARS_MAX:
-            raise InvalidValue(f"text must have 1 to {TEXT_CHARS_MAX} characters, not {len(text)}.", param="text")
         raw = [{"role": "user", "content": FIRST_LINE + text}]
         [note] = normalize_items(raw, attempt.ids())
         traits = describe(note.item)

@@ -110,13 +110,6 @@ async def read_body(request: Request[Any], body_bytes_max: int) -> bytes:
     return b"".join(chunks)
 
 
-async def read_json(request: Request[Any], body_bytes_max: int | None = None) -> dict[str, Any]:
-    """Return the body of *request*, a JSON object, at most the settings' size. Raises as `read_body`, `parse_json`."""
-    state = request.state
-    raw = await read_body(request, body_bytes_max or state["settings"].body_bytes_max)
-    return await parse_json(raw, state["settings"], state["pool"])
-
-
 async def parse_json(raw: bytes, settings: Settings, pool: Pool) -> dict[str, Any]:
     """
     Return *raw* as a JSON object, {} when it is empty.
@@ -142,16 +135,6 @@ async def parse_json(raw: bytes, settings: Settings, pool: Pool) -> dict[str, An
     if not isinstance(value, dict):
         raise InvalidValue("The body is not a JSON object.", param="body")
     return value
-
-
-def refuse_unknown(body: dict[str, Any], known: frozenset[str]) -> None:
-    """Raise InvalidValue for the first member of *body* that is not *known*: a misspelt option must not be lost."""
-    for name in body:
-        if name not in known:
-            raise InvalidValue(
-                f"There is no field {name[:64]!r} here; known are {', '.join(sorted(known))}.",
-                param=name[:64],
-            )
 
 
 def _body_too_large(limit_bytes: int) -> TooLarge:

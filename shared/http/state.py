@@ -2,11 +2,9 @@
 What the requests of one instance share, and the request that knows of it.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import TypedDict
 
 from starlette.requests import Request as StarletteRequest
-from starlette.responses import Response
 
 from shared.config import Settings
 from shared.conversations.history import History
@@ -40,4 +38,3 @@ class State(TypedDict):
 
 
 Request = StarletteRequest[State]
-Endpoint = Callable[[Request], Awaitable[Response]]

@@ -14,15 +14,22 @@ from shared.items.counts import count_items
 from shared.items.kinds import ASSISTANT_SIDE, Kind
 from shared.items.normalize import normalize_items
 from shared.items.traits import Traits, describe
+from shared.request.parameters import json
 from shared.tokens import rule
 from shared.tokens.counter import Counter
-from shared.tokens.models import read_encoding
+from shared.tokens.models import ENCODING, MODEL, read_encoding
 
 ITEMS_MAX = 10_000
 LARGE_ITEMS = 100
 """Checking and describing more than these takes about a millisecond, and goes to a thread."""
 
-FIELDS = frozenset({"model", "encoding", "input", "messages", "tools"})
+FIELDS = (
+    MODEL,
+    ENCODING,
+    json("input", "count_input", "a text, items of a conversation, or chat messages", nullable=False),
+    json("messages", "messages", "chat messages, as a Chat Completions body has them", nullable=False),
+    json("tools", "tools", "the tools that go with them"),
+)
 
 
 class TokenCount(NamedTuple):
@@ -33,20 +40,20 @@ class TokenCount(NamedTuple):
     exact: bool
 
 
-async def count_tokens(counter: Counter, body: Mapping[str, Any]) -> TokenCount:
+async def count_tokens(counter: Counter, values: Mapping[str, Any]) -> TokenCount:
     """
-    Return the count of a request body `{model | encoding, input: text | items | messages, tools?}`.
+    Return the count of what *values* of FIELDS say: `{model | encoding, input: text | items | messages, tools?}`.
 
     A list without any `type` is chat messages, any other list is items. `messages` says so explicitly, so that
     the body of a Chat Completions request counts as it stands.
 
     Raises:   InvalidValue, which names the field.
     """
-    model, encoding = read_encoding(body, default=None)
-    field = "messages" if "messages" in body else "input"
-    if "messages" in body and "input" in body:
+    model, encoding = read_encoding(values, default=None)
+    field = "input" if values["messages"] is None else "messages"
+    if field == "messages" and values["input"] is not None:
         raise InvalidValue("Give input or messages, not both.", param="input")
-    value, tools = body.get(field), body.get("tools")
+    value, tools = values[field], values["tools"]
     is_text = True
     if isinstance(value, str) and field == "input":
         tokens = sum(await counter.count(encoding, [value]))

@@ -1,69 +1,241 @@
 """
-Query parameters and body members, read one by one: each returns a checked value or names what is wrong with it.
+What requests may say: parameters of a path or a query, and members of a body, each declared once.
+
+    LIMIT = integer("limit", 1, 100, "how many", default=20)
+    read_query((AFTER, LIMIT), request.query_params) -> {"after": "", "limit": 20}
+
+A declaration is what requests are read by, and what the OpenAPI document and the tables of the docs are made from.
+Values that depend on each other are checked by whoever takes them.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from shared.errors import InvalidValue
+from shared.errors import InvalidValue, NotFound
 
-INTEGER_DIGITS_MAX = 12
+NAME = "[A-Za-z0-9_-]{1,64}"
+"""Of conversations and items; what else is asked for cannot exist."""
+
+NAME_PATTERN = re.compile(NAME)
+INTEGER = re.compile("-?[0-9]{1,12}")
+SHOWN_CHARS = 64
+"""Of what callers wrote, as much stands in the answer."""
 
 PLATFORM_PREFIXES = ("x-vercel-", "_vercel", "vcrr")
 """Vercel's own parameters: the protection bypass, share links, the side of a rolling release."""
 
 
-def integer(values: Mapping[str, Any], name: str, *, low: int, high: int) -> int | None:
-    """Return the integer *name*, None when it is absent or null. Query parameters are text, body members numbers."""
-    value = values.get(name)
-    if value is None:
-        return None
-    is_text = isinstance(value, str) and not isinstance(values, dict)
-    if is_text and value.isascii() and value.lstrip("-").isdigit() and len(value) <= INTEGER_DIGITS_MAX:
+class Field(NamedTuple):
+    """
+    One value of a request: *kind* says how it is read, *text* what it means (Markdown).
+
+    *default* stands for what is absent. *low* and *high* bound a number, or the characters of a string. *of*: what a
+    name is the name of. *schema*: which JSON Schema of scripts/openapi/shapes.py says what the kind does not.
+    """
+
+    name: str
+    kind: str
+    text: str
+    default: Any = None
+    low: int = 0
+    high: int = 0
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    of: str = ""
+    schema: str = ""
+    is_required: bool = False
+    is_nullable: bool = True
+    """In a body, null stands for absence."""
+
+    def has_name(self, name: str) -> bool:
+        """Tell whether a query parameter of that *name* is this one."""
+        if self.kind == MAP:
+            return name.startswith(f"{self.name}[") and name.endswith("]")
+        return name == self.name or (self.kind == IGNORED and name == f"{self.name}[]")
+
+
+INTEGER_KIND, NUMBER, STRING, CHOICE, BOOLEAN = "integer", "number", "string", "choice", "boolean"
+IDENTIFIER, JSON, MAP, IGNORED = "identifier", "json", "map", "ignored"
+
+
+def integer(name: str, low: int, high: int, text: str, default: int | None = None, *, required: bool = False) -> Field:
+    return Field(name, INTEGER_KIND, text, default, low, high, is_required=required, is_nullable=not required)
+
+
+def number(name: str, low: int, high: int, text: str) -> Field:
+    return Field(name, NUMBER, text, low=low, high=high)
+
+
+def string(
+    name: str,
+    text: str,
+    *,
+    chars: tuple[int, int] = (0, 0),
+    pattern: str = "",
+    of: str = "",
+    schema: str = "",
+    required: bool = False,
+) -> Field:
+    """Declare a text of so many *chars*, (0, 0) for any, that matches *pattern*: then it is *of* what follows it."""
+    low, high = chars
+    return Field(name, STRING, text, None, low, high, (), pattern, of, schema, required, not required)
+
+
+def identifier(name: str, of: str, text: str, *, required: bool = False) -> Field:
+    """Declare the id of a conversation or an item; "" where none is given. One that cannot exist is a 404."""
+    return Field(name, IDENTIFIER, text, "", of=of, is_required=required, is_nullable=not required)
+
+
+def choice(name: str, choices: tuple[str, ...], text: str, default: str | None = None) -> Field:
+    return Field(name, CHOICE, text, default, choices=choices, is_nullable=default is None)
+
+
+def boolean(name: str, text: str) -> Field:
+    """Declare what is false unless somebody says otherwise."""
+    return Field(name, BOOLEAN, text, False, is_nullable=False)
+
+
+def json(name: str, schema: str, text: str, *, required: bool = False, nullable: bool | None = None) -> Field:
+    """Declare a member of a body that its use case checks."""
+    is_nullable = not required if nullable is None else nullable
+    return Field(name, JSON, text, schema=schema, is_required=required, is_nullable=is_nullable)
+
+
+def pairs(name: str, schema: str, text: str) -> Field:
+    """Declare parameters `name[key]=value`, read as a dictionary."""
+    return Field(name, MAP, text, schema=schema)
+
+
+def ignored(name: str, text: str) -> Field:
+    """Declare parameters `name` and `name[]` that clients may send; they change nothing, and no handler gets them."""
+    return Field(name, IGNORED, text)
+
+
+def read_path(fields: Iterable[Field], values: dict[str, str]) -> dict[str, Any]:
+    """Return the values of *fields* by name. Raises as `read_query`."""
+    return {field.name: _read(field, values, is_text=True) for field in fields}
+
+
+def read_query(fields: Sequence[Field], values: Mapping[str, str]) -> dict[str, Any]:
+    """
+    Return the values of *fields* by name.
+
+    Raises:   InvalidValue: one is wrong, or there is a parameter that is none of *fields*: a misspelt budget must not
+              be ignored. NotFound: an id that nothing can have.
+    """
+    given = dict(values)
+    exact = {field.name for field in fields if field.kind != MAP}
+    for name in given:
+        is_known = name in exact or any(field.has_name(name) for field in fields)
+        if not is_known and not name.startswith(PLATFORM_PREFIXES):
+            raise InvalidValue(f"There is no query parameter {name[:SHOWN_CHARS]!r} here.", param=name[:SHOWN_CHARS])
+    return {field.name: _read(field, given, is_text=True) for field in fields if field.kind != IGNORED}
+
+
+def read_members(fields: Iterable[Field], body: dict[str, Any]) -> dict[str, Any]:
+    """Return the members of *body* that *fields* declare. Raises as `read_query`."""
+    known = {field.name for field in fields}
+    for name in body:
+        if name not in known:
+            raise InvalidValue(
+                f"There is no field {name[:SHOWN_CHARS]!r} here; known are {', '.join(sorted(known))}.",
+                param=name[:SHOWN_CHARS],
+            )
+    return {field.name: read_member(field, body) for field in fields}
+
+
+def read_member(field: Field, body: Mapping[str, Any]) -> Any:
+    """Return one member of *body*. Raises as `read_query`."""
+    return _read(field, body, is_text=False)
+
+
+def _read(field: Field, values: Mapping[str, Any], *, is_text: bool) -> Any:
+    value = values.get(field.name)
+    if value is not None:
+        return READERS[field.kind](field, value, is_text)
+    if field.name in values and not field.is_nullable:
+        return READERS[field.kind](field, None, is_text)
+    if field.is_required and field.name not in values:
+        raise InvalidValue(f"{field.name} is missing.", param=field.name)
+    return field.default if field.kind != MAP else _pairs(field, values)
+
+
+def _pairs(field: Field, values: Mapping[str, str]) -> dict[str, str]:
+    start = len(field.name) + 1
+    return {name[start:-1]: value for name, value in values.items() if field.has_name(name)}
+
+
+def _integer(field: Field, value: Any, is_text: bool) -> int:
+    if is_text and INTEGER.fullmatch(value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # JSON has one kind of number; 1.0 is an integer there.
     if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidValue(f"{name} is not an integer.", param=name)
-    if not low <= value <= high:
-        raise InvalidValue(f"{name} is {value}; it goes from {low} to {high}.", param=name, minimum=low, maximum=high)
+        raise InvalidValue(f"{field.name} is not an integer.", param=field.name)
+    if not field.low <= value <= field.high:
+        raise InvalidValue(
+            f"{field.name} is {value}; it goes from {field.low} to {field.high}.",
+            param=field.name,
+            minimum=field.low,
+            maximum=field.high,
+        )
     return value
 
 
-def string(values: Mapping[str, Any], name: str, *, required: bool = False) -> str:
-    """Return the text *name*, "" when it is absent and not *required*."""
-    value = values.get(name)
-    if value is None and not required:
-        return ""
+def _number(field: Field, value: Any, is_text: bool) -> float:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or not field.low <= value <= field.high:
+        raise InvalidValue(f"{field.name} is no number from {field.low} to {field.high}.", param=field.name)
+    return value  # type: ignore[no-any-return]  # it is one of the two.
+
+
+def _string(field: Field, value: Any, is_text: bool) -> str:
     if not isinstance(value, str):
-        raise InvalidValue(f"{name} is {'required' if value is None else 'not a string'}.", param=name)
+        raise InvalidValue(f"{field.name} is not a string.", param=field.name)
+    if field.high and not field.low <= len(value) <= field.high:
+        raise InvalidValue(
+            f"{field.name} must have {field.low} to {field.high} characters, not {len(value)}.", param=field.name
+        )
+    if field.pattern and re.fullmatch(field.pattern, value) is None:
+        raise InvalidValue(f"{field.name} is not {field.of}.", param=field.name)
     return value
 
 
-def choice(values: Mapping[str, Any], name: str, allowed: tuple[str, ...], default: str) -> str:
-    """Return the value of *name*, one of *allowed*."""
-    value = values.get(name, default)
-    if value not in allowed:
-        raise InvalidValue(f"{name} is none of {', '.join(allowed)}.", param=name)
+def _identifier(field: Field, value: Any, is_text: bool) -> str:
+    name = _string(field, value, is_text)
+    if name and NAME_PATTERN.fullmatch(name) is None:
+        raise NotFound(f"There is no {field.of} {name[:SHOWN_CHARS]!r}.", param=field.name)
+    return name
+
+
+def _choice(field: Field, value: Any, is_text: bool) -> str:
+    if value not in field.choices:
+        raise InvalidValue(f"{field.name} is none of {', '.join(field.choices)}.", param=field.name)
     return str(value)
 
 
-def boolean(values: Mapping[str, Any], name: str) -> bool:
-    """Return the flag *name*, false when it is absent."""
-    value = values.get(name, "false")
-    if isinstance(values, dict) and name in values and not isinstance(value, bool):
-        raise InvalidValue(f"{name} is neither true nor false.", param=name)
-    if value in ("true", "1", True):
+def _boolean(field: Field, value: Any, is_text: bool) -> bool:
+    if value is True or (is_text and value in ("true", "1")):
         return True
-    if value in ("false", "0", False):
+    if value is False or (is_text and value in ("false", "0")):
         return False
-    raise InvalidValue(f"{name} is neither true nor false.", param=name)
+    raise InvalidValue(f"{field.name} is neither true nor false.", param=field.name)
 
 
-def refuse_unknown_parameters(values: Mapping[str, Any], known: frozenset[str]) -> None:
-    """Raise InvalidValue for a query parameter that no route knows: a misspelt budget must not be ignored."""
-    for name in values:
-        if name.startswith(PLATFORM_PREFIXES):
-            continue
-        if name.removesuffix("[]") not in known and name.partition("[")[0] + "[…]" not in known:
-            raise InvalidValue(f"There is no query parameter {name[:64]!r} here.", param=name[:64])
+def _json(field: Field, value: Any, is_text: bool) -> Any:
+    if value is None:
+        raise InvalidValue(f"{field.name} is null.", param=field.name)
+    return value
+
+
+READERS: dict[str, Callable[[Field, Any, bool], Any]] = {
+    INTEGER_KIND: _integer,
+    NUMBER: _number,
+    STRING: _string,
+    IDENTIFIER: _identifier,
+    CHOICE: _choice,
+    BOOLEAN: _boolean,
+    JSON: _json,
+}
+"""What turns a value that is there into what handlers get, or refuses it."""

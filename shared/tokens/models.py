@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue
+from shared.request.parameters import choice, string
 from shared.tokens.encodings import ENCODINGS
 
 
@@ -205,22 +206,22 @@ def _find_row(bare: str) -> _Row | None:
     return None
 
 
+MODEL = string("model", "whose tokens are counted; or `encoding`", schema="known_model")
+ENCODING = choice("encoding", ENCODINGS, "the tokens that are counted, where the model is not known here")
+
+
 def read_encoding(values: Mapping[str, Any], default: str | None) -> tuple[Model | None, str]:
     """
-    Return the model and the encoding that *values* name; exactly one of the two members says it.
+    Return the model and the encoding that *values* name, of MODEL and ENCODING; only one of the two says it.
 
     Raises:   InvalidValue: both, an unknown one, or none and there is no *default*.
     """
-    name, encoding = values.get("model"), values.get("encoding")
+    name, encoding = values["model"], values["encoding"]
     if name is not None and encoding is not None:
         raise InvalidValue("Give model or encoding, not both: a model has one encoding.", param="encoding")
     if encoding is not None:
-        if not isinstance(encoding, str) or encoding not in ENCODINGS:
-            raise InvalidValue(f"encoding is none of {', '.join(ENCODINGS)}.", param="encoding")
         return None, encoding
     if name is not None:
-        if not isinstance(name, str):
-            raise InvalidValue("model is not a string.", param="model")
         model = find_model(name)
         return model, model.encoding
     if default is None:

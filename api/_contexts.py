@@ -1,0 +1,80 @@
+"""
+GET    /v1/conversations/{id}/context     all that matters of it, in at most N tokens
+POST   /v1/conversations/{id}/context     the same; with `reserve`, its tokens are set aside
+"""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from api._conversation import CONVERSATION, ONE
+from shared.budgets.reservations import Budgets
+from shared.context.wanted import PARAMETERS, answer_tokens, read_context_request
+from shared.conversations.contexts import Contexts
+from shared.conversations.conversation import Conversation
+from shared.conversations.model_calls import ModelCalls
+from shared.errors import ContextDoesNotFit
+from shared.http.answers import json_response, unchanged_response
+from shared.http.headers import source_headers
+from shared.http.serving import Asked
+from shared.request.parameters import boolean
+from shared.routes import FRESHNESS, READ, Body, Route
+
+
+async def context(asked: Asked, conversation_id: str, **values: Any) -> Response:
+    conversation, wanted = Conversation(asked.caller, conversation_id), read_context_request(values)
+    answer = await _contexts(asked).context(conversation, wanted, asked.freshness, asked.known, asked.later)
+    headers = source_headers(answer.source, answer.etag)
+    if answer.body is None:
+        return unchanged_response(asked.later, headers)
+    return json_response(answer.body, asked.later, headers)
+
+
+async def context_for_call(asked: Asked, conversation_id: str, reserve: bool, **values: Any) -> Response:
+    conversation, wanted = Conversation(asked.caller, conversation_id), read_context_request(values)
+    contexts, settings = _contexts(asked), asked.state["settings"]
+    if reserve:
+        calls = ModelCalls(contexts, Budgets(asked.state["store"], settings), settings)
+        output_tokens = answer_tokens(wanted.model, values["reserve_output"])
+        answer = await calls.context(conversation, wanted, output_tokens, asked.freshness, asked.later)
+    else:
+        answer = await contexts.context(conversation, wanted, asked.freshness, frozenset(), asked.later)
+    assert answer.body is not None
+    return json_response(answer.body, asked.later, source_headers(answer.source, answer.etag))
+
+
+def _contexts(asked: Asked) -> Contexts:
+    state = asked.state
+    return Contexts(state["store"], state["counter"], state["history"], state["documents"], state["pool"])
+
+
+RESERVE = boolean("reserve", "`true`: `budget` and `reserve_output` are set aside for the model call, as a reservation")
+
+ROUTES = (
+    Route(
+        "GET",
+        CONVERSATION + "/context",
+        context,
+        "What matters, in a budget",
+        "what matters, in at most `budget` tokens",
+        "context",
+        ids=ONE,
+        query=PARAMETERS,
+        headers=READ,
+        refuses=(ContextDoesNotFit,),
+        billed="4; 3 when there is no news",
+    ),
+    Route(
+        "POST",
+        CONVERSATION + "/context",
+        context_for_call,
+        "The same; with reserve its tokens are set aside",
+        "the same with its parameters as JSON; with `reserve: true` it also sets aside what the model call may use",
+        "context",
+        ids=ONE,
+        body=Body((*PARAMETERS, RESERVE)),
+        headers=FRESHNESS,
+        refuses=(ContextDoesNotFit,),
+        billed="4; 24 with `reserve`, giving back included",
+    ),
+)

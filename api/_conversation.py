@@ -1,0 +1,53 @@
+"""
+What the routes of a conversation have in common: how its parts are named, and how answers tell what became of them.
+"""
+
+from starlette.responses import Response
+
+from shared.conversations.editing import Conversations
+from shared.conversations.info import Page
+from shared.conversations.provenance import Provenance
+from shared.http.answers import json_response, unchanged_response
+from shared.http.headers import source_headers
+from shared.http.serving import Asked
+from shared.jsonbytes.write import Pieces, array, splice
+from shared.request.parameters import identifier, ignored, integer, json
+
+PREFIX = "/v1/conversations"
+CONVERSATION = PREFIX + "/{conversation_id}"
+
+CONVERSATION_ID = identifier("conversation_id", "conversation", "the conversation", required=True)
+ITEM_ID = identifier("item_id", "item", "the item", required=True)
+ONE, ITEM = (CONVERSATION_ID,), (CONVERSATION_ID, ITEM_ID)
+
+AFTER = identifier("after", "item or conversation", "the page starts behind the element of this id")
+LIMIT = integer("limit", 1, 100, "elements of a page", default=20)
+INCLUDE = ignored("include", "OpenAI's clients send it; it changes nothing")
+METADATA = json("metadata", "metadata", "up to 16 pairs of strings; keys of 64 and values of 512 characters")
+
+
+def editing(asked: Asked) -> Conversations:
+    return Conversations(asked.state["store"], asked.state["settings"])
+
+
+def answer_read(asked: Asked, body: bytes | Pieces, source: Provenance) -> Response:
+    """Answer with *body*, or that the caller has it."""
+    headers = source_headers(source, source.etag)
+    if source.etag in asked.known:
+        return unchanged_response(asked.later, headers)
+    return json_response(body, asked.later, headers)
+
+
+def answer_written(
+    asked: Asked, body: bytes | Pieces | dict[str, object], etag: str | None, *, is_replay: bool
+) -> Response:
+    """Answer with *body* what was written. *etag*: the state after it, None where nothing is left."""
+    headers = {"etag": etag} if etag else {}
+    if is_replay:
+        headers["idempotency-replayed"] = "true"
+    return json_response(body, asked.later, headers)
+
+
+def write_page(page: Page) -> Pieces:
+    rest = {"first_id": page.first_id, "last_id": page.last_id, "has_more": page.has_more}
+    return splice({"object": "list"}, {"data": array(page.data)}, rest)

@@ -1,0 +1,131 @@
+"""
+GET    /v1/conversations/{id}/items               a page of its items
+POST   /v1/conversations/{id}/items               append a batch; the items as they are now stored
+GET    /v1/conversations/{id}/items/{item_id}     one item
+DELETE /v1/conversations/{id}/items/{item_id}     blank it; the conversation
+"""
+
+from typing import Any
+
+from starlette.responses import Response
+
+from api._conversation import (
+    AFTER,
+    CONVERSATION,
+    INCLUDE,
+    ITEM,
+    LIMIT,
+    ONE,
+    answer_read,
+    answer_written,
+    editing,
+    write_page,
+)
+from shared.conversations.conversation import Conversation
+from shared.conversations.model_calls import read_settlement
+from shared.conversations.reading import Reader
+from shared.errors import DuplicateItem
+from shared.http.serving import Asked
+from shared.request.parameters import choice, json
+from shared.routes import READ, WRITE, Body, Form, Route
+
+
+def reader(asked: Asked) -> Reader:
+    state = asked.state
+    return Reader(state["store"], state["history"], state["settings"], state["pool"])
+
+
+async def items(asked: Asked, conversation_id: str, after: str, limit: int, order: str) -> Response:
+    page, source = await reader(asked).items(
+        Conversation(asked.caller, conversation_id), after, limit, order, asked.freshness, asked.later
+    )
+    return answer_read(asked, write_page(page), source)
+
+
+async def append(asked: Asked, conversation_id: str, items: Any, **settling: Any) -> Response:
+    # What only writes need is imported by the first of them: 10 ms of every cold read.
+    from shared.conversations.append import Appending
+
+    state = asked.state
+    appending = Appending(state["store"], state["counter"], state["pool"], state["settings"])
+    settlement = read_settlement(settling, asked.caller)
+    page, etag, is_replay = await appending.append(
+        Conversation(asked.caller, conversation_id), asked.attempt, items, settlement
+    )
+    return answer_written(asked, write_page(page), etag, is_replay=is_replay)
+
+
+async def item(asked: Asked, conversation_id: str, item_id: str) -> Response:
+    body, source = await reader(asked).item(Conversation(asked.caller, conversation_id), item_id, asked.freshness)
+    return answer_read(asked, body, source)
+
+
+async def delete_item(asked: Asked, conversation_id: str, item_id: str) -> Response:
+    info, etag, is_replay = await editing(asked).delete_item(
+        Conversation(asked.caller, conversation_id), asked.attempt, item_id, asked.later
+    )
+    return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
+
+
+ORDER = choice("order", ("asc", "desc"), "oldest or newest first", default="desc")
+SETTLED = ("reservation", "usage")
+BATCH = Body(
+    (
+        json("items", "items", "1 to 100 of them; all are stored or none", required=True),
+        json("reservation", "reservation_id", "the reservation that `usage` settles in the same step"),
+        json("usage", "usage", "what the model call used, as the Responses or the Chat Completions API report it"),
+    ),
+    (Form(("items",), null=SETTLED), Form(("items", *SETTLED))),
+)
+
+ROUTES = (
+    Route(
+        "GET",
+        CONVERSATION + "/items",
+        items,
+        "A page of items",
+        "a page of items",
+        "page",
+        ids=ONE,
+        query=(LIMIT, AFTER, ORDER, INCLUDE),
+        headers=READ,
+        billed="4",
+    ),
+    Route(
+        "POST",
+        CONVERSATION + "/items",
+        append,
+        "Append a batch",
+        "`{items: [1..100], reservation?, usage?}`: appends all or nothing; the items as stored",
+        "page",
+        ids=ONE,
+        query=(INCLUDE,),
+        body=BATCH,
+        headers=WRITE,
+        refuses=(DuplicateItem,),
+        billed="6; 15 with `reservation`",
+    ),
+    Route(
+        "GET",
+        CONVERSATION + "/items/{item_id}",
+        item,
+        "One item",
+        "one item",
+        "item",
+        ids=ITEM,
+        query=(INCLUDE,),
+        headers=READ,
+        billed="4",
+    ),
+    Route(
+        "DELETE",
+        CONVERSATION + "/items/{item_id}",
+        delete_item,
+        "Blank an item",
+        "blanks the content at once; answers the conversation",
+        "conversation",
+        ids=ITEM,
+        headers=WRITE,
+        billed="7",
+    ),
+)

@@ -1,0 +1,106 @@
+"""
+What a route is, as a value: it is declared once, in the file of api/ that serves it.
+
+    Route(...) -> shared/http/serving.py reads requests by it and refuses what it does not know
+               -> scripts/openapi writes the OpenAPI document from it
+               -> scripts/docs writes the tables of routes and parameters from it
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+from shared.errors import ServiceError
+from shared.request.parameters import IGNORED, Field
+
+FRESHNESS = ("Cache-Control", "Warmthread-Min-Version")
+"""Headers of requests for what an instance may hold."""
+
+READ = (*FRESHNESS, "If-None-Match")
+CREATE = ("Idempotency-Key", "x-stainless-retry-count")
+WRITE = (*CREATE, "If-Match")
+
+TENANT = "key"
+"""The credential of a route that tenants call, with their key; the others have a secret of Settings, or nothing."""
+
+
+class Form(NamedTuple):
+    """One way to fill a body in: some members have to be there, some may only be null, some not even that."""
+
+    required: tuple[str, ...]
+    null: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+class Body(NamedTuple):
+    """
+    A JSON object of *fields*. *forms*: what is right together; none: whatever has the required fields.
+
+    *bytes_max*: how large it may be, 0 for Settings.body_bytes_max. *schema* instead of *fields*: the handler gets all
+    of it as `body`, and the schema of that name says what it may be.
+    """
+
+    fields: tuple[Field, ...] = ()
+    forms: tuple[Form, ...] = ()
+    bytes_max: int = 0
+    schema: str = ""
+
+
+class Route(NamedTuple):
+    """
+    A method of a path. *title* says what it does in few words, *text* all of it (Markdown), *billed* the commands that
+    the store charges for.
+
+    *handler* takes the request as it was read (shared/http/serving.py), and each of *ids*, *query* and *body*'s fields
+    by its name. *answer*: the name of what it gives (scripts/openapi/answers.py). *headers*: what it heeds of the
+    request's; *answered*: what its answers say besides what follows from that. *refuses*: errors besides those that
+    follow from the rest. *key*: the credential, TENANT, or the setting `<key>_secret`, or "" for none.
+    """
+
+    method: str
+    path: str
+    handler: Callable[..., Awaitable[Any]]
+    title: str
+    text: str
+    answer: str
+    ids: tuple[Field, ...] = ()
+    query: tuple[Field, ...] = ()
+    body: Body | None = None
+    headers: tuple[str, ...] = ()
+    answered: tuple[str, ...] = ()
+    refuses: tuple[type[ServiceError], ...] = ()
+    key: str = TENANT
+    billed: str = ""
+    name: str = ""
+    """Of the operation; that of the handler by default."""
+    is_confirmed_first: bool = False
+    """No script does the work, so one confirms the key before anything is done for a stranger."""
+
+    @property
+    def operation(self) -> str:
+        return self.name or self.handler.__name__.rstrip("_")
+
+    @property
+    def template(self) -> str:
+        """The path with its parameters in braces."""
+        return self.path.replace(":path}", "}")
+
+    def argument_names(self) -> list[str]:
+        """Return the names of what the handler gets."""
+        members = self.body.fields if self.body else ()
+        names = [field.name for field in (*self.ids, *self.query, *members) if field.kind != IGNORED]
+        return [*names, "body"] if self.body and self.body.schema else names
+
+
+TAKES_ANY = 0x08
+"""The flag of a function with `**values`."""
+
+
+def check_route(route: Route) -> None:
+    """Raise TypeError where declaration and handler differ: better when a function is loaded than at a request."""
+    code, names = route.handler.__code__, route.argument_names()
+    taken, declared = set(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]), set(names)
+    wrong = taken - declared if code.co_flags & TAKES_ANY else taken ^ declared
+    in_path = {part.strip("{}").removesuffix(":path") for part in route.path.split("/") if part.startswith("{")}
+    wrong |= in_path ^ {field.name for field in route.ids}
+    if wrong or len(declared) < len(names):
+        raise TypeError(f"{route.operation}: path, declaration and handler differ: {sorted(wrong) or names}")
