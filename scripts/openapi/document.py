@@ -9,15 +9,20 @@ import sys
 
 from scripts.openapi import headers as openapi_headers
 from scripts.openapi import items as openapi_items
-from scripts.openapi.conversations import contexts, conversations
 from scripts.openapi.links import add_links
-from scripts.openapi.services import budgets, documents
+from scripts.openapi.operation import operation
+from scripts.openapi.routes import routes
 from scripts.openapi.shapes import ERRORS, Schema
+from shared.config import SETTINGS
+from shared.routes import TENANT
 
 
 def paths() -> Schema:
     """Return every path of the API."""
-    return add_links(conversations() | contexts() | budgets() | documents())
+    made: Schema = {}
+    for route in routes():
+        made.setdefault(route.template, {})[route.method.lower()] = operation(route)
+    return add_links(made)
 
 
 PROBLEM = {
@@ -43,12 +48,12 @@ PROBLEM = {
 }
 
 
-KEYS = {
-    "key": "A tenant's: wt_<tenant>_<secret>",
-    "cron": "The deployment's CRON_SECRET",
-    "changes": "The deployment's WARMTHREAD_CHANGES_SECRET",
-    "metrics": "The deployment's WARMTHREAD_METRICS_SECRET",
-}
+def keys() -> dict[str, str]:
+    """Return what each credential is."""
+    secrets = sorted({route.key for route in routes()} - {TENANT, ""})
+    return {TENANT: "A tenant's: wt_<tenant>_<secret>"} | {
+        key: f"The deployment's {SETTINGS[f'{key}_secret'].variables[0]}" for key in secrets
+    }
 
 
 def document() -> Schema:
@@ -65,7 +70,7 @@ def document() -> Schema:
         "paths": paths(),
         "components": {
             "securitySchemes": {
-                name: {"type": "http", "scheme": "bearer", "description": text} for name, text in KEYS.items()
+                name: {"type": "http", "scheme": "bearer", "description": text} for name, text in keys().items()
             },
             "schemas": {"Problem": PROBLEM} | openapi_items.schemas(),
             "headers": openapi_headers.ANSWERS,

@@ -8,27 +8,27 @@ ENTITY_TAGS = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
 KEY = r'^("([!#-\[\]-~]|\\["\\]){1,255}"|[!#-~][!-~]{0,254})$'
 
 
+VERSION: Schema = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
+
+
 def _header(name: str, description: str, **schema: object) -> Schema:
     return {"name": name, "in": "header", "description": description, "schema": {"type": "string", **schema}}
 
 
-READ = (
-    _header("Cache-Control", "max-age=N, stale-if-error=N, only-if-cached, no-cache: how fresh the answer has to be"),
-    {
-        "name": "Warmthread-Min-Version",
-        "in": "header",
-        "description": "Any copy of at least this version will do",
-        "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999},
-    },
-)
-"""For answers that an instance may hold."""
-
-IF_NONE_MATCH = _header("If-None-Match", "Entity tags that the caller has: 304 for one of them")
-RETRY_COUNT = _header("x-stainless-retry-count", "OpenAI's clients count here how often they sent this before")
-IDEMPOTENCY_KEY = _header("Idempotency-Key", "The same key and request within 24 h are answered, not done", pattern=KEY)
-IF_MATCH = _header("If-Match", "The versions at which this may happen, as entity tags", pattern=ENTITY_TAGS)
-RESERVE = (IDEMPOTENCY_KEY, RETRY_COUNT)
-WRITE = (*RESERVE, IF_MATCH)
+REQUESTS: dict[str, Schema] = {
+    made["name"]: made
+    for made in (
+        _header(
+            "Cache-Control", "max-age=N, stale-if-error=N, only-if-cached, no-cache: how fresh the answer has to be"
+        ),
+        _header("Warmthread-Min-Version", "Any copy of at least this version will do", **VERSION),
+        _header("If-None-Match", "Entity tags that the caller has: 304 for one of them"),
+        _header("Idempotency-Key", "The same key and request within 24 h are answered, not done", pattern=KEY),
+        _header("x-stainless-retry-count", "OpenAI's clients count here how often they sent this before"),
+        _header("If-Match", "The versions at which this may happen, as entity tags", pattern=ENTITY_TAGS),
+    )
+}
+"""What declared routes may heed."""
 
 
 def _answered(description: str, schema: Schema | None = None, *, required: bool = False) -> Schema:
@@ -60,6 +60,9 @@ ALWAYS = ("Server-Timing", "Warmthread-Deployment")
 RATE = ("RateLimit-Policy", "RateLimit")
 SOURCE = ("ETag", "Age", "Cache-Status")
 """Of an answer that an instance may hold."""
+
+WRITTEN = ("ETag", "Idempotency-Replayed")
+"""Of what was written."""
 
 ERROR_HEADERS: dict[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),

@@ -1,41 +1,82 @@
 """
-How an operation is written in the OpenAPI document.
+How a declared route is written in the OpenAPI document.
 """
 
-from scripts.openapi.headers import IF_NONE_MATCH, RATE
-from scripts.openapi.headers import headers as header_references
+from scripts.openapi import headers
+from scripts.openapi.answers import ANSWERS
+from scripts.openapi.fields import body_schema, parameter
 from scripts.openapi.shapes import Schema
+from shared.errors import (
+    InvalidValue,
+    KeyReused,
+    Malformed,
+    MemoryPressed,
+    NotCached,
+    NotFound,
+    OutOfTime,
+    QuotaExceeded,
+    ServiceError,
+    StoreUnavailable,
+    TooLarge,
+    Unauthorized,
+    VersionMoved,
+)
+from shared.routes import CREATE, FRESHNESS, TENANT, Route
 
-ALWAYS = (400, 401, 413, 422, 429, 503)
-"""What may become of any request with a key."""
+FOR_ALL = (InvalidValue, OutOfTime, StoreUnavailable)
+FOR_KEYS = (Malformed, Unauthorized, TooLarge, QuotaExceeded, MemoryPressed)
+"""What may become of any request, and of any with a credential."""
+
+NOT_MODIFIED = "304"
 
 
-def operation(
-    name: str,
-    summary: str,
-    response: Schema,
-    *,
-    parameters: tuple[Schema, ...] = (),
-    body: Schema | None = None,
-    errors: tuple[int, ...] = (),
-    headers: tuple[str, ...] = (),
-    key: str = "key",
-) -> Schema:
-    """Return one operation; *errors* besides those that each may have. *key*: the security scheme, "" for none."""
-    statuses = (*ALWAYS, *errors) if key else (503,)
-    said = header_references(*(RATE if key == "key" else ()), *headers)
+def problems(route: Route) -> list[type[ServiceError]]:
+    """Return what a request of *route* may be refused with, by status."""
+    found: list[type[ServiceError]] = [*FOR_ALL, *route.refuses]
+    if route.key:
+        found += FOR_KEYS
+    if route.ids:
+        found.append(NotFound)
+    if "Idempotency-Key" in route.headers:
+        found.append(KeyReused)
+    if "If-Match" in route.headers:
+        found.append(VersionMoved)
+    if "Cache-Control" in route.headers:
+        found.append(NotCached)
+    return sorted(set(found), key=lambda each: (each.status, each.slug))
+
+
+def answered_headers(route: Route) -> tuple[str, ...]:
+    """Return what answers of *route* say, besides what each does."""
+    rate = headers.RATE if route.key == TENANT else ()
+    source = headers.SOURCE if set(FRESHNESS) <= set(route.headers) else ()
+    written = headers.WRITTEN if set(CREATE) <= set(route.headers) else ()
+    return (*rate, *source, *written, *route.answered)
+
+
+def operation(route: Route) -> Schema:
+    """Return one operation."""
+    said = headers.headers(*answered_headers(route))
+    responses: Schema = {"200": {**ANSWERS[route.answer], "headers": said}}
+    if "If-None-Match" in route.headers:
+        responses[NOT_MODIFIED] = {"description": "The caller has it", "headers": said}
+    for status in sorted({each.status for each in problems(route)}):
+        responses[str(status)] = {"$ref": f"#/components/responses/E{status}"}
     made: Schema = {
-        "operationId": name,
-        "summary": summary,
-        "responses": {"200": {**response, "headers": said}},
-        "security": [{key: []}] if key else [],
+        "operationId": route.operation,
+        "summary": route.title,
+        "responses": responses,
+        "security": [{route.key: []}] if route.key else [],
     }
-    if IF_NONE_MATCH in parameters:
-        made["responses"]["304"] = {"description": "The caller has it", "headers": said}
-    made["responses"] |= {str(status): {"$ref": f"#/components/responses/E{status}"} for status in sorted(statuses)}
+    parameters = [
+        *(parameter(field, "path") for field in route.ids),
+        *(parameter(field, "query") for field in route.query),
+        *(headers.REQUESTS[name] for name in route.headers),
+    ]
     if parameters:
-        made["parameters"] = list(parameters)
-    if body is not None:
-        is_required = bool(body.get("required") or body.get("anyOf"))
-        made["requestBody"] = {"content": {"application/json": {"schema": body}}, "required": is_required}
+        made["parameters"] = parameters
+    if route.body is not None:
+        schema = body_schema(route.body)
+        is_required = bool(schema.get("required") or schema.get("anyOf"))
+        made["requestBody"] = {"content": {"application/json": {"schema": schema}}, "required": is_required}
     return made

@@ -18,7 +18,7 @@ NAME = "[A-Za-z0-9_-]{1,64}"
 """Of conversations and items; what else is asked for cannot exist."""
 
 NAME_PATTERN = re.compile(NAME)
-INTEGER = re.compile("-?[0-9]{1,12}")
+DIGITS = re.compile("-?[0-9]{1,12}")
 SHOWN_CHARS = 64
 """Of what callers wrote, as much stands in the answer."""
 
@@ -55,12 +55,12 @@ class Field(NamedTuple):
         return name == self.name or (self.kind == IGNORED and name == f"{self.name}[]")
 
 
-INTEGER_KIND, NUMBER, STRING, CHOICE, BOOLEAN = "integer", "number", "string", "choice", "boolean"
+INTEGER, NUMBER, STRING, CHOICE, BOOLEAN = "integer", "number", "string", "choice", "boolean"
 IDENTIFIER, JSON, MAP, IGNORED = "identifier", "json", "map", "ignored"
 
 
 def integer(name: str, low: int, high: int, text: str, default: int | None = None, *, required: bool = False) -> Field:
-    return Field(name, INTEGER_KIND, text, default, low, high, is_required=required, is_nullable=not required)
+    return Field(name, INTEGER, text, default, low, high, is_required=required, is_nullable=not required)
 
 
 def number(name: str, low: int, high: int, text: str) -> Field:
@@ -167,7 +167,7 @@ def _pairs(field: Field, values: Mapping[str, str]) -> dict[str, str]:
 
 
 def _integer(field: Field, value: Any, is_text: bool) -> int:
-    if is_text and INTEGER.fullmatch(value):
+    if is_text and DIGITS.fullmatch(value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # JSON has one kind of number; 1.0 is an integer there.
@@ -230,7 +230,7 @@ def _json(field: Field, value: Any, is_text: bool) -> Any:
 
 
 READERS: dict[str, Callable[[Field, Any, bool], Any]] = {
-    INTEGER_KIND: _integer,
+    INTEGER: _integer,
     NUMBER: _number,
     STRING: _string,
     IDENTIFIER: _identifier,

@@ -1,0 +1,42 @@
+"""
+Declared parameters and bodies as JSON Schema.
+"""
+
+from scripts.openapi.named import NAMED
+from scripts.openapi.shapes import NULL, Schema, obj, optional, scalar
+from shared.request.parameters import IGNORED, MAP, Field
+from shared.routes import Body, Form
+
+
+def schema_of(field: Field) -> Schema:
+    """Return what the value of *field* may be, where there is one."""
+    return NAMED[field.schema] if field.schema else scalar(field)
+
+
+def parameter(field: Field, place: str) -> Schema:
+    """Return *field* as a parameter of a path or a query."""
+    name = f"{field.name}[]" if field.kind == IGNORED else field.name
+    made: Schema = {"name": name, "in": place, "schema": schema_of(field), "required": place == "path"}
+    if field.kind == MAP:
+        made |= {"schema": made["schema"] | {"description": field.text}, "style": "deepObject", "explode": True}
+    return made
+
+
+def body_schema(body: Body) -> Schema:
+    """Return what a body may be."""
+    if body.schema:
+        return NAMED[body.schema]
+    if not body.forms:
+        return _form(body, Form(tuple(field.name for field in body.fields if field.is_required)))
+    return {"anyOf": [_form(body, form) for form in body.forms]}
+
+
+def _form(body: Body, form: Form) -> Schema:
+    members = {}
+    for field in body.fields:
+        if field.name in form.null:
+            members[field.name] = NULL
+        elif field.name not in form.without:
+            is_there = field.name in form.required and not (field.is_required and field.is_nullable)
+            members[field.name] = schema_of(field) if is_there or not field.is_nullable else optional(schema_of(field))
+    return obj(members, form.required)

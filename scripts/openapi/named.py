@@ -1,0 +1,68 @@
+"""
+The shapes that declared fields and bodies name, because their kind does not say all.
+"""
+
+from scripts.openapi.shapes import METADATA, Schema, obj, scalar
+from shared.conversations.model_calls import USAGE
+from shared.documents.changes import CHANGES, S3
+
+KNOWN_MODEL: Schema = {
+    "description": "A model whose name begins like one that is known, after a provider's prefix; else say `encoding`",
+    "anyOf": [{"enum": ["gpt-4o", "gpt-4", "gpt-4o-mini", "o3", "claude-sonnet-4-5"]}, {"type": "string"}],
+}
+
+
+def _array(name: str, **bounds: int) -> Schema:
+    return {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}, **bounds}
+
+
+def _usage() -> Schema:
+    """Return what a model call used, as one of OpenAI's two APIs reports it."""
+    reported = []
+    for fields in zip(*USAGE, strict=True):
+        members = {field.name: scalar(field) for field in fields}
+        reported.append({"type": "object", "properties": members, "required": list(members)})
+    return {"anyOf": reported}
+
+
+def _notice() -> Schema:
+    """Return what may be said of changed documents: in our words, or as events of the bucket."""
+    change = obj({"path": {"type": "string", "description": "As in the object store"}}, ("path",))
+    change |= {"additionalProperties": True}
+    ours = obj({"changes": {"type": "array", "items": change, "maxItems": 1_000}}, ("changes",))
+    named = {
+        outer: {"type": "object", "properties": {inner: {"type": "string"}}, "required": [inner]}
+        for outer, inner in (("bucket", "name"), ("object", "key"))
+    }
+    changed = {
+        "type": "object",
+        "description": "An S3 event, as EventBridge delivers it",
+        "required": ["source", "detail-type", "detail"],
+        "properties": {
+            "source": {"const": S3},
+            "detail-type": {"enum": sorted(CHANGES)},
+            "detail": {"type": "object", "properties": named, "required": [*named]},
+        },
+    }
+    other = {
+        "type": "object",
+        "description": "Another event of the bucket, which changes nothing",
+        "required": ["source", "detail-type"],
+        "properties": {"source": {"const": S3}, "detail-type": {"type": "string", "not": {"enum": sorted(CHANGES)}}},
+    }
+    return {"anyOf": [ours, changed, other]}
+
+
+NAMED: dict[str, Schema] = {
+    "known_model": KNOWN_MODEL,
+    "metadata": METADATA,
+    "items": _array("item", minItems=1, maxItems=100),
+    "items_or_none": _array("item", minItems=0, maxItems=100),
+    "count_input": {"anyOf": [{"type": "string"}, _array("item_typed"), _array("chat_message")]},
+    "messages": _array("chat_message"),
+    "tools": _array("tool"),
+    "usage": _usage(),
+    "reservation_id": {"type": "string", "pattern": "^rsv_[0-9a-f]{5,6}_[ro][0-9a-f]{32}$"},
+    "path": {"type": "string", "minLength": 1},
+    "notice": _notice(),
+}
