@@ -1,24 +1,6 @@
 """
-What can go wrong, as callers see it.
-
-    ServiceError
-    ├── Malformed              400  the request cannot be read
-    ├── DuplicateItem          400  an item id is taken or given twice
-    ├── Unauthorized           401  no key, or a key that is not (or no longer) valid
-    ├── NotFound               404  unknown here, or another tenant's
-    ├── VersionMoved           412  `If-Match` names a version that is no longer the current one
-    ├── AlreadySettled         409  a reservation was settled before, with other numbers
-    ├── TooLarge               413  a body, an item or a conversation over its limit
-    ├── UnsupportedMedia       415  a document that is no text
-    ├── InvalidValue           422  well-formed, but a field is wrong; `param` names it
-    ├── KeyReused              422  an Idempotency-Key came with another request before
-    ├── ContextDoesNotFit      422  not even the smallest context fits the budget
-    ├── QuotaExceeded          429  a rate (RateExceeded) or a budget is used up
-    ├── NotCached              504  `only-if-cached`, and nothing fresh enough is held here
-    ├── OutOfTime              503  the platform's time limit came before the answer
-    ├── MemoryPressed          503  too little memory left for a large body
-    ├── StoreUnavailable       503  the durable tier did not answer in time
-    └── SourceUnavailable      503  the object store did not, and nothing held will do
+What can go wrong, as callers see it. What an error stands for is said once, by its docstring: the table of problems in
+the docs is made of slugs, statuses and these.
 
 A raised ServiceError means that nothing was stored, with one exception that its text states: a write whose
 answer was lost (`outcome_unknown` of StoreUnavailable and OutOfTime). Everything that is not a ServiceError is a bug
@@ -58,32 +40,32 @@ class ServiceError(Exception):
 
 
 class Malformed(ServiceError):
-    """The request could not be read: broken JSON, a wrong content type, an undecodable header."""
+    """The request cannot be read: a body that is not JSON, a header that makes no sense."""
 
     status, slug, title = 400, "malformed-request", "Malformed request"
 
 
 class DuplicateItem(ServiceError):
-    """An item id is taken in this conversation, or stands twice in one batch."""
+    """An item id is taken in this conversation, or stands twice in the batch; nothing was stored."""
 
     status, slug, title = 400, "duplicate-item", "Duplicate item"
 
 
 class Unauthorized(ServiceError):
-    """There is no API key, or it is not valid."""
+    """There is no API key, or one that is not (or no longer) valid."""
 
     status, slug, title = 401, "unauthorized", "Invalid API key"
     error_type = "authentication_error"
 
 
 class NotFound(ServiceError):
-    """Nothing of that name exists for this tenant."""
+    """Nothing of that name exists here; what is another tenant's does not exist either."""
 
     status, slug, title = 404, "not-found", "Not found"
 
 
 class VersionMoved(ServiceError):
-    """The conversation has another version than the caller expects; `version` says which."""
+    """`If-Match` names another version of the conversation than the newest, which `version` says."""
 
     status, slug, title = 412, "version-moved", "Version moved"
 
@@ -101,25 +83,25 @@ class TooLarge(ServiceError):
 
 
 class UnsupportedMedia(ServiceError):
-    """A document is binary, or its bytes are no UTF-8."""
+    """The document is binary, or not UTF-8."""
 
     status, slug, title = 415, "unsupported-media", "Unsupported media"
 
 
 class InvalidValue(ServiceError):
-    """A well-formed request with a value that is not allowed; `param` names the field."""
+    """A field or parameter has a value that is not allowed, or there is none of that name; `param` names it."""
 
     status, slug, title = 422, "invalid-value", "Invalid value"
 
 
 class KeyReused(ServiceError):
-    """The Idempotency-Key stands for another request already."""
+    """The `Idempotency-Key` came before, with another request."""
 
     status, slug, title = 422, "idempotency-key-reused", "Idempotency key reused"
 
 
 class ContextDoesNotFit(ServiceError):
-    """Head, newest user message and last unit exceed the budget together."""
+    """System messages, newest user message and last unit exceed the budget; `needed_tokens` would do."""
 
     status, slug, title = 422, "context-does-not-fit", "Context does not fit"
 
@@ -134,7 +116,10 @@ class ContextDoesNotFit(ServiceError):
 
 
 class QuotaExceeded(ServiceError):
-    """A rate or a budget is used up; `violated-policies` names which, Retry-After says until when."""
+    """
+    The tenant's rate or budget is used up: `violated-policies` names which, `Retry-After` and `retry-after-ms` say for
+    how long.
+    """
 
     status, slug, title = 429, "quota-exceeded", "Quota exceeded"
     type_uri = "https://iana.org/assignments/http-problem-types#quota-exceeded"
@@ -165,27 +150,27 @@ class BudgetExceeded(QuotaExceeded):
 
 
 class NotCached(ServiceError):
-    """The caller forbade asking the store, and this instance has nothing fresh enough."""
+    """`only-if-cached` forbids asking the store, and this instance holds nothing fresh enough."""
 
     status, slug, title = 504, "not-cached", "Not cached"
 
 
 class OutOfTime(ServiceError):
-    """The invocation came to its end before its work did; `outcome_unknown` says whether something may be stored."""
+    """The platform's time limit came before the answer; `outcome_unknown` says whether a write may have been stored."""
 
     status, slug, title = 503, "out-of-time", "Out of time"
     error_type = "server_error"
 
 
 class MemoryPressed(ServiceError):
-    """This instance has not the memory for a large body at the moment; another one may."""
+    """The instance holds over 85 % of its memory, and the body is over 256 KiB; or too many requests wait for it."""
 
     status, slug, title = 503, "memory-pressed", "Memory pressed"
     error_type = "server_error"
 
 
 class StoreUnavailable(ServiceError):
-    """The durable tier did not answer, or refused to work."""
+    """The store did not answer, or refused; `outcome_unknown` says whether a write may have been stored."""
 
     status, slug, title = 503, "store-unavailable", "Store unavailable"
     error_type = "server_error"

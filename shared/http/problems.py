@@ -86,6 +86,11 @@ async def on_service_error(request: Request[Any], error: Exception) -> Response:
     )
 
 
+METHOD_NOT_ALLOWED = (405, "method-not-allowed", "The path has no such method; `Allow` lists those that it has.")
+INTERNAL_ERROR = (500, "internal-error", "A bug of ours.")
+"""Problems that are no ServiceError: Starlette's refusal, and what nobody thought of. Status, slug, meaning."""
+
+
 async def on_http_exception(request: Request[Any], error: Exception) -> Response:
     """Starlette's own refusals: an unknown path, a method that a path does not have."""
     assert isinstance(error, HTTPException)
@@ -101,8 +106,7 @@ async def on_http_exception(request: Request[Any], error: Exception) -> Response
 async def on_bug(request: Request[Any], error: Exception) -> Response:
     """Answer what nothing else did; Bugs writes it into the log."""
     return problem_response(
-        500,
-        "internal-error",
+        *INTERNAL_ERROR[:2],
         "Internal error",
         "Something went wrong on our side.",
         error_type="server_error",
