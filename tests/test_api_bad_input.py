@@ -181,6 +181,39 @@ def test_what_does_not_exist_is_a_404_that_says_what(api: httpx.Client, conversa
     check(api.put(f"/v1/conversations/{conversation}"), 405, None)
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/conversations", {"GET", "HEAD", "POST"}),
+        ("/v1/conversations/conv_1", {"DELETE", "GET", "HEAD", "POST"}),
+        ("/v1/conversations/conv_1/items/msg_1", {"DELETE", "GET", "HEAD"}),
+        ("/v1/conversations/conv_1/fork", {"POST"}),
+        ("/api/cron/warm", {"GET", "HEAD", "POST"}),
+    ],
+)
+def test_a_method_that_a_path_has_not_is_told_all_that_it_has(api: httpx.Client, path: str, allowed: set[str]) -> None:
+    answer = api.put(path)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert set(answer.headers["allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize(
+    ("path", "param"),
+    [
+        ("/v1/conversations?limit[]=3", "limit[]"),
+        ("/v1/conversations?metadata=x", "metadata"),
+        ("/v1/conversations?metadata[k=x", "metadata[k"),
+        ("/v1/conversations?limit=--5", "limit"),
+        ("/v1/usage?day=1", "day"),
+        ("/api/health?deep=1", "deep"),
+    ],
+)
+def test_no_parameter_is_ignored(api: httpx.Client, path: str, param: str) -> None:
+    check(api.get(path), 422, param)
+    assert api.get("/v1/conversations?x-vercel-set-bypass-cookie=true").status_code == 200
+
+
 def test_a_full_conversation_takes_no_more_but_lets_items_go(
     api: httpx.Client, conversation: str, run: Any, key_of: Any
 ) -> None:
