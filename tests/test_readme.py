@@ -167,8 +167,9 @@ def test_keys_are_made_listed_and_revoked_as_the_readme_says(service_url: str, a
     assert api.get("/v1/conversations", headers=authorization).status_code == 401
 
 
-def test_every_script_that_the_readme_names_exists_and_explains_itself() -> None:
-    named = set(re.findall(r"`?(scripts/[\w-]+)", README))
+def test_every_script_that_the_docs_name_exists_and_explains_itself() -> None:
+    pages = [README, *(path.read_text() for path in (ROOT / "docs").glob("*.md"))]
+    named = set(re.findall(r"`?(scripts/[\w-]+)", "\n".join(pages)))
 
     assert named == {
         str(path.relative_to(ROOT))

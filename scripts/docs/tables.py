@@ -1,0 +1,166 @@
+"""
+The tables of the docs, in Markdown, each made from what it is a table of.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from scripts.openapi.headers import REQUESTS
+from scripts.openapi.routes import routes
+from shared.config import SETTINGS, Setting
+from shared.errors import ServiceError
+from shared.http.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED
+from shared.request.parameters import (
+    BOOLEAN,
+    CHOICE,
+    IDENTIFIER,
+    IGNORED,
+    INTEGER,
+    JSON,
+    MAP,
+    NUMBER,
+    Field,
+)
+from shared.routes import TENANT, Route
+
+
+class UnknownTableError(ValueError):
+    """There is no table of that name, or none of what it was asked for."""
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table; a bar within a cell would end it."""
+    head = list(header)
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def routes_table() -> str:
+    """Return every route: what it does, who may, and what the store charges."""
+    return table(
+        ("route", "what it does", "credential", "commands billed"),
+        ((_named(route), route.text, _credential(route), route.billed) for route in routes()),
+    )
+
+
+def parameters_table(*names: str) -> str:
+    """Return the parameters and members of the routes whose operations are called *names*; by route without names."""
+    found = [route for route in routes() if not names or route.operation in names]
+    if missing := set(names) - {route.operation for route in found}:
+        raise UnknownTableError(f"there is no route {', '.join(sorted(missing))}")
+    if names:
+        fields = {field.name: (place, field) for route in found for place, field in _fields(route)}
+        return _table_of(fields.values())
+    return "\n\n".join(f"### {_named(route)}\n\n{_table_of(_fields(route))}" for route in found if [*_fields(route)])
+
+
+def settings_table() -> str:
+    """Return every setting; one with several variables is read from the first that is set."""
+    return table(
+        ("variable", "default", "allowed", "meaning"),
+        (
+            (
+                ", ".join(f"`{name}`" for name in setting.names(field)),
+                "" if setting.default is None else str(setting.default),
+                _allowed(setting),
+                setting.text,
+            )
+            for field, setting in SETTINGS.items()
+        ),
+    )
+
+
+def problems_table() -> str:
+    """Return every problem, by status."""
+    raised = [(each.status, each.slug, _meaning(each)) for each in ServiceError.__subclasses__()]
+    return table(
+        ("problem", "status", "meaning"),
+        (
+            (f"`{slug}`", str(status), meaning)
+            for status, slug, meaning in sorted([*raised, METHOD_NOT_ALLOWED, INTERNAL_ERROR])
+        ),
+    )
+
+
+def headers_table() -> str:
+    """Return the headers of requests that routes heed."""
+    return table(
+        ("header", "meaning", "heeded by"),
+        (
+            (
+                f"`{name}`",
+                header["description"],
+                ", ".join(route.operation for route in routes() if name in route.headers),
+            )
+            for name, header in REQUESTS.items()
+        ),
+    )
+
+
+TABLES: dict[str, Callable[..., str]] = {
+    "routes": routes_table,
+    "parameters": parameters_table,
+    "settings": settings_table,
+    "problems": problems_table,
+    "headers": headers_table,
+}
+
+
+def _named(route: Route) -> str:
+    return f"`{route.method} {route.template}`"
+
+
+def _credential(route: Route) -> str:
+    if route.key in (TENANT, ""):
+        return "a tenant's key" if route.key else "none"
+    return f"`${SETTINGS[f'{route.key}_secret'].variables[0]}`"
+
+
+def _meaning(error: type[ServiceError]) -> str:
+    return " ".join((error.__doc__ or "").split("\n\n", maxsplit=1)[0].split())
+
+
+def _fields(route: Route) -> Iterator[tuple[str, Field]]:
+    yield from (("query", field) for field in route.query)
+    yield from (("body", field) for field in (route.body.fields if route.body else ()))
+
+
+def _table_of(fields: Iterable[tuple[str, Field]]) -> str:
+    return table(
+        ("parameter", "in", "allowed", "default", "meaning"),
+        ((f"`{_shown_name(field)}`", place, _values(field), _default(field), field.text) for place, field in fields),
+    )
+
+
+def _shown_name(field: Field) -> str:
+    return field.name + {IGNORED: "[]", MAP: "[key]"}.get(field.kind, "")
+
+
+def _values(field: Field) -> str:
+    match field.kind:
+        case kind if kind in (INTEGER, NUMBER):
+            return f"{field.low:,} to {field.high:,}"
+        case kind if kind == CHOICE:
+            return ", ".join(f"`{each}`" for each in field.choices)
+        case kind if kind == BOOLEAN:
+            return "`true`, `false`"
+        case kind if kind == IDENTIFIER:
+            return "an id"
+        case kind if kind == JSON:
+            return "JSON"
+        case kind if kind == IGNORED:
+            return "anything"
+    return f"{field.low:,} to {field.high:,} characters" if field.high else "a string"
+
+
+def _default(field: Field) -> str:
+    if field.is_required:
+        return "required"
+    if field.kind == BOOLEAN:
+        return "`false`"
+    return f"`{field.default}`" if field.default not in (None, "") else ""
+
+
+def _allowed(setting: Setting) -> str:
+    if setting.choices:
+        return ", ".join(setting.choices)
+    return f"{setting.low:,} to {setting.high:,}" if isinstance(setting.default, int | float) else ""

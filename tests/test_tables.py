@@ -1,0 +1,113 @@
+"""The tables of the docs are those of the code, and say what is true of it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.docs.__main__ import main
+from scripts.docs.tables import TABLES
+from scripts.openapi.document import document
+from scripts.openapi.routes import routes
+from shared import errors
+from shared.config import SETTINGS
+from tests.test_round_trips import CALLS, DOCUMENT_HELD, PREPARED, RESERVING
+
+PAGE = """# Title
+
+<!-- table: problems -->
+| problem | status |
+<!-- end of table -->
+
+Between.
+
+<!-- table: parameters context -->
+
+<!-- end of table -->
+"""
+
+BILLED = {
+    "create": ["create"],
+    "list": ["list", "list_after"],
+    "retrieve": ["retrieve"],
+    "update": ["update"],
+    "delete": ["delete"],
+    "append": ["append", "append_settling"],
+    "items": ["page"],
+    "item": ["item"],
+    "delete_item": ["delete_item"],
+    "context": ["context", "context_again"],
+    "fork": ["fork", "fork_after"],
+    "summarise": ["summary"],
+    "compact": ["compact", "compact_sparse"],
+    "context_for_call": ["context", "reserving"],
+    "count": ["count"],
+    "reserve": ["reserve"],
+    "settle": ["settle"],
+    "release": ["release"],
+    "usage": ["usage"],
+    "document": ["document_held"],
+}
+"""Operation -> the calls of test_round_trips.py whose commands its declaration names, in order."""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "README.md").write_text("No table.")
+    (tmp_path / "docs" / "page.md").write_text(PAGE)
+    return tmp_path
+
+
+def test_no_table_of_the_docs_is_stale(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check"]) == 0, capsys.readouterr().out
+
+
+def test_a_stale_table_is_named_and_nothing_is_written(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check"], root) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "docs/page.md: problems is stale; run scripts/tables",
+        "docs/page.md: parameters context is stale; run scripts/tables",
+    ]
+    assert (root / "docs" / "page.md").read_text() == PAGE
+
+
+def test_written_tables_are_not_stale_and_the_text_around_them_stays(root: Path) -> None:
+    assert main([], root) == 0
+    assert main(["--check"], root) == 0
+    text = (root / "docs" / "page.md").read_text()
+    assert re.sub(r"-->\n.*?<!-- end", "-->\n<!-- end", text, flags=re.DOTALL) == re.sub(
+        r"-->\n.*?<!-- end", "-->\n<!-- end", PAGE, flags=re.DOTALL
+    )
+    assert "| `budget` | query | 1 to 100,000,000 |" in text
+
+
+@pytest.mark.parametrize("name", ["no_such_table", "parameters no_such_route"])
+def test_an_unknown_table_is_an_error(root: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    (root / "README.md").write_text(f"<!-- table: {name} -->\n<!-- end of table -->\n")
+
+    assert main([], root) == 2
+    assert name.split()[-1] in capsys.readouterr().err
+
+
+def test_every_route_setting_and_problem_has_its_row() -> None:
+    for path, methods in document()["paths"].items():
+        for method in methods:
+            assert f"| `{method.upper()} {path}` |" in TABLES["routes"]()
+    for field, setting in SETTINGS.items():
+        for variable in setting.names(field):
+            assert f"`{variable}`" in TABLES["settings"]()
+    for problem in errors.ServiceError.__subclasses__():
+        assert f"| `{problem.slug}` | {problem.status} | " in TABLES["problems"]()
+
+
+def test_routes_name_the_commands_that_the_store_counts() -> None:
+    counted = {name: commands for name, (commands, _) in (CALLS | PREPARED).items()}
+    counted |= {"reserving": RESERVING, "document_held": DOCUMENT_HELD}
+    named = {
+        route.operation: [int(number) for number in re.findall(r"(?:^|; )(\d+)", route.billed)] for route in routes()
+    }
+
+    assert {name: named[name] for name in BILLED} == {
+        name: [counted[call] for call in calls] for name, calls in BILLED.items()
+    }
