@@ -10,6 +10,7 @@ from shared.conversations.provenance import Provenance
 from shared.http.answers import json_response, unchanged_response
 from shared.http.headers import source_headers
 from shared.http.serving import Asked
+from shared.items.normalize import METADATA_KEY_CHARS_MAX, METADATA_PAIRS_MAX, METADATA_VALUE_CHARS_MAX
 from shared.jsonbytes.write import Pieces, array, splice
 from shared.request.parameters import identifier, ignored, integer, json
 
@@ -23,7 +24,12 @@ ONE, ITEM = (CONVERSATION_ID,), (CONVERSATION_ID, ITEM_ID)
 AFTER = identifier("after", "item or conversation", "the page starts behind the element of this id")
 LIMIT = integer("limit", 1, 100, "elements of a page", default=20)
 INCLUDE = ignored("include", "OpenAI's clients send it; it changes nothing")
-METADATA = json("metadata", "metadata", "up to 16 pairs of strings; keys of 64 and values of 512 characters")
+METADATA = json(
+    "metadata",
+    "metadata",
+    f"at most {METADATA_PAIRS_MAX} pairs of strings; keys of {METADATA_KEY_CHARS_MAX} characters and values of "
+    f"{METADATA_VALUE_CHARS_MAX}",
+)
 
 
 def editing(asked: Asked) -> Conversations:

@@ -13,13 +13,16 @@ def schema_of(field: Field) -> Schema:
     return NAMED[field.schema] if field.schema else scalar(field)
 
 
+def _default(field: Field) -> Schema:
+    return {} if field.default in (None, "") else {"default": field.default}
+
+
 def parameter(field: Field, place: str) -> Schema:
     """Return *field* as a parameter of a path or a query."""
     name = f"{field.name}[]" if field.kind == IGNORED else field.name
-    made: Schema = {"name": name, "in": place, "schema": schema_of(field), "required": place == "path"}
-    if field.kind == MAP:
-        made |= {"schema": made["schema"] | {"description": field.text}, "style": "deepObject", "explode": True}
-    return made
+    schema = schema_of(field) | _default(field)
+    made = {"name": name, "in": place, "schema": schema, "required": place == "path", "description": field.text}
+    return made | ({"style": "deepObject", "explode": True} if field.kind == MAP else {})
 
 
 def body_schema(body: Body) -> Schema:
@@ -38,5 +41,6 @@ def _form(body: Body, form: Form) -> Schema:
             members[field.name] = NULL
         elif field.name not in form.without:
             is_there = field.name in form.required and not (field.is_required and field.is_nullable)
-            members[field.name] = schema_of(field) if is_there or not field.is_nullable else optional(schema_of(field))
+            schema = schema_of(field) if is_there or not field.is_nullable else optional(schema_of(field))
+            members[field.name] = {"description": field.text, **schema, **_default(field)}
     return obj(members, form.required)

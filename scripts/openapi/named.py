@@ -3,6 +3,7 @@ The shapes that declared fields and bodies name, because their kind does not say
 """
 
 from scripts.openapi.shapes import METADATA, Schema, obj, scalar
+from shared.config import SETTINGS
 from shared.conversations.model_calls import USAGE
 from shared.documents.changes import CHANGES, S3
 
@@ -29,7 +30,9 @@ def _notice() -> Schema:
     """Return what may be said of changed documents: in our words, or as events of the bucket."""
     change = obj({"path": {"type": "string", "description": "As in the object store"}}, ("path",))
     change |= {"additionalProperties": True}
-    ours = obj({"changes": {"type": "array", "items": change, "maxItems": 1_000}}, ("changes",))
+    ours = obj(
+        {"changes": {"type": "array", "items": change, "maxItems": SETTINGS["changes_max"].default}}, ("changes",)
+    )
     named = {
         outer: {"type": "object", "properties": {inner: {"type": "string"}}, "required": [inner]}
         for outer, inner in (("bucket", "name"), ("object", "key"))
@@ -56,8 +59,8 @@ def _notice() -> Schema:
 NAMED: dict[str, Schema] = {
     "known_model": KNOWN_MODEL,
     "metadata": METADATA,
-    "items": _array("item", minItems=1, maxItems=100),
-    "items_or_none": _array("item", minItems=0, maxItems=100),
+    "items": _array("item", minItems=1, maxItems=SETTINGS["batch_items_max"].default),
+    "items_or_none": _array("item", minItems=0, maxItems=SETTINGS["batch_items_max"].default),
     "count_input": {"anyOf": [{"type": "string"}, _array("item_typed"), _array("chat_message")]},
     "messages": _array("chat_message"),
     "tools": _array("tool"),

@@ -65,6 +65,7 @@ def operation(route: Route) -> Schema:
     made: Schema = {
         "operationId": route.operation,
         "summary": route.title,
+        "description": route.text,
         "responses": responses,
         "security": [{route.key: []}] if route.key else [],
     }

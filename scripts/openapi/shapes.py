@@ -5,6 +5,7 @@ What the OpenAPI document is made of: the simplest shapes, and declared fields a
 from typing import Any
 
 from shared.context.wanted import PARAMETERS
+from shared.items.normalize import METADATA_KEY_CHARS_MAX, METADATA_PAIRS_MAX, METADATA_VALUE_CHARS_MAX
 from shared.request.parameters import BOOLEAN, CHOICE, IDENTIFIER, IGNORED, INTEGER, NAME, NUMBER, Field
 
 Schema = dict[str, Any]
@@ -15,9 +16,9 @@ USD: Schema = {"type": "number", "minimum": 0}
 NULL: Schema = {"type": "null"}
 METADATA: Schema = {
     "type": "object",
-    "maxProperties": 16,
-    "propertyNames": {"minLength": 1, "maxLength": 64},
-    "additionalProperties": {"type": "string", "maxLength": 512},
+    "maxProperties": METADATA_PAIRS_MAX,
+    "propertyNames": {"minLength": 1, "maxLength": METADATA_KEY_CHARS_MAX},
+    "additionalProperties": {"type": "string", "maxLength": METADATA_VALUE_CHARS_MAX},
 }
 
 ERRORS = {
