@@ -1,5 +1,5 @@
 """
-Hold contexts of recorded dialogues against the promises of the README: every prefix that ends before a model
+Hold contexts of recorded dialogues against the promises of docs/contexts.md: every prefix that ends before a model
 call, every budget, every format. Exits with 1 when one is broken.
 """
 
