@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,16 @@ def test_a_page_opens_with_what_is_too_long_to_read(page: str) -> None:
     assert title.startswith("# ")
     assert summary.startswith("**TL;DR**")
     assert 1 <= len(re.findall(r"[.!?](?=\s|$)", summary)) <= 3
+
+
+def test_hooks_before_a_commit_are_local_and_call_what_is_there() -> None:
+    text = read(".pre-commit-config.yaml")
+    entries = [entry.split() for entry in re.findall(r"^ +entry: (.+)$", text, re.MULTILINE)]
+    modules = [entry[2] for entry in entries if entry[:2] == [".venv/bin/python", "-m"]]
+    scripts = {entry[0].removeprefix("scripts/") for entry in entries if entry[0].startswith("scripts/")}
+
+    assert re.findall(r"repo: (\S+)", text) == ["local"]
+    assert len(modules) + len(scripts) == len(entries) == text.count("- id: ")
+    assert all(map(find_spec, modules))
+    assert scripts <= SCRIPTS
+    assert {word for entry in entries for word in entry if word.endswith(".py")} == {"tests/test_layers.py"}
