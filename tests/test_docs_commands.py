@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -125,3 +126,31 @@ def test_a_block_is_run_or_held_against_the_help_or_says_why_not() -> None:
         subprocess.run(["sh", "-nc", block.text], check=True)
 
     assert mixed == []
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The code, to be changed."""
+    for folder in ("api", "scripts", "shared"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_the_first_change_is_made_as_it_is_told(copy: Path) -> None:
+    test, shape, entry = (block.text for block in blocks("CONTRIBUTING.md") if block.language == "python")
+    [entries, shapes] = (copy / "shared/items" / name for name in ("types.py", "types_tools.py"))
+
+    def run(*module: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", *module]
+        return subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=120, check=False)
+
+    (copy / "test_first_change.py").write_text(test)
+    before = run("pytest", "-q", "test_first_change.py")
+    shapes.write_text(f"{shapes.read_text()}\n\n{shape}")
+    head, found, rest = entries.read_text().partition('"mcp_call": ')
+    entries.write_text(f"{head}{entry.strip()}\n        {found}{rest}")
+    after, described = run("pytest", "-q", "test_first_change.py"), run("scripts.openapi.document")
+
+    assert "2 failed" in before.stdout
+    assert "2 passed" in after.stdout, after.stdout
+    assert "memory_search_call" in described.stdout, described.stderr
