@@ -18,13 +18,11 @@ from scripts.local.tenants import read_limits
 from scripts.local.upstash import LocalUpstash
 from shared.request.caller import make_key, read_key
 from shared.store import keys
+from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
 from tests.instances import running_instance
 
 NOT_BILLED = {"info", "ping", "hello", "select", "client", "config"}
 """What this look, and the local server's own connections, cost."""
-
-CHANGES_SECRET, CRON_SECRET = "changes-secret-of-the-tests", "cron-secret-of-the-tests"
-METRICS_SECRET = "metrics-secret-of-the-tests"
 
 SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
 

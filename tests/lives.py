@@ -9,7 +9,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import httpx
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+SETTINGS = settings(
+    max_examples=20, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 class Append(NamedTuple):

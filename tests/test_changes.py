@@ -8,10 +8,9 @@ import httpx
 import pytest
 
 from scripts.local.object_store import BUCKET, ObjectStore
-from tests.conftest import CHANGES_SECRET
+from tests.bearers import CHANGES_SECRET, NOTICE
 
 S3_CREATED = {"source": "aws.s3", "detail-type": "Object Created"}
-BEARER = {"authorization": f"Bearer {CHANGES_SECRET}"}
 
 
 @pytest.fixture
@@ -85,22 +84,22 @@ def test_after_a_notice_no_instance_has_the_old_text(
     s3.put(path, "new")
     assert texts(instances) == {"old"}
     body = {"changes": [{"path": path}, {"path": path}]} if shape == "ours" else s3_event(path)
-    answer = instances[0].post("/v1/changes", json=body, headers=BEARER)
+    answer = instances[0].post("/v1/changes", json=body, headers=NOTICE)
 
     assert (answer.status_code, answer.json()) == (200, {"object": "changes", "reported": 1, "kept": 1})
     assert texts(instances) == {"new"}
     s3.delete(path)
-    instances[0].post("/v1/changes", json=s3_event(path, **{"detail-type": "Object Deleted"}), headers=BEARER)
+    instances[0].post("/v1/changes", json=s3_event(path, **{"detail-type": "Object Deleted"}), headers=NOTICE)
     assert {client.get("/v1/documents/a.txt").status_code for client in instances} == {404}
     s3.put(path, "again")
-    instances[0].post("/v1/changes", json=body, headers=BEARER)
+    instances[0].post("/v1/changes", json=body, headers=NOTICE)
     assert texts(instances) == {"again"}
 
 
 def test_a_notice_of_what_nobody_holds_keeps_nothing(
     instances: list[httpx.Client], tenant: str, run: Callable[..., Any]
 ) -> None:
-    answer = instances[0].post("/v1/changes", json={"changes": [{"path": f"{tenant}/never.txt"}]}, headers=BEARER)
+    answer = instances[0].post("/v1/changes", json={"changes": [{"path": f"{tenant}/never.txt"}]}, headers=NOTICE)
 
     assert answer.json()["kept"] == 0
     assert run("KEYS", f"*{tenant}:doc*") == []
@@ -115,7 +114,7 @@ def test_an_event_names_its_object_as_it_is_in_the_bucket(
         s3.put(f"{tenant}/{name}", "old")
         assert instances[1].get(url).text == "old"
         s3.put(f"{tenant}/{name}", "new")
-        answer = instances[0].post("/v1/changes", json=EVENTS[kind](f"{tenant}/{name}"), headers=BEARER)
+        answer = instances[0].post("/v1/changes", json=EVENTS[kind](f"{tenant}/{name}"), headers=NOTICE)
 
         assert answer.json() == {"object": "changes", "reported": 1, "kept": 1}
         assert instances[1].get(url).text == "new"
@@ -137,7 +136,7 @@ def test_an_event_names_its_object_as_it_is_in_the_bucket(
 def test_events_that_concern_no_document_are_taken_and_do_nothing(
     instances: list[httpx.Client], event: dict[str, Any]
 ) -> None:
-    answer = instances[0].post("/v1/changes", json=s3_event("acme/a.txt", **event), headers=BEARER)
+    answer = instances[0].post("/v1/changes", json=s3_event("acme/a.txt", **event), headers=NOTICE)
 
     assert (answer.status_code, answer.json()["reported"]) == (200, 0)
 
@@ -159,7 +158,7 @@ def test_events_that_concern_no_document_are_taken_and_do_nothing(
     ],
 )
 def test_what_is_no_notice_is_a_422_that_names_the_field(service_url: str, body: Any, param: str) -> None:
-    answer = httpx.post(f"{service_url}/v1/changes", json=body, headers=BEARER)
+    answer = httpx.post(f"{service_url}/v1/changes", json=body, headers=NOTICE)
 
     assert (answer.status_code, answer.json()["param"]) == (422, param)
 
@@ -167,7 +166,7 @@ def test_what_is_no_notice_is_a_422_that_names_the_field(service_url: str, body:
 def test_a_notice_has_a_limit(service_url: str) -> None:
     body = {"changes": [{"path": f"acme/{number}"} for number in range(1_001)]}
 
-    assert httpx.post(f"{service_url}/v1/changes", json=body, headers=BEARER).status_code == 413
+    assert httpx.post(f"{service_url}/v1/changes", json=body, headers=NOTICE).status_code == 413
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer wrong", f"Basic {CHANGES_SECRET}", "Bearer \xe9"])

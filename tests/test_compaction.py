@@ -6,14 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.lives import Append, Compact, Delete, Life, Told, Update, begin, live, lives, ok, seen
-
-SETTINGS = settings(
-    max_examples=20, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+from tests.lives import SETTINGS, Append, Compact, Delete, Life, Told, Update, begin, live, lives, ok, seen
 
 
 @pytest.fixture

@@ -12,10 +12,8 @@ from scripts.local.object_store import ObjectStore
 from scripts.local.upstash import LocalUpstash
 from scripts.proving.contexts.real_tokens import real_count
 from shared.store.keys import document_key
-from tests.conftest import CHANGES_SECRET
-from tests.test_document_tiers import age
-
-NOTICE = {"authorization": f"Bearer {CHANGES_SECRET}"}
+from tests.bearers import NOTICE
+from tests.documents import age
 
 
 @pytest.fixture

@@ -18,10 +18,9 @@ from shared.request.after_response import Later
 from shared.store import keys
 from shared.store.lease import taken
 from shared.store.upstash import Store
-from tests.conftest import CRON_SECRET
-from tests.test_document_tiers import age, gets
+from tests.bearers import CRON, CRON_SECRET
+from tests.documents import age, gets
 
-CRON = {"authorization": f"Bearer {CRON_SECRET}"}
 ROUTES = ["/api/cron/sweep", "/api/cron/warm", "/api/conversations"]
 pytestmark = pytest.mark.usefixtures("fresh_crons")
 

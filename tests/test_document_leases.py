@@ -14,7 +14,7 @@ from scripts.local.upstash import LocalUpstash
 from scripts.proving.fleet import Instance, running_instances
 from shared.documents.shelf import read_mark
 from shared.store import keys
-from tests.test_document_tiers import INSTANCES, REQUESTS, gets
+from tests.documents import INSTANCES, REQUESTS, gets
 
 LEASE_S = 2
 

@@ -9,19 +9,17 @@ import httpx
 import pytest
 
 from scripts.faults.server import Fault, FaultyServer
-from scripts.local.object_store import BUCKET, ObjectStore
+from scripts.local.object_store import ObjectStore
 from scripts.local.upstash import LocalUpstash
 from shared.cache.tiered import Grant, Refusal
 from shared.config import read_settings
 from shared.documents.document import Document
-from shared.documents.shelf import Shelf, read_mark
+from shared.documents.shelf import Shelf
 from shared.items.document_paths import Place
 from shared.store import keys
 from shared.store.upstash import Store
-from tests.conftest import CHANGES_SECRET
-
-INSTANCES, REQUESTS = 4, 100
-NOTICE = {"authorization": f"Bearer {CHANGES_SECRET}"}
+from tests.bearers import NOTICE
+from tests.documents import INSTANCES, REQUESTS, age, gets
 
 
 @pytest.fixture
@@ -37,10 +35,6 @@ def instances(
     yield clients
     for client in clients:
         client.close()
-
-
-def gets(front: FaultyServer, path: str) -> int:
-    return front.paths.count(f"/{BUCKET}/{path}")
 
 
 def stampede(instances: list[httpx.Client], path: str) -> list[httpx.Response]:
@@ -116,14 +110,6 @@ def test_a_source_that_fails_is_a_503_for_what_is_not_held_and_the_copy_for_what
     assert held.headers["cache-status"].endswith("detail=STALE")
     assert int(held.headers["age"]) >= 30
     assert again.text == "cold" * 1_000
-
-
-def age(run: Any, tenant: str, path: str, seconds: int) -> None:
-    """Make the store believe that the source was last asked *seconds* ago."""
-    name = keys.document_marks_key(tenant)
-    mark = read_mark(run("HGET", name, path))
-    assert mark is not None
-    run("HSET", name, path, f"{mark.fence} {mark.checked_at_unix_s - seconds} {mark.etag}")
 
 
 def test_an_unchanged_document_is_confirmed_without_a_transfer(

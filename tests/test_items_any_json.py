@@ -13,7 +13,7 @@ from shared.errors import ServiceError
 from shared.items.normalize import normalize_items, normalize_metadata
 from shared.items.types import INPUT_ONLY_TYPES, ITEM_TYPES
 from shared.items.types_check import first_error
-from tests.test_items_types import input_types, samples
+from tests.openai_items import input_types, samples
 
 official_samples = [raw for member in input_types for raw in samples(member)]
 json_values = st.recursive(

@@ -1,82 +1,23 @@
-"""
-Every item that the official client can send is stored as it was sent and read back by the official client.
+"""Every item that the official client can send is stored as it was sent and read back by the official client."""
 
-The samples are generated from the client's own types: each member of its input union, with the required
-fields only, with every optional field, with null in every field that allows it, and with each alternative of
-the unions and literals inside. A new release with a new type, field or variant is covered as it comes.
-"""
-
-import collections.abc
 import copy
 import itertools
-import types
-from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Literal, Required, Union, get_args, get_origin
+from collections.abc import Callable
+from typing import Any, get_args
 
 import pytest
 from openai.types.conversations import ConversationItem
-from openai.types.responses import ResponseInputItemParam
-from openai.types.responses.response_input_item_param import CompactionTrigger, ItemReference
 from pydantic import TypeAdapter
-from typing_extensions import get_type_hints, is_typeddict
+from typing_extensions import get_type_hints
 
 from shared.items.normalize import normalize_items
 from shared.items.types import ITEM_TYPES
+from tests.openai_items import Json, input_types, sample, samples
 
-Json = Any
-# The largest union inside an item: the tools that `additional_tools` can hold.
-ALTERNATIVES = 16
 FILLED = {"id", "type", "status", "execution"}
 FILLED_IN_PARTS = {"annotations", "detail"}
 
 official = TypeAdapter[Any](ConversationItem)
-input_types = [
-    member for member in get_args(ResponseInputItemParam) if member not in (CompactionTrigger, ItemReference)
-]
-
-
-def origin_of(annotation: Any) -> Any:
-    return get_origin(annotation)
-
-
-def sample(annotation: Any, *, optional: bool, nulls: bool, pick: int) -> Json:
-    """Build a value of *annotation*; *pick* chooses among alternatives, *nulls* prefers null."""
-
-    def build(inner: Any) -> Json:
-        return sample(inner, optional=optional, nulls=nulls, pick=pick)
-
-    origin = origin_of(annotation)
-    arguments = get_args(annotation)
-    if is_typeddict(annotation):
-        fields = get_type_hints(annotation, include_extras=True)
-        return {
-            name: build(field)
-            for name, field in fields.items()
-            if optional or annotation.__total__ or origin_of(field) is Required
-        }
-    if origin in (Required, Annotated):
-        return build(arguments[0])
-    if origin in (Union, types.UnionType):
-        if nulls and type(None) in arguments:
-            return None
-        alternatives = [argument for argument in arguments if argument is not type(None)]
-        return build(alternatives[pick % len(alternatives)])
-    if origin is Literal:
-        return arguments[pick % len(arguments)]
-    if origin is dict:
-        return {"a key": build(arguments[1])}
-    if isinstance(origin, type) and (
-        issubclass(origin, collections.abc.Iterable) or origin.__name__ == "SequenceNotStr"
-    ):
-        return [build(arguments[0]), build(arguments[0])]
-    return {str: "text", int: 7, float: 0.5, bool: True, object: {"any": ["thing", None]}}[annotation]
-
-
-def samples(member: Any) -> Iterator[dict[str, Json]]:
-    yield sample(member, optional=False, nulls=False, pick=0)
-    for pick in range(ALTERNATIVES):
-        yield sample(member, optional=True, nulls=False, pick=pick)
-        yield sample(member, optional=True, nulls=True, pick=pick)
 
 
 def ids() -> Callable[[str], str]:

@@ -13,7 +13,7 @@ from scripts.local.upstash import LocalUpstash
 from shared.store import keys
 from shared.telemetry.fleet import exposition
 from shared.telemetry.metrics import METRICS
-from tests.conftest import METRICS_SECRET
+from tests.bearers import METRICS_SECRET
 from tests.instances import running_instance
 
 AUTHORIZATION = {"authorization": f"Bearer {METRICS_SECRET}"}

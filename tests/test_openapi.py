@@ -32,7 +32,7 @@ from schemathesis.specs.openapi.checks import (
 
 from scripts.local.functions import find_functions, load_app
 from scripts.openapi.document import document
-from tests.conftest import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
+from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
 
 ROOT = Path(__file__).parents[1]
 

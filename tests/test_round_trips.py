@@ -3,105 +3,12 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from scripts.local.upstash import LocalUpstash
-
-Call = Callable[[httpx.Client, str], httpx.Response]
-Prepare = Callable[[httpx.Client, str], tuple[Any, Callable[[Any], httpx.Response]]]
-
-
-def items(count: int) -> dict[str, Any]:
-    return {"items": [{"role": "user", "content": f"message {n}"} for n in range(count)]}
-
-
-RESERVING, DOCUMENT_HELD = 24, 5
-SUMMARY = {"through": "msg_1", "text": "They said hi."}
-
-CALLS: dict[str, tuple[int, Call]] = {
-    "create": (7, lambda api, _: api.post("/v1/conversations", json=items(10))),
-    "list": (4, lambda api, _: api.get("/v1/conversations")),
-    "list_filtered": (4, lambda api, _: api.get("/v1/conversations", params={"metadata[a]": "b"})),
-    "retrieve": (3, lambda api, id_: api.get(f"/v1/conversations/{id_}")),
-    "update": (7, lambda api, id_: api.post(f"/v1/conversations/{id_}", json={"metadata": {"a": "b"}})),
-    "append": (6, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10))),
-    "page": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/items", params={"limit": 20})),
-    "item": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/items/msg_1")),
-    "delete_item": (7, lambda api, id_: api.delete(f"/v1/conversations/{id_}/items/msg_1")),
-    "context": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/context", params={"budget": 500})),
-    "count": (2, lambda api, _: api.post("/v1/tokens/count", json={"model": "gpt-4o", "input": "x"})),
-    "usage": (6, lambda api, _: api.get("/v1/usage")),
-    "reserve": (12, lambda api, _: api.post("/v1/reservations", json={"tokens": 1})),
-    "delete": (6, lambda api, id_: api.delete(f"/v1/conversations/{id_}")),
-    "fork": (9, lambda api, id_: api.post(f"/v1/conversations/{id_}/fork")),
-    "fork_after": (10, lambda api, id_: api.post(f"/v1/conversations/{id_}/fork", json={"after": "msg_1"})),
-    "summary": (7, lambda api, id_: api.post(f"/v1/conversations/{id_}/summary", json=SUMMARY)),
-    "compact": (3, lambda api, id_: api.post(f"/v1/conversations/{id_}/compact")),
-}
-"""Call -> the commands that Upstash bills for it, the EVAL itself and those inside the script."""
-
-RESERVED = {"usage": {"input_tokens": 1, "output_tokens": 1}}
-
-
-def reserved(api: httpx.Client) -> str:
-    return str(api.post("/v1/reservations", json={"tokens": 9}).json()["id"])
-
-
-PREPARED: dict[str, tuple[int, Prepare]] = {
-    "list_after": (
-        5,
-        lambda api, id_: (
-            api.post("/v1/conversations").json()["id"],
-            lambda last: api.get("/v1/conversations", params={"after": last}),
-        ),
-    ),
-    "append_settling": (
-        15,
-        lambda api, id_: (
-            reserved(api),
-            lambda name: api.post(
-                f"/v1/conversations/{id_}/items", json={**items(10), **RESERVED, "reservation": name}
-            ),
-        ),
-    ),
-    "context_again": (
-        3,
-        lambda api, id_: (
-            api.get(f"/v1/conversations/{id_}/context?budget=500"),
-            lambda _: api.get(f"/v1/conversations/{id_}/context?budget=500"),
-        ),
-    ),
-    "settle": (
-        11,
-        lambda api, _: (reserved(api), lambda name: api.post(f"/v1/reservations/{name}/settle", json={"tokens": 1})),
-    ),
-    "release": (9, lambda api, _: (reserved(api), lambda name: api.delete(f"/v1/reservations/{name}"))),
-    "compact_sparse": (
-        7,
-        lambda api, id_: (
-            api.delete(f"/v1/conversations/{id_}/items/msg_1"),
-            lambda _: api.post(f"/v1/conversations/{id_}/compact"),
-        ),
-    ),
-}
-"""The same for calls that need something first: what that gives, and the call that takes it."""
-
-KEYED = {"idempotency-key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
-HELD = {"if-match": '"31"'}
-
-CONDITIONAL: dict[str, tuple[int, Call]] = {
-    "create_keyed": (9, lambda api, _: api.post("/v1/conversations", json=items(10), headers=KEYED)),
-    "update_keyed": (9, lambda api, id_: api.post(f"/v1/conversations/{id_}", json={"metadata": {}}, headers=KEYED)),
-    "append_keyed": (8, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10), headers=KEYED)),
-    "append_held": (6, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10), headers=HELD)),
-    "delete_item_keyed": (9, lambda api, id_: api.delete(f"/v1/conversations/{id_}/items/msg_1", headers=KEYED)),
-    "delete_keyed": (7, lambda api, id_: api.delete(f"/v1/conversations/{id_}", headers=KEYED)),
-    "delete_held": (7, lambda api, id_: api.delete(f"/v1/conversations/{id_}", headers=HELD)),
-}
-"""The same with an Idempotency-Key, or with If-Match."""
+from tests.api_calls import CALLS, CONDITIONAL, DOCUMENT_HELD, PREPARED, RESERVING, items
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
 from shared.conversations.sweep import PAGE_CONVERSATIONS
 from shared.store import keys
-from tests.lives import Append, Delete, Life, Told, Update, begin, live, lives, seen
-from tests.test_compaction import SETTINGS
-from tests.test_crons import CRON
+from tests.bearers import CRON
+from tests.lives import SETTINGS, Append, Delete, Life, Told, Update, begin, live, lives, seen
 
 pytestmark = pytest.mark.usefixtures("fresh_crons")
 

@@ -11,7 +11,7 @@ from scripts.openapi.document import document
 from scripts.openapi.routes import routes
 from shared import errors
 from shared.config import SETTINGS
-from tests.test_round_trips import CALLS, DOCUMENT_HELD, PREPARED, RESERVING
+from tests.api_calls import CALLS, DOCUMENT_HELD, PREPARED, RESERVING
 
 PAGE = """# Title
 

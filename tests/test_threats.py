@@ -15,7 +15,7 @@ import pytest
 from scripts.faults.server import Fault, FaultyServer
 from scripts.local.serving import loopback_listener
 from scripts.local.upstash import LocalUpstash
-from tests.conftest import CHANGES_SECRET
+from tests.bearers import NOTICE
 
 ROOT = Path(__file__).parents[1]
 MARK = "xyzzy-4711"
@@ -71,7 +71,7 @@ def test_no_address_that_a_caller_names_is_fetched(api: httpx.Client, bait: Bait
     for path in (bait.url, bait.url.replace("//", "%2F%2F"), f"shared/{bait.url}"):
         assert api.get(f"/v1/documents/{path}").status_code == 404
     notice = {"changes": [{"path": f"{bait.url}/a.txt"}]}
-    api.post("/v1/changes", json=notice, headers={"authorization": f"Bearer {CHANGES_SECRET}"})
+    api.post("/v1/changes", json=notice, headers=NOTICE)
     with httpx.Client(base_url=api.base_url, headers={"host": bait.url.removeprefix("http://")}) as client:
         client.get("/v1/usage", headers={**api.headers, "x-forwarded-host": bait.url, "forwarded": f"host={bait.url}"})
 
