@@ -134,6 +134,13 @@ def test_the_bundle_imports_nothing_of_development() -> None:
     assert wrong == []
 
 
+def test_no_test_module_imports_another() -> None:
+    """What two of them need is a module of its own."""
+    wrong = [each for each in imports("tests") if each.what.split(".")[-1].startswith("test_")]
+
+    assert wrong == []
+
+
 def test_an_arrow_up_and_a_circle_would_be_found() -> None:
     assert upward([("shared.store", "shared.conversations")])
     assert circle([("a", "b"), ("b", "c"), ("c", "a")])
