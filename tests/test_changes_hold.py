@@ -11,26 +11,16 @@ from shared.config import read_settings
 from shared.conversations.conversation import Conversation
 from shared.conversations.history import History, Need
 from shared.errors import RateExceeded, Unauthorized
-from shared.process.clock import Clock, Instant
 from shared.request.caller import read_key
 from shared.request.freshness import Freshness, Tier
 from shared.request.invocation import CURRENT, Invocation
 from shared.request.permits import KNOWN_S, Permits
 from shared.store.keys import tenant_key
 from shared.store.upstash import Store
+from tests.clocks import ManualClock
 
 OLD = Freshness(max_age_s=3_600)
 Read = Callable[[], Awaitable[Tier]]
-
-
-class ManualClock(Clock):
-    """A clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_000.0
-
-    def now(self) -> Instant:
-        return Instant(self.now_s, self.now_s)
 
 
 @pytest.fixture

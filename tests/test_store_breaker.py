@@ -2,23 +2,9 @@
 
 import pytest
 
-from scripts.faults.server import Fault, FaultyServer
-from scripts.local.upstash import LocalUpstash
-from shared.config import Secret, Settings
-from shared.errors import StoreUnavailable
 from shared.store.breaker import COOL_DOWN_FIRST_S, COOL_DOWN_MAX_S, FAILURES_MAX, Breaker
 from shared.store.failure import Sign
-from shared.store.upstash import Store
-
-
-class ManualClock:
-    """A monotonic clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
+from tests.clocks import ManualClock
 
 
 @pytest.fixture
@@ -128,56 +114,3 @@ def test_stragglers_from_before_change_nothing(breaker: Breaker, clock: ManualCl
         breaker.record(ticket, Sign.AWAY)
 
     assert breaker.wait_s() == 0
-
-
-async def test_while_it_is_open_nothing_is_sent_and_calls_say_so(
-    server: FaultyServer, upstash: LocalUpstash, clock: ManualClock
-) -> None:
-    store = Store(Settings(store_url=server.url, store_token=Secret(upstash.token)), clock)
-    server.fault = Fault.ERROR_500
-    for _ in range(FAILURES_MAX):
-        with pytest.raises(StoreUnavailable):
-            await store.command("PING")
-    errors = []
-    for _ in range(20):
-        with pytest.raises(StoreUnavailable) as error:
-            await store.command("PING")
-        errors.append(error.value)
-
-    assert server.requests == FAILURES_MAX
-    assert {error.extensions["outcome_unknown"] for error in errors} == {False}
-    assert {error.retry_after_s for error in errors} == {1}
-    await store.close()
-
-
-async def test_a_store_that_came_back_is_used_after_the_cool_down(
-    server: FaultyServer, upstash: LocalUpstash, clock: ManualClock
-) -> None:
-    store = Store(Settings(store_url=server.url, store_token=Secret(upstash.token)), clock)
-    server.leave()
-    for _ in range(2 * FAILURES_MAX):
-        with pytest.raises(StoreUnavailable):
-            await store.command("PING")
-    server.come_back()
-    with pytest.raises(StoreUnavailable):
-        await store.command("PING")
-    assert server.requests == 0
-    clock.now_s += COOL_DOWN_FIRST_S
-
-    assert await store.command("PING") == "PONG"
-    assert await store.command("PING") == "PONG"
-    await store.close()
-
-
-async def test_refusals_are_no_outage(server: FaultyServer, upstash: LocalUpstash, clock: ManualClock) -> None:
-    store = Store(Settings(store_url=server.url, store_token=Secret(upstash.token)), clock)
-    server.faults.extend([Fault.REFUSE_401, Fault.REFUSE_400] * FAILURES_MAX)
-    for _ in range(2 * FAILURES_MAX):
-        with pytest.raises(StoreUnavailable):
-            await store.command("PING")
-    for _ in range(2 * FAILURES_MAX):
-        with pytest.raises(StoreUnavailable):
-            await store.command("NO-SUCH-COMMAND")
-
-    assert await store.command("PING") == "PONG"
-    await store.close()

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import time
 import weakref
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 from scripts.faults.server import FaultyServer
 from scripts.local.upstash import LocalUpstash
 from shared.config import Secret, Settings
-from shared.errors import StoreUnavailable, TooLarge
 from shared.store import pipeline
 from shared.store.transport import IDLE_S, Transport
 from shared.store.upstash import Store
@@ -67,24 +65,6 @@ async def test_a_request_carries_no_more_than_its_bytes_and_a_large_command_goes
     await store.close()
 
 
-async def test_one_request_keeps_the_order_of_the_calls(store: Store, key: str) -> None:
-    await asyncio.gather(*[store.command("RPUSH", key, n) for n in range(pipeline.COMMANDS_MAX)])
-
-    assert await store.command("LRANGE", key, 0, -1) == [str(n) for n in range(pipeline.COMMANDS_MAX)]
-
-
-async def test_a_refused_command_fails_its_caller_only(store: Store, key: str) -> None:
-    await store.command("SET", key, "text")
-    calls = [store.command(name, key) for name in ("GET", "INCR", "STRLEN")]
-    results: list[Any] = await asyncio.gather(*calls, return_exceptions=True)
-    refused = results.pop(1)
-
-    assert results == ["text", 4]
-    assert isinstance(refused, StoreUnavailable)
-    assert refused.extensions["outcome_unknown"] is False
-    assert "not an integer" in str(refused.__cause__)
-
-
 async def test_a_caller_cancelled_before_the_request_leaves_it(store: Store, upstash: LocalUpstash) -> None:
     upstash.reset()
     given_up, other = [asyncio.ensure_future(store.command("ECHO", text)) for text in ("given up", "other")]
@@ -94,68 +74,6 @@ async def test_a_caller_cancelled_before_the_request_leaves_it(store: Store, ups
     assert await other == "other"
     assert given_up.cancelled()
     assert upstash.commands == 1
-
-
-async def test_a_caller_cancelled_during_the_request_hurts_no_other(
-    server: FaultyServer, upstash: LocalUpstash
-) -> None:
-    server.delay_s = 0.05
-    store = Store(settings(server.url, upstash.token))
-    calls = [asyncio.ensure_future(store.command("ECHO", str(n))) for n in range(5)]
-    await asyncio.to_thread(server.arrived.wait, 5)
-    calls[0].cancel()
-    calls[3].cancel()
-    results = await asyncio.gather(*calls, return_exceptions=True)
-
-    assert [str(result) for result in results] == ["", "1", "2", "", "4"]
-    assert server.requests == 1
-    await store.close()
-
-
-async def test_no_call_outlives_its_callers_deadline(server: FaultyServer, upstash: LocalUpstash) -> None:
-    server.delay_s = 0.3
-    store = Store(settings(server.url, upstash.token))
-    began_at_s = time.monotonic()
-    hurried = asyncio.ensure_future(store.command("ECHO", "hurried", deadline_at_s=began_at_s + 0.05))
-    patient = asyncio.ensure_future(store.command("ECHO", "patient"))
-    with pytest.raises(StoreUnavailable) as error:
-        await hurried
-
-    assert time.monotonic() - began_at_s < 0.25
-    assert error.value.extensions["outcome_unknown"] is True
-    assert await patient == "patient"
-    assert server.requests == 1
-    await store.close()
-
-
-async def test_a_deadline_gone_by_sends_nothing(store: Store, upstash: LocalUpstash) -> None:
-    upstash.reset()
-    with pytest.raises(StoreUnavailable) as error:
-        await store.command("PING", deadline_at_s=time.monotonic() - 1)
-
-    assert error.value.extensions["outcome_unknown"] is False
-    assert upstash.requests == 0
-
-
-async def test_deadlines_too_short_do_not_count_against_the_store(server: FaultyServer, upstash: LocalUpstash) -> None:
-    server.delay_s = 0.05
-    store = Store(settings(server.url, upstash.token))
-    for _ in range(10):
-        with pytest.raises(StoreUnavailable):
-            await store.command("PING", deadline_at_s=time.monotonic() + 0.01)
-
-    assert await store.command("PING") == "PONG"
-    await store.close()
-
-
-async def test_a_request_over_the_limit_is_not_sent(upstash: LocalUpstash) -> None:
-    store = Store(settings(upstash.url, upstash.token, store_request_bytes_max=10_000))
-    upstash.reset()
-    with pytest.raises(TooLarge):
-        await store.command("ECHO", '"' * 5_000)
-
-    assert upstash.requests == 0
-    await store.close()
 
 
 async def test_a_long_command_is_encoded_in_pieces_and_arrives_whole(store: Store, key: str) -> None:
@@ -222,14 +140,3 @@ async def test_an_instance_that_slept_opens_a_new_connection(server: FaultyServe
 
     assert connections == [1, 1, 2, 2]
     await transport.close()
-
-
-async def test_closing_ends_what_is_under_way(server: FaultyServer, upstash: LocalUpstash) -> None:
-    server.delay_s = 5.0
-    store = Store(settings(server.url, upstash.token))
-    calls = [asyncio.ensure_future(store.command("ECHO", str(n))) for n in range(3)]
-    await asyncio.to_thread(server.arrived.wait, 5)
-    await store.close()
-    results = await asyncio.gather(*calls, return_exceptions=True)
-
-    assert [type(result) for result in results] == [StoreUnavailable] * 3

@@ -14,7 +14,6 @@ from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
 from shared.config import Secret, Settings
 from shared.errors import StoreUnavailable
-from shared.store import keys
 from shared.store.upstash import Store
 
 TIMEOUT_S = 0.2
@@ -52,106 +51,6 @@ async def unavailable(call: Any) -> dict[str, Any]:
     return error.value.extensions
 
 
-async def test_refused_connections_send_nothing(server: FaultyServer, store: Store) -> None:
-    server.leave()
-
-    assert await unavailable(store.command("INCR", "n")) == {"outcome_unknown": False}
-    assert await unavailable(store.command("INCR", "n", is_idempotent=True)) == {"outcome_unknown": False}
-    assert server.requests == 0
-
-
-@pytest.mark.parametrize("fault", LOST)
-@pytest.mark.parametrize("is_warm", [False, True], ids=["new connection", "connection in use"])
-async def test_a_lost_answer_is_not_asked_for_twice(
-    server: FaultyServer, store: Store, key: str, fault: Fault, is_warm: bool
-) -> None:
-    if is_warm:
-        await store.command("PING")
-    server.faults.append(fault)
-    before = server.requests
-
-    assert await unavailable(store.command("INCR", key)) == {"outcome_unknown": True}
-    assert server.requests - before == 1
-    assert await store.command("GET", key) == "1"
-
-
-@pytest.mark.parametrize("fault", LOST)
-async def test_a_lost_answer_to_what_is_idempotent_is_asked_for_once_more(
-    server: FaultyServer, store: Store, key: str, fault: Fault
-) -> None:
-    server.faults.append(fault)
-
-    assert await store.command("SET", key, "x", is_idempotent=True) == "OK"
-    assert server.requests == 2
-
-
-@pytest.mark.parametrize("fault", LOST)
-async def test_and_no_more_than_once(server: FaultyServer, store: Store, key: str, fault: Fault) -> None:
-    server.fault = fault
-
-    assert await unavailable(store.command("SET", key, "x", is_idempotent=True)) == {"outcome_unknown": True}
-    assert server.requests == 2
-
-
-async def test_scripts_that_only_read_are_retried_and_leave_nothing_unknown(
-    server: FaultyServer, store: Store, key: str
-) -> None:
-    names = [keys.tenant_key("nobody"), keys.conversation_key("nobody", "conv_1")]
-    server.faults.append(Fault.CLOSE)
-    reply = await store.eval("head", names, ["hash"])
-    server.fault = Fault.CLOSE
-
-    assert reply == ["unauthorised"]
-    assert server.requests == 2
-    assert await unavailable(store.eval("head", names, ["hash"])) == {"outcome_unknown": False}
-    assert await unavailable(store.eval("delete", names, ["hash"])) == {"outcome_unknown": True}
-    assert server.requests == 5
-
-
-@pytest.mark.parametrize("fault", STALLED)
-@pytest.mark.parametrize("is_idempotent", [False, True])
-async def test_a_stalled_answer_ends_the_call_in_time(
-    server: FaultyServer, store: Store, key: str, fault: Fault, is_idempotent: bool
-) -> None:
-    server.faults.append(fault)
-
-    assert await unavailable(store.command("INCR", key, is_idempotent=is_idempotent)) == {"outcome_unknown": True}
-    assert server.requests == 1
-    assert await store.command("GET", key) == "1"
-
-
-async def test_an_answer_that_comes_too_late_is_no_other_callers(server: FaultyServer, store: Store) -> None:
-    server.delay_s = 2.0
-    assert await unavailable(store.command("ECHO", "late")) == {"outcome_unknown": True}
-    server.delay_s = 0.0
-
-    assert [await store.command("ECHO", str(n)) for n in range(3)] == ["0", "1", "2"]
-
-
-async def test_a_retry_ends_within_the_same_deadline(server: FaultyServer, store: Store, key: str) -> None:
-    server.faults.extend([Fault.CLOSE, Fault.SILENT])
-
-    assert await unavailable(store.command("SET", key, "x", is_idempotent=True)) == {"outcome_unknown": True}
-    assert server.requests == 2
-
-
-async def test_no_retry_begins_when_time_is_up(server: FaultyServer, store: Store, key: str) -> None:
-    server.delay_s = TIMEOUT_S - 0.01
-    server.fault = Fault.CLOSE
-
-    assert await unavailable(store.command("SET", key, "x", is_idempotent=True)) == {"outcome_unknown": True}
-    assert server.requests == 1
-
-
-@pytest.mark.parametrize("fault", REFUSED)
-async def test_a_refusal_is_not_repeated(server: FaultyServer, store: Store, key: str, fault: Fault) -> None:
-    server.faults.append(fault)
-
-    assert await unavailable(store.command("SET", key, "x", is_idempotent=True)) == {"outcome_unknown": False}
-    assert server.requests == 1
-    assert await store.command("GET", key) is None
-
-
 @pytest.mark.parametrize("fault", [Fault.WRONG_COUNT, *LOST])
 async def test_a_lost_pipeline_repeats_what_is_idempotent_only(
     server: FaultyServer, store: Store, key: str, fault: Fault
@@ -187,37 +86,6 @@ async def test_a_refused_pipeline_refuses_each_of_its_commands(server: FaultySer
 
     assert [result.extensions for result in results] == [{"outcome_unknown": False}] * 3
     assert server.requests == 1
-
-
-async def test_nobody_waits_for_the_retry_of_a_cancelled_call(server: FaultyServer, store: Store, key: str) -> None:
-    server.faults.append(Fault.CLOSE)
-    server.delay_s = 0.03
-    call = asyncio.ensure_future(store.command("SET", key, "x", is_idempotent=True))
-    await asyncio.to_thread(server.arrived.wait, 5)
-    call.cancel()
-    await asyncio.wait([call])
-    server.delay_s = 0.0
-
-    assert await store.command("PING") == "PONG"
-    assert server.requests == 2
-
-
-async def test_a_reply_that_no_script_gives_is_an_error(server: FaultyServer, store: Store) -> None:
-    server.faults.append(Fault.NULL)
-
-    assert await unavailable(store.eval("delete", ["a", "b", "c", "d"], ["hash", "conv_1"])) == {
-        "outcome_unknown": True
-    }
-    assert server.requests == 1
-
-
-async def test_what_is_unknown_after_the_first_attempt_stays_unknown(
-    server: FaultyServer, store: Store, key: str
-) -> None:
-    server.faults.extend([Fault.CLOSE, Fault.REFUSE_400])
-
-    assert await unavailable(store.command("SET", key, "x", is_idempotent=True)) == {"outcome_unknown": True}
-    assert await store.command("GET", key) == "x"
 
 
 async def test_what_cannot_be_written_as_json_is_not_sent(server: FaultyServer, store: Store) -> None:

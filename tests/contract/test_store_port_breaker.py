@@ -1,0 +1,69 @@
+"""What every store does while it is away: nothing is sent, calls say so at once, and it is used again by itself."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from scripts.faults.server import Fault, FaultyServer
+from shared.errors import StoreUnavailable
+from shared.store.breaker import COOL_DOWN_FIRST_S, FAILURES_MAX
+from shared.store.upstash import Store
+from tests.clocks import ManualClock
+from tests.contract.stores import Rig, StoreKind
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+async def store(rig: Rig, clock: ManualClock) -> AsyncIterator[Store]:
+    store = rig.open(clock)
+    yield store
+    await store.close()
+
+
+async def test_while_it_is_open_nothing_is_sent_and_calls_say_so(wire: FaultyServer, store: Store, lost: Fault) -> None:
+    wire.fault = lost
+    for _ in range(FAILURES_MAX):
+        with pytest.raises(StoreUnavailable):
+            await store.command("PING")
+    errors = []
+    for _ in range(20):
+        with pytest.raises(StoreUnavailable) as error:
+            await store.command("PING")
+        errors.append(error.value)
+
+    assert wire.requests == FAILURES_MAX
+    assert {error.extensions["outcome_unknown"] for error in errors} == {False}
+    assert {error.retry_after_s for error in errors} == {1}
+
+
+async def test_a_store_that_came_back_is_used_after_the_cool_down(
+    wire: FaultyServer, clock: ManualClock, store: Store
+) -> None:
+    wire.leave()
+    for _ in range(2 * FAILURES_MAX):
+        with pytest.raises(StoreUnavailable):
+            await store.command("PING")
+    wire.come_back()
+    with pytest.raises(StoreUnavailable):
+        await store.command("PING")
+    assert wire.requests == 0
+    clock.now_s += COOL_DOWN_FIRST_S
+
+    assert await store.command("PING") == "PONG"
+    assert await store.command("PING") == "PONG"
+
+
+async def test_refusals_are_no_outage(wire: FaultyServer, store_kind: StoreKind, store: Store) -> None:
+    wire.faults.extend(store_kind.refused * FAILURES_MAX)
+    for _ in range(2 * FAILURES_MAX):
+        with pytest.raises(StoreUnavailable):
+            await store.command("PING")
+    for _ in range(2 * FAILURES_MAX):
+        with pytest.raises(StoreUnavailable):
+            await store.command("NO-SUCH-COMMAND")
+
+    assert await store.command("PING") == "PONG"
