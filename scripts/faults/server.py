@@ -1,5 +1,5 @@
 """
-A TCP server in front of the local store that misbehaves on command.
+A TCP server in front of a store that misbehaves on command.
 
     with FaultyServer(upstash.url) as server:      forwards faithfully
         server.fault = Fault.TRUNCATE              every answer from now on
@@ -11,15 +11,18 @@ Faults meet a request that the store has carried out, unless they say otherwise:
 """
 
 import asyncio
+import re
 import threading
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from enum import Enum, auto
 from typing import Any
 from urllib.parse import urlsplit
 
 DRIP_S = 0.02
 PIECE_BYTES = 65_536
+HOST = re.compile(rb"\r\nhost:[^\r]*\r\n", re.IGNORECASE)
+CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked\r\n", re.IGNORECASE)
 HEAD = b"HTTP/1.1 %d Status\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n%b"
 
 
@@ -61,7 +64,8 @@ class FaultyServer:
         self.statuses: list[int] = []
         self.arrived = threading.Event()
         parts = urlsplit(upstream_url)
-        self._upstream = (parts.hostname, parts.port)
+        self._is_tls = parts.scheme == "https"
+        self._upstream = (parts.hostname, parts.port or (443 if self._is_tls else 80))
         self._port = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="faulty", daemon=True)
@@ -144,7 +148,10 @@ class FaultyServer:
         return True
 
     async def _forward(self, request: bytes) -> bytes:
-        reader, writer = await asyncio.open_connection(*self._upstream)
+        reader, writer = await asyncio.open_connection(*self._upstream, ssl=self._is_tls or None)
+        if self._is_tls:
+            # Databases that share an address are told apart by it.
+            request = HOST.sub(f"\r\nhost: {self._upstream[0]}\r\n".encode(), request, count=1)
         try:
             writer.write(request)
             return await _read_message(reader)
@@ -154,9 +161,19 @@ class FaultyServer:
 
 async def _read_message(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
+    if CHUNKED.search(head):
+        body = b"".join([chunk async for chunk in _chunks(reader)])
+        return CHUNKED.sub(b"\r\ncontent-length: %d\r\n" % len(body), head) + body
     lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     # A request without a body, such as DELETE, need not name a length.
     return head + await reader.readexactly(int(lengths[0].partition(b":")[2]) if lengths else 0)
+
+
+async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while size_bytes := int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16):
+        yield await reader.readexactly(size_bytes)
+        await reader.readuntil(b"\r\n")
+    await reader.readuntil(b"\r\n")
 
 
 def _message(status: int, body: bytes, content_type: bytes = b"application/json") -> bytes:

@@ -1,0 +1,75 @@
+"""The server that misbehaves on command also stands in front of a store that is reached by TLS."""
+
+import asyncio
+import datetime
+import ssl
+from collections.abc import AsyncIterator
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from scripts.faults.server import Fault, FaultyServer
+
+CHUNKED = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8;x=y\r\n{"result\r\n6\r\n":"a"}\r\n0\r\n\r\n'
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A certificate of 127.0.0.1 with its key, trusted for the time of the test."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(hours=1))
+        .not_valid_after(now + datetime.timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = tmp_path / "certificate.pem"
+    path.write_bytes(secret + signed.public_bytes(serialization.Encoding.PEM))
+    monkeypatch.setenv("SSL_CERT_FILE", str(path))
+    return path
+
+
+@pytest.fixture
+async def upstream(certificate: Path) -> AsyncIterator[tuple[str, list[bytes]]]:
+    """A TLS server that answers in chunks: its address, and what it was sent."""
+    heads: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(CHUNKED)
+        await writer.drain()
+        writer.close()
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context) as server:
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
+
+
+async def test_a_store_behind_tls_is_asked_by_its_own_name_and_its_chunks_arrive(
+    upstream: tuple[str, list[bytes]],
+) -> None:
+    url, heads = upstream
+    with FaultyServer(url) as server:
+        async with httpx.AsyncClient(base_url=server.url, headers={"host": "wrong"}) as client:
+            whole = await client.post("/", content=b"")
+            server.fault = Fault.ERROR_500
+            failed = await client.post("/", content=b"")
+
+    assert (whole.json(), failed.status_code) == ({"result": "a"}, 500)
+    assert all(b"\r\nhost: 127.0.0.1\r\n" in head for head in heads)
