@@ -1,32 +1,34 @@
 """Each test of a port runs once for each of its implementations, and where it takes a fault, once for each of those."""
 
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from scripts.faults.server import FaultyServer
+from tests.contract.objects import OBJECT_STORES, ObjectKind, ObjectRig
 from tests.contract.stores import STORES, Rig, StoreKind
 
-FAULTS = ("lost", "stalled", "refused")
+PORTS: dict[str, list[Any]] = {"store_kind": STORES, "object_kind": OBJECT_STORES}
+FAULTS = ("lost", "stalled", "refused", "broken", "silent")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Let *store_kind* be every implementation, and *lost* and its like every fault that this one knows by the name."""
-    if "store_kind" not in metafunc.fixturenames:
-        return
-    names = [name for name in FAULTS if name in metafunc.fixturenames]
-    if not names:
-        metafunc.parametrize("store_kind", STORES)
-        return
-    [name] = names
-    rows = [
-        pytest.param(kind, fault, id=f"{row.id}-{fault.name}", marks=row.marks)
-        for row in STORES
-        for kind in row.values
-        for fault in getattr(kind, name)
-    ]
-    metafunc.parametrize(("store_kind", name), rows)
+    """Let a port be each of its implementations, and *lost* and its like each fault that this one knows by the name."""
+    for port in PORTS.keys() & set(metafunc.fixturenames):
+        faults = [name for name in FAULTS if name in metafunc.fixturenames]
+        if not faults:
+            metafunc.parametrize(port, PORTS[port])
+            continue
+        [name] = faults
+        rows = [
+            pytest.param(kind, fault, id=f"{row.id}-{getattr(fault, 'name', fault)}", marks=row.marks)
+            for row in PORTS[port]
+            for kind in row.values
+            for fault in getattr(kind, name)
+        ]
+        metafunc.parametrize((port, name), rows)
 
 
 @pytest.fixture
@@ -46,3 +48,9 @@ def key(rig: Rig) -> Iterator[str]:
     name = f"wt1:contract:{uuid4().hex}"
     yield name
     rig.run("DEL", name)
+
+
+@pytest.fixture
+def object_rig(object_kind: ObjectKind, request: pytest.FixtureRequest) -> Iterator[ObjectRig]:
+    with object_kind.start(request) as rig:
+        yield rig

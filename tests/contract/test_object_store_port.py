@@ -1,44 +1,27 @@
-"""One contract for every object store: S3 (moto's server), a local folder, memory."""
+"""What every object store does: whole and conditional loads, slices of one version, listings in order, errors."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
-import obstore
 import pytest
 
 from scripts.local.object_store import BUCKET, ObjectStore
-from shared.config import read_settings
 from shared.documents.source import SLICE_BYTES, Listed, Loaded, Missing, NotModified, ObjectMoved, Source, SourceDown
+from tests.contract import objects
+from tests.contract.objects import ObjectRig, make_source
 
-PREFIX = "some/prefix"
-STORE = {"UPSTASH_REDIS_REST_URL": "http://127.0.0.1:1", "UPSTASH_REDIS_REST_TOKEN": "none"}
 Put = Callable[[str, bytes], Awaitable[None]]
+TIMEOUT_S, MARGIN_S = 0.3, 0.5
 
 
-def make_source(url: str, **changes: Any) -> Source:
-    return Source(read_settings(STORE)._replace(documents_url=url, **changes))
-
-
-@pytest.fixture(params=["s3", "folder", "file", "memory"])
-def source(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Source:
-    if request.param == "s3":
-        request.getfixturevalue("s3").use(monkeypatch)
-    url = {
-        "s3": f"s3://{BUCKET}/{PREFIX}/{tmp_path.name}",
-        "folder": str(tmp_path / "not made yet"),
-        "file": f"file://{tmp_path}",
-        "memory": "memory:///",
-    }[request.param]
-    return make_source(url, document_bytes_max=400_000)
+@pytest.fixture
+def source(object_rig: ObjectRig) -> Source:
+    return object_rig.open(document_bytes_max=400_000)
 
 
 @pytest.fixture
 def put(source: Source) -> Put:
-    async def put_object(path: str, body: bytes) -> None:
-        await obstore.put_async(await source._store(), path, body)
-
-    return put_object
+    return lambda path, body: objects.put(source, path, body)
 
 
 async def loaded(source: Source, path: str) -> Loaded:
