@@ -1,12 +1,15 @@
 """What every object store does: whole and conditional loads, slices of one version, listings in order, errors."""
 
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from scripts.local.object_store import BUCKET, ObjectStore
 from shared.documents.source import SLICE_BYTES, Listed, Loaded, Missing, NotModified, ObjectMoved, Source, SourceDown
+from shared.store.breaker import FAILURES_MAX
 from tests.contract import objects
 from tests.contract.objects import ObjectRig, make_source
 
@@ -121,3 +124,77 @@ async def test_a_store_that_is_away_is_down_and_soon_not_asked_at_all(monkeypatc
         reasons.append(str(caught.value))
 
     assert reasons[-1] == "away"
+
+
+async def test_what_is_broken_is_down_and_works_again_when_it_does(
+    source: Source, put: Put, object_rig: ObjectRig, broken: object
+) -> None:
+    await put("acme/a.txt", b"x" * 500_000)
+    first = await loaded(source, "acme/a.txt")
+    object_rig.spoil(broken, "acme/a.txt")
+    with pytest.raises(SourceDown):
+        await source.load("acme/a.txt", "")
+    with pytest.raises(SourceDown):
+        await source.load("acme/a.txt", first.etag)
+    with pytest.raises(SourceDown):
+        [page async for page in source.list("acme", "")]
+    with pytest.raises(SourceDown):
+        [piece async for piece in source.slices("acme/a.txt", first.etag, 400_000, 500_000)]
+    object_rig.mend("acme/a.txt")
+    await put("acme/a.txt", b"there")
+
+    assert (await loaded(source, "acme/a.txt")).body == b"there"
+
+
+async def test_what_is_silent_is_given_up_in_time(object_rig: ObjectRig, silent: object) -> None:
+    source = object_rig.open(document_timeout_s=TIMEOUT_S)
+    await objects.put(source, "acme/a.txt", b"x" * 500_000)
+    object_rig.spoil(silent, "acme/a.txt")
+    began_at_s = time.monotonic()
+    with pytest.raises(SourceDown):
+        await source.load("acme/a.txt", "")
+    took_s = time.monotonic() - began_at_s
+    object_rig.mend("acme/a.txt")
+
+    assert TIMEOUT_S * 0.9 <= took_s < TIMEOUT_S + MARGIN_S
+
+
+async def test_what_stays_broken_is_soon_not_asked_at_all_and_is_used_again_by_itself(
+    source: Source, put: Put, object_rig: ObjectRig, broken: object
+) -> None:
+    await put("acme/a.txt", b"a")
+    await put("acme/b.txt", b"b")
+    object_rig.spoil(broken, "acme/a.txt")
+    for _ in range(FAILURES_MAX):
+        with pytest.raises(SourceDown):
+            await source.load("acme/a.txt", "")
+    object_rig.mend("acme/a.txt")
+    with pytest.raises(SourceDown) as caught:
+        await source.load("acme/b.txt", "")
+    answer = None
+    until_s = time.monotonic() + 5
+    while answer is None and time.monotonic() < until_s:
+        with suppress(SourceDown):
+            answer = await source.load("acme/b.txt", "")
+
+    assert str(caught.value) == "away"
+    assert isinstance(answer, Loaded)
+    assert answer.body == b"b"
+
+
+async def test_what_is_missing_or_moved_is_no_outage(source: Source, put: Put) -> None:
+    await put("acme/a.txt", b"a")
+    for _ in range(2 * FAILURES_MAX):
+        assert await source.load("acme/none.txt", "") == Missing()
+        with pytest.raises(ObjectMoved):
+            [piece async for piece in source.slices("acme/a.txt", '"other"', 0, 1)]
+        with pytest.raises(ObjectMoved):
+            [piece async for piece in source.slices("acme/none.txt", '"other"', 0, 1)]
+
+    assert (await loaded(source, "acme/a.txt")).body == b"a"
+
+
+async def test_a_listing_of_nothing_has_no_pages(source: Source, put: Put) -> None:
+    await put("other/a.txt", b"a")
+
+    assert [page async for page in source.list("acme", "")] == []
