@@ -19,7 +19,7 @@ from scripts.local.upstash import LocalUpstash
 from shared.request.caller import make_key, read_key
 from shared.store import keys
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
-from tests.instances import running_instance
+from tests.instances import client_of, running_instance
 
 NOT_BILLED = {"info", "ping", "hello", "select", "client", "config"}
 """What this look, and the local server's own connections, cost."""
@@ -65,6 +65,13 @@ def make_service(upstash: LocalUpstash) -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture
+def make_api(make_service: Callable[[], str], key: str) -> Iterator[Callable[[], httpx.Client]]:
+    """Start another, cold instance and return a client of it, which calls as the test's tenant."""
+    with contextlib.ExitStack() as stack:
+        yield lambda: stack.enter_context(client_of(make_service(), key))
+
+
+@pytest.fixture
 def server(upstash: LocalUpstash) -> Iterator[FaultyServer]:
     """What stands in front of the store, and misbehaves."""
     with FaultyServer(upstash.url) as server:
@@ -80,8 +87,7 @@ def behind(server: FaultyServer, key: str, monkeypatch: pytest.MonkeyPatch) -> I
             monkeypatch.setenv("UPSTASH_REDIS_REST_URL", server.url)
             for name, value in settings.items():
                 monkeypatch.setenv(f"WARMTHREAD_{name.upper()}", str(value))
-            url, headers = stack.enter_context(running_instance()), {"authorization": f"Bearer {key}"}
-            return stack.enter_context(httpx.Client(base_url=url, headers=headers, timeout=30))
+            return stack.enter_context(client_of(stack.enter_context(running_instance()), key))
 
         yield start
 
@@ -102,10 +108,9 @@ def front(s3: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultySe
 
 
 @pytest.fixture
-def service(front: FaultyServer, make_service: Callable[[], str], key: str) -> Iterator[httpx.Client]:
+def service(front: FaultyServer, make_api: Callable[[], httpx.Client]) -> httpx.Client:
     """A cold instance whose documents come from *front*, called as the test's tenant."""
-    with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}, timeout=30) as client:
-        yield client
+    return make_api()
 
 
 @pytest.fixture
@@ -156,14 +161,14 @@ def key(mint: Callable[[], str]) -> str:
 @pytest.fixture
 def api(service_url: str, key: str) -> Iterator[httpx.Client]:
     """The warm instance, called as the test's tenant."""
-    with httpx.Client(base_url=service_url, headers={"authorization": f"Bearer {key}"}, timeout=30) as client:
+    with client_of(service_url, key) as client:
         yield client
 
 
 @pytest.fixture
 def other_api(service_url: str, mint: Callable[[], str]) -> Iterator[httpx.Client]:
     """The warm instance, called as another tenant."""
-    with httpx.Client(base_url=service_url, headers={"authorization": f"Bearer {mint()}"}, timeout=30) as client:
+    with client_of(service_url, mint()) as client:
         yield client
 
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
+
 from scripts.local.functions import Project
 from scripts.local.serving import loopback_listener, quiet_server
 
@@ -31,3 +33,8 @@ def running_instance() -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+def client_of(url: str, key: str) -> httpx.Client:
+    """Return a client of the instance at *url*, which calls it with *key*."""
+    return httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=30)

@@ -64,14 +64,13 @@ def test_litellm_30460_a_lost_answer_of_the_store_inflates_nothing(
 
 
 def test_litellm_28247_33325_6288_every_instance_sees_the_same_spending_at_once(
-    make_service: Callable[[], str], key: str, budget: Any
+    make_api: Callable[[], httpx.Client], budget: Any
 ) -> None:
     budget(tokens_day="300")
-    headers = {"authorization": f"Bearer {key}"}
     granted = []
     for _ in range(3):
-        with httpx.Client(base_url=make_service(), headers=headers) as instance:
-            granted += [reserve(instance, 100).status_code for _ in range(2)]
+        instance = make_api()
+        granted += [reserve(instance, 100).status_code for _ in range(2)]
 
     assert granted == [200, 200, 200, 429, 429, 429]
 

@@ -1,6 +1,6 @@
 """POST /v1/changes: whose notices are taken, which shapes, and what each of them outdates."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -15,13 +15,10 @@ S3_CREATED = {"source": "aws.s3", "detail-type": "Object Created"}
 
 @pytest.fixture
 def instances(
-    s3: ObjectStore, make_service: Callable[[], str], monkeypatch: pytest.MonkeyPatch, key: str
-) -> Iterator[list[httpx.Client]]:
+    s3: ObjectStore, make_api: Callable[[], httpx.Client], monkeypatch: pytest.MonkeyPatch
+) -> list[httpx.Client]:
     s3.use(monkeypatch)
-    clients = [httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}) for _ in range(2)]
-    yield clients
-    for client in clients:
-        client.close()
+    return [make_api() for _ in range(2)]
 
 
 def texts(instances: list[httpx.Client]) -> set[str]:

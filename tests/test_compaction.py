@@ -1,7 +1,7 @@
 """Compaction changes what a conversation costs, and nothing that anybody sees of it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -13,10 +13,9 @@ from tests.lives import SETTINGS, Append, Compact, Delete, Life, Told, Update, b
 
 
 @pytest.fixture
-def other(make_service: Callable[[], str], key: str) -> Iterator[httpx.Client]:
+def other(make_api: Callable[[], httpx.Client]) -> httpx.Client:
     """Another instance, called as the test's tenant."""
-    with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}) as client:
-        yield client
+    return make_api()
 
 
 def version(api: httpx.Client, told: Told) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from scripts.proving.contexts.real_tokens import real_count
 from shared.store.keys import document_key
 from tests.bearers import NOTICE
 from tests.documents import age
+from tests.instances import client_of
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ def test_a_tenant_cannot_embed_what_is_anothers(
 ) -> None:
     put("secret.txt", "mine")
     context(service, create(service, mention("secret.txt")))
-    with httpx.Client(base_url=service.base_url, headers={"authorization": f"Bearer {mint()}"}) as other:
+    with client_of(str(service.base_url), mint()) as other:
         found = context(other, create(other, mention("secret.txt", f"{tenant}/secret.txt")))
 
     assert set(statuses(found).values()) == {"missing"}
@@ -220,23 +221,21 @@ def test_a_warm_context_is_one_request_to_the_store_and_none_to_the_source(
 
 
 def test_a_changed_document_changes_the_tag_of_each_context_that_shows_it(
-    service: httpx.Client, put: Any, make_service: Callable[[], str], tenant: str
+    service: httpx.Client, put: Any, make_api: Callable[[], httpx.Client], tenant: str
 ) -> None:
     put("a.txt", "old")
     put("b.txt", "b")
     urls = [f"{create(service, mention(name))}/context?budget=500" for name in ("a.txt", "a.txt", "b.txt")]
-    with httpx.Client(base_url=make_service(), headers=service.headers) as other:
-        tags = [[client.get(url).headers["etag"] for url in urls] for client in (service, other)]
-        same = [
-            client.get(url, headers={"if-none-match": tags[0][0]}) for client in (service, other) for url in urls[:1]
-        ]
-        put("a.txt", "new")
-        service.post("/v1/changes", json={"changes": [{"path": f"{tenant}/a.txt"}]}, headers=NOTICE)
-        after = [
-            client.get(url, headers={"if-none-match": tag})
-            for client in (service, other)
-            for url, tag in zip(urls, tags[0], strict=True)
-        ]
+    clients = (service, make_api())
+    tags = [[client.get(url).headers["etag"] for url in urls] for client in clients]
+    same = [client.get(url, headers={"if-none-match": tags[0][0]}) for client in clients for url in urls[:1]]
+    put("a.txt", "new")
+    service.post("/v1/changes", json={"changes": [{"path": f"{tenant}/a.txt"}]}, headers=NOTICE)
+    after = [
+        client.get(url, headers={"if-none-match": tag})
+        for client in clients
+        for url, tag in zip(urls, tags[0], strict=True)
+    ]
 
     assert tags[0] == tags[1]
     assert [each.status_code for each in same] == [304, 304]

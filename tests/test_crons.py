@@ -20,6 +20,7 @@ from shared.store.lease import taken
 from shared.store.upstash import Store
 from tests.bearers import CRON, CRON_SECRET
 from tests.documents import age, gets
+from tests.instances import client_of
 
 ROUTES = ["/api/cron/sweep", "/api/cron/warm", "/api/conversations"]
 pytestmark = pytest.mark.usefixtures("fresh_crons")
@@ -208,7 +209,7 @@ def test_warming_loads_the_hottest_into_the_store_and_into_the_conversations_ins
         run("HDEL", keys.document_marks_key(tenant), f"{name}.txt")
     url = make_service()
     monkeypatch.setenv("WARMTHREAD_OWN_URL", url)
-    with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}, timeout=30) as other:
+    with client_of(make_service(), key) as other:
         warmed = other.get("/api/cron/warm", headers=CRON).json()
         assert warmed == {
             "object": "warm",
@@ -221,7 +222,7 @@ def test_warming_loads_the_hottest_into_the_store_and_into_the_conversations_ins
         asked = front.requests
         answers = [other.get(f"/v1/documents/{name}.txt") for name in ("a", "b")]
     parts = [{"type": "input_file", "file_url": f"document:{name}.txt"} for name in ("a", "b")]
-    warm = httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=30)
+    warm = client_of(url, key)
     conversation = warm.post("/v1/conversations", json={"items": [{"role": "user", "content": parts}]}).json()["id"]
     upstash.reset()
     context = warm.get(f"/v1/conversations/{conversation}/context?budget=500").json()

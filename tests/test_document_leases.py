@@ -10,7 +10,6 @@ import pytest
 
 from scripts.faults.server import Fault, FaultyServer
 from scripts.local.object_store import ObjectStore
-from scripts.local.upstash import LocalUpstash
 from scripts.proving.fleet import Instance, running_instances
 from shared.documents.shelf import read_mark
 from shared.store import keys
@@ -31,19 +30,18 @@ class Fleet(NamedTuple):
 
 
 @pytest.fixture
-def fleet(front: FaultyServer, upstash: LocalUpstash, s3: ObjectStore, tenant: str, key: str) -> Iterator[Fleet]:
+def fleet(front: FaultyServer, server: FaultyServer, s3: ObjectStore, tenant: str, key: str) -> Iterator[Fleet]:
     """Processes to which the key is known."""
-    with FaultyServer(upstash.url) as store:
-        settings = {"UPSTASH_REDIS_REST_URL": store.url, "WARMTHREAD_DOCUMENT_LEASE_S": str(LEASE_S)}
-        with (
-            running_instances(INSTANCES, dict(os.environ) | settings) as instances,
-            httpx.Client(headers={"authorization": f"Bearer {key}"}, timeout=20) as http,
-        ):
-            fleet = Fleet(instances, store, http)
-            s3.put(f"{tenant}/known.txt", "known")
-            for each in instances:
-                assert fleet.get(each.number, "known.txt").text == "known"
-            yield fleet
+    settings = {"UPSTASH_REDIS_REST_URL": server.url, "WARMTHREAD_DOCUMENT_LEASE_S": str(LEASE_S)}
+    with (
+        running_instances(INSTANCES, dict(os.environ) | settings) as instances,
+        httpx.Client(headers={"authorization": f"Bearer {key}"}, timeout=20) as http,
+    ):
+        fleet = Fleet(instances, server, http)
+        s3.put(f"{tenant}/known.txt", "known")
+        for each in instances:
+            assert fleet.get(each.number, "known.txt").text == "known"
+        yield fleet
 
 
 def stampede(fleet: Fleet, path: str) -> set[str]:

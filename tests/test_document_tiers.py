@@ -1,7 +1,7 @@
 """Stampedes, leases, outages of the source and of the store: S3 behind a server that counts and misbehaves."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,17 +24,14 @@ from tests.documents import INSTANCES, REQUESTS, age, gets
 
 @pytest.fixture
 def instances(
-    front: FaultyServer, make_service: Callable[[], str], key: str, s3: ObjectStore, tenant: str
-) -> Iterator[list[httpx.Client]]:
+    front: FaultyServer, make_api: Callable[[], httpx.Client], s3: ObjectStore, tenant: str
+) -> list[httpx.Client]:
     """Instances to which the key is known."""
     s3.put(f"{tenant}/known.txt", "known")
-    headers = {"authorization": f"Bearer {key}"}
-    clients = [httpx.Client(base_url=make_service(), headers=headers, timeout=20) for _ in range(INSTANCES)]
+    clients = [make_api() for _ in range(INSTANCES)]
     for client in clients:
         assert client.get("/v1/documents/known.txt").text == "known"
-    yield clients
-    for client in clients:
-        client.close()
+    return clients
 
 
 def stampede(instances: list[httpx.Client], path: str) -> list[httpx.Response]:
@@ -54,28 +51,17 @@ def test_a_hundred_callers_of_a_cold_document_are_one_request_to_the_source(
 
 
 def test_while_the_store_is_away_an_instance_asks_once(
-    front: FaultyServer,
-    s3: ObjectStore,
-    make_service: Callable[[], str],
-    upstash: LocalUpstash,
-    key: str,
-    tenant: str,
-    monkeypatch: pytest.MonkeyPatch,
+    front: FaultyServer, server: FaultyServer, s3: ObjectStore, behind: Callable[..., httpx.Client], tenant: str
 ) -> None:
     s3.put(f"{tenant}/known.txt", "known")
     s3.put(f"{tenant}/cold.txt", "cold")
-    with FaultyServer(upstash.url) as store:
-        monkeypatch.setenv("UPSTASH_REDIS_REST_URL", store.url)
-        headers = {"authorization": f"Bearer {key}"}
-        clients = [httpx.Client(base_url=make_service(), headers=headers, timeout=20) for _ in range(INSTANCES)]
-        for client in clients:
-            client.get("/v1/documents/known.txt")
-        store.leave()
-        front.delay_s = 0.5
-        answers = stampede(clients, "/v1/documents/cold.txt")
-        stranger = clients[0].get("/v1/documents/cold.txt", headers={"authorization": "Bearer wt_acme_stranger"})
-        for client in clients:
-            client.close()
+    clients = [behind() for _ in range(INSTANCES)]
+    for client in clients:
+        client.get("/v1/documents/known.txt")
+    server.leave()
+    front.delay_s = 0.5
+    answers = stampede(clients, "/v1/documents/cold.txt")
+    stranger = clients[0].get("/v1/documents/cold.txt", headers={"authorization": "Bearer wt_acme_stranger"})
 
     assert {each.text for each in answers} == {"cold"}
     assert gets(front, f"{tenant}/cold.txt") <= INSTANCES
@@ -86,9 +72,8 @@ def test_while_the_store_is_away_an_instance_asks_once(
 def test_a_source_that_fails_is_a_503_for_what_is_not_held_and_the_copy_for_what_is(
     front: FaultyServer,
     s3: ObjectStore,
-    make_service: Callable[[], str],
+    make_api: Callable[[], httpx.Client],
     monkeypatch: pytest.MonkeyPatch,
-    key: str,
     tenant: str,
     run: Any,
     fault: Fault,
@@ -97,13 +82,13 @@ def test_a_source_that_fails_is_a_503_for_what_is_not_held_and_the_copy_for_what
     monkeypatch.setenv("WARMTHREAD_DOCUMENT_FRESH_S", "1")
     s3.put(f"{tenant}/held.txt", "held")
     s3.put(f"{tenant}/cold.txt", "cold" * 1_000)
-    with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}, timeout=20) as api:
-        assert api.get("/v1/documents/held.txt").text == "held"
-        age(run, tenant, "held.txt", 30)
-        front.fault = fault
-        cold, held = api.get("/v1/documents/cold.txt"), api.get("/v1/documents/held.txt")
-        front.fault = Fault.NONE
-        again = api.get("/v1/documents/cold.txt")
+    api = make_api()
+    assert api.get("/v1/documents/held.txt").text == "held"
+    age(run, tenant, "held.txt", 30)
+    front.fault = fault
+    cold, held = api.get("/v1/documents/cold.txt"), api.get("/v1/documents/held.txt")
+    front.fault = Fault.NONE
+    again = api.get("/v1/documents/cold.txt")
 
     assert (cold.status_code, cold.json()["error"]["code"]) == (503, "source_unavailable")
     assert (held.status_code, held.text) == (200, "held")

@@ -66,12 +66,11 @@ def test_a_refused_tenant_is_refused_from_memory(api: httpx.Client, upstash: Loc
     assert upstash.requests == 0
 
 
-def test_a_refused_write_changes_nothing(api: httpx.Client, limit: Any, stored: Any, make_service: Any) -> None:
+def test_a_refused_write_changes_nothing(api: httpx.Client, limit: Any, stored: Any, make_api: Any) -> None:
     conversation = api.post("/v1/conversations", json=MESSAGE).json()["id"]
     before = stored(conversation)
     limit("1 1")
-    with httpx.Client(base_url=make_service(), headers=api.headers) as cold:
-        assert cold.get("/v1/conversations").status_code == 200
+    assert make_api().get("/v1/conversations").status_code == 200
     refused = api.post(f"/v1/conversations/{conversation}/items", json=MESSAGE)
 
     assert refused.status_code == 429
@@ -86,15 +85,15 @@ def test_a_limit_set_for_a_tenant_that_had_none_holds_with_the_next_request(api:
 
 
 def test_a_tenant_without_a_rate_pays_nothing_for_it(
-    api: httpx.Client, upstash: LocalUpstash, billed_commands: Callable[[], int], make_service: Callable[[], str]
+    upstash: LocalUpstash, billed_commands: Callable[[], int], make_api: Callable[[], httpx.Client]
 ) -> None:
-    with httpx.Client(base_url=make_service(), headers=api.headers) as cold:
-        costs = []
-        for _ in range(2):
-            before = billed_commands()
-            upstash.reset()
-            assert cold.get("/v1/conversations").status_code == 200
-            costs.append((upstash.requests, billed_commands() - before))
+    cold = make_api()
+    costs = []
+    for _ in range(2):
+        before = billed_commands()
+        upstash.reset()
+        assert cold.get("/v1/conversations").status_code == 200
+        costs.append((upstash.requests, billed_commands() - before))
 
     assert costs == [(1, 3), (1, 3)]
 

@@ -9,6 +9,7 @@ import pytest
 
 from scripts.local.upstash import LocalUpstash
 from tests.api_calls import CALLS, CONDITIONAL, DOCUMENT_HELD, PREPARED, RESERVING, items
+from tests.instances import client_of
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_a_request_that_comes_again_costs_less_than_the_first_time(
 def test_a_cold_instance_needs_no_more_than_a_warm_one(
     make_service: Callable[[], str], upstash: LocalUpstash, conversation: str, key: str
 ) -> None:
-    with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}) as cold:
+    with client_of(make_service(), key) as cold:
         upstash.reset()
         answer = cold.get(f"/v1/conversations/{conversation}/context", params={"budget": 500})
 

@@ -1,7 +1,7 @@
 """The sweep compacts what was left sparse and forgets what expired; nobody sees anything of it."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 
 from scripts.faults.server import Fault, FaultyServer
-from scripts.local.upstash import LocalUpstash
 from shared.conversations.sweep import PAGE_CONVERSATIONS
 from shared.store import keys
 from tests.bearers import CRON
@@ -34,13 +33,9 @@ redis.call('HSET', KEYS[1], 'v', string.format('%.0f', version))
 
 
 @pytest.fixture
-def others(make_service: Callable[[], str], key: str) -> Iterator[list[httpx.Client]]:
+def others(make_api: Callable[[], httpx.Client]) -> list[httpx.Client]:
     """Two more instances, called as the test's tenant."""
-    headers = {"authorization": f"Bearer {key}"}
-    clients = [httpx.Client(base_url=make_service(), headers=headers, timeout=30) for _ in range(2)]
-    yield clients
-    for client in clients:
-        client.close()
+    return [make_api() for _ in range(2)]
 
 
 @pytest.fixture
@@ -194,13 +189,12 @@ def test_sweeps_at_the_same_time_do_no_harm_even_when_neither_has_the_lease(
 
 def test_a_sweep_that_runs_out_of_time_is_continued_and_forgets_what_expired(
     api: httpx.Client,
-    upstash: LocalUpstash,
-    make_service: Callable[[], str],
+    server: FaultyServer,
+    behind: Callable[..., httpx.Client],
     neglect: Callable[[Told], None],
     settle: Callable[[], None],
     run: Any,
     tenant: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told = begin(api)
     neglect(told)
@@ -214,14 +208,11 @@ def test_a_sweep_that_runs_out_of_time_is_continued_and_forgets_what_expired(
     )
     run("HSET", keys.metadata_key(tenant), *(part for name in expired for part in (name, "1 60 1 {}")))
     settle()
-    monkeypatch.setenv("WARMTHREAD_CRON_S", "1")
-    with FaultyServer(upstash.url) as store:
-        monkeypatch.setenv("UPSTASH_REDIS_REST_URL", store.url)
-        with httpx.Client(base_url=make_service(), timeout=30) as slow:
-            store.delay_s = 0.12
-            swept = [sweep(slow)]
-            while swept[-1]["outcome"] == "unfinished" and len(swept) < 20:
-                swept.append(sweep(slow))
+    slow = behind(cron_s=1)
+    server.delay_s = 0.12
+    swept = [sweep(slow)]
+    while swept[-1]["outcome"] == "unfinished" and len(swept) < 20:
+        swept.append(sweep(slow))
 
     assert len(swept) > 2
     assert swept[-1]["outcome"] == "done"
@@ -252,21 +243,18 @@ def test_what_expires_later_is_forgotten_later_and_what_lives_is_listed(
 
 def test_one_conversation_that_cannot_be_compacted_is_not_the_end_of_the_sweep(
     api: httpx.Client,
-    upstash: LocalUpstash,
-    make_service: Callable[[], str],
+    server: FaultyServer,
+    behind: Callable[..., httpx.Client],
     neglect: Callable[[Told], None],
     settle: Callable[[], None],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for _ in range(2):
         neglect(begin(api))
     settle()
-    with FaultyServer(upstash.url) as store:
-        monkeypatch.setenv("UPSTASH_REDIS_REST_URL", store.url)
-        with httpx.Client(base_url=make_service(), timeout=30) as service:
-            # Leases, scopes, tenants, a page and a look at it; then one compaction, sent twice.
-            store.faults.extend([*[Fault.NONE] * 8, Fault.ERROR_500, Fault.ERROR_500])
-            first, second = sweep(service), sweep(service)
+    service = behind()
+    # Leases, scopes, tenants, a page and a look at it; then one compaction, sent twice.
+    server.faults.extend([*[Fault.NONE] * 8, Fault.ERROR_500, Fault.ERROR_500])
+    first, second = sweep(service), sweep(service)
 
     assert (first["outcome"], first["failed"], first["compacted"]) == ("done", 1, 1)
     assert second["outcome"] == "done"

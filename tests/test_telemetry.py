@@ -20,7 +20,7 @@ from shared.telemetry import series
 from shared.telemetry.deltas import Deltas, doubling_bucket
 from shared.telemetry.metrics import METRICS
 from shared.telemetry.telemetry import Telemetry
-from tests.instances import running_instance
+from tests.instances import client_of, running_instance
 
 ROOT = Path(__file__).parents[1]
 MIB = 1_048_576
@@ -207,27 +207,26 @@ def test_a_usual_flush_is_one_request_and_three_commands(
 
 def test_behind_its_first_answer_an_instance_asks_for_nothing_more(
     deployment: str,
-    make_service: Callable[[], str],
+    make_api: Callable[[], httpx.Client],
     upstash: LocalUpstash,
-    key: str,
     kept: Callable[[], dict[str, str]],
 ) -> None:
-    with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}) as client:
-        client.get("/v1/usage")
-        while not kept():
-            pass
-        upstash.reset()
-        for _ in range(5):
-            assert client.get("/v1/usage").status_code == 200
+    client = make_api()
+    client.get("/v1/usage")
+    while not kept():
+        pass
+    upstash.reset()
+    for _ in range(5):
+        assert client.get("/v1/usage").status_code == 200
 
-        assert upstash.requests == 5
+    assert upstash.requests == 5
 
 
 def test_labels_hold_nothing_that_a_caller_sent(
     deployment: str, key: str, tenant: str, kept: Callable[[], dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WARMTHREAD_METRICS_FLUSH_S", "1")
-    with running_instance() as url, httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}) as client:
+    with running_instance() as url, client_of(url, key) as client:
         items = {"items": [{"role": "user", "content": "a secret word"}]}
         conversation = client.post("/v1/conversations", json=items).json()["id"]
         client.get(f"/v1/conversations/{conversation}/items?metadata[secret]=word")

@@ -1,6 +1,6 @@
 """What a read asks of the store, by what this instance holds and by what its caller accepts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -25,9 +25,8 @@ def url(conversation: str) -> str:
 
 
 @pytest.fixture
-def other_instance(make_service: Callable[[], str], key: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=make_service(), headers={"authorization": f"Bearer {key}"}) as client:
-        yield client
+def other_instance(make_api: Callable[[], httpx.Client]) -> httpx.Client:
+    return make_api()
 
 
 def append(api: httpx.Client, conversation: str, text: str) -> None:
