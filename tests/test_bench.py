@@ -15,6 +15,8 @@ from scripts.local.serving import loopback_listener
 from scripts.measuring import tables
 from scripts.measuring.environment import ROOT
 
+pytestmark = pytest.mark.timing
+
 RECEIVE_BYTES = 65_536
 
 

@@ -1,7 +1,11 @@
 """Documents overwritten behind the service's back, in four processes; the long form is scripts/prove documents."""
 
+import pytest
+
 from scripts.proving.documents import outage
 from scripts.proving.documents.experiment import INSTANCES, Options, Seen, Write, check, experiment
+
+pytestmark = pytest.mark.timing
 
 
 def test_after_a_notice_no_process_shows_the_old_text() -> None:

@@ -15,6 +15,8 @@ from shared.documents.shelf import read_mark
 from shared.store import keys
 from tests.documents import INSTANCES, REQUESTS, gets
 
+pytestmark = pytest.mark.timing
+
 LEASE_S = 2
 
 

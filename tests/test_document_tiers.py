@@ -50,6 +50,7 @@ def test_a_hundred_callers_of_a_cold_document_are_one_request_to_the_source(
     assert gets(front, f"{tenant}/cold.txt") == 1
 
 
+@pytest.mark.timing
 def test_while_the_store_is_away_an_instance_asks_once(
     front: FaultyServer, server: FaultyServer, s3: ObjectStore, behind: Callable[..., httpx.Client], tenant: str
 ) -> None:

@@ -13,6 +13,8 @@ from shared.process.garbage import COLLECT_S, SWITCH_S, Collections, take_short_
 from shared.process.lag import BOUNDS_MS, LagProbe
 from shared.process.pool import Pool
 
+pytestmark = pytest.mark.timing
+
 HELD_S = 0.04
 
 

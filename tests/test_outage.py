@@ -10,6 +10,8 @@ import pytest
 from scripts.faults.server import Fault, FaultyServer
 from shared.store.breaker import COOL_DOWN_FIRST_S, COOL_DOWN_MAX_S
 
+pytestmark = pytest.mark.timing
+
 TIMEOUT_S = 0.2
 RECOVERY_S_MAX = 10.0
 MESSAGE = {"role": "user", "content": "hello"}

@@ -21,6 +21,8 @@ from shared.request.permits import Permits
 from shared.store.keys import tenant_key
 from shared.store.upstash import Store
 
+pytestmark = pytest.mark.timing
+
 ROOT = Path(__file__).parents[1]
 HOUR_S = 3_600
 MAX_AGE = {"cache-control": "max-age=60"}

@@ -2,8 +2,12 @@
 
 import platform
 
+import pytest
+
 from scripts.benchmarks import memory, suspend
 from shared.process.allocator import give_memory_back
+
+pytestmark = pytest.mark.timing
 
 PAUSE_S = 1.0
 
