@@ -165,11 +165,22 @@ async def test_a_function_that_does_not_start_is_named_and_the_others_are_ended(
     assert sys.modules["functions.api.one"].starts == [1, -1]
 
 
-async def test_an_app_without_lifespan_is_served(root: Path) -> None:
-    (root / "api/two.py").write_text("async def app(scope, receive, send):\n    assert scope['type'] == 'http'\n")
+PLAIN = """
+async def app(scope, receive, send):
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"plain"})
+"""
 
-    async with Project(root).running():
-        pass
+
+async def test_an_app_without_lifespan_is_served(root: Path) -> None:
+    (root / "api/two.py").write_text(PLAIN)
+    project = Project(root)
+    transport = httpx.ASGITransport(project)
+    async with project.running(), httpx.AsyncClient(transport=transport, base_url="http://dev") as client:
+        answer = await client.get("/api/two")
+
+    assert (answer.status_code, answer.text) == (200, "plain")
 
 
 @pytest.mark.parametrize(
