@@ -173,6 +173,13 @@ def other_api(service_url: str, mint: Callable[[], str]) -> Iterator[httpx.Clien
 
 
 @pytest.fixture
+def conversation(api: httpx.Client) -> str:
+    """The id of a conversation of one message."""
+    body = {"items": [{"role": "user", "content": "hello"}]}
+    return str(api.post("/v1/conversations", json=body).json()["id"])
+
+
+@pytest.fixture
 def key_of(key: str) -> Callable[[str], str]:
     """Return the name under which the store keeps a conversation of the test's tenant."""
     return lambda conversation_id: keys.conversation_key(read_key(key).tenant, conversation_id)

@@ -12,12 +12,6 @@ from shared.items.token_counts import ITEMS_MAX
 FUNCTION_CALL = {"role": "assistant", "content": None, "function_call": {"name": "find", "arguments": '{"q": 1}'}}
 
 
-@pytest.fixture
-def conversation(api: httpx.Client) -> str:
-    body = {"items": [{"role": "user", "content": "hello", "id": "msg_1"}]}
-    return str(api.post("/v1/conversations", json=body).json()["id"])
-
-
 def test_a_target_is_only_so_long(api: httpx.Client) -> None:
     answer = api.get("/v1/conversations", params={"metadata[a]": "x" * TARGET_BYTES_MAX})
 

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from scripts.local.upstash import LocalUpstash
@@ -26,12 +25,6 @@ Read = Callable[[], Awaitable[Tier]]
 @pytest.fixture
 def time() -> ManualClock:
     return ManualClock()
-
-
-@pytest.fixture
-def conversation(api: httpx.Client) -> str:
-    body = {"items": [{"role": "user", "content": "hello"}]}
-    return str(api.post("/v1/conversations", json=body).json()["id"])
 
 
 @pytest.fixture

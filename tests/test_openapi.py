@@ -134,12 +134,6 @@ def headers(key: str) -> Headers:
     return with_key
 
 
-@pytest.fixture
-def conversation(api: httpx.Client) -> str:
-    body = {"items": [{"role": "user", "content": "hello"}]}
-    return str(api.post("/v1/conversations", json=body).json()["id"])
-
-
 @schema.exclude(operation_id=LARGE).parametrize()
 @settings(SETTINGS, max_examples=20, phases=[Phase.explicit, Phase.generate])
 def test_the_service_does_what_the_document_says(

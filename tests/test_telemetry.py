@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,15 @@ def note(telemetry: Telemetry, times: int = 1) -> None:
         telemetry.record("GET", "/v1/usage", 200, "L1", 0.003)
 
 
+@pytest.fixture
+async def telemetry(server: FaultyServer) -> AsyncIterator[Telemetry]:
+    """That of an instance which has *server* as its store."""
+    settings = read_settings()
+    store = Store(settings)
+    yield instance(store, settings)
+    await store.close()
+
+
 USAGE = "requests GET /v1/usage 2xx"
 
 
@@ -81,11 +90,8 @@ async def test_what_two_instances_count_adds_up_each_thing_once(
 
 
 async def test_a_flush_that_was_not_stored_goes_with_the_next_one(
-    server: FaultyServer, kept: Callable[[], dict[str, str]]
+    server: FaultyServer, telemetry: Telemetry, kept: Callable[[], dict[str, str]]
 ) -> None:
-    settings = read_settings()
-    store = Store(settings)
-    telemetry = instance(store, settings)
     note(telemetry, 2)
     server.leave()
     with pytest.raises(StoreUnavailable):
@@ -93,17 +99,13 @@ async def test_a_flush_that_was_not_stored_goes_with_the_next_one(
     server.come_back()
     note(telemetry)
     await telemetry.flush()
-    await store.close()
 
     assert kept()[USAGE] == "3"
 
 
 async def test_a_flush_whose_answer_was_lost_is_not_sent_again(
-    server: FaultyServer, kept: Callable[[], dict[str, str]]
+    server: FaultyServer, telemetry: Telemetry, kept: Callable[[], dict[str, str]]
 ) -> None:
-    settings = read_settings()
-    store = Store(settings)
-    telemetry = instance(store, settings)
     note(telemetry, 2)
     server.faults.append(Fault.CLOSE)
     with pytest.raises(StoreUnavailable):
@@ -111,7 +113,6 @@ async def test_a_flush_whose_answer_was_lost_is_not_sent_again(
     sent = server.requests
     note(telemetry)
     await telemetry.flush()
-    await store.close()
 
     assert sent == 1
     assert kept()[USAGE] == "3"  # 2 that arrived though their answer did not, and 1.

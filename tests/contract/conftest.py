@@ -1,12 +1,13 @@
 """Each test of a port runs once for each of its implementations, and where it takes a fault, once for each of those."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from scripts.faults.server import FaultyServer
+from shared.store.upstash import Store
 from tests.contract.objects import OBJECT_STORES, ObjectKind, ObjectRig
 from tests.contract.stores import STORES, Rig, StoreKind
 
@@ -35,6 +36,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def rig(store_kind: StoreKind, request: pytest.FixtureRequest) -> Iterator[Rig]:
     with store_kind.start(request) as rig:
         yield rig
+
+
+@pytest.fixture
+async def store(rig: Rig) -> AsyncIterator[Store]:
+    """A client with the times that instances use."""
+    store = rig.open()
+    yield store
+    await store.close()
 
 
 @pytest.fixture

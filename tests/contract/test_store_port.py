@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,14 +11,6 @@ from shared.errors import StoreUnavailable, TooLarge
 from shared.store import pipeline
 from shared.store.upstash import Store
 from tests.contract.stores import Rig
-
-
-@pytest.fixture
-async def store(rig: Rig) -> AsyncIterator[Store]:
-    """A client with the times that instances use."""
-    store = rig.open()
-    yield store
-    await store.close()
 
 
 async def test_one_request_keeps_the_order_of_the_calls(store: Store, key: str) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,16 +9,8 @@ import pytest
 from scripts.faults.server import Fault, FaultyServer
 from shared.errors import StoreUnavailable
 from shared.store.upstash import Store
-from tests.contract.stores import Rig
 
 TEXTS = ["", "grüße ☃ 🜚", 'quotes " and \\ and\r\n\t\x00\x7f', "x" * 300_000, "[1]", "null", "0"]
-
-
-@pytest.fixture
-async def store(rig: Rig) -> AsyncIterator[Store]:
-    store = rig.open()
-    yield store
-    await store.close()
 
 
 async def test_results_are_text_numbers_lists_and_none(store: Store, key: str) -> None:
