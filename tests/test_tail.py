@@ -104,6 +104,19 @@ def test_from_before_what_fits_a_window_holds_a_user_message_and_the_last_unit_a
     assert all(log[unit.first].kind == Kind.USER or folded.last_sent in unit.members for unit in before)
 
 
+@settings(max_examples=1000, deadline=None)
+@given(st.one_of(logs_with_budgets(), chats()), st.booleans(), st.integers(0, 60))
+def test_a_tail_that_a_full_reply_cut_anywhere_is_enough_only_where_it_decides_the_same(
+    case: tuple[list[Item], int], stable_prefix: bool, first: int
+) -> None:
+    log, budget = numbered(case[0]), case[1]
+    items = [item for at, item in enumerate(log) if at >= first or item.kind == Kind.SYSTEM]
+    if is_enough(fold(items), budget):
+        everything = outcome(log, budget, stable_prefix=stable_prefix)
+
+        assert outcome(items, budget, stable_prefix=stable_prefix) == everything
+
+
 @settings(max_examples=300, deadline=None)
 @given(chats())
 def test_the_usual_tail_of_an_ordinary_conversation_is_enough(case: tuple[list[Item], int]) -> None:
