@@ -15,8 +15,7 @@ from shared.conversations.snapshot import Snapshot, advance
 from shared.errors import ContextDoesNotFit
 from shared.items.counts import PRIMARY_ENCODING
 from shared.process.clock import Instant
-from tests.test_folds import SECOND, grown, lives, recount, talk
-from tests.test_tail import HEADER, snapshot_of
+from tests.snapshots import HEADER, SECOND, grown, lives, recount, snapshot_of, talk
 
 NOW = Instant(0.0, 0.0)
 

@@ -17,8 +17,8 @@ from shared import errors
 from shared.config import SETTINGS
 from shared.http.problems import TYPE_PREFIX
 from shared.request.caller import read_key
+from tests.api_calls import CALLS, DOCUMENT_HELD, PREPARED, RESERVING
 from tests.pages import PAGES, ROOT, anchors, code, commands, links, prose, read, section, table
-from tests.test_round_trips import CALLS, DOCUMENT_HELD, PREPARED, RESERVING
 
 API, ARCHITECTURE, OPERATING = "docs/api.md", "docs/architecture.md", "docs/operating.md"
 README_BYTES_MAX = 9_000

@@ -2,70 +2,23 @@
 
 import gc
 import tracemalloc
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.proving.contexts.dialogues import to_log
-from shared.context.summarised import Summary, summarised
+from shared.context.summarised import summarised
 from shared.context.units import Folded, fold
 from shared.conversations.entries import DELETION, Entry
 from shared.conversations.folds import Kept, newest_fold, news_of, stored_items
 from shared.conversations.kept_counts import Uncounted, recounted
-from shared.conversations.snapshot import Snapshot, advance, begin
-from shared.items.counts import Counts
-from shared.items.item import Item
+from shared.conversations.snapshot import Snapshot, advance
 from shared.items.kinds import Kind
-from tests.logs import call, characters, logs_with_budgets, message, output
-from tests.test_tail import HEADER, numbered, outcome, snapshot_of
-
-SECOND = "cl100k_base"
-
-
-def recount(items: list[Item]) -> dict[int, Counts]:
-    """Counts of another encoding: for each item its own, so that two of them are not taken for each other."""
-    return {item.seq: Counts(item.overhead_tokens, item.content_tokens + item.seq % 7, 0) for item in items}
+from tests.snapshots import HEADER, SECOND, grown, lives, outcome, recount, snapshot_of, talk
 
 
 def plain(folded: Folded) -> Folded:
     return folded._replace(items=list(folded.items))
-
-
-@st.composite
-def lives(draw: st.DrawFn) -> tuple[list[list[Entry]], int]:
-    """The entries of a conversation as they are read, batch by batch: items, deletions, summaries; and a budget."""
-    case = draw(logs_with_budgets())
-    waiting, there = numbered(case[0]), list[Item]()
-    batches: list[list[Entry]] = []
-    seq = 0
-    for kinds in draw(st.lists(st.lists(st.sampled_from("iiiiiiii-y"), min_size=1, max_size=12), max_size=12)):
-        batch = []
-        for kind in kinds:
-            seq += 1
-            if kind == "i" and waiting:
-                there.append(waiting.pop(0)._replace(seq=seq))
-                batch.append(Entry(seq, f"{seq:x}", there[-1].kind, there[-1]))
-            elif kind == "-" and there:
-                gone = there.pop(draw(st.integers(0, len(there) - 1)))
-                batch.append(Entry(seq, f"{seq:x}", DELETION, target=gone.seq))
-            elif kind == "y" and there:
-                through = draw(st.sampled_from(there))
-                [note] = to_log([{"id": f"note_{seq}", **message("user", ["They spoke."])}], characters)
-                summary = Summary(note._replace(kind=Kind.SUMMARY, seq=seq), through.seq, through.id)
-                batch.append(Entry(seq, f"{seq:x}", Kind.SUMMARY, summary=summary))
-            else:
-                batch.append(Entry(seq, f"{seq:x}", "m"))
-        batches.append(batch)
-    return batches, case[1]
-
-
-def grown(batches: list[list[Entry]]) -> Iterator[Snapshot]:
-    snapshot = begin(HEADER, 1, [], [])
-    for batch in batches:
-        snapshot = advance(snapshot, HEADER._replace(version=batch[-1].seq), batch)
-        yield snapshot
 
 
 @settings(max_examples=800, deadline=None)
@@ -117,13 +70,6 @@ def tail_of(snapshot: Snapshot, first: int) -> Snapshot:
     return snapshot_of(list(snapshot.items), users[0] if users else 1)._replace(
         header=snapshot.header, summary=snapshot.summary
     )
-
-
-def talk(count: int) -> list[Item]:
-    """Turns of a question, a call with its output, and an answer."""
-    turn = [message("user", ["u" * 20]), call("call_1"), output("call_1"), message("assistant", ["a" * 20])]
-    raw = [{"id": f"item_{seq}", "status": "completed", **turn[seq % 4]} for seq in range(count)]
-    return numbered(to_log(raw, characters))
 
 
 def test_only_what_is_new_is_folded() -> None:

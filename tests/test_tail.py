@@ -3,12 +3,11 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.context.fit import Selection, fit
+from shared.context.fit import fit
 from shared.context.tail import first_that_fits, first_that_matters, is_enough
 from shared.context.units import fold
 from shared.conversations.entries import DELETION, Entry
 from shared.conversations.snapshot import (
-    Header,
     Snapshot,
     advance,
     begin,
@@ -20,36 +19,13 @@ from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
 from shared.items.kinds import Kind
 from tests.logs import chats, logs_with_budgets
-
-HEADER = Header("g", 0, "", 0, 0, 0, 0, "{}", 0, 0)
-
-
-def snapshot_of(log: list[Item], first: int = 1) -> Snapshot:
-    """A snapshot that knows all from *first* on, and the pinned items before it."""
-    entries = [Entry(item.seq, "", item.kind, item) for item in log]
-    pins = [entry for entry in entries if entry.seq < first and entry.kind == Kind.SYSTEM]
-    return begin(HEADER, first, pins, [entry for entry in entries if entry.seq >= first])
-
-
-def numbered(log: list[Item]) -> list[Item]:
-    """*log* without summaries, its versions counted from 1 as the store does."""
-    items = [item for item in log if item.kind != Kind.SUMMARY]
-    return [item._replace(seq=item.seq + 1) for item in items]
+from tests.snapshots import HEADER, numbered, outcome, snapshot_of
 
 
 def tail(snapshot: Snapshot, tokens_min: int) -> tuple[list[Item], bool]:
     """The pinned items and the newest others that hold *tokens_min*, and whether that is all there is."""
     start = tail_start(snapshot, tokens_min)
     return list(items_from(snapshot, start)), is_all_from(snapshot, start)
-
-
-def outcome(items: list[Item], budget: int, *, stable_prefix: bool) -> tuple[object, ...]:
-    try:
-        chosen: Selection = fit(fold(items), budget, stable_prefix)
-    except ContextDoesNotFit as error:
-        return (error.needed_tokens,)
-    lists = (chosen.omitted.orphan_outputs, chosen.omitted.unanswered_calls, chosen.omitted.dangling_reasoning)
-    return [item.id for item in chosen.items], [[i.id for i in unit] for unit in chosen.units], chosen.tokens, lists
 
 
 @settings(max_examples=1500, deadline=None)
