@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from shared.context.formats.unit_form import NO_FORMS
 from shared.context.render import FORMATS
 from shared.context.summarised import summarised
-from shared.context.wanted import ContextRequest, read_context_request
+from shared.context.wanted import PARAMETERS, ContextRequest, read_context_request
 from shared.conversations.composed import COPIED_ITEMS, LARGE_BYTES, LARGE_ITEMS, Composed, compose, is_large
 from shared.conversations.entries import DELETION, Entry
 from shared.conversations.folds import newest_fold
@@ -15,13 +15,14 @@ from shared.conversations.snapshot import Snapshot, advance
 from shared.errors import ContextDoesNotFit
 from shared.items.counts import PRIMARY_ENCODING
 from shared.process.clock import Instant
+from shared.request.parameters import read_members
 from tests.snapshots import HEADER, SECOND, grown, lives, recount, snapshot_of, talk
 
 NOW = Instant(0.0, 0.0)
 
 
 def wanted(budget: int, **values: object) -> ContextRequest:
-    return read_context_request({"budget": budget, "document_budget": 0, **values})
+    return read_context_request(read_members(PARAMETERS, {"budget": budget, "document_budget": 0, **values}))
 
 
 def held(snapshot: Snapshot, encoding: str = "") -> Held:
