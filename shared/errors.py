@@ -9,6 +9,9 @@ and becomes an opaque 500 (shared/http/problems.py).
 
 from typing import ClassVar
 
+SHOWN_CHARS = 64
+"""Enough of a text to recognise it by; the client knows the rest."""
+
 
 class ServiceError(Exception):
     """A refusal that the client can act on. *extensions* become members of the problem document."""
@@ -181,3 +184,45 @@ class SourceUnavailable(ServiceError):
 
     status, slug, title = 503, "source-unavailable", "Source unavailable"
     error_type = "server_error"
+
+
+KINDS = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    bool: "a boolean",
+    int: "a number",
+    float: "a number",
+    type(None): "null",
+}
+
+
+def kind_of(value: object) -> str:
+    """Return what a value of JSON is, for the end of a refusal."""
+    return KINDS[type(value)]
+
+
+def quoted(text: str) -> str:
+    """Return *text* in quotes, its beginning where it is long."""
+    return f"'{text}'" if len(text) <= SHOWN_CHARS else f"'{text[:SHOWN_CHARS]}…'"
+
+
+def one_of(choices: tuple[str, ...]) -> str:
+    """Return *choices* as what a value must be."""
+    *others, last = [f"'{choice}'" for choice in choices]
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def wrong_value(param: str, expected: str, got: str, **extensions: object) -> InvalidValue:
+    """Return the refusal of a value: "items[0].role must be 'user' or 'system', not 'robot'." """
+    return InvalidValue(f"{param} must be {expected}, not {got}.", param=param, **extensions)  # type: ignore[arg-type]
+
+
+def wrong_kind(param: str, expected: str, value: object) -> InvalidValue:
+    """Return the refusal of a value of another kind than *expected*; None stands for one that is absent."""
+    return missing_value(param) if value is None else wrong_value(param, expected, kind_of(value))
+
+
+def missing_value(param: str) -> InvalidValue:
+    """Return the refusal of a request without *param*."""
+    return InvalidValue(f"{param} is required.", param=param)

@@ -127,7 +127,7 @@ def test_an_id_that_stands_twice_refuses_the_batch() -> None:
         ([], "items must hold at least one item."),
         (None, "items must be a list, not null."),
         ({}, "items must be a list, not an object."),
-        ([MESSAGE] * 101, "items holds 101 items; at most 100 fit a batch."),
+        ([MESSAGE] * 101, "items must hold at most 100 items, not 101."),
     ],
 )
 def test_a_batch_is_a_list_of_1_to_100_items(raw_items: object, detail: str) -> None:
@@ -166,7 +166,7 @@ def test_metadata_is_copied_and_null_is_none() -> None:
     [
         ([], "metadata", "metadata must be an object, not a list."),
         ("x", "metadata", "metadata must be an object, not a string."),
-        ({str(n): "" for n in range(17)}, "metadata", "metadata holds 17 pairs; at most 16 are kept."),
+        ({str(n): "" for n in range(17)}, "metadata", "metadata must hold at most 16 pairs, not 17."),
         ({"": "v"}, "metadata", "The metadata key '' must have 1 to 64 characters, not 0."),
         ({"k" * 65: "v"}, "metadata", f"The metadata key '{'k' * 64}…' must have 1 to 64 characters, not 65."),
         ({"k": 1}, "metadata.k", "metadata.k must be a string, not a number."),

@@ -53,9 +53,9 @@ def read_amount(values: Mapping[str, Any], output_field: str) -> Amount:
     micro_usd = None if usd is None else math.ceil(round(usd * MICRO, 3))
     if tokens is not None:
         if given is not None or output is not None:
-            raise InvalidValue(f"Give tokens, or input_tokens and {output_field}, not both.", param="tokens")
+            raise InvalidValue(f"tokens must be alone, not beside input_tokens or {output_field}.", param="tokens")
         return Amount(model, tokens, None, micro_usd)
     if given is None or output is None:
         missing = "input_tokens" if given is None else output_field
-        raise InvalidValue(f"{missing} is missing: give tokens, or input_tokens and {output_field}.", param=missing)
+        raise InvalidValue(f"{missing} is required, unless tokens is given.", param=missing)
     return Amount(model, given, output, micro_usd)

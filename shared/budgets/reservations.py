@@ -184,9 +184,7 @@ def raise_budget_refusal(reply: list[Any], settings: Settings, reservation_id: s
                 limit=int(reply[1]),
             )
         case "unpriced":
-            raise InvalidValue(
-                "There is a budget in USD and no price for this model: give usd, or set a price.", param="model"
-            )
+            raise InvalidValue("model must have a price, since there is a budget in USD; or give usd.", param="model")
         case "unknown":
             raise _unknown(reservation_id)
         case "settled":

@@ -81,15 +81,20 @@ def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
     overhead, budget = values["overhead_tokens"], values["budget"]
     if budget is None:
         if model is None or model.window_tokens is None:
-            raise InvalidValue("budget is needed: no window is known to derive it from.", param="budget")
+            raise InvalidValue(
+                "budget is required: without a model whose window is known there is none to derive it from.",
+                param="budget",
+            )
         budget = model.window_tokens - answer_tokens(model, values["reserve_output"])
         if budget < 1:
             raise InvalidValue(
-                f"reserve_output leaves nothing of the window of {model.window_tokens}.",
+                f"reserve_output must be less than the model's window of {model.window_tokens} tokens.",
                 param="reserve_output",
             )
     if overhead >= budget:
-        raise InvalidValue(f"overhead_tokens leaves nothing of the budget of {budget}.", param="overhead_tokens")
+        raise InvalidValue(
+            f"overhead_tokens must be less than the budget of {budget}, not {overhead}.", param="overhead_tokens"
+        )
     return ContextRequest(
         model,
         encoding,

@@ -166,11 +166,11 @@ def _encode(item: object, traits: Traits, param: str, settings: Settings) -> byt
         raise InvalidValue(f"{param} cannot be stored: {error}.", param=param) from None
     limit = settings.item_bytes_max
     if len(body) > limit:
-        raise TooLarge(f"{param} takes {len(body)} bytes; the limit is {limit}.", param=param, limit_bytes=limit)
+        raise TooLarge(f"{param} must take at most {limit} bytes, not {len(body)}.", param=param, limit_bytes=limit)
     limit = settings.item_structure_max
     if is_crowded(body, limit):
         raise TooLarge(
-            f"{param} has more than {limit} commas, colons and brackets outside its strings.",
+            f"{param} must have at most {limit} commas, colons and brackets outside its strings.",
             param=param,
             limit_structure=limit,
         )

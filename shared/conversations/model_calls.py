@@ -103,13 +103,13 @@ def read_settlement(body: Mapping[str, Any], caller: Caller) -> Besides | None:
     if reservation_id is None and usage is None:
         return None
     if not isinstance(reservation_id, str):
-        raise InvalidValue("usage needs the reservation that it settles.", param="reservation")
+        raise InvalidValue("reservation is required: it is what usage settles.", param="reservation")
     if not isinstance(usage, dict):
-        raise InvalidValue("reservation needs the usage that settles it.", param="usage")
+        raise InvalidValue("usage is required: it settles the reservation.", param="usage")
     counts = []
     for fields in USAGE:
         count = read_member(next((each for each in fields if each.name in usage), fields[0]), usage)
         if count is None:
-            raise InvalidValue(f"usage.{fields[0].name} is missing.", param="usage")
+            raise InvalidValue(f"usage.{fields[0].name} is required.", param="usage")
         counts.append(count)
     return Besides(reservation_keys(caller.tenant, reservation_id), [reservation_id, *counts])

@@ -118,11 +118,18 @@ def _refusal(reply: list[Any], through: str, settings: Settings) -> ServiceError
         case "through":
             return NotFound(f"There is no item {through!r} in this conversation.", param="through")
         case "deleted":
-            return InvalidValue(f"The item {through!r} was deleted.", param="through")
+            return InvalidValue(f"through must be an item that is not deleted, not {through!r}.", param="through")
         case "older":
-            return InvalidValue(f"The newest summary goes further than the item {through!r} already.", param="through")
+            return InvalidValue(
+                f"through must be at or behind the item that the newest summary ends with, not {through!r}.",
+                param="through",
+            )
         case "torn":
-            return InvalidValue(f"The item {through!r} {TORN[reply[1]]}.", param="through", code="unit_torn")
+            return InvalidValue(
+                f"through must be where nothing is torn; the item {through!r} {TORN[reply[1]]}.",
+                param="through",
+                code="unit_torn",
+            )
         case "pinned":
             return InvalidValue(
                 f"System messages and summary would take {reply[1]} tokens of every context; "

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.documents.shelf import Shelf
-from shared.errors import InvalidValue, TooLarge
+from shared.errors import InvalidValue, TooLarge, wrong_kind
 from shared.items.document_paths import PATH_BYTES_MAX, Place, read_object_path
 
 S3 = "aws.s3"
@@ -34,15 +34,15 @@ def read_changes(body: Mapping[str, Any], bucket: tuple[str, str], changes_max: 
             raise InvalidValue(f"There is no field {name[:64]!r} here; known is changes.", param=name[:64])
     changes = body.get("changes")
     if not isinstance(changes, list):
-        raise InvalidValue("changes is not a list.", param="changes")
+        raise wrong_kind("changes", "a list", changes)
     if len(changes) > changes_max:
-        raise TooLarge(f"changes holds {len(changes)} paths; the limit is {changes_max}.", param="changes")
+        raise TooLarge(f"changes must hold at most {changes_max} paths, not {len(changes)}.", param="changes")
     places = []
     for index, change in enumerate(changes):
         param = f"changes[{index}].path"
         path = change.get("path") if isinstance(change, dict) else None
         if not isinstance(path, str):
-            raise InvalidValue(f"{param} is not a string.", param=param)
+            raise wrong_kind(param, "a string", path)
         places.append(read_object_path(path, param))
     return list(dict.fromkeys(places))
 
@@ -50,19 +50,19 @@ def read_changes(body: Mapping[str, Any], bucket: tuple[str, str], changes_max: 
 def _read_event(body: Mapping[str, Any], bucket: tuple[str, str]) -> list[Place]:
     kind = body.get("detail-type")
     if not isinstance(kind, str):
-        raise InvalidValue("detail-type is not a string.", param="detail-type")
+        raise wrong_kind("detail-type", "a string", kind)
     # A rule may report more than changes; what CloudTrail sends as S3's, for instance, names no object.
     if kind not in CHANGES:
         return []
     detail = body.get("detail")
     if not isinstance(detail, dict):
-        raise InvalidValue("detail is not an object.", param="detail")
+        raise wrong_kind("detail", "an object", detail)
     names = []
     for outer, inner in (("bucket", "name"), ("object", "key")):
         member = detail.get(outer)
         value = member.get(inner) if isinstance(member, dict) else None
         if not isinstance(value, str):
-            raise InvalidValue(f"detail.{outer}.{inner} is not a string.", param=f"detail.{outer}.{inner}")
+            raise wrong_kind(f"detail.{outer}.{inner}", "a string", value)
         names.append(value)
     [name, key], prefix = names, f"{bucket[1]}/" if bucket[1] else ""
     # The bucket may hold more than documents.

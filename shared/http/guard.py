@@ -36,9 +36,13 @@ PRESSED_BODY_BYTES_MAX = 256 * 1_024
 def admit(request: Request[Any]) -> Caller:
     """Return who claims to send *request*. Raises Unauthorized, TooLarge, RateExceeded."""
     if len(request.scope["raw_path"] or b"") + len(request.scope["query_string"]) > TARGET_BYTES_MAX:
-        raise TooLarge(f"Path and query exceed {TARGET_BYTES_MAX} bytes.", limit_bytes=TARGET_BYTES_MAX)
+        raise TooLarge(
+            f"Path and query must have at most {TARGET_BYTES_MAX} bytes together.", limit_bytes=TARGET_BYTES_MAX
+        )
     if sum(len(name) + len(value) for name, value in request.headers.raw) > HEADERS_BYTES_MAX:
-        raise TooLarge(f"The headers exceed {HEADERS_BYTES_MAX} bytes.", limit_bytes=HEADERS_BYTES_MAX)
+        raise TooLarge(
+            f"The headers must have at most {HEADERS_BYTES_MAX} bytes together.", limit_bytes=HEADERS_BYTES_MAX
+        )
     caller = read_authorization(request.headers.get("authorization"))
     invocation = CURRENT.get()
     if invocation is not None:
@@ -126,19 +130,20 @@ async def parse_json(raw: bytes, settings: Settings, pool: Pool) -> dict[str, An
     is_large = len(raw) > WHOLE_BYTES
     if await pool.run_when(is_large, is_crowded, raw, limit):
         raise TooLarge(
-            f"The body has more than {limit} commas, colons and brackets outside its strings.", limit_structure=limit
+            f"The body must have at most {limit} commas, colons and brackets outside its strings.",
+            limit_structure=limit,
         )
     try:
         value = await pool.run_when(is_large, loads_elements, raw)
     except orjson.JSONDecodeError as error:
-        raise Malformed(f"The body is not JSON: {error}.") from None
+        raise Malformed(f"The body must be JSON: {error}.") from None
     if not isinstance(value, dict):
-        raise InvalidValue("The body is not a JSON object.", param="body")
+        raise InvalidValue("The body must be a JSON object.", param="body")
     return value
 
 
 def _body_too_large(limit_bytes: int) -> TooLarge:
-    return TooLarge(f"The body exceeds {limit_bytes} bytes.", limit_bytes=limit_bytes)
+    return TooLarge(f"The body must have at most {limit_bytes} bytes.", limit_bytes=limit_bytes)
 
 
 def _too_little_memory() -> MemoryPressed:

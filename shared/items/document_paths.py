@@ -42,12 +42,12 @@ def place_for(tenant: str, path: str) -> Place:
 def check_path(path: str, param: str) -> str:
     """Return *path*. Raises InvalidValue, naming *param*: it is none, or leads out of its folder."""
     if not 1 <= len(path.encode(errors="surrogatepass")) <= PATH_BYTES_MAX:
-        raise InvalidValue(f"{param} has a path that is not 1 to {PATH_BYTES_MAX} bytes long.", param=param)
+        raise InvalidValue(f"{param} must have a path of 1 to {PATH_BYTES_MAX} bytes.", param=param)
     segments = path.split("/")
     if any(segment in ("", ".", "..") for segment in segments):
-        raise InvalidValue(f"{param} has a path with an empty segment, or one that climbs.", param=param)
+        raise InvalidValue(f"{param} must have a path without empty segments, '.' and '..'.", param=param)
     if "\\" in path or not path.isprintable():
-        raise InvalidValue(f"{param} has a path with characters that no document has.", param=param)
+        raise InvalidValue(f"{param} must have a path of printable characters without backslashes.", param=param)
     return path
 
 
@@ -55,7 +55,7 @@ def read_object_path(object_path: str, param: str) -> Place:
     """Return the place of an object, named as the object store does. Raises InvalidValue."""
     scope, _, path = check_path(object_path, param).partition("/")
     if not path:
-        raise InvalidValue(f"{param} names no folder: paths are those of the object store.", param=param)
+        raise InvalidValue(f"{param} must begin with a folder, as paths in the object store do.", param=param)
     return Place(scope, path)
 
 

@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from shared.errors import DuplicateItem, InvalidValue
+from shared.errors import SHOWN_CHARS, DuplicateItem, InvalidValue, kind_of, missing_value, quoted, wrong_value
 from shared.items.document_paths import check_path
 from shared.items.item_type import Parts, Plain
 from shared.items.mentions import mentioned_path
@@ -30,16 +30,6 @@ METADATA_KEY_CHARS_MAX = 64
 METADATA_VALUE_CHARS_MAX = 512
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_QUOTED_CHARS_MAX = 64
-_JSON_KINDS = {
-    dict: "an object",
-    list: "a list",
-    str: "a string",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    type(None): "null",
-}
 
 
 class NormalItem(NamedTuple):
@@ -77,7 +67,7 @@ def normalize_items(
     if not raw_items and not allow_empty:
         raise InvalidValue(f"{path} must hold at least one item.", param=path)
     if len(raw_items) > count_max:
-        raise InvalidValue(f"{path} holds {len(raw_items)} items; at most {count_max} fit a batch.", param=path)
+        raise InvalidValue(f"{path} must hold at most {count_max} items, not {len(raw_items)}.", param=path)
     index_by_id: dict[str, int] = {}
     normal_items: list[NormalItem] = []
     for index, raw in enumerate(raw_items):
@@ -85,7 +75,7 @@ def normalize_items(
         first = index_by_id.setdefault(normal.id, index)
         if first != index:
             raise DuplicateItem(
-                f"{path}[{index}].id repeats {path}[{first}].id, {_quoted(normal.id)}.",
+                f"{path}[{index}].id repeats {path}[{first}].id, {quoted(normal.id)}.",
                 param=f"{path}[{index}].id",
             )
         normal_items.append(normal)
@@ -105,11 +95,11 @@ def normalize_metadata(
     if type(raw) is not dict:
         raise _wrong("metadata", "an object", raw)
     if len(raw) > pairs_max:
-        raise InvalidValue(f"metadata holds {len(raw)} pairs; at most {pairs_max} are kept.", param="metadata")
+        raise InvalidValue(f"metadata must hold at most {pairs_max} pairs, not {len(raw)}.", param="metadata")
     for key, value in raw.items():
         if not 1 <= len(key) <= key_chars_max:
             raise InvalidValue(
-                f"The metadata key {_quoted(key)} must have 1 to {key_chars_max} characters, not {len(key)}.",
+                f"The metadata key {quoted(key)} must have 1 to {key_chars_max} characters, not {len(key)}.",
                 param="metadata",
             )
         if type(value) is not str:
@@ -156,9 +146,9 @@ def _type_name(raw: Mapping[str, Any], at: str) -> str:
     if type_name in ITEM_TYPES:
         return type_name
     if type_name in INPUT_ONLY_TYPES:
-        reason = f"a conversation cannot hold items of type {_quoted(type_name)}: {INPUT_ONLY_TYPES[type_name]}"
+        reason = f"a conversation cannot hold items of type {quoted(type_name)}: {INPUT_ONLY_TYPES[type_name]}"
     else:
-        reason = f"{_quoted(type_name)} is not an item type of OpenAI's Conversations API"
+        reason = f"{quoted(type_name)} is not an item type of OpenAI's Conversations API"
     raise InvalidValue(f"{at}.type: {reason}.", param=f"{at}.type")
 
 
@@ -170,7 +160,7 @@ def _given_id(raw: Mapping[str, Any], at: str) -> str | None:
         raise _wrong(f"{at}.id", "a string", item_id)
     if not _ID.fullmatch(item_id):
         raise InvalidValue(
-            f"{at}.id must be 1 to 64 letters, digits, underscores or dashes, not {_quoted(item_id)}.",
+            f"{at}.id must be 1 to 64 letters, digits, underscores or dashes, not {quoted(item_id)}.",
             param=f"{at}.id",
         )
     return item_id
@@ -200,7 +190,7 @@ def _parts(wanted: Parts, raw: Mapping[str, Any], at: str) -> str | list[Any]:
     field, types, types_by_assistant, text = wanted
     at = f"{at}.{field}"
     if field not in raw:
-        raise _missing(at)
+        raise missing_value(at)
     parts = raw[field]
     by_assistant = raw.get("role") == "assistant"
     if type(parts) is str and text != "refused":
@@ -218,8 +208,8 @@ def _part(part: object, allowed: tuple[str, ...], at: str, index: int) -> dict[s
     if type_name not in allowed:
         at = f"{at}[{index}].type"
         if "type" not in part:
-            raise _missing(at)
-        raise _wrong(at, " or ".join(_quoted(name) for name in allowed), type_name)
+            raise missing_value(at)
+        raise _wrong(at, " or ".join(quoted(name) for name in allowed), type_name)
     part_type = PART_TYPES[type_name]
     if not (part_type.is_text and _is_plain_text(part)):
         _check_shape(type_name, part, f"{at}[{index}]")
@@ -251,23 +241,11 @@ def _check_shape(name: str, value: Mapping[str, Any], at: str) -> None:
     for step in error.where if error.expected else ():
         wrong = wrong[step]
     # A step is a key of the client's own in one place (`env`), where it may be of any length.
-    param = at + "".join(
-        f"[{step}]" if isinstance(step, int) else f".{step[:_QUOTED_CHARS_MAX]}" for step in error.where
-    )
-    raise _wrong(param, error.expected, wrong) if error.expected else _missing(param)
-
-
-def _missing(param: str) -> InvalidValue:
-    return InvalidValue(f"{param} is required.", param=param)
+    param = at + "".join(f"[{step}]" if isinstance(step, int) else f".{step[:SHOWN_CHARS]}" for step in error.where)
+    raise _wrong(param, error.expected, wrong) if error.expected else missing_value(param)
 
 
 def _wrong(param: str, expected: str, value: object) -> InvalidValue:
     """Word a refusal. A string is quoted only against other strings, where its kind explains nothing."""
-    kind = _JSON_KINDS[type(value)]
-    got = _quoted(value) if isinstance(value, str) and expected.startswith("'") else kind
-    return InvalidValue(f"{param} must be {expected}, not {got}.", param=param)
-
-
-def _quoted(text: str) -> str:
-    """Enough of *text* to recognise it by; the client knows the rest."""
-    return f"'{text}'" if len(text) <= _QUOTED_CHARS_MAX else f"'{text[:_QUOTED_CHARS_MAX]}…'"
+    got = quoted(value) if isinstance(value, str) and expected.startswith("'") else kind_of(value)
+    return wrong_value(param, expected, got)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from itertools import count
 from typing import Any, NamedTuple
 
-from shared.errors import InvalidValue
+from shared.errors import InvalidValue, wrong_kind
 from shared.items.counts import count_items
 from shared.items.kinds import ASSISTANT_SIDE, Kind
 from shared.items.normalize import normalize_items
@@ -52,15 +52,15 @@ async def count_tokens(counter: Counter, values: Mapping[str, Any]) -> TokenCoun
     model, encoding = read_encoding(values, default=None)
     field = "input" if values["messages"] is None else "messages"
     if field == "messages" and values["input"] is not None:
-        raise InvalidValue("Give input or messages, not both.", param="input")
+        raise InvalidValue("input must be alone, not beside messages.", param="input")
     value, tools = values[field], values["tools"]
     is_text = True
     if isinstance(value, str) and field == "input":
         tokens = sum(await counter.count(encoding, [value]))
     elif not isinstance(value, list):
-        raise InvalidValue(f"{field} is neither a text nor a list.", param=field)
+        raise wrong_kind(field, "a list" if field == "messages" else "a string or a list", value)
     elif len(value) > ITEMS_MAX:
-        raise InvalidValue(f"{field} holds {len(value)} elements; the limit is {ITEMS_MAX}.", param=field)
+        raise InvalidValue(f"{field} must hold at most {ITEMS_MAX} elements, not {len(value)}.", param=field)
     elif field == "messages" or not any(isinstance(each, dict) and "type" in each for each in value):
         tokens = await rule.count_messages(counter, encoding, value, path=field)
         is_text = all(_is_text_message(message) for message in value)

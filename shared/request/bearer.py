@@ -13,4 +13,6 @@ def check_bearer(header: str | None, secret: Secret) -> None:
     scheme, _, given = (header or "").partition(" ")
     is_right = hmac.compare_digest(given.strip().encode(errors="surrogateescape"), secret.encode())
     if not secret or scheme.lower() != "bearer" or not is_right:
-        raise Unauthorized("The Authorization header has not the secret of this route.", code="invalid_secret")
+        raise Unauthorized(
+            "The Authorization header must be 'Bearer ' and the secret of this route.", code="invalid_secret"
+        )

@@ -36,7 +36,7 @@ def read_key(key: str) -> Caller:
     """Return the caller that *key* claims to be. Raises Unauthorized: the key has not the form of one."""
     match = KEY_PATTERN.fullmatch(key)
     if match is None:
-        raise Unauthorized("The API key has not the form wt_<tenant>_<secret>.", code="invalid_api_key")
+        raise Unauthorized("The API key must have the form wt_<tenant>_<secret>.", code="invalid_api_key")
     return Caller(match[1], sha256(key.encode()).hexdigest())
 
 
@@ -46,7 +46,7 @@ def read_authorization(header: str | None) -> Caller:
         raise Unauthorized("Send your API key as 'Authorization: Bearer wt_…'.", code="missing_api_key")
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer":
-        raise Unauthorized("The Authorization header is not a bearer token.", code="invalid_api_key")
+        raise Unauthorized("The Authorization header must be 'Bearer ' and an API key.", code="invalid_api_key")
     return read_key(key.strip())
 
 

@@ -52,7 +52,7 @@ def read_freshness(headers: Mapping[str, str]) -> Freshness:
     directives = _read_directives(headers.get("cache-control", ""))
     version = headers.get("warmthread-min-version")
     if version is not None and not (version.isascii() and version.isdigit() and len(version) <= 9):
-        raise Malformed("Warmthread-Min-Version is not a version.", param="Warmthread-Min-Version")
+        raise Malformed("Warmthread-Min-Version must be a version, as a tag names it.", param="Warmthread-Min-Version")
     if "no-cache" in directives or "no-store" in directives:
         return Freshness()
     return Freshness(
@@ -72,5 +72,5 @@ def _read_directives(header: str) -> dict[str, int | None]:
         directives[name] = int(seconds) if seconds is not None else None
     for name in TIMED:
         if name in directives and directives[name] is None:
-            raise Malformed(f"Cache-Control: {name} has no seconds.", param="Cache-Control")
+            raise Malformed(f"Cache-Control: {name} must have a number of seconds.", param="Cache-Control")
     return directives

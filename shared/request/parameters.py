@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from shared.errors import InvalidValue, NotFound
+from shared.errors import InvalidValue, NotFound, kind_of, missing_value, one_of, quoted, wrong_value
 
 NAME = "[A-Za-z0-9_-]{1,64}"
 """Of conversations and items; what else is asked for cannot exist."""
@@ -157,7 +157,7 @@ def _read(field: Field, values: Mapping[str, Any], *, is_text: bool) -> Any:
     if field.name in values and not field.is_nullable:
         return READERS[field.kind](field, None, is_text)
     if field.is_required and field.name not in values:
-        raise InvalidValue(f"{field.name} is missing.", param=field.name)
+        raise missing_value(field.name)
     return field.default if field.kind != MAP else _pairs(field, values)
 
 
@@ -166,39 +166,41 @@ def _pairs(field: Field, values: Mapping[str, str]) -> dict[str, str]:
     return {name[start:-1]: value for name, value in values.items() if field.has_name(name)}
 
 
+def _got(value: Any, is_text: bool) -> str:
+    """Return what came instead: of a query all is text, and only its words tell one from another."""
+    return quoted(value) if is_text else kind_of(value)
+
+
 def _integer(field: Field, value: Any, is_text: bool) -> int:
     if is_text and DIGITS.fullmatch(value):
         value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # JSON has one kind of number; 1.0 is an integer there.
     if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidValue(f"{field.name} is not an integer.", param=field.name)
+        raise wrong_value(field.name, "an integer", _got(value, is_text))
     if not field.low <= value <= field.high:
-        raise InvalidValue(
-            f"{field.name} is {value}; it goes from {field.low} to {field.high}.",
-            param=field.name,
-            minimum=field.low,
-            maximum=field.high,
-        )
+        bounds = f"from {field.low} to {field.high}"
+        raise wrong_value(field.name, bounds, str(value), minimum=field.low, maximum=field.high)
     return value
 
 
 def _number(field: Field, value: Any, is_text: bool) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not field.low <= value <= field.high:
-        raise InvalidValue(f"{field.name} is no number from {field.low} to {field.high}.", param=field.name)
+        got = str(value) if is_number else _got(value, is_text)
+        raise wrong_value(field.name, f"a number from {field.low} to {field.high}", got)
     return value  # type: ignore[no-any-return]  # it is one of the two.
 
 
 def _string(field: Field, value: Any, is_text: bool) -> str:
     if not isinstance(value, str):
-        raise InvalidValue(f"{field.name} is not a string.", param=field.name)
+        raise wrong_value(field.name, "a string", kind_of(value))
     if field.high and not field.low <= len(value) <= field.high:
         raise InvalidValue(
             f"{field.name} must have {field.low} to {field.high} characters, not {len(value)}.", param=field.name
         )
     if field.pattern and re.fullmatch(field.pattern, value) is None:
-        raise InvalidValue(f"{field.name} is not {field.of}.", param=field.name)
+        raise wrong_value(field.name, field.of, quoted(value))
     return value
 
 
@@ -211,7 +213,8 @@ def _identifier(field: Field, value: Any, is_text: bool) -> str:
 
 def _choice(field: Field, value: Any, is_text: bool) -> str:
     if value not in field.choices:
-        raise InvalidValue(f"{field.name} is none of {', '.join(field.choices)}.", param=field.name)
+        got = quoted(value) if isinstance(value, str) else kind_of(value)
+        raise wrong_value(field.name, one_of(field.choices), got)
     return str(value)
 
 
@@ -220,12 +223,12 @@ def _boolean(field: Field, value: Any, is_text: bool) -> bool:
         return True
     if value is False or (is_text and value in ("false", "0")):
         return False
-    raise InvalidValue(f"{field.name} is neither true nor false.", param=field.name)
+    raise wrong_value(field.name, "true or false", _got(value, is_text))
 
 
 def _json(field: Field, value: Any, is_text: bool) -> Any:
     if value is None:
-        raise InvalidValue(f"{field.name} is null.", param=field.name)
+        raise InvalidValue(f"{field.name} must not be null.", param=field.name)
     return value
 
 

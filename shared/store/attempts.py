@@ -129,7 +129,7 @@ def _read_key(header: str | None) -> str:
     match = KEY.fullmatch(header)
     if match is None:
         raise Malformed(
-            f"Idempotency-Key is not a string of 1 to {KEY_CHARS_MAX} visible ASCII characters.",
+            f"Idempotency-Key must be 1 to {KEY_CHARS_MAX} visible ASCII characters.",
             param="Idempotency-Key",
         )
     quoted, bare = match.groups()
@@ -150,5 +150,5 @@ def _read_expected(header: str | None) -> str:
         if version := VERSION.fullmatch(match[1]):
             versions.append(version[1])
     if at < len(header) or at == 0:
-        raise Malformed("If-Match is neither * nor a list of entity tags.", param="If-Match")
+        raise Malformed("If-Match must be * or a list of entity tags.", param="If-Match")
     return " ".join([*versions, ""])

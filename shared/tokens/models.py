@@ -218,12 +218,12 @@ def read_encoding(values: Mapping[str, Any], default: str | None) -> tuple[Model
     """
     name, encoding = values["model"], values["encoding"]
     if name is not None and encoding is not None:
-        raise InvalidValue("Give model or encoding, not both: a model has one encoding.", param="encoding")
+        raise InvalidValue("encoding must be alone, not beside model: a model has one encoding.", param="encoding")
     if encoding is not None:
         return None, encoding
     if name is not None:
         model = find_model(name)
         return model, model.encoding
     if default is None:
-        raise InvalidValue("Name a model, or an encoding.", param="model")
+        raise InvalidValue("model is required, or encoding.", param="model")
     return None, default

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.errors import InvalidValue
+from shared.errors import InvalidValue, kind_of, one_of, quoted, wrong_kind, wrong_value
 from shared.tokens.counter import Counter
 from shared.tokens.images import data_url_size, image_bound, image_tokens
 
@@ -113,7 +113,7 @@ def message_parts(message: Mapping[str, Any], param: str = "message") -> Parts:
     fields = _mapping(message, param)
     role = _text(fields, "role", param)
     if role not in _ROLES:
-        raise InvalidValue(f"{role!r} is no role of a message.", param=f"{param}.role")
+        raise wrong_value(f"{param}.role", one_of(tuple(sorted(_ROLES))), quoted(role))
     texts, fixed_tokens = [role], MESSAGE_TOKENS
     for part in _content(fields.get("content"), f"{param}.content"):
         if isinstance(part, int):
@@ -147,7 +147,7 @@ def _content(content: object, param: str) -> Iterator[str | int]:
         elif part_type in ("image_url", "input_image"):
             yield _image(part, name)
         elif part_type not in _UNCOUNTED_PARTS:
-            raise InvalidValue(f"{part_type!r} is no type of a content part.", param=f"{name}.type")
+            raise wrong_value(f"{name}.type", "the type of a content part", quoted(part_type))
 
 
 def _image(part: Mapping[str, Any], param: str) -> int:
@@ -156,7 +156,7 @@ def _image(part: Mapping[str, Any], param: str) -> int:
     fields = image if isinstance(image, Mapping) else part
     url = image.get("url") if isinstance(image, Mapping) else image
     if not isinstance(url, str) and not isinstance(part.get("file_id"), str):
-        raise InvalidValue("An image has neither a URL nor a file_id.", param=f"{param}.image_url")
+        raise InvalidValue(f"{param} must be an image with a URL or a file_id.", param=f"{param}.image_url")
     detail = fields.get("detail") or "auto"
     size = data_url_size(url) if isinstance(url, str) else None
     return image_tokens(detail, *size) if size else image_bound(detail)
@@ -169,7 +169,7 @@ def _call_texts(message: Mapping[str, Any], param: str) -> list[str]:
         call = _mapping(each, name)
         kind = _or_none(call.get("type"), "function")
         if not isinstance(kind, str) or kind not in CALL_ARGUMENTS:
-            raise InvalidValue(f"{name}.type is neither function nor custom.", param=f"{name}.type")
+            raise wrong_value(f"{name}.type", one_of(tuple(CALL_ARGUMENTS)), _shown(kind))
         called = _mapping(call.get(kind), f"{name}.{kind}")
         texts += (_text(called, "name", f"{name}.{kind}"), _text(called, CALL_ARGUMENTS[kind], f"{name}.{kind}"))
     if message.get("function_call") is not None:  # What tool_calls replaced.
@@ -238,6 +238,10 @@ def _rest(fields: Mapping[str, Any], counted: set[str], param: str) -> list[str]
     return [_json(rest, param)] if rest else []
 
 
+def _shown(value: object) -> str:
+    return quoted(value) if isinstance(value, str) else kind_of(value)
+
+
 def _json(value: object, param: str) -> str:
     try:
         return orjson.dumps(value).decode()
@@ -252,18 +256,18 @@ def _or_none(value: object, absent: object) -> object:
 
 def _mapping(value: object, param: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise InvalidValue(f"{param} is not an object.", param=param)
+        raise wrong_kind(param, "an object", value)
     return value
 
 
 def _list(value: object, param: str) -> Sequence[Any]:
     if not isinstance(value, list | tuple):
-        raise InvalidValue(f"{param} is not a list.", param=param)
+        raise wrong_kind(param, "a list", value)
     return value
 
 
 def _text(fields: Mapping[str, Any], field: str, param: str) -> str:
     value = fields.get(field)
     if not isinstance(value, str):
-        raise InvalidValue(f"{param}.{field} is not a string.", param=f"{param}.{field}")
+        raise wrong_kind(f"{param}.{field}", "a string", value)
     return value
