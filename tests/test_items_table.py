@@ -77,7 +77,7 @@ def test_a_shape_that_is_missing_or_spare_is_an_import_error(change: str) -> Non
 
 
 def test_the_store_s_script_knows_the_kinds_of_a_response() -> None:
-    script = (ROOT / "shared/store/scripts/summary.lua").read_text()
+    script = (ROOT / "shared/store/scripts/conversation/summary.lua").read_text()
     [letters] = re.findall(r"ASSISTANT_SIDE = \{([^}]*)\}", script)
 
     assert {Kind(letter) for letter in re.findall(r"(\w) = true", letters)} == ASSISTANT_SIDE
