@@ -146,7 +146,7 @@ OWN = (
         "Conversations, newest activity first",
         "the tenant's conversations, newest activity first; looks at 1,000 per call, then `has_more`",
         "page",
-        query=(LIMIT, AFTER, pairs("metadata", "metadata", "those that have all of it: `metadata[key]=value`")),
+        query=(LIMIT, AFTER, pairs("metadata", "metadata_filter", "those that have all of it: `metadata[key]=value`")),
         refuses=(NotFound,),
         billed="4; 5 with `after`",
     ),
