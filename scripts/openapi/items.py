@@ -88,9 +88,16 @@ def _chat(roles: list[str], *required: str) -> Schema:
     text: Schema = {"type": "string"}
     part = {"type": "object", "required": ["type", "text"], "properties": {"type": {"const": "text"}, "text": text}}
     content: Schema = {"anyOf": [text, {"type": "array", "items": part}, {"type": "null"}]}
-    members = {"role": {"enum": roles}, "content": content, "name": optional(text)} | dict.fromkeys(required, text)
-    if roles == ["assistant"]:
-        members |= {"tool_calls": optional({"type": "array", "items": CALL}), "refusal": optional(text)}
+    members = {
+        "role": {"enum": roles},
+        "content": content,
+        # Only assistants write these, but they count wherever they stand.
+        "name": optional(text),
+        "refusal": optional(text),
+        "tool_calls": optional({"type": "array", "items": CALL}),
+        "function_call": optional(CALL["properties"]["function"]),
+        **dict.fromkeys(required, text),
+    }
     return {"type": "object", "required": ["role", *required], "properties": members}
 
 
