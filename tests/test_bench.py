@@ -11,6 +11,7 @@ import pytest
 
 from scripts.benchmarks import against, guard, peers, store, warm
 from scripts.benchmarks.delay_proxy import DelayProxy, Target
+from scripts.benchmarks.store_operations import FORMATS
 from scripts.local.serving import loopback_listener
 from scripts.measuring import tables
 from scripts.measuring.environment import ROOT
@@ -114,6 +115,9 @@ def test_two_checkouts_are_measured_in_turns_and_do_the_same_here() -> None:
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     assert [row[0] for row in rows] == list(against.CONTEXT_ROWS.values())
     assert all(there == here for *_, there, here in rows)
+    requests = {row[0]: row[-1].partition(",")[0] for row in rows}
+    assert {requests[f"context, from memory, as {form}"] for form in FORMATS} == {"0"}
+    assert {requests[f"context, after an append of 2, as {form}"] for form in FORMATS} == {"2"}
 
 
 async def test_the_guard_is_measured_for_each_kind_of_tenant_and_step_by_step() -> None:

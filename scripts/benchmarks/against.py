@@ -3,9 +3,9 @@ What the operations cost here beside another checkout: `scripts/bench against DI
 
 Each checkout runs in a process of its own, with its own code and its own benchmark of it, over one store, and they take
 turns: a pair is the median of a few runs of one and then of the other, the first of them in every second pair the
-other. A ratio is the median of the pairs' ratios, here to there, with their quartiles. Commands and requests are those
-of all runs here and there. The rows are those of `scripts/bench store`, and contexts in each format: from memory, and
-after an append of two items, which is not timed. For cold starts there is `scripts/bench cold --against DIR`.
+other. A ratio is the median of the pairs' ratios, here to there, with their quartiles. The rows are those of
+`scripts/bench store`, and contexts in each format: from memory, and after an append of two items, which is not timed,
+but among the requests and commands. For cold starts there is `scripts/bench cold --against DIR`.
 """
 
 import argparse
