@@ -70,8 +70,9 @@ class Contexts:
         reserve: Besides | None = None,
     ) -> Context:
         """
-        Return the JSON of a `conversation.context`: promises (a) to (g) of the README. With *reserve* a reservation is
-        made in the same step as the read; when the context then does not fit, its caller has to release it.
+        Return the JSON of a `conversation.context`: promises (a) to (g) of docs/contexts.md. With *reserve* a
+        reservation is made in the same step as the read; when the context then does not fit, its caller has to release
+        it.
 
         Raises:   ContextDoesNotFit, and as History.read.
         """
