@@ -18,9 +18,13 @@ local function version_after(recent)
 end
 
 local function with_batch(recent, version)
-  local batches = (recent or '') .. batch .. ' ' .. version .. ';'
-  local _, count = string.gsub(batches, ';', '')
-  return count > BATCHES_MAX and string.match(batches, ';(.*)$') or batches
+  local batches, at = (recent or '') .. batch .. ' ' .. version .. ';', 0
+  -- Looked for one by one: a pattern that counts them tries every character.
+  for _ = 1, BATCHES_MAX do
+    at = string.find(batches, ';', at + 1, true)
+    if at == #batches then return batches end
+  end
+  return string.sub(batches, string.find(batches, ';', 1, true) + 1)
 end
 
 -- The chain hash of the entry at *place*: of all that precedes it, of its batch and of its place.
