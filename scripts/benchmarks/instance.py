@@ -75,8 +75,12 @@ class Instance:
         reading = await history.read(conversation, Need(0), Freshness(max_age_s=60))
         assert reading.tier is Tier.L0
 
-    async def stop(self) -> None:
+    async def settle(self) -> None:
+        """Wait for what goes on after the answers."""
         await asyncio.gather(*self._tasks)
+
+    async def stop(self) -> None:
+        await self.settle()
         await self._resources.aclose()
 
     async def call(self, method: str, path: str, query: str = "", body: object = None) -> Any:
