@@ -101,6 +101,19 @@ async def test_one_that_goes_away_as_another_leaves_is_passed_over() -> None:
     assert (first.cancelled(), second.done()) == (True, True)
 
 
+async def test_an_instance_is_idle_while_nobody_works() -> None:
+    slots = Slots(Memory(math.inf).look)
+    seen = [slots.is_idle]
+    for _ in range(2):
+        await slots.take()
+        seen.append(slots.is_idle)
+    for _ in range(2):
+        slots.leave()
+        seen.append(slots.is_idle)
+
+    assert seen == [True, False, False, False, True]
+
+
 async def test_no_more_wait_than_may() -> None:
     turns = Slots(Memory(FEW * WORK_BYTES).look)
     tasks = await taken(turns, FEW + WAITING_MAX)
