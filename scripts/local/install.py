@@ -1,0 +1,126 @@
+"""
+Makes the virtual environment, installs into it what standard input lists, and says meanwhile what it does.
+
+    python -m scripts.local.install .venv <requirements     1 when it could not
+
+uv installs, several times as fast as pip; where it cannot be had, or fails, pip does. Standard library only: nothing
+is installed yet.
+"""
+
+import argparse
+import contextlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from scripts.local.steps import StepFailed, Steps
+from scripts.local.uv_settings import list_of_environ, uv_environ
+
+UV_REQUIREMENT = re.compile(r"^uv==\S+$", re.MULTILINE)
+UV_SAYS = re.compile(r"(Resolved|Prepared|Installed|Uninstalled) \d+ packages?")
+PIP_SAYS = re.compile(r"Collecting \S+|Installing collected packages")
+LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
+STEPS = 3
+
+
+class Installer:
+    """What makes and fills the virtual environment in *folder*."""
+
+    def __init__(self, folder: Path, requirements: Path) -> None:
+        self._folder = folder
+        self._python = folder / "bin" / "python"
+        self._requirements = requirements
+        self._wanted = [line for line in requirements.read_text().splitlines() if line.strip()]
+        self._base = str(getattr(sys, "_base_executable", sys.executable))  # Ours, where a .venv runs this.
+        self._steps = Steps(STEPS)
+
+    def run(self) -> None:
+        """Raises StepFailed."""
+        version = ".".join(map(str, sys.version_info[:3]))
+        print(f"Setting up {self._folder.name} with Python {version}; later runs skip this.", file=sys.stderr)
+        if Path(sys.prefix).resolve() == self._folder.resolve():
+            self._steps.skip()
+        else:
+            self._steps.run(f"making {self._folder.name}", self._making(), os.environ)
+        try:
+            uv = self._get_uv()
+            title = f"installing what {len(self._wanted)} requirements need"
+            command = [uv, "pip", "install", "--python", str(self._python), "-r", str(self._requirements), "pip"]
+            self._steps.run(title, command, uv_environ(self._pip_settings(), os.environ), UV_SAYS)
+        except StepFailed as exc:
+            print(f"uv could not do it; pip is slower, and tried now:\n{without_logins(exc)}", file=sys.stderr)
+            command = [*self._pip(), "install", "-r", str(self._requirements)]
+            self._steps.run(f"installing {len(self._wanted)} requirements with pip", command, os.environ, PIP_SAYS)
+
+    def _making(self) -> list[str]:
+        if importlib.util.find_spec("venv") is None and (uv := shutil.which("uv")):
+            return [uv, "venv", "--clear", "--python", self._base, str(self._folder)]
+        # Without pip: copying it takes longer than all that uv does, and Debian's Python may have none to copy.
+        return [self._base, "-m", "venv", "--clear", "--without-pip", str(self._folder)]
+
+    def _get_uv(self) -> str:
+        """Return the path of uv; that of the requirements goes into the environment where there is none."""
+        own = self._folder / "bin" / "uv"
+        if found := own if own.exists() else shutil.which("uv"):
+            self._steps.skip()
+            return str(found)
+        requirement = UV_REQUIREMENT.search(self._requirements.read_text())
+        name = "uv" if requirement is None else requirement[0]
+        self._steps.run(f"getting {name}", [*self._pip(), "install", name], os.environ)
+        return str(own)
+
+    def _pip(self) -> list[str]:
+        """Return the command of a pip that installs into the environment. Raises StepFailed: there is none."""
+        ways = [[str(self._python), "-m", "pip"], [self._base, "-m", "pip", "--python", str(self._python)]]
+        for way in ways:
+            if subprocess.run([*way, "--version"], capture_output=True, check=False).returncode == 0:
+                return way
+        if subprocess.run([str(self._python), "-m", "ensurepip"], capture_output=True, check=False).returncode == 0:
+            return ways[0]
+        raise StepFailed("there is neither pip nor ensurepip, which brings it")
+
+    def _pip_settings(self) -> str:
+        with contextlib.suppress(StepFailed):
+            listed = subprocess.run([*self._pip(), "config", "list"], capture_output=True, text=True, check=False)
+            if listed.returncode == 0:
+                return listed.stdout
+        return list_of_environ(os.environ)
+
+
+def without_logins(text: object) -> str:
+    """Return *text* without the logins of the addresses in it."""
+    return LOGIN.sub("***@", str(text))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.local.install",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("folder", type=Path, help="the virtual environment; made unless it runs this")
+    folder = parser.parse_args().folder.absolute()
+    begun_at_s = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="wt-install-") as temporary:
+        requirements = Path(temporary, "requirements.txt")
+        requirements.write_text(sys.stdin.read())
+        try:
+            Installer(folder, requirements).run()
+        except StepFailed as exc:
+            print(f"could not install:\n{without_logins(exc)}", file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            print("\nstopped; the next run installs again.", file=sys.stderr)
+            return 130
+    print(f"Set up in {time.monotonic() - begun_at_s:.0f} s.", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
