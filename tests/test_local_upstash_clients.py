@@ -114,3 +114,26 @@ async def test_the_asyncio_client(async_redis: AsyncRedis) -> None:
     assert await transaction.exec() == [1, 2]
     with pytest.raises(UpstashError, match=r"^WRONGTYPE "):
         await async_redis.lpop("client:a")
+
+
+async def test_the_sync_token_of_both_clients_changes_with_writes_only(redis: Redis, async_redis: AsyncRedis) -> None:
+    tokens = []
+    redis.set("client:token", "1")
+    pipeline, transaction = redis.pipeline(), redis.multi()
+    pipeline.get("client:token").delete("client:token")
+    transaction.get("client:token").hset("client:token-hash", "f", "v")
+    for action in (
+        lambda: redis.get("client:token"),
+        lambda: redis.mget("client:token", "client:none"),
+        lambda: redis.incr("client:token"),
+        lambda: redis.eval("return redis.call('INCR', KEYS[1])", keys=["client:token"]),
+        pipeline.exec,
+        transaction.exec,
+    ):
+        action()
+        tokens.append(redis._sync_token)
+
+    assert tokens[0] == tokens[1]
+    assert len(set(tokens)) == 5
+    assert await async_redis.get("client:token") is None
+    assert async_redis._sync_token == tokens[-1]

@@ -1,5 +1,5 @@
 """
-The REST server's ASGI application: authorises, reads, forwards to Valkey, answers; counts as it goes.
+The REST server's ASGI application: authorises, reads, forwards to Valkey, answers or streams; counts as it goes.
 
 Two things are not Upstash's: a delay before each answer, to stand for a network, and the counters at /-/stats
 (GET reads them, POST reads and resets them). Every path asks for the token.
@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from scripts.local.lua import Scripts
-from scripts.local.resp import Failure, Pool, Reply
+from scripts.local.resp import Command, Failure, Pool, Reply
 from scripts.local.rest import (
     REQUEST_BYTES_MAX,
     Call,
@@ -27,6 +27,8 @@ from scripts.local.rest import (
     refusal,
     resp2_body,
 )
+from scripts.local.streams import EVENT_STREAM, StreamRefused, Streams, stream_command
+from scripts.local.sync_token import SyncToken
 
 METHODS = ("GET", "HEAD", "POST", "PUT")
 STATS_PATH = b"/-/stats"  # No command is named "-".
@@ -50,7 +52,18 @@ class Gateway:
         self.commands = 0
         self._pool = pool
         self._token = token.encode()
+        self._streams = Streams(pool.address)
+        self._sync_token = SyncToken()
         self.scripts = Scripts()
+
+    async def start(self) -> None:
+        """Ask Valkey, before the first request, what it has to be asked."""
+        self._loop = asyncio.get_running_loop()
+        await self._sync_token.learn(self._pool)
+
+    def end_streams(self) -> None:
+        """End every stream, and let none begin; from any thread."""
+        self._loop.call_soon_threadsafe(self._streams.close)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http"
@@ -62,16 +75,40 @@ class Gateway:
             answer = self._stats(scope)
         else:
             self.requests += 1
-            answer = await self._answer(scope, body)
+            command = stream_command(scope)
+            answered = await self._answer(scope, body) if command is None else None
             if self.delay_ms > 0:
                 await asyncio.sleep(self.delay_ms / 1000)
+            if command is not None:
+                answered = await self._stream(command, scope, receive, send)
+            if answered is None:
+                return
+            answer = answered
         headers = [
             (b"content-type", answer.content_type),
             (b"content-length", b"%d" % len(answer.body)),
-            (b"upstash-sync-token", b"local"),  # One server: every read already sees every write.
+            (b"upstash-sync-token", self._sync_token.value()),
         ]
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
+
+    async def _stream(self, command: Command, scope: Scope, receive: Receive, send: Send) -> Answer | None:
+        """Return the answer of a stream that did not begin; None: it has begun and ended."""
+        if not self._is_authorised(dict(scope["headers"]), scope["query_string"]):
+            return _unauthorised()
+        self.commands += 1
+        headers = [
+            (b"content-type", EVENT_STREAM),
+            (b"cache-control", b"no-cache"),
+            (b"upstash-sync-token", self._sync_token.value()),
+        ]
+        try:
+            await self._streams.serve(command, receive, send, headers)
+        except StreamRefused as exc:
+            return Answer(400, error_body(str(exc)))
+        except OSError as exc:
+            return _unreachable(exc)
+        return None
 
     async def _answer(self, scope: Scope, body: bytes | None) -> Answer:
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -94,7 +131,7 @@ class Gateway:
         except RequestError as exc:
             return Answer(400, error_body(str(exc)))
         except OSError as exc:
-            return Answer(503, error_body(f"ERR could not reach Valkey: {str(exc) or type(exc).__name__}"))
+            return _unreachable(exc)
         failed = call.form is Form.SINGLE and isinstance(replies[0], Failure)
         if form == b"resp2":
             return Answer(400 if failed else 200, resp2_body(replies), OCTETS)
@@ -125,10 +162,13 @@ class Gateway:
                 raise RequestError(failure.decode())
         admitted = [command for command, failure in zip(call.commands, refusals, strict=True) if failure is None]
         sent = [self.scripts.stored(command) for command in admitted]
-        if call.form is Form.TRANSACTION:
-            received = await self._transaction(sent)
-        else:
-            received = await self._pool.call(sent) if sent else []
+        try:
+            if call.form is Form.TRANSACTION:
+                received = await self._transaction(sent)
+            else:
+                received = await self._pool.call(sent) if sent else []
+        finally:
+            self._sync_token.note(admitted)  # Whatever the answer: what failed may have written.
         answered = iter([self.scripts.reply(*pair) for pair in zip(admitted, received, strict=True)])
         return [next(answered) if failure is None else failure for failure in refusals]
 
@@ -143,6 +183,10 @@ class Gateway:
 
 def _unauthorised() -> Answer:
     return Answer(401, error_body("WRONGPASS invalid or missing auth token"))
+
+
+def _unreachable(exc: OSError) -> Answer:
+    return Answer(503, error_body(f"ERR could not reach Valkey: {str(exc) or type(exc).__name__}"))
 
 
 async def _read_body(receive: Receive) -> bytes | None:

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 CONNECTIONS_MAX = 64
 CALL_TIMEOUT_S = 30.0
+WAITING_BYTES_MAX = 8 * 1024 * 1024
 CRLF = b"\r\n"
 
 
@@ -143,6 +144,48 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
+class Listener(Connection):
+    """
+    A connection that, from `listen` on, only hears: what the server says comes from `next`, in order.
+
+    It is closed when more than WAITING_BYTES_MAX wait to be asked for.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._heard: asyncio.Queue[Reply] | None = None
+        self._waiting_bytes = 0
+
+    def listen(self, command: Command) -> None:
+        assert self._transport is not None
+        self._heard = asyncio.Queue()
+        self._transport.write(packed(command))
+
+    async def next(self) -> Reply:
+        """Return what the server says next, None once the connection has ended."""
+        assert self._heard is not None
+        if self._heard.empty():
+            if not self.is_open:
+                return None
+            self._waiting_bytes = 0
+        return await self._heard.get()
+
+    def data_received(self, data: bytes) -> None:
+        if self._heard is None:
+            super().data_received(data)
+            return
+        for reply in self._parser.feed(data):
+            self._heard.put_nowait(reply)
+        self._waiting_bytes += len(data)
+        if self._waiting_bytes > WAITING_BYTES_MAX:
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self._heard is not None:
+            self._heard.put_nowait(None)
+
+
 class Address(NamedTuple):
     """Where a REDIS_URL points: redis:// and valkey://, the same with a second s for TLS, or unix://path."""
 
@@ -164,13 +207,14 @@ class Address(NamedTuple):
         is_tls = parts.scheme in ("rediss", "valkeys")
         return cls("", parts.hostname or "127.0.0.1", parts.port or 6379, is_tls, login, parts.path.strip("/"))
 
-    async def connect(self) -> Connection:
+    async def connect(self, connection: Connection) -> None:
+        """Open *connection*, a new one, and log in. Raises OSError."""
         loop = asyncio.get_running_loop()
         if self.path:
-            _, connection = await loop.create_unix_connection(Connection, self.path)
+            await loop.create_unix_connection(lambda: connection, self.path)
         else:
             context = ssl.create_default_context() if self.uses_tls else None
-            _, connection = await loop.create_connection(Connection, self.host, self.port, ssl=context)
+            await loop.create_connection(lambda: connection, self.host, self.port, ssl=context)
         greeting: list[Command] = []
         if self.login:
             greeting.append((b"AUTH", *self.login))
@@ -180,14 +224,13 @@ class Address(NamedTuple):
             if isinstance(reply, Failure):
                 connection.close()
                 raise ConnectionError(reply.decode(errors="replace"))
-        return connection
 
 
 class Pool:
     """At most CONNECTIONS_MAX connections; further calls wait for one."""
 
     def __init__(self, url: str) -> None:
-        self._address = Address.of(url)
+        self.address = Address.of(url)
         self._permits = asyncio.Semaphore(CONNECTIONS_MAX)
         self._idle: list[Connection] = []
 
@@ -212,7 +255,9 @@ class Pool:
             connection = self._idle.pop()
             if connection.is_open:
                 return connection
-        return await self._address.connect()
+        connection = Connection()
+        await self.address.connect(connection)
+        return connection
 
     def close(self) -> None:
         while self._idle:
