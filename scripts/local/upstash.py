@@ -1,7 +1,8 @@
 """
 A local server that speaks Upstash's REST protocol over Valkey: for development, tests and benchmarks.
 
-    with LocalUpstash() as upstash:      its own Valkey unless redis_url names one, its own thread and loop
+    with LocalUpstash() as upstash:      its own Valkey unless redis_url names one, its own thread and loop;
+                                         what is written is in the folder `keep` afterwards, if it names one
         Redis(upstash.url, upstash.token)
 
     python -m scripts.local.upstash      the same in a process of its own
@@ -18,6 +19,7 @@ import socket
 import sys
 import threading
 import time
+from pathlib import Path
 
 import uvicorn
 
@@ -35,12 +37,19 @@ class LocalUpstash:
     """The server, in its own thread with its own loop, from `start` (or `with`) to `stop`."""
 
     def __init__(
-        self, *, redis_url: str | None = None, token: str | None = None, delay_ms: float = 0, port: int = 0
+        self,
+        *,
+        redis_url: str | None = None,
+        keep: Path | None = None,
+        token: str | None = None,
+        delay_ms: float = 0,
+        port: int = 0,
     ) -> None:
         self.token = token or secrets.token_urlsafe(24)
         self.url = ""
         self.redis_url = ""
         self._given_redis_url = redis_url
+        self._keep = keep
         self._delay_ms = delay_ms
         self._port = port
         self._gateway: Gateway | None = None
@@ -86,7 +95,7 @@ class LocalUpstash:
         with contextlib.ExitStack() as started:
             listener = started.enter_context(loopback_listener(self._port))
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            self.redis_url = started.enter_context(running_valkey(self._given_redis_url))
+            self.redis_url = started.enter_context(running_valkey(self._given_redis_url, self._keep))
             pool = Pool(self.redis_url)
             self._gateway = Gateway(pool, self.token, self._delay_ms)
             # httptools and not h11: 353 µs for a GET instead of 473 here, and twice the requests in a second.
