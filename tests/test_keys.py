@@ -106,10 +106,22 @@ def test_a_rotated_key_overlaps_with_its_successor_and_then_ends(
 def test_a_wrong_limit_is_refused_and_nothing_is_made(tenant: str, arguments: list[str]) -> None:
     keys("create", tenant, *arguments, status=2)
 
-    assert json.loads(keys("list", tenant, "--json"))["keys"] == []
+    assert "there is no tenant" in keys("list", tenant, "--json", status=1)
 
 
 def test_money_is_kept_to_the_millionth() -> None:
     assert read_limits({"usd_day": "0.000001"}) == {"limit:usd-day": "1"}
     with pytest.raises(WrongValue):
         read_limits({"usd_day": "1e-7"})
+
+
+def test_a_tenant_is_new_only_where_that_is_asked_for(tenant: str) -> None:
+    refused = keys("set", tenant, "--tokens-day", "5", status=1)
+    assert refused == f"there is no tenant {tenant}: scripts/keys create {tenant} makes it; --new sets it all the same"
+    assert keys("list", tenant, status=1) == f"there is no tenant {tenant}: scripts/keys create {tenant} makes it"
+
+    keys("set", tenant, "--tokens-day", "5", "--new")
+    assert json.loads(keys("list", tenant, "--json"))["tokens-day"] == 5
+    keys("revoke", keys("create", tenant))
+    keys("set", tenant, "--tokens-day", "none")
+    assert json.loads(keys("list", tenant, "--json"))["keys"] == []

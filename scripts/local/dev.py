@@ -2,7 +2,8 @@
 scripts/dev: the whole bundle on this machine, from an empty store to a curl line that works.
 
     store      UPSTASH_REDIS_REST_URL and _TOKEN, or KV_REST_API_URL and _TOKEN: used as they are
-               else REDIS_URL behind a local Upstash server, else a Valkey of its own behind it
+               else REDIS_URL behind a local Upstash server, else a Valkey of its own behind it, which --keep keeps
+    secrets    of crons, change notices and metrics: made for this run where they are not set
     functions  every file of api/ that has an `app`, with the routes and rewrites of vercel.json
 
 A key is minted in whatever store is used: the public key wt_dev_local only in a store started here, because
@@ -12,21 +13,24 @@ everybody knows it. The first signal stops everything that was started.
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import secrets
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from scripts.local.announce import NOT_FIRST, Announcement
+from scripts.local.dev_store import STORE_FILE, claimed
 from scripts.local.signals import Stop
 
 ROOT = Path(__file__).resolve().parents[2]
-STORE_FILE = Path(".warmthread", "dev-store.json")
 PUBLIC_KEY = "wt_dev_local"
+SECRETS = ("CRON_SECRET", "WARMTHREAD_CHANGES_SECRET", "WARMTHREAD_METRICS_SECRET")
 KEEP_ALIVE_S = 5
+TELL_AFTER_S = 2.0
 
 DESCRIPTION = """\
 Serve every function of api/ on 127.0.0.1, with the routes and rewrites of vercel.json.
@@ -36,7 +40,8 @@ The store is the first of these that is set:
   UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN
   KV_REST_API_URL and KV_REST_API_TOKEN
   REDIS_URL, any Redis or Valkey of version 7 or later
-and else a Valkey started for this run, empty at its start and gone at its end."""
+and else a Valkey started for this run, empty at its start and gone at its end, or with --keep
+as the last run with the same folder left it."""
 
 
 def main() -> int:
@@ -55,10 +60,10 @@ def main() -> int:
         )
         return 1
     with listener:
-        return _serve(listener, stop, arguments.root.resolve(), arguments.key)
+        return _serve(listener, stop, arguments)
 
 
-def _serve(listener: socket.socket, stop: Stop, root: Path, key: str | None) -> int:
+def _serve(listener: socket.socket, stop: Stop, arguments: argparse.Namespace) -> int:
     from scripts.local.functions import FunctionError, Project
     from scripts.local.mint import mint
     from scripts.local.serving import quiet_server
@@ -66,20 +71,26 @@ def _serve(listener: socket.socket, stop: Stop, root: Path, key: str | None) -> 
     from shared.config import ConfigError
     from shared.errors import ServiceError
 
+    root = arguments.root.resolve()
+    starting = threading.Timer(TELL_AFTER_S, print, ["Starting …"], {"file": sys.stderr, "flush": True})
+    starting.start()
     try:
         with contextlib.ExitStack() as stack:
-            store = stack.enter_context(_open_store())
-            key = key or (PUBLIC_KEY if store.is_ours else f"wt_dev_{secrets.token_urlsafe(18)}")
+            stack.callback(starting.cancel)
+            store = stack.enter_context(_open_store(arguments.keep))
+            key = arguments.key or (PUBLIC_KEY if store.is_ours else f"wt_dev_{secrets.token_urlsafe(18)}")
             mint(store.url, store.token, key)
-            stack.enter_context(_store_file(root / STORE_FILE, store.environ()))
-            os.environ.update(store.environ())
+            is_first = stack.enter_context(claimed(root / STORE_FILE, store.environ()))
+            made = {name: secrets.token_urlsafe(18) for name in SECRETS if not os.environ.get(name)}
+            os.environ.update(store.environ() | made)
             project = Project(root)
             # h11, as Vercel's own launcher uses.
             server = quiet_server(project, lifespan="off", http="h11", keep_alive_s=KEEP_ALIVE_S)
 
             async def run() -> None:
                 async with project.running():
-                    _announce(listener.getsockname()[1], key)
+                    starting.cancel()
+                    _announce(listener.getsockname()[1], key, store, made, is_first=is_first)
                     stop.tell(lambda: setattr(server, "should_exit", True))
                     await server.serve([listener])
 
@@ -102,6 +113,12 @@ def _arguments() -> argparse.Namespace:
         "--key",
         help=f"mint this API key, wt_<tenant>_<secret> ({PUBLIC_KEY}, or a random one in a store not started here)",
     )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="keep what is stored in this folder, for the next run that names it (.warmthread/store, for instance)",
+    )
     parser.add_argument("--root", type=Path, default=ROOT, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -112,54 +129,47 @@ class DevStore(NamedTuple):
     url: str
     token: str
     is_ours: bool
+    fate: str
+    """What becomes of it at the end, as a sentence."""
 
     def environ(self) -> dict[str, str]:
         return {"UPSTASH_REDIS_REST_URL": self.url, "UPSTASH_REDIS_REST_TOKEN": self.token}
 
 
 @contextlib.contextmanager
-def _open_store() -> Iterator[DevStore]:
+def _open_store(keep: Path | None) -> Iterator[DevStore]:
+    """Raises ValueError: *keep* is given, and the store is not one that is started here."""
     from scripts.local.upstash import LocalUpstash
     from shared.config import STORE_VARIABLES
 
-    for url_name, token_name in STORE_VARIABLES:
-        if os.environ.get(url_name) and os.environ.get(token_name):
-            yield DevStore(os.environ[url_name], os.environ[token_name], is_ours=False)
-            return
     redis_url = os.environ.get("REDIS_URL") or None
-    with LocalUpstash(redis_url=redis_url) as upstash:
-        yield DevStore(upstash.url, upstash.token, is_ours=redis_url is None)
+    given = next((pair for pair in STORE_VARIABLES if all(os.environ.get(name) for name in pair)), None)
+    variable = given[0] if given else "REDIS_URL" if redis_url else None
+    if variable is not None and keep is not None:
+        raise ValueError(f"--keep is for a store started here, and {variable} names another; unset one of the two")
+    fate = f"Its store is that of {variable}, and stays."
+    if given is not None:
+        yield DevStore(os.environ[given[0]], os.environ[given[1]], is_ours=False, fate=fate)
+        return
+    if variable is None:
+        fate = "Its store was empty at the start and is gone then; scripts/dev --keep FOLDER keeps one."
+    if keep is not None:
+        keep = keep.absolute()
+        fate = f"Its store is kept in {keep}."
+    with LocalUpstash(redis_url=redis_url, keep=keep) as upstash:
+        yield DevStore(upstash.url, upstash.token, is_ours=redis_url is None, fate=fate)
 
 
-@contextlib.contextmanager
-def _store_file(path: Path, environ: dict[str, str]) -> Iterator[None]:
-    """Let scripts/keys find the store while this runs; readable by its user only, for the token is in it."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    path.unlink(missing_ok=True)
-    text = json.dumps(environ)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    try:
-        yield
-    finally:
-        # A second scripts/dev on another port has replaced it: then it is not ours to take away.
-        if path.exists() and path.read_text() == text:
-            path.unlink()
+def _announce(port: int, key: str, store: DevStore, made: dict[str, str], *, is_first: bool) -> None:
+    from shared.request.caller import read_key
 
-
-def _announce(port: int, key: str) -> None:
-    url = f"http://127.0.0.1:{port}"
-    body = '{"items":[{"role":"user","content":"Hello"}]}'
-    print(
-        f"Warmthread runs at {url}\n"
-        f"API key: {key}\n"
-        "\n"
-        f'curl -s {url}/v1/conversations -H "Authorization: Bearer {key}" '
-        f"-H \"Content-Type: application/json\" -d '{body}'\n"
-        "\n"
-        "Ctrl-C stops it.",
-        flush=True,
-    )
+    announcement = Announcement(f"http://127.0.0.1:{port}", key, read_key(key).tenant)
+    print(announcement.start())
+    print(announcement.documents(os.environ))
+    print(announcement.operations(made))
+    if not is_first:
+        print(NOT_FIRST.format(*store.environ().values()))
+    print(f"Ctrl-C stops it. {store.fate}", flush=True)
 
 
 if __name__ == "__main__":

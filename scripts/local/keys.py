@@ -8,7 +8,8 @@ Make, replace, list and revoke API keys, and set what a tenant may use.
     scripts/keys revoke wt_acme_…                    end a key at once; a hash from the list does as well
 
 A new key is shown once and stored only as its SHA-256. The store is the one of UPSTASH_REDIS_REST_URL/_TOKEN or
-KV_REST_API_URL/_TOKEN, else that of a running scripts/dev.
+KV_REST_API_URL/_TOKEN, else that of the scripts/dev that started first and still runs. A tenant is new with its
+first create; every other action wants one that is known, for a slip of the pen would make another.
 """
 
 import argparse
@@ -20,14 +21,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.local.tenants import BUDGETS, WrongValue, describe, mint, read_limits, revoke, rotate, set_limits
+from scripts.local.dev_store import STORE_FILE, running
+from scripts.local.tenants import BUDGETS, WrongValue, describe, is_known, mint, read_limits, revoke, rotate, set_limits
 from shared.config import STORE_VARIABLES, ConfigError, read_settings
 from shared.errors import ServiceError
 from shared.request.caller import TENANT_PATTERN, Caller, make_key, read_key
 from shared.store.upstash import Store
 
-DEV_STORE = Path(__file__).parents[2] / ".warmthread" / "dev-store.json"
-"""Where scripts/dev says which store it serves; only while it runs, readable by its user only."""
+DEV_STORE = Path(__file__).parents[2] / STORE_FILE
 
 OVERLAP_S, OVERLAP_S_MAX = 86_400, 90 * 86_400
 HASH = re.compile(r"[0-9a-f]{64}")
@@ -35,9 +36,9 @@ HASH = re.compile(r"[0-9a-f]{64}")
 
 def store_environ(environ: Mapping[str, str]) -> Mapping[str, str]:
     """Return *environ*, with the store of a running scripts/dev if it names none itself."""
-    if any(environ.get(url) for url, _ in STORE_VARIABLES) or not DEV_STORE.exists():
+    if any(environ.get(url) for url, _ in STORE_VARIABLES):
         return environ
-    return {**environ, **json.loads(DEV_STORE.read_text())}
+    return {**environ, **(running(DEV_STORE) or {})}
 
 
 async def _run(arguments: argparse.Namespace) -> int:
@@ -70,11 +71,15 @@ async def _set(store: Store, arguments: argparse.Namespace) -> int:
     changes = read_limits(vars(arguments))
     if not changes:
         return _fail("nothing to set; scripts/keys set --help says what there is", 2)
+    if not arguments.new and not await is_known(store, arguments.tenant):
+        return _unknown(arguments.tenant, "; --new sets it all the same")
     await set_limits(store, arguments.tenant, changes)
     return 0
 
 
 async def _list(store: Store, arguments: argparse.Namespace) -> int:
+    if not await is_known(store, arguments.tenant):
+        return _unknown(arguments.tenant)
     tenant = await describe(store, arguments.tenant)
     print(json.dumps(tenant) if arguments.json else "\n".join(tenant["keys"]))
     return 0
@@ -98,6 +103,10 @@ def _caller(arguments: argparse.Namespace) -> Caller:
 def _show(arguments: argparse.Namespace, tenant: str, key: str) -> int:
     print(json.dumps({"tenant": tenant, "key": key}) if arguments.json else key)
     return 0
+
+
+def _unknown(tenant: str, way_out: str = "") -> int:
+    return _fail(f"there is no tenant {tenant}: scripts/keys create {tenant} makes it{way_out}", 1)
 
 
 def _fail(text: str, code: int) -> int:
@@ -127,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--key", help="mint this key instead of a random one")
     change = actions.add_parser("set", help="change what a tenant may use; what is not named stays as it is")
     change.add_argument("tenant", type=_tenant)
+    change.add_argument("--new", action="store_true", help="also for a tenant that has no key yet")
     for action in (create, change):
         action.add_argument("--rate", help="requests a minute, or none")
         action.add_argument("--burst", help="requests at once (a sixth of the rate)")

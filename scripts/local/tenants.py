@@ -56,6 +56,13 @@ async def revoke(store: Store, caller: Caller) -> bool:
     return bool(await store.command("HDEL", tenant_key(caller.tenant), f"k:{caller.key_hash}"))
 
 
+async def is_known(store: Store, tenant: str) -> bool:
+    """Return whether *tenant* ever had a key, or has limits."""
+    return bool(
+        await store.command("HEXISTS", TENANTS_KEY, tenant) or await store.command("EXISTS", tenant_key(tenant))
+    )
+
+
 async def describe(store: Store, tenant: str) -> dict[str, Any]:
     """Return the tenant's keys, by their hashes, and its limits. There is no secret in it."""
     raw = await store.command("HGETALL", tenant_key(tenant))
