@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts.proving.contexts.dialogues import read_dialogues
+from scripts.proving.contexts.dialogues import DialogueError, read_dialogues
 from scripts.proving.contexts.real_tokens import real_count
 from scripts.proving.contexts.survey import Survey, survey
 
@@ -26,7 +26,11 @@ PROMISES = [
 
 
 def run(arguments: argparse.Namespace) -> int:
-    dialogues = [dialogue for path in arguments.dialogues for dialogue in read_dialogues(path)]
+    try:
+        dialogues = [dialogue for path in arguments.dialogues for dialogue in read_dialogues(path)]
+    except (DialogueError, OSError) as exc:
+        print(f"could not read the conversations: {exc}", file=sys.stderr)
+        return 2
     surveys = [Survey(budget) for budget in arguments.budgets]
     for number, dialogue in enumerate(dialogues, start=1):
         print(f"\rdialogue {number} of {len(dialogues)}", end="", file=sys.stderr, flush=True)
@@ -43,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         type=Path,
         default=[ROOT / "tests/data/tau_airline_12.jsonl", ROOT / "tests/data/swe_agent_marshmallow_1867.jsonl"],
-        help="JSON lines of {id, messages}, chat messages; the shipped ones if none is given",
+        help="JSON lines, each a conversation: a list of Chat Completions messages, or an object with `messages`; "
+        "the shipped ones if none is given",
     )
     parser.add_argument(
         "--budgets", nargs="+", type=int, default=[1500, 3000, 8000], metavar="TOKENS", help="1500 3000 8000"

@@ -1,7 +1,7 @@
 """
 Real conversations as items: reads recorded chat messages and turns them into what a client would append.
 
-    read_dialogues(path)   one conversation a line: {id, messages}
+    read_dialogues(path)   one conversation a line: a list of messages, or an object that has one in `messages`
     to_items(messages)     the items of chat messages, ids filled in
     to_log(raw_items, …)   the items as a context sees them, with their counts
 
@@ -18,19 +18,40 @@ from shared.items.item import Item
 from shared.items.traits import describe
 
 Message = dict[str, Any]
+ROLES = ("system", "developer", "user", "assistant", "tool")
 
 
 class Dialogue(NamedTuple):
-    """A recorded conversation in Chat Completions messages."""
+    """A recorded conversation in Chat Completions messages; where it has no id, its line's number is one."""
 
     id: str
     messages: list[Message]
 
 
+class DialogueError(Exception):
+    """A file does not hold conversations; the text names the line, and what is wrong with it."""
+
+
 def read_dialogues(path: Path) -> list[Dialogue]:
-    """Read JSON lines of `{id, messages}`."""
-    lines = map(orjson.loads, path.read_bytes().splitlines())
-    return [Dialogue(line["id"], line["messages"]) for line in lines]
+    """Read JSON lines, each a conversation. Raises DialogueError, OSError."""
+    lines = enumerate(path.read_bytes().splitlines(), start=1)
+    return [_read_dialogue(line, f"{path}, line {number}", str(number)) for number, line in lines if line.strip()]
+
+
+def _read_dialogue(line: bytes, at: str, number: str) -> Dialogue:
+    try:
+        raw = orjson.loads(line)
+    except ValueError as exc:
+        raise DialogueError(f"{at} is not JSON: {exc}") from None
+    messages = raw.get("messages") if isinstance(raw, dict) else raw
+    if not isinstance(messages, list):
+        raise DialogueError(f"{at} is neither a list of messages nor an object with `messages`")
+    for index, message in enumerate(messages):
+        try:
+            _items_of(message)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as exc:
+            raise DialogueError(f"{at}: message {index} is none of Chat Completions: {exc!r}") from None
+    return Dialogue(str(raw.get("id", number)) if isinstance(raw, dict) else number, messages)
 
 
 def to_items(messages: Iterable[Message]) -> list[dict[str, Any]]:
@@ -79,15 +100,17 @@ def model_calls(log: Sequence[Item]) -> list[int]:
 
 def _items_of(message: Message) -> list[dict[str, Any]]:
     role, content = message["role"], message.get("content")
+    if role not in ROLES:
+        raise ValueError(f"the role is {role!r}")
     if role == "tool":
         call_id = message["tool_call_id"] if "tool_call_id" in message else message["tool_call_ids"][0]
-        output = {"type": "function_call_output", "call_id": call_id, "output": content}
+        output = {"type": "function_call_output", "call_id": call_id, "output": "".join(_texts_of(content))}
         return [output | {"name": message["name"]} if "name" in message else output]
     items: list[dict[str, Any]] = []
     if content is not None:
         part_type = "output_text" if role == "assistant" else "input_text"
-        part = {"type": part_type, "text": content}
-        items.append({"type": "message", "role": role, "content": [part]})
+        parts = [{"type": part_type, "text": text} for text in _texts_of(content)]
+        items.append({"type": "message", "role": role, "content": parts})
     for call in message.get("tool_calls") or []:
         function = call["function"]
         items.append(
@@ -99,3 +122,11 @@ def _items_of(message: Message) -> list[dict[str, Any]]:
             }
         )
     return items
+
+
+def _texts_of(content: Any) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    if any(part["type"] != "text" for part in content):
+        raise ValueError("only texts are surveyed, no images, audio or files")
+    return [part["text"] for part in content]
