@@ -118,7 +118,7 @@ def test_a_member_of_another_kind_is_refused_by_its_name(field: Field, value: An
 
 
 def test_what_is_required_is_missed_and_what_is_unknown_is_refused() -> None:
-    with pytest.raises(InvalidValue, match="id is missing"):
+    with pytest.raises(InvalidValue, match="id is required"):
         read_members((ID,), {})
     with pytest.raises(InvalidValue, match="known are id, limit"):
         read_members((LIMIT, ID), {"id": "a", "limitt": 3})
