@@ -60,7 +60,7 @@ NAMED: dict[str, Schema] = {
     "known_model": KNOWN_MODEL,
     "metadata": METADATA,
     # In a query all is text, and what no conversation can have finds none.
-    "metadata_filter": {"type": "object"},
+    "metadata_filter": {"type": "object", "propertyNames": {"pattern": r"^[^\]]"}},
     "items": _array("item", minItems=1, maxItems=SETTINGS["batch_items_max"].default),
     "items_or_none": _array("item", minItems=0, maxItems=SETTINGS["batch_items_max"].default),
     "count_input": {"anyOf": [{"type": "string"}, _array("item_typed"), _array("chat_message")]},

@@ -51,7 +51,8 @@ class Field(NamedTuple):
     def has_name(self, name: str) -> bool:
         """Tell whether a query parameter of that *name* is this one."""
         if self.kind == MAP:
-            return name.startswith(f"{self.name}[") and name.endswith("]")
+            # Behind `name[]` other APIs put elements of a list; it is no key here.
+            return name.startswith(f"{self.name}[") and name.endswith("]") and not name.startswith(f"{self.name}[]")
         return name == self.name or (self.kind == IGNORED and name == f"{self.name}[]")
 
 
