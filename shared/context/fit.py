@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from shared.context.groups import PINNED
-from shared.context.units import Folded, Unit
+from shared.context.units import Folded, Unit, first_unit_that_fits, lone
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
 from shared.items.kinds import Kind
@@ -49,9 +49,11 @@ class Selection(NamedTuple):
 
     *items* in log order, the note, if there is one, directly before the window, and their *positions* in what was
     folded; *units* the same in sending order: system items and the note alone, groups followed by the outputs of their
-    calls. *tokens* counts the chat rendering; *hosted_tokens* the text without chat form, which it leaves out.
+    calls. *tokens* counts the chat rendering, *stored_tokens* the items as they are, *hosted_tokens* the text without
+    chat form, which both leave out.
     *first_id* and *last_id* bound the window, system items and note aside; None when it is empty.
-    *only_text*: each chat message is a single text, so that the provider's own rule is known.
+    *only_text*: each chat message is a single text, so that the provider's own rule is known. *mentions*: there are
+    documents to be shown.
     """
 
     positions: list[int]
@@ -59,11 +61,13 @@ class Selection(NamedTuple):
     units: list[list[Item]]
     note: Item | None
     tokens: int
+    stored_tokens: int
     omitted: Omitted
     first_id: str | None
     last_id: str | None
     hosted_tokens: int
     only_text: bool
+    mentions: bool
 
 
 class _Window(NamedTuple):
@@ -157,9 +161,8 @@ def _anchor_turn(folded: Folded, room_tokens: int, step_tokens: int) -> int:
 
 def _oldest_whole_turn(folded: Folded, room_tokens: int) -> int:
     """Return the oldest turn from which all fits. The newest one must."""
-    sums = folded.token_sums
-    turns = range(folded.leading_turns, len(folded.turn_units) - 1)
-    return _first_that_fits(turns, lambda turn: sums[-1] - sums[folded.turn_units[turn]], room_tokens)
+    turn = bisect_left(folded.turn_units, first_unit_that_fits(folded, room_tokens))
+    return min(max(turn, folded.leading_turns), len(folded.turn_units) - 1)
 
 
 def _units_from(folded: Folded, turn: int) -> list[int]:
@@ -208,24 +211,20 @@ def _selection(folded: Folded, window: _Window) -> Selection:
         positions.remove(front.first)
         positions.insert(positions.index(start), front.first)
     if folded.note is not None:
-        ordered.insert(_window_start(folded, [unit.first for unit in ordered]), _lone(folded.note))
+        ordered.insert(_window_start(folded, [unit.first for unit in ordered]), _pinned(folded, folded.note))
         positions.insert(_window_start(folded, positions), folded.note)
     ordered[:0] = head
     positions[:0] = [unit.first for unit in head]
 
     kept = [items[at] for at in positions]
-    stored_tokens = hosted_tokens = 0
-    only_text = all(len(unit.members) == 1 for unit in units)
-    for item in kept:
-        stored_tokens += item.overhead_tokens + item.content_tokens
-        hosted_tokens += item.hosted_tokens
-        only_text = only_text and item.is_text
+    stored_tokens = sum([unit.stored_tokens for unit in ordered])
     return Selection(
         positions=positions,
         items=kept,
         units=[[items[at] for at in unit.members] for unit in ordered],
         note=None if folded.note is None else items[folded.note],
         tokens=folded.system_tokens + REPLY_TOKENS + sum([unit.tokens for unit in units]),
+        stored_tokens=stored_tokens,
         omitted=Omitted(
             items=len(items) - len(kept),
             tokens=folded.stored_tokens - stored_tokens,
@@ -235,22 +234,23 @@ def _selection(folded: Folded, window: _Window) -> Selection:
         ),
         first_id=next((item.id for item in kept if item.kind not in PINNED), None),
         last_id=next((item.id for item in reversed(kept) if item.kind not in PINNED), None),
-        hosted_tokens=hosted_tokens,
-        only_text=only_text,
+        hosted_tokens=sum([unit.hosted_tokens for unit in ordered]),
+        only_text=all(unit.is_text for unit in ordered),
+        mentions=any(unit.mentions for unit in ordered),
     )
 
 
 def _head(folded: Folded) -> tuple[list[Unit], list[Unit]]:
     """Split the system items: the head stands before all else, the later ones in their places."""
-    systems = [_lone(at) for at in folded.systems]
+    systems = [_pinned(folded, at) for at in folded.systems]
     first_user = folded.units[folded.user_units[0]].first if folded.user_units else 0
     head_count = bisect_left(folded.systems, first_user)
     return systems[:head_count], systems[head_count:]
 
 
-def _lone(at: int) -> Unit:
+def _pinned(folded: Folded, at: int) -> Unit:
     """Return a pinned item as a unit, to be put in order with the others; it is paid for already."""
-    return Unit(at, at, 0, (at,))
+    return lone(at, folded.items[at], 0)
 
 
 def _window_start(folded: Folded, positions: list[int]) -> int:

@@ -4,6 +4,7 @@ The first passes over a log: which output answers which call, and which items ar
 Both look only backwards, and so can go on where they ended: what they found of a log holds for every longer one.
 """
 
+from array import array
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -27,12 +28,12 @@ class Pairs(NamedTuple):
     *orphan_outputs* never get a call; both ascend.
     """
 
-    partners: list[int]
+    partners: array[int]
     open_calls: list[int]
     orphan_outputs: list[int]
 
 
-NO_PAIRS = Pairs([], [], [])
+NO_PAIRS = Pairs(array("q"), [], [])
 
 
 def pair(before: Pairs, items: Sequence[Item]) -> Pairs:
@@ -42,7 +43,7 @@ def pair(before: Pairs, items: Sequence[Item]) -> Pairs:
     An output answers the nearest earlier unanswered call of its key: logs do reuse call ids.
     """
     known = len(before.partners)
-    partners = [*before.partners, *[NOBODY] * (len(items) - known)]
+    partners = before.partners + array("q", [NOBODY]) * (len(items) - known)
     calls, orphans = list(before.open_calls), list(before.orphan_outputs)
     open_calls: defaultdict[str, list[int]] = defaultdict(list)
     for at in calls:

@@ -11,7 +11,7 @@ was chosen from a tail is what would have been chosen from everything when
 
 from bisect import bisect_left
 
-from shared.context.units import Folded
+from shared.context.units import Folded, first_unit_that_fits
 from shared.items.kinds import Kind
 from shared.tokens.rule import REPLY_TOKENS
 
@@ -38,13 +38,11 @@ def first_that_matters(folded: Folded, budget_tokens: int) -> int:
 
 def first_that_fits(folded: Folded, budget_tokens: int) -> int:
     """Return the position from which on all fits beside what is pinned."""
-    room_tokens, sums = budget_tokens - folded.system_tokens - REPLY_TOKENS, folded.token_sums
-    unit = bisect_left(range(len(folded.units)), True, key=lambda unit: sums[-1] - sums[unit] <= room_tokens)
+    unit = first_unit_that_fits(folded, budget_tokens - folded.system_tokens - REPLY_TOKENS)
     return folded.units[unit].first if unit < len(folded.units) else len(folded.items)
 
 
 def _thinned_turn(folded: Folded, budget_tokens: int) -> int:
     """Return the turn before the oldest one that fits whole, the last that matters; -1 if all of them fit."""
-    room_tokens, sums = budget_tokens - folded.system_tokens - REPLY_TOKENS, folded.token_sums
-    turns = folded.turn_units
-    return bisect_left(range(len(turns)), True, key=lambda turn: sums[-1] - sums[turns[turn]] <= room_tokens) - 1
+    unit = first_unit_that_fits(folded, budget_tokens - folded.system_tokens - REPLY_TOKENS)
+    return bisect_left(folded.turn_units, unit) - 1

@@ -15,6 +15,7 @@ calls stand unanswered. So the cost is that of the news, but for copies of lists
 The head needs no field of its own: it is the system items before the first user message.
 """
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Sequence
 from operator import attrgetter
@@ -37,18 +38,26 @@ class Unit(NamedTuple):
 
     *members*: the group's items in log order, then the outputs of its calls in the order of the calls, as
     providers demand; without what can never be sent. *last* is the largest of them.
+
+    *tokens* counts them as messages. Of the items as they are, so that choosing need not go through them:
+    *stored_tokens* and *hosted_tokens* are their sums; *is_text*: they are one message of one text; *mentions*: one of
+    them mentions a document.
     """
 
     first: int
     last: int
     tokens: int
     members: tuple[int, ...]
+    stored_tokens: int
+    hosted_tokens: int
+    is_text: bool
+    mentions: bool
 
 
 class Folded(NamedTuple):
     """
-    A conversation, ready for choosing. All lists of positions are ascending. Folds share what they hold: no list is
-    ever changed.
+    A conversation, ready for choosing. All sequences of positions are ascending. Folds share what they hold: none is
+    ever changed. Where there is a number for each unit they are arrays, which are copied without a look at each.
 
     *note* is the summary, None without one; it belongs to no unit. *system_tokens* are those of the system items
     and the note: what is always paid for.
@@ -64,13 +73,13 @@ class Folded(NamedTuple):
     note: int | None
     system_tokens: int
     units: list[Unit]
-    token_sums: list[int]
-    reaches: list[int]
-    user_units: list[int]
+    token_sums: array[int]
+    reaches: array[int]
+    user_units: array[int]
     last_sent: int | None
     last_unit: int | None
-    turn_units: list[int]
-    turn_weights: list[int]
+    turn_units: array[int]
+    turn_weights: array[int]
     leading_turns: int
     pairs: Pairs
     unanswered_calls: list[int]
@@ -82,7 +91,9 @@ class Folded(NamedTuple):
         return self.pairs.orphan_outputs
 
 
-NOTHING = Folded((), [], None, 0, [], [0], [], [], None, None, [], [], 0, NO_PAIRS, [], [], 0)
+_NONE = array("q")
+
+NOTHING = Folded((), [], None, 0, [], array("q", [0]), _NONE, _NONE, None, None, _NONE, _NONE, 0, NO_PAIRS, [], [], 0)
 """The fold of an empty log, from which every other one grows."""
 
 
@@ -98,11 +109,11 @@ class _Sent(NamedTuple):
 class _Turns(NamedTuple):
     """What Folded says of units by turn, and up to each unit."""
 
-    token_sums: list[int]
-    reaches: list[int]
-    user_units: list[int]
-    turn_units: list[int]
-    turn_weights: list[int]
+    token_sums: array[int]
+    reaches: array[int]
+    user_units: array[int]
+    turn_units: array[int]
+    turn_weights: array[int]
 
 
 def fold(items: Sequence[Item]) -> Folded:
@@ -142,6 +153,11 @@ def extend(before: Folded, items: Sequence[Item]) -> Folded:
         dangling_reasoning=sent.dangling_reasoning,
         stored_tokens=before.stored_tokens + sum(item.overhead_tokens + item.content_tokens for item in news),
     )
+
+
+def first_unit_that_fits(folded: Folded, room_tokens: int) -> int:
+    """Return the first unit from which on all fit; more than there are when *room_tokens* are less than none."""
+    return bisect_left(folded.token_sums, folded.token_sums[-1] - room_tokens)
 
 
 def _first_note(before: Folded, items: Sequence[Item], pinned: list[int]) -> int | None:
@@ -184,7 +200,7 @@ def _sent_from(
         is_tail = tail is not None and start <= tail < end
         if end == start + 1 and items[start].kind not in _NEVER_ALONE:
             item = items[start]
-            unit = Unit(start, start, item.overhead_tokens + item.content_tokens, (start,))
+            unit = lone(start, item, item.overhead_tokens + item.content_tokens)
         else:
             keep_unanswered = is_tail and _is_last_sent(items, pairs, end)
             kept, unanswered, dangling = _sent(items, pairs, start, end, keep_unanswered=keep_unanswered)
@@ -232,11 +248,27 @@ def _sent(
 def _unit(items: Sequence[Item], pairs: Pairs, group: list[int]) -> Unit:
     """Make a unit of a group's sent positions. The group is one chat message, each output another."""
     outputs = [output for at in group if (output := pairs.partners[at]) != NOBODY]
-    overhead_tokens = max(items[at].overhead_tokens for at in group)
-    tokens = overhead_tokens + sum(items[at].content_tokens for at in group)
-    tokens += sum(items[at].overhead_tokens + items[at].content_tokens for at in outputs)
     members = (*group, *outputs)
-    return Unit(group[0], max(members), tokens, members)
+    head, answers = [items[at] for at in group], [items[at] for at in outputs]
+    overhead_tokens = [item.overhead_tokens for item in head]
+    answers_tokens = sum([item.overhead_tokens + item.content_tokens for item in answers])
+    content_tokens = answers_tokens + sum([item.content_tokens for item in head])
+    return Unit(
+        first=group[0],
+        last=max(members),
+        tokens=max(overhead_tokens) + content_tokens,
+        members=members,
+        stored_tokens=sum(overhead_tokens) + content_tokens,
+        hosted_tokens=sum([item.hosted_tokens for item in (*head, *answers)]),
+        is_text=len(members) == 1 and head[0].is_text,
+        mentions=any(item.documents for item in (*head, *answers)),
+    )
+
+
+def lone(at: int, item: Item, tokens: int) -> Unit:
+    """Return the *item* at a position as a unit of its own, of *tokens* as a message."""
+    stored_tokens = item.overhead_tokens + item.content_tokens
+    return Unit(at, at, tokens, (at,), stored_tokens, item.hosted_tokens, item.is_text, bool(item.documents))
 
 
 def _turns(before: Folded, taken: int, units: list[Unit], items: Sequence[Item]) -> _Turns:
@@ -265,6 +297,6 @@ def _leading_turns(turn_units: Sequence[int], user_units: Sequence[int]) -> int:
     return int(len(turn_units) > 1 and user_units[0] >= turn_units[1])
 
 
-def _up_to(positions: list[int], end: int) -> list[int]:
+def _up_to[T: (list[int], array[int])](positions: T, end: int) -> T:
     """Return those of *positions*, which ascend, that are less than *end*."""
     return positions[: bisect_left(positions, end)]

@@ -23,6 +23,7 @@ from shared.conversations.snapshot import Snapshot
 from shared.errors import ContextDoesNotFit
 from shared.items.counts import PRIMARY_ENCODING
 from shared.items.item import Item
+from shared.items.kinds import Kind
 from shared.jsonbytes.write import Pieces, splice
 
 LARGE_ITEMS, LARGE_BYTES = 400, 512 * 1024
@@ -33,11 +34,11 @@ COPIED_ITEMS = 20_000
 
 
 class Chosen(NamedTuple):
-    """What a context holds, and what became of its documents; *stored*: the items it was chosen from."""
+    """What a context holds, what became of its documents, and *kept_tokens*, those of its items as they are stored."""
 
     selection: Selection
     shown: list[Shown]
-    stored: Sequence[Item]
+    kept_tokens: int
 
 
 class Composed(NamedTuple):
@@ -86,8 +87,12 @@ def compose(conversation_id: str, held: Held, wanted: ContextRequest) -> Compose
     if kept is None:
         return None
     selection = _fit(kept.folded, wanted)
-    chosen = Chosen(selection, [], stored_items(kept, held.snapshot))
-    if any(item.documents for item in selection.items):
+    if encoding:
+        kept_tokens = _stored_tokens(selection, stored_items(kept, held.snapshot))
+    else:
+        kept_tokens = selection.stored_tokens - (_tokens(selection.note) if selection.note is not None else 0)
+    chosen = Chosen(selection, [], kept_tokens)
+    if selection.mentions:
         return Composed(kept, chosen, None, held.forms)
     body, forms = write(conversation_id, held, wanted, chosen)
     return Composed(kept, chosen, body, forms)
@@ -106,18 +111,19 @@ def that_matter(kept: Kept, held: Held, wanted: ContextRequest) -> tuple[list[It
 def choose_embedded(wanted: ContextRequest, embedded: Embedded, stored: Sequence[Item]) -> Chosen:
     """Choose again, now that documents are in some of the items. Raises ContextDoesNotFit."""
     selection = _fit(fold(embedded.items), wanted)
-    return Chosen(selection, embedded.kept(selection), stored)
+    return Chosen(selection, embedded.kept(selection), _stored_tokens(selection, stored))
 
 
 def write(conversation_id: str, held: Held, wanted: ContextRequest, chosen: Chosen) -> tuple[Pieces, Forms]:
     """Return the answer's JSON, and what it is made of."""
-    selection, stored = chosen.selection, chosen.stored
-    kept_tokens = sum([stored[at].overhead_tokens + stored[at].content_tokens for at in selection.positions])
-    if selection.note is not None and held.snapshot.summary is not None:
-        kept_tokens -= _tokens(held.snapshot.summary.item)
-    rendering = render(wanted.format, selection, held.forms)
-    body = _write_context(conversation_id, held.snapshot, wanted, chosen, kept_tokens, rendering)
-    return body, rendering.forms
+    rendering = render(wanted.format, chosen.selection, held.forms)
+    return _write_context(conversation_id, held.snapshot, wanted, chosen, rendering), rendering.forms
+
+
+def _stored_tokens(selection: Selection, stored: Sequence[Item]) -> int:
+    """Return the tokens of what is selected of the items that are *stored*, the note aside."""
+    kept = [stored[at] for at in selection.positions]
+    return sum([item.overhead_tokens + item.content_tokens for item in kept if item.kind != Kind.SUMMARY])
 
 
 def _fit(folded: Folded, wanted: ContextRequest) -> Selection:
@@ -138,7 +144,6 @@ def _write_context(
     snapshot: Snapshot,
     wanted: ContextRequest,
     chosen: Chosen,
-    kept_tokens: int,
     rendering: Rendering,
 ) -> Pieces:
     is_known = wanted.model is None or wanted.model.exact
@@ -171,7 +176,7 @@ def _write_context(
             "omitted": {
                 # By the header, and in the primary encoding: the same whether all of the log was read or a tail.
                 "items": header.live_items - kept_items,
-                "tokens": header.written_tokens - header.deleted_tokens - kept_tokens,
+                "tokens": header.written_tokens - header.deleted_tokens - chosen.kept_tokens,
                 "unsupported": rendering.unsupported,
                 "orphan_outputs": omitted.orphan_outputs,
                 "unanswered_calls": omitted.unanswered_calls,

@@ -38,7 +38,7 @@ The same where tokens are counted in another encoding than the one by which a ta
 count less, and more of it fit.
 """
 
-FOLDED_ITEM_BYTES = 64
+FOLDED_ITEM_BYTES = 48
 """What a fold holds for each item; measured, see the tests."""
 
 FOLDED_UNIT_BYTES = 200
