@@ -16,6 +16,8 @@ from shared.store import keys
 from shared.store.upstash import Store
 from tests.contract.stores import MARGIN_S, Rig, StoreKind
 
+pytestmark = pytest.mark.timing
+
 Unavailable = Callable[[Awaitable[Any]], Awaitable[dict[str, Any]]]
 
 
