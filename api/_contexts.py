@@ -15,7 +15,7 @@ from shared.conversations.conversation import Conversation
 from shared.conversations.model_calls import ModelCalls
 from shared.errors import ContextDoesNotFit
 from shared.http.answers import json_response, unchanged_response
-from shared.http.headers import source_headers
+from shared.http.headers import provenance_headers
 from shared.http.serving import Asked
 from shared.request.parameters import boolean
 from shared.routes import FRESHNESS, READ, Body, Route
@@ -24,7 +24,7 @@ from shared.routes import FRESHNESS, READ, Body, Route
 async def context(asked: Asked, conversation_id: str, **values: Any) -> Response:
     conversation, wanted = Conversation(asked.caller, conversation_id), read_context_request(values)
     answer = await _contexts(asked).context(conversation, wanted, asked.freshness, asked.known, asked.later)
-    headers = source_headers(answer.source, answer.etag)
+    headers = provenance_headers(answer.provenance, answer.etag)
     if answer.body is None:
         return unchanged_response(asked.later, headers)
     return json_response(answer.body, asked.later, headers)
@@ -40,7 +40,7 @@ async def context_for_call(asked: Asked, conversation_id: str, reserve: bool, **
     else:
         answer = await contexts.context(conversation, wanted, asked.freshness, frozenset(), asked.later)
     assert answer.body is not None
-    return json_response(answer.body, asked.later, source_headers(answer.source, answer.etag))
+    return json_response(answer.body, asked.later, provenance_headers(answer.provenance, answer.etag))
 
 
 def _contexts(asked: Asked) -> Contexts:

@@ -8,7 +8,7 @@ from shared.conversations.editing import Conversations
 from shared.conversations.info import Page
 from shared.conversations.provenance import Provenance
 from shared.http.answers import json_response, unchanged_response
-from shared.http.headers import source_headers
+from shared.http.headers import provenance_headers
 from shared.http.serving import Asked
 from shared.items.normalize import METADATA_KEY_CHARS_MAX, METADATA_PAIRS_MAX, METADATA_VALUE_CHARS_MAX
 from shared.jsonbytes.write import Pieces, array, splice
@@ -36,10 +36,10 @@ def editing(asked: Asked) -> Conversations:
     return Conversations(asked.state["store"], asked.state["settings"])
 
 
-def answer_read(asked: Asked, body: bytes | Pieces, source: Provenance) -> Response:
+def answer_read(asked: Asked, body: bytes | Pieces, provenance: Provenance) -> Response:
     """Answer with *body*, or that the caller has it."""
-    headers = source_headers(source, source.etag)
-    if source.etag in asked.known:
+    headers = provenance_headers(provenance, provenance.etag)
+    if provenance.etag in asked.known:
         return unchanged_response(asked.later, headers)
     return json_response(body, asked.later, headers)
 

@@ -36,10 +36,10 @@ def reader(asked: Asked) -> Reader:
 
 
 async def items(asked: Asked, conversation_id: str, after: str, limit: int, order: str) -> Response:
-    page, source = await reader(asked).items(
+    page, provenance = await reader(asked).items(
         Conversation(asked.caller, conversation_id), after, limit, order, asked.freshness, asked.later
     )
-    return answer_read(asked, write_page(page), source)
+    return answer_read(asked, write_page(page), provenance)
 
 
 async def append(asked: Asked, conversation_id: str, items: Any, **settling: Any) -> Response:
@@ -56,8 +56,8 @@ async def append(asked: Asked, conversation_id: str, items: Any, **settling: Any
 
 
 async def item(asked: Asked, conversation_id: str, item_id: str) -> Response:
-    body, source = await reader(asked).item(Conversation(asked.caller, conversation_id), item_id, asked.freshness)
-    return answer_read(asked, body, source)
+    body, provenance = await reader(asked).item(Conversation(asked.caller, conversation_id), item_id, asked.freshness)
+    return answer_read(asked, body, provenance)
 
 
 async def delete_item(asked: Asked, conversation_id: str, item_id: str) -> Response:

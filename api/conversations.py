@@ -58,10 +58,10 @@ async def list_(asked: Asked, limit: int, after: str, metadata: dict[str, str]) 
 
 
 async def retrieve(asked: Asked, conversation_id: str) -> Response:
-    info, source = await _items.reader(asked).retrieve(
+    info, provenance = await _items.reader(asked).retrieve(
         Conversation(asked.caller, conversation_id), asked.freshness, asked.later
     )
-    return answer_read(asked, info.as_json(), source)
+    return answer_read(asked, info.as_json(), provenance)
 
 
 async def update(asked: Asked, conversation_id: str, metadata: Any) -> Response:

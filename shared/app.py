@@ -117,8 +117,8 @@ def _relieve(pressure: Pressure, history: History, documents: Documents) -> floa
     before = pressure.step
     step = pressure.look()
     if step is not before:
-        history.limit_memory(L1_SHARES[step])
-        documents.memory.limit(L1_SHARES[step])
+        history.limit_l1(L1_SHARES[step])
+        documents.l1.limit(L1_SHARES[step])
         log.warning("memory: %s", step.name.lower())
         if step > before:
             gc.collect()  # Seldom done else (shared/process/pool.py).

@@ -36,7 +36,7 @@ from shared.conversations.conversation import Conversation
 from shared.http.answers import json_response
 from shared.http.counted import Counted
 from shared.http.guard import admit, complete
-from shared.http.headers import rate_headers, read_etags, source_headers
+from shared.http.headers import provenance_headers, rate_headers, read_etags
 from shared.http.problems import Bugs
 from shared.http.state import State
 from shared.request.after_response import Later
@@ -164,7 +164,7 @@ def _unguarded(key: str) -> Callable[[Request[State]], Awaitable[Response]]:
         conversation = Conversation(caller, request.path_params["conversation_id"])
         answer = await contexts.context(conversation, wanted, freshness, known, later)
         assert answer.body is not None
-        return json_response(answer.body, later, source_headers(answer.source, answer.etag))
+        return json_response(answer.body, later, provenance_headers(answer.provenance, answer.etag))
 
     return context
 

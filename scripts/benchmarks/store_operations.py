@@ -109,8 +109,8 @@ class Operations:
         history = self._service.state["history"]
 
         async def forget() -> int:
-            history.limit_memory(0)
-            history.limit_memory(1)
+            history.limit_l1(0)
+            history.limit_l1(1)
             return 0
 
         get = partial(_one, partial(self._service.call, "GET", f"{self._path}/context", "budget=8000"))

@@ -150,13 +150,13 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
 
     def __init__(
         self,
-        memory: L1[V],
+        l1: L1[V],
         l2: L2[K, V],
         load: "Load[K, V]",
         limits: Limits,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._memory = memory
+        self._l1 = l1
         self._l2 = l2
         self._load = load
         self._limits = limits
@@ -170,13 +170,13 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
         age_s = self._age_s(mark)
         if mark.etag == ABSENT:
             return Found(None, Origin.L1, age_s, mark) if age_s < self._limits.missing_s else None
-        value = self._memory.get(key)
+        value = self._l1.get(key)
         if value is None or value.etag != mark.etag or age_s >= self._limits.fresh_s:
             return None
         return Found(value, Origin.L1, age_s, mark, self._is_due(age_s))
 
     def held_etag(self, key: K) -> str:
-        value = self._memory.get(key)
+        value = self._l1.get(key)
         return value.etag if value else UNKNOWN
 
     async def get(self, key: K, mark: Mark | None) -> Found[V]:
@@ -198,7 +198,7 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
     def learn(self, key: K, mark: Mark | None, value: V | None) -> Found[V] | None:
         """Take what L2 sent; return it if it is the answer."""
         if value is not None:
-            self._memory.put(key, value)
+            self._l1.put(key, value)
         found = self.held(key, mark)
         if found is not None and value is not None:
             return found._replace(origin=Origin.L2)
@@ -248,7 +248,7 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
             if grant is Refusal.FULL:
                 return await self._past_l2(key)
             if grant is Refusal.BUSY:
-                if waited_s > OTHERS_S and (old := self._old(value or self._memory.get(key), mark)):
+                if waited_s > OTHERS_S and (old := self._old(value or self._l1.get(key), mark)):
                     return old
                 waited_s += pause_s
                 await asyncio.sleep(pause_s)
@@ -256,7 +256,7 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
         raise SourceUnavailable("The document is changing faster than it can be read.", retry_after_s=1)
 
     async def _from_source(self, key: K, mark: Mark | None, grant: Grant, value: V | None) -> Found[V]:
-        known = value or self._memory.get(key)
+        known = value or self._l1.get(key)
         checked_at_unix_s = int(self._clock())
         try:
             loaded = await self._load(key, known.etag if known else UNKNOWN)
@@ -275,12 +275,12 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
         is_kept = await _quietly(kept)
         etag = found.etag if found else ABSENT
         if is_kept and found is not None:
-            self._memory.put(key, found)
+            self._l1.put(key, found)
         return Found(found, Origin.SOURCE, 0.0, Mark(grant.fence, checked_at_unix_s, etag))
 
     async def _ahead(self, key: K, mark: Mark) -> Found[V]:
         """Refresh, unless another does; the copy is good for a while either way."""
-        known = self._memory.get(key)
+        known = self._l1.get(key)
         grant = await self._l2.begin(key, mark)
         if isinstance(grant, Grant):
             return await self._from_source(key, mark, grant, known)
@@ -288,7 +288,7 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
 
     async def _past_l2(self, key: K) -> Found[V]:
         """Ask the source without a lease, and keep nothing: nobody could say when it is outdated."""
-        known = self._memory.get(key)
+        known = self._l1.get(key)
         try:
             loaded = await self._load(key, known.etag if known else UNKNOWN)
         except LoadError:

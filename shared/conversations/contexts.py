@@ -45,7 +45,7 @@ class Context(NamedTuple):
 
     body: Pieces | None
     etag: str
-    source: Provenance
+    provenance: Provenance
     tokens: int = 0
     reserved: list[str] | None = None
 
@@ -80,29 +80,29 @@ class Contexts:
         need = Need(tail_tokens(wanted.available_tokens, encoding), encoding)
         reading = await self._history.read(conversation, need, freshness, reserve)
         reserved = reading.reserved
-        source = Provenance.of_reading(reading)
-        touch_when_due(self._store, conversation, source, later)
-        etag = source.etag_with(wanted.digest)
+        provenance = Provenance.of_reading(reading)
+        touch_when_due(self._store, conversation, provenance, later)
+        etag = provenance.etag_with(wanted.digest)
         if etag in known_etags and not reading.held.marks:
-            return Context(None, etag, source)
+            return Context(None, etag, provenance)
         composed = await self._compose(conversation, reading, wanted, later)
         if composed is None:
             reading = await self._history.read(conversation, Need(None, encoding), freshness)
-            source = Provenance.of_reading(reading)
+            provenance = Provenance.of_reading(reading)
             composed = await self._compose(conversation, reading, wanted, later)
             assert composed is not None
         chosen, body, forms = composed.chosen, composed.body, composed.forms
         if body is None:
             embedding = Embedding(self._documents, self._counter, conversation.caller, wanted, later)
             chosen = await self._embed(embedding, reading, wanted, composed, may_ask=not freshness.is_only_if_cached)
-        etag = source.etag_with(wanted.digest + digest_of(chosen.shown))
+        etag = provenance.etag_with(wanted.digest + digest_of(chosen.shown))
         if body is None and etag not in known_etags:
             large = is_large(reading.held, wanted)
             body, forms = await self._pool.run_when(large, write, conversation.id, reading.held, wanted, chosen)
         reading.keep(composed.fold, forms)
         if etag in known_etags:
-            return Context(None, etag, source)
-        return Context(body, etag, source, chosen.selection.tokens, reserved)
+            return Context(None, etag, provenance)
+        return Context(body, etag, provenance, chosen.selection.tokens, reserved)
 
     async def _compose(
         self, conversation: Conversation, reading: Reading, wanted: ContextRequest, later: Later

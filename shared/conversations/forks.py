@@ -61,7 +61,7 @@ class Forks:
         if reply[0] != "ok":
             raise_refusal(reply, after if reply[0] == "after" else conversation.id, self._settings)
         _, seed, generation, version, created_at, metadata, expiry_s, used_at = reply
-        source = Provenance("", 0, int(expiry_s), int(used_at))
-        touch_when_due(self._store, conversation, source, later)
+        provenance = Provenance("", 0, int(expiry_s), int(used_at))
+        touch_when_due(self._store, conversation, provenance, later)
         info = ConversationInfo(Ids(seed)("conv"), int(created_at), metadata)
         return Written(info, etag(generation, version), is_replay=seed != attempt.seed)

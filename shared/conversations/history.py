@@ -75,7 +75,7 @@ class History:
         self._store = store
         self._settings = settings
         self._clock = clock or Clock()
-        self._memory: L1[Held] = L1(settings.l1_bytes_max)
+        self._l1: L1[Held] = L1(settings.l1_bytes_max)
         self._flights: Flights[tuple[Held, Tier]] = Flights()
         self._answers = dict.fromkeys(Tier, 0)
 
@@ -97,47 +97,47 @@ class History:
             reading = await self._read(conversation, need, freshness)
         else:
             held, tier, reserved = await self._load(conversation, need, reserve)
-            reading = Reading(held, tier, 0.0, conversation, self._memory, reserved)
+            reading = Reading(held, tier, 0.0, conversation, self._l1, reserved)
         self._answers[reading.tier] += 1
         return reading
 
     def counted(self) -> HistoryCounts:
         """Return what was counted since the start, and what L1 holds now."""
-        memory = self._memory
-        return HistoryCounts(dict(self._answers), memory.evictions, len(memory), memory.size_bytes)
+        l1 = self._l1
+        return HistoryCounts(dict(self._answers), l1.evictions, len(l1), l1.size_bytes)
 
     async def _read(self, conversation: Conversation, need: Need, freshness: Freshness) -> Reading:
         place = conversation.place
-        held = self._memory.get(place)
+        held = self._l1.get(place)
         if held is not None and _is_enough(held, need) and is_confirmed():
             age_s = self._clock.age_s(held.validated_at)
             if freshness.accepts(age_s, held.snapshot.header.version):
-                return Reading(held, Tier.L0, age_s, conversation, self._memory)
+                return Reading(held, Tier.L0, age_s, conversation, self._l1)
         if freshness.is_only_if_cached:
             raise NotCached("This instance has no copy that is fresh enough.")
         try:
             return await self._ask(conversation, need)
         except StoreUnavailable:
-            held = self._memory.get(place)
+            held = self._l1.get(place)
             if held is not None and _is_enough(held, need) and was_confirmed():
                 age_s = self._clock.age_s(held.validated_at)
                 if freshness.accepts_stale(age_s):
-                    return Reading(held, Tier.STALE, age_s, conversation, self._memory)
+                    return Reading(held, Tier.STALE, age_s, conversation, self._l1)
             raise
 
-    def limit_memory(self, share: float) -> None:
+    def limit_l1(self, share: float) -> None:
         """Let L1 hold *share* of its bound."""
-        self._memory.limit(share)
+        self._l1.limit(share)
 
     def holds(self, conversation: Conversation, need: Need) -> bool:
         """Tell whether a `read` would at the most ask for news."""
-        held = self._memory.get(conversation.place)
+        held = self._l1.get(conversation.place)
         return held is not None and _is_enough(held, need)
 
     async def _ask(self, conversation: Conversation, need: Need) -> Reading:
         place = conversation.place
         flight = (conversation, need)
-        if self._memory.get(place) is None:
+        if self._l1.get(place) is None:
             await self._flights.settle(flight)
 
         async def load() -> tuple[Held, Tier]:
@@ -145,7 +145,7 @@ class History:
             return held, tier
 
         held, tier = await self._flights.share(flight, load)
-        return Reading(held, tier, 0.0, conversation, self._memory)
+        return Reading(held, tier, 0.0, conversation, self._l1)
 
     async def _load(
         self, conversation: Conversation, need: Need, reserve: Besides | None = None
@@ -156,7 +156,7 @@ class History:
             keys.document_marks_key(conversation.caller.tenant),
             keys.document_marks_key(SHARED),
         ]
-        held = self._memory.get(place)
+        held = self._l1.get(place)
         if held is not None and not _is_enough(held, need):
             held = None
         tier, reserved = Tier.L1, None
@@ -172,7 +172,7 @@ class History:
                 reply = await self._store.eval("read", names, arguments)
             if reply[0] != "ok":
                 if reply[0] == "unknown":
-                    self._memory.forget(place)
+                    self._l1.forget(place)
                 if reply[0] in RESERVE_REFUSALS:
                     raise ReserveRefused(reply)
                 raise_refusal(reply, conversation.id, self._settings)
@@ -186,9 +186,9 @@ class History:
             if held and held.snapshot.header[:3] == read_header(reply[1])[:3] and _is_enough(held, need):
                 break
         assert held is not None
-        present = self._memory.get(place)
+        present = self._l1.get(place)
         if present is None or present.validated_at <= held.validated_at:
-            remember(self._memory, conversation, held)
+            remember(self._l1, conversation, held)
         return held, tier, reserved
 
     def _arguments(self, caller: Caller, held: Held | None, need: Need) -> list[str | int]:

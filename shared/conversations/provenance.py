@@ -48,10 +48,10 @@ class Provenance(NamedTuple):
         return f'"{self.generation}.{self.version}.{digest}"'
 
 
-def touch_when_due(store: Store, conversation: Conversation, source: Provenance, later: Later) -> None:
+def touch_when_due(store: Store, conversation: Conversation, provenance: Provenance, later: Later) -> None:
     """Renew the expiry of a conversation after the response, when enough of it has gone by and the store is there."""
     now_unix_s = int(time.time())
-    is_due = source.expiry_s and now_unix_s - source.used_at_unix_s > source.expiry_s // TOUCH_SHARE
-    if is_due and source.tier in (Tier.L1, Tier.L2):
+    is_due = provenance.expiry_s and now_unix_s - provenance.used_at_unix_s > provenance.expiry_s // TOUCH_SHARE
+    if is_due and provenance.tier in (Tier.L1, Tier.L2):
         names = [*conversation.names, conversation.metadata_name]
         later.add(partial(store.eval, "touch", names, [conversation.caller.key_hash, now_unix_s, conversation.id]))

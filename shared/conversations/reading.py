@@ -44,15 +44,15 @@ class Reader:
         """Return a conversation. Raises NotFound, NotCached, StoreUnavailable."""
         if self._history.holds(conversation, ANY):
             reading = await self._history.read(conversation, ANY, freshness)
-            header, source = reading.held.snapshot.header, Provenance.of_reading(reading)
-            touch_when_due(self._store, conversation, source, later)
-            return ConversationInfo(conversation.id, header.created_at_unix_s, header.metadata), source
+            header, provenance = reading.held.snapshot.header, Provenance.of_reading(reading)
+            touch_when_due(self._store, conversation, provenance, later)
+            return ConversationInfo(conversation.id, header.created_at_unix_s, header.metadata), provenance
         reply = await self._eval("head", conversation, freshness)
         if reply[0] != "ok":
             raise_refusal(reply, conversation.id, self._settings)
-        source = Provenance.of_reply(reply[3])
-        touch_when_due(self._store, conversation, source, later)
-        return ConversationInfo(conversation.id, int(reply[1]), reply[2]), source
+        provenance = Provenance.of_reply(reply[3])
+        touch_when_due(self._store, conversation, provenance, later)
+        return ConversationInfo(conversation.id, int(reply[1]), reply[2]), provenance
 
     async def items(
         self,
@@ -69,17 +69,17 @@ class Reader:
             reading = await self._history.read(conversation, ALL, freshness)
             page = _page(reading.held.snapshot, after, limit, order, bytes_max)
             if page is not None:
-                source = Provenance.of_reading(reading)
-                touch_when_due(self._store, conversation, source, later)
-                return page, source
+                provenance = Provenance.of_reading(reading)
+                touch_when_due(self._store, conversation, provenance, later)
+                return page, provenance
         reply = await self._eval("page", conversation, freshness, after, order, limit, bytes_max)
         if reply[0] != "ok":
             raise_refusal(reply, after if reply[0] == "after" else conversation.id, self._settings)
         _, more, fields, entries = reply
-        source = Provenance.of_reply(fields)
-        touch_when_due(self._store, conversation, source, later)
+        provenance = Provenance.of_reply(fields)
+        touch_when_due(self._store, conversation, provenance, later)
         is_large = sum(map(len, entries)) > LARGE_CHARS
-        return await self._pool.run_when(is_large, _read_page, entries, more == "1"), source
+        return await self._pool.run_when(is_large, _read_page, entries, more == "1"), provenance
 
     async def item(self, conversation: Conversation, item_id: str, freshness: Freshness) -> tuple[bytes, Provenance]:
         """Return the JSON of one item."""

@@ -37,9 +37,9 @@ class Documents:
         self.heat = Heat(store)
         self._store = store
         self._counter = counter
-        self.memory: L1[Document] = L1(settings.document_l1_bytes_max)
+        self.l1: L1[Document] = L1(settings.document_l1_bytes_max)
         limits = Limits(settings.document_fresh_s, settings.document_missing_s, settings.document_stale_s)
-        self.tiers: TieredCache[Place, Document] = TieredCache(self.memory, self.shelf, self._load, limits)
+        self.tiers: TieredCache[Place, Document] = TieredCache(self.l1, self.shelf, self._load, limits)
 
     async def read(self, caller: Caller, path: str, later: Later) -> Answer:
         """

@@ -78,7 +78,7 @@ class Warm:
         warmed = Warmed("done")
         places = await self._documents.heat.hottest(self._settings.warm_documents_max)
         for start in range(0, len(places), TOGETHER):
-            is_full = bytes_max is not None and self._documents.memory.size_bytes >= bytes_max
+            is_full = bytes_max is not None and self._documents.l1.size_bytes >= bytes_max
             if is_full or time.monotonic() >= end_at_s:
                 return warmed._replace(outcome="unfinished")
             some = places[start : start + TOGETHER]

@@ -39,9 +39,9 @@ def read_etags(header: str | None) -> frozenset[str]:
     return frozenset(TAGS.findall(header)[:TAGS_MAX])
 
 
-def source_headers(source: Provenance, etag: str) -> dict[str, str]:
-    """Return the headers of an answer made from *source*, whose tag is *etag*."""
-    return {"etag": etag, "age": str(int(source.age_s)), "cache-status": CACHE_STATUS[source.tier]}
+def provenance_headers(provenance: Provenance, etag: str) -> dict[str, str]:
+    """Return the headers of an answer made from what *provenance* says, whose tag is *etag*."""
+    return {"etag": etag, "age": str(int(provenance.age_s)), "cache-status": CACHE_STATUS[provenance.tier]}
 
 
 def rate_headers(invocation: Invocation | None) -> dict[str, str]:
