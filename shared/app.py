@@ -121,7 +121,7 @@ def _relieve(pressure: Pressure, history: History, documents: Documents) -> floa
         documents.l1.limit(L1_SHARES[step])
         log.warning("memory: %s", step.name.lower())
         if step > before:
-            gc.collect()  # Seldom done else (shared/process/pool.py).
+            gc.collect()  # Seldom done else (shared/process/garbage.py).
     if pressure.is_time_to_give_back():
         give_back()
     return pressure.headroom_bytes

@@ -207,6 +207,11 @@ def quoted(text: str) -> str:
     return f"'{text}'" if len(text) <= SHOWN_CHARS else f"'{text[:SHOWN_CHARS]}…'"
 
 
+def shown(value: object) -> str:
+    """Return a value for the end of a refusal where its words tell more than its kind: a string in quotes."""
+    return quoted(value) if isinstance(value, str) else kind_of(value)
+
+
 def one_of(choices: tuple[str, ...]) -> str:
     """Return *choices* as what a value must be."""
     *others, last = [f"'{choice}'" for choice in choices]

@@ -63,5 +63,5 @@ def _locked(path: Path) -> TextIO | None:
             if path.exists() and path.stat().st_ino == os.fstat(file.fileno()).st_ino:
                 return file
         file.close()
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_S)  # Nothing tells when a lock is free but trying again.
     return None

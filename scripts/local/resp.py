@@ -244,7 +244,7 @@ class Pool:
             connection = await self._take()
             try:
                 replies = await connection.call(commands)
-            except BaseException:
+            except BaseException:  # A cancelled call as well.
                 connection.close()  # Its replies are no longer in step with its commands.
                 raise
             self._idle.append(connection)

@@ -63,7 +63,7 @@ class Steps:
                         last.append(text.rstrip())
                         if found := telling.search(text):
                             line.says = found[0]
-                except BaseException:
+                except BaseException:  # Ctrl-C as well: what was started must not outlive it.
                     process.terminate()
                     raise
             if process.returncode != 0:

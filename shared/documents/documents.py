@@ -16,11 +16,11 @@ from shared.documents.embedded import count_document
 from shared.documents.heat import Heat
 from shared.documents.shelf import Shelf
 from shared.documents.source import Loaded, Missing, NotModified, ObjectMoved, Source, SourceDown
-from shared.errors import NotFound, SourceUnavailable, StoreUnavailable, Unauthorized
+from shared.errors import NotFound, SourceUnavailable, StoreUnavailable
 from shared.items.document_paths import Place, place_for
 from shared.request.after_response import Later
 from shared.request.caller import Caller
-from shared.request.invocation import was_confirmed
+from shared.request.invocation import invalid_key, was_confirmed
 from shared.store import keys
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
@@ -60,7 +60,7 @@ class Documents:
             found = await self.tiers.get_without_l2(place)
         else:
             if reply[0] != "ok":
-                raise Unauthorized("The API key is not valid.", code="invalid_api_key")
+                raise invalid_key()
             found = self.tiers.learn(place, mark, sent) or await self.tiers.get(place, mark)
         self.refresh_when_due(place, found, later)
         if found.value is None:

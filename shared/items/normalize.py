@@ -16,7 +16,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from shared.errors import SHOWN_CHARS, DuplicateItem, InvalidValue, kind_of, missing_value, quoted, wrong_value
+from shared.errors import SHOWN_CHARS, DuplicateItem, InvalidValue, kind_of, missing_value, quoted, shown, wrong_value
 from shared.items.document_paths import check_path
 from shared.items.item_type import Parts, Plain
 from shared.items.mentions import mentioned_path
@@ -247,5 +247,5 @@ def _check_shape(name: str, value: Mapping[str, Any], at: str) -> None:
 
 def _wrong(param: str, expected: str, value: object) -> InvalidValue:
     """Word a refusal. A string is quoted only against other strings, where its kind explains nothing."""
-    got = quoted(value) if isinstance(value, str) and expected.startswith("'") else kind_of(value)
+    got = shown(value) if expected.startswith("'") else kind_of(value)
     return wrong_value(param, expected, got)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from shared.errors import InvalidValue, NotFound, kind_of, missing_value, one_of, quoted, wrong_value
+from shared.errors import InvalidValue, NotFound, kind_of, missing_value, one_of, quoted, shown, wrong_value
 
 NAME = "[A-Za-z0-9_-]{1,64}"
 """Of conversations and items; what else is asked for cannot exist."""
@@ -214,8 +214,7 @@ def _identifier(field: Field, value: Any, is_text: bool) -> str:
 
 def _choice(field: Field, value: Any, is_text: bool) -> str:
     if value not in field.choices:
-        got = quoted(value) if isinstance(value, str) else kind_of(value)
-        raise wrong_value(field.name, one_of(field.choices), got)
+        raise wrong_value(field.name, one_of(field.choices), shown(value))
     return str(value)
 
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.errors import InvalidValue, kind_of, one_of, quoted, wrong_kind, wrong_value
+from shared.errors import InvalidValue, one_of, quoted, shown, wrong_kind, wrong_value
 from shared.tokens.counter import Counter
 from shared.tokens.images import data_url_size, image_bound, image_tokens
 
@@ -169,7 +169,7 @@ def _call_texts(message: Mapping[str, Any], param: str) -> list[str]:
         call = _mapping(each, name)
         kind = _or_none(call.get("type"), "function")
         if not isinstance(kind, str) or kind not in CALL_ARGUMENTS:
-            raise wrong_value(f"{name}.type", one_of(tuple(CALL_ARGUMENTS)), _shown(kind))
+            raise wrong_value(f"{name}.type", one_of(tuple(CALL_ARGUMENTS)), shown(kind))
         called = _mapping(call.get(kind), f"{name}.{kind}")
         texts += (_text(called, "name", f"{name}.{kind}"), _text(called, CALL_ARGUMENTS[kind], f"{name}.{kind}"))
     if message.get("function_call") is not None:  # What tool_calls replaced.
@@ -236,10 +236,6 @@ def _property_parts(name: str, schema: object, param: str) -> Parts:
 def _rest(fields: Mapping[str, Any], counted: set[str], param: str) -> list[str]:
     rest = {field: value for field, value in fields.items() if field not in counted}
     return [_json(rest, param)] if rest else []
-
-
-def _shown(value: object) -> str:
-    return quoted(value) if isinstance(value, str) else kind_of(value)
 
 
 def _json(value: object, param: str) -> str:
