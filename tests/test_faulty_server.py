@@ -14,7 +14,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from scripts.faults.halfway import REASON
 from scripts.faults.server import Fault, FaultyServer
+from scripts.local.upstash import LocalUpstash
+from shared.store import keys
 
 CHUNKED = b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8;x=y\r\n{"result\r\n6\r\n":"a"}\r\n0\r\n\r\n'
 
@@ -73,3 +76,19 @@ async def test_a_store_behind_tls_is_asked_by_its_own_name_and_its_chunks_arrive
 
     assert (whole.json(), failed.status_code) == ({"result": "a"}, 500)
     assert all(b"\r\nhost: 127.0.0.1\r\n" in head for head in heads)
+
+
+async def test_a_script_can_be_refused_one_of_its_writes(upstash: LocalUpstash, tenant: str) -> None:
+    key = keys.tenant_key(tenant)
+    source = "#!lua\nfor _, f in ipairs({'a', 'b', 'c'}) do redis.call('HSET', KEYS[1], f, '1') end"
+    with FaultyServer(upstash.url) as server:
+        server.nth_write = lambda: 2
+        headers = {"authorization": f"Bearer {upstash.token}"}
+        async with httpx.AsyncClient(base_url=server.url, headers=headers) as client:
+            refused = (await client.post("/", json=["EVAL", source, 1, key])).json()
+            assert refused["error"].startswith(REASON)
+            assert (await client.post("/pipeline", json=[["HMGET", key, "a", "b"]])).json() == [{"result": ["1", None]}]
+            server.nth_write = lambda: 4
+            await client.post("/", json=["EVAL", source, 1, key])
+            assert (await client.post("/pipeline", json=[["HGET", key, "c"]])).json() == [{"result": "1"}]
+    assert server.ended_half_way == 1

@@ -5,23 +5,28 @@ A TCP server in front of a store that misbehaves on command.
         server.fault = Fault.TRUNCATE              every answer from now on
         server.faults.append(Fault.CLOSE)          the next answer only
         server.leave(), server.come_back()         connections are refused, and accepted again
+        server.nth_write = lambda: 3               every script's third write is refused (halfway.py); 0: none
 
 Faults meet a request that the store has carried out, unless they say otherwise: what is lost is the answer.
-`connections`, `requests` and `paths` tell what arrived, `arrived` that something did, `statuses` what was answered.
+`connections`, `requests` and `paths` tell what arrived, `arrived` that something did, `statuses` what was answered,
+`ended_half_way` how many scripts were refused a write.
 """
 
 import asyncio
 import re
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from enum import Enum, auto
 from typing import Any
 from urllib.parse import urlsplit
 
+from scripts.faults.halfway import REASON, end_half_way
+
 DRIP_S = 0.02
 PIECE_BYTES = 65_536
 HOST = re.compile(rb"\r\nhost:[^\r]*\r\n", re.IGNORECASE)
+LENGTH = re.compile(rb"\r\ncontent-length: *\d+\r\n", re.IGNORECASE)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked\r\n", re.IGNORECASE)
 HEAD = b"HTTP/1.1 %d Status\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n%b"
 
@@ -58,6 +63,8 @@ class FaultyServer:
         self.fault = Fault.NONE
         self.faults: deque[Fault] = deque()
         self.delay_s = 0.0
+        self.nth_write: Callable[[], int] | None = None
+        self.ended_half_way = 0
         self.connections = 0
         self.requests = 0
         self.paths: list[str] = []
@@ -148,13 +155,19 @@ class FaultyServer:
         return True
 
     async def _forward(self, request: bytes) -> bytes:
+        if self.nth_write is not None:
+            head, blank, body = request.partition(b"\r\n\r\n")
+            body = end_half_way(body, self.nth_write)
+            request = LENGTH.sub(b"\r\ncontent-length: %d\r\n" % len(body), head + blank) + body
         reader, writer = await asyncio.open_connection(*self._upstream, ssl=self._is_tls or None)
         if self._is_tls:
             # Databases that share an address are told apart by it.
             request = HOST.sub(f"\r\nhost: {self._upstream[0]}\r\n".encode(), request, count=1)
         try:
             writer.write(request)
-            return await _read_message(reader)
+            answer = await _read_message(reader)
+            self.ended_half_way += answer.count(REASON.encode())
+            return answer
         finally:
             writer.transport.abort()
 

@@ -1,0 +1,47 @@
+"""
+Scripts that end half-way: what a request to the store becomes so that one of a script's writes is refused.
+
+Redis rolls nothing back, and Upstash may refuse any command inside a script: a record over its limit, a full database,
+a quota. Here a script is sent with a wrapper around `redis.call` that refuses its n-th write, in Upstash's words, and
+carries out all others. Line numbers in errors stay right.
+"""
+
+import json
+from collections.abc import Callable
+
+WRITES = (
+    "SET SETEX DEL UNLINK GETDEL EXPIRE PEXPIRE EXPIREAT PEXPIREAT PERSIST COPY RENAME RENAMENX "
+    "HSET HSETNX HDEL HINCRBY ZADD ZREM ZINCRBY ZREMRANGEBYRANK ZREMRANGEBYSCORE SADD SREM INCRBY"
+)
+REASON = "ERR max single record size exceeded"
+WRAPPER = " ".join(
+    """
+    local redis = (function(redis)
+      local writes, left = { WRITES }, COUNT
+      local function call(...)
+        if writes[string.upper((...))] then
+          left = left - 1
+          if left == 0 then error({ err = 'REASON' }) end
+        end
+        return redis.call(...)
+      end
+      return setmetatable({ call = call }, { __index = redis })
+    end)(redis);
+    """.replace("WRITES", ",".join(f"{name}=true" for name in WRITES.split()))
+    .replace("REASON", REASON)
+    .split()
+)
+
+
+def end_half_way(body: bytes, nth_write: Callable[[], int]) -> bytes:
+    """
+    Return a request *body*, one command or a pipeline, in which scripts are refused a write.
+
+    *nth_write* is asked once for each script which of its writes that is, from 1; 0: none.
+    """
+    parts = json.loads(body)
+    for command in parts if parts and isinstance(parts[0], list) else [parts]:
+        if str(command[0]).upper() == "EVAL" and (count := nth_write()):
+            first_line, newline, rest = command[1].partition("\n")
+            command[1] = f"{first_line}{newline}{WRAPPER.replace('COUNT', str(count))} {rest}"
+    return json.dumps(parts).encode()
