@@ -123,7 +123,22 @@ class Settings(NamedTuple):
     conversation_entries_max: int = number(
         100_000, 10, 100_000, "entries of a conversation: items, deletions, changes of metadata"
     )
-    conversation_bytes_max: int = number(64 * 1_048_576, 10_000, 96 * 1_048_576, "bytes of a conversation")
+    conversation_bytes_max: int = number(64 * 1_048_576, 10_000, 80 * 1_048_576, "bytes of a conversation")
+    tenant_bytes_max: int = number(
+        10 * 1_073_741_824,
+        0,
+        10_240 * 1_073_741_824,
+        "bytes of all conversations of a tenant without a limit of its own (`scripts/keys set --bytes`); counted to "
+        "within a percent, and added up by every sweep",
+    )
+    metadata_bytes_max: int = number(8_192, 100, 8_192, "bytes of a conversation's metadata, as JSON")
+    index_shard_bytes_max: int = number(
+        30_000_000,
+        1_000,
+        30_000_000,
+        "what one record of a tenant's list of conversations may take; past it the sweep spreads them over twice as "
+        "many, up to 1,024",
+    )
     conversation_expiry_s: int = number(
         30 * 86_400,
         0,

@@ -152,6 +152,13 @@ class BudgetExceeded(QuotaExceeded):
         self.extensions |= extensions
 
 
+class StorageExceeded(ServiceError):
+    """The tenant's conversations take all the bytes that they may: what is deleted makes room."""
+
+    status, slug, title = 429, "storage-exceeded", "Storage exceeded"
+    error_type = "insufficient_quota"
+
+
 class NotCached(ServiceError):
     """`only-if-cached` forbids asking the store, and this instance holds nothing fresh enough."""
 

@@ -17,16 +17,16 @@ import orjson
 from shared.config import Settings
 from shared.conversations.conversation import Conversation
 from shared.conversations.entries import write_entry
-from shared.conversations.info import ConversationInfo, Page, now_us
+from shared.conversations.info import ConversationInfo, Page
 from shared.errors import InvalidValue, TooLarge
 from shared.items.counts import PRIMARY_ENCODING, Counts, count_items
-from shared.items.normalize import normalize_items, normalize_metadata
+from shared.items.normalize import normalize_items, write_metadata
 from shared.items.traits import Traits, describe
 from shared.jsonbytes.read import is_crowded
 from shared.jsonbytes.write import PIECE_BYTES, dumps
 from shared.process.pool import Pool
 from shared.request.caller import Caller
-from shared.store.attempts import Attempt, Besides, Ids, Written, etag
+from shared.store.attempts import Attempt, Besides, Ids, Written, etag, send_as_first
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
@@ -63,15 +63,20 @@ class Appending:
 
         Without an Idempotency-Key nothing tells a client's retry from a second conversation, so it makes one.
         """
-        ids = attempt.ids()
-        conversation = Conversation(caller, ids("conv"))
-        metadata = orjson.dumps(normalize_metadata(raw_metadata)).decode()
+        metadata = write_metadata(raw_metadata, self._settings.metadata_bytes_max)
         expiry_s = self._settings.conversation_expiry_s if expires_after_s is None else expires_after_s
-        items = await self._prepare(raw_items, ids, attempt.body_bytes, allow_empty=True)
         born: list[str | int] = [secrets.token_hex(8), expiry_s, int(time.time()), metadata]
-        seed, tag, created_at_unix_s = await self._send(conversation, attempt, "create", items, born)
-        info = ConversationInfo(Ids(seed)("conv"), created_at_unix_s, metadata)
-        return Written(info, tag, is_replay=seed != attempt.seed)
+
+        async def send(one: Attempt) -> list[str]:
+            ids = one.ids()
+            conversation = Conversation(caller, ids("conv"))
+            items = await self._prepare(raw_items, ids, attempt.body_bytes, allow_empty=True)
+            names = [*one.record_keys(caller.tenant), conversation.left_name] if one.has_key else []
+            return await self._send(conversation, one, "create", items, born, names)
+
+        _, seed, generation, version, chain, created_at = await send_as_first(attempt, send)
+        info = ConversationInfo(Ids(seed)("conv"), int(created_at), metadata)
+        return Written(info, etag(generation, version, chain), is_replay=seed != attempt.seed)
 
     async def append(
         self,
@@ -89,8 +94,10 @@ class Appending:
                   StoreUnavailable: `outcome_unknown` says whether the batch may have been stored.
         """
         items = await self._prepare(raw_items, attempt.ids(), attempt.body_bytes, allow_empty=False)
-        seed, tag, _ = await self._send(conversation, attempt, "append", items, [0, 0, 0, "{}"], settlement)
-        is_replay = seed != attempt.seed
+        names = attempt.record_keys(conversation.caller.tenant)
+        reply = await self._send(conversation, attempt, "append", items, [0, 0, 0, "{}"], names, settlement)
+        _, seed, generation, version, chain, _ = reply
+        tag, is_replay = etag(generation, version, chain), seed != attempt.seed
         if is_replay:
             items = await self._prepare(raw_items, Ids(seed), attempt.body_bytes, allow_empty=False)
         return Written(Page([each.body for each in items], items[0].id, items[-1].id, has_more=False), tag, is_replay)
@@ -107,29 +114,27 @@ class Appending:
         mode: str,
         items: list[Prepared],
         born: list[str | int],
+        names: list[str],
         settlement: Besides | None = None,
-    ) -> tuple[str, str, int]:
-        """Return the seed of the attempt that did it, the entity tag after it, and when the conversation was made."""
-        settings, caller = self._settings, conversation.caller
+    ) -> list[str]:
+        """Return what the script replies, when that is no refusal."""
+        settings = self._settings
         reply = await self._store.eval(
             "append_settle" if settlement else "append",
             [
                 *conversation.names,
-                conversation.activity_name,
-                conversation.metadata_name,
-                *attempt.record_keys(caller.tenant),
+                conversation.index_names,
+                *names,
                 *(settlement.keys if settlement else ()),
             ],
             [
-                caller.key_hash,
-                *attempt.arguments(settings.idempotency_s),
-                now_us(),
-                conversation.id,
+                *conversation.arguments(attempt, settings.idempotency_s),
                 mode,
                 int(attempt.is_client_retry),
                 settings.conversation_entries_max,
                 settings.conversation_bytes_max,
                 settings.pinned_tokens_max,
+                settings.tenant_bytes_max,
                 *born,
                 settings.conversation_documents_max,
                 *await self._count(items, attempt.body_bytes),
@@ -137,10 +142,9 @@ class Appending:
             ],
             is_idempotent=True,
         )
-        if reply[0] != "ok":
+        if reply[0] not in ("ok", "again"):
             raise_refusal(reply, conversation.id, settings)
-        _, seed, generation, version, created_at = reply
-        return seed, etag(generation, version), int(created_at)
+        return reply
 
     async def _count(self, items: list[Prepared], body_bytes: int) -> list[str | int]:
         """Return what the script takes of all items together, and of each."""

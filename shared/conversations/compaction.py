@@ -10,22 +10,24 @@ items.
 """
 
 import secrets
+import time
 from functools import partial
 
 from shared.config import Settings
 from shared.conversations.conversation import Conversation
 from shared.conversations.info import ConversationInfo
-from shared.conversations.kept_counts import BLOCK_ENTRIES, COUNTED_ENCODINGS
 from shared.request.after_response import Later
+from shared.store import keys
 from shared.store.attempts import Written, etag
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
 
-def compaction(conversation: Conversation, *, is_forced: bool) -> tuple[list[str], list[str | int]]:
+def compaction(conversation: Conversation, settings: Settings, *, is_forced: bool) -> tuple[list[str], list[str | int]]:
     """Return the names and the arguments of compact.lua and sweep_compact.lua."""
-    key_hash = conversation.caller.key_hash
-    return conversation.names, [key_hash, secrets.token_hex(8), int(is_forced), BLOCK_ENTRIES, *COUNTED_ENCODINGS]
+    caller = conversation.caller
+    names = [*conversation.names, keys.built_key(caller.tenant)]
+    return names, [caller.key_hash, secrets.token_hex(8), int(is_forced), int(time.time()), settings.idempotency_s]
 
 
 class Compaction:
@@ -41,13 +43,13 @@ class Compaction:
 
         May be done twice: the second time there is nothing to take out, which is a replay. Raises NotFound.
         """
-        names, arguments = compaction(conversation, is_forced=is_forced)
+        names, arguments = compaction(conversation, self._settings, is_forced=is_forced)
         reply = await self._store.eval("compact", names, arguments, is_idempotent=True)
         if reply[0] != "ok":
             raise_refusal(reply, conversation.id, self._settings)
-        _, generation, version, created_at, metadata, count = reply
+        _, generation, version, chain, created_at, metadata, count = reply
         info = ConversationInfo(conversation.id, int(created_at), metadata)
-        return Written(info, etag(generation, version), is_replay=count == "0")
+        return Written(info, etag(generation, version, chain), is_replay=count == "0")
 
     def compact_later(self, conversation: Conversation, later: Later) -> None:
         """Do it after the response, when it is still worth its while then."""

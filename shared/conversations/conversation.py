@@ -2,10 +2,13 @@
 A conversation as its caller names it: what use cases take, and where the names in the store come from.
 """
 
+import time
 from typing import NamedTuple
 
 from shared.request.caller import Caller
 from shared.store import keys
+from shared.store.attempts import Attempt
+from shared.store.indexes import Names, Spread, index_names
 
 
 class Conversation(NamedTuple):
@@ -26,9 +29,21 @@ class Conversation(NamedTuple):
         return [keys.tenant_key(tenant), keys.conversation_key(tenant, conversation_id)]
 
     @property
-    def activity_name(self) -> str:
-        return keys.activity_key(self.caller.tenant)
+    def index_names(self) -> Names:
+        """The next two of every script that changes one: where the tenant's list has it."""
+        return index_names(self.caller.tenant, self.id)
 
     @property
-    def metadata_name(self) -> str:
-        return keys.metadata_key(self.caller.tenant)
+    def left_name(self) -> str:
+        """What is left of it for a day when it was deleted."""
+        return keys.left_key(self.caller.tenant, self.id)
+
+    def arguments(self, attempt: Attempt, record_s: int) -> list[str | int | Spread]:
+        """Return the first arguments of every script that changes one."""
+        tenant = self.caller.tenant
+        return [self.caller.key_hash, *attempt.arguments(record_s), now_us(), self.id, Spread(tenant)]
+
+
+def now_us() -> int:
+    """Return the wall clock in microseconds; it orders a tenant's conversations, and tells a repeated append's age."""
+    return time.time_ns() // 1_000

@@ -8,26 +8,30 @@ atomic, done once (shared/store/attempts.py).
 Creating and appending are in append.py, reading in reading.py and contexts.py.
 """
 
+import asyncio
 import time
 from typing import Any
-
-import orjson
 
 from shared.config import Settings
 from shared.conversations.compaction import Compaction
 from shared.conversations.conversation import Conversation
-from shared.conversations.info import ConversationInfo, Page, now_us
-from shared.items.normalize import normalize_metadata
+from shared.conversations.info import ConversationInfo, Page
+from shared.errors import StoreFull
+from shared.items.normalize import write_metadata
 from shared.request.after_response import Later
 from shared.request.caller import Caller
 from shared.store import keys
 from shared.store.attempts import Attempt, Written, etag
+from shared.store.indexes import Names, Spread, all_indexes, every_place
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
 SCAN_MAX = 1_000
-DELETED_S = 60
-"""How long a deleted conversation is remembered for the store's own client, which sends again within its timeout."""
+LEFT_S = 86_400
+"""For so long a list may go on behind a conversation that was deleted."""
+
+REPAIRS_MAX = 3
+"""How often one list is asked for anew because rows had to be made right first."""
 
 
 class Conversations:
@@ -41,14 +45,18 @@ class Conversations:
         self, conversation: Conversation, attempt: Attempt, raw_metadata: object, later: Later
     ) -> Written[ConversationInfo]:
         """Replace the metadata of a conversation. Raises NotFound, VersionMoved, KeyReused."""
-        metadata = orjson.dumps(normalize_metadata(raw_metadata)).decode()
+        metadata = write_metadata(raw_metadata, self._settings.metadata_bytes_max)
         settings = self._settings
         reply = await self._write(
             "update",
             conversation,
             attempt,
-            [conversation.activity_name, conversation.metadata_name],
-            [metadata, settings.conversation_entries_max, settings.conversation_bytes_max],
+            [
+                metadata,
+                settings.conversation_entries_max,
+                settings.conversation_bytes_max,
+                settings.tenant_bytes_max,
+            ],
         )
         *facts, is_sparse = reply
         return self._written(conversation, attempt, [*facts, metadata, is_sparse], later)
@@ -57,29 +65,31 @@ class Conversations:
         self, conversation: Conversation, attempt: Attempt, item_id: str, later: Later
     ) -> Written[ConversationInfo]:
         """Blank one item and return its conversation. Raises NotFound, VersionMoved, KeyReused."""
-        reply = await self._write("delete_item", conversation, attempt, [conversation.activity_name], [item_id])
+        reply = await self._write("delete_item", conversation, attempt, [item_id])
         return self._written(conversation, attempt, reply, later)
 
     def _written(
         self, conversation: Conversation, attempt: Attempt, reply: list[str], later: Later
     ) -> Written[ConversationInfo]:
-        _, seed, generation, version, created_at, metadata, is_sparse = reply
+        _, seed, generation, version, chain, created_at, metadata, is_sparse = reply
         if is_sparse == "1":
             Compaction(self._store, self._settings).compact_later(conversation, later)
         info = ConversationInfo(conversation.id, int(created_at), metadata)
-        return Written(info, etag(generation, version), is_replay=seed != attempt.seed)
+        return Written(info, etag(generation, version, chain), is_replay=seed != attempt.seed)
 
     async def _write(
         self,
         script: str,
         conversation: Conversation,
         attempt: Attempt,
-        index_keys: list[str],
         arguments: list[str | int],
     ) -> list[Any]:
-        caller = conversation.caller
-        names = [*conversation.names, *index_keys, *attempt.record_keys(caller.tenant)]
-        common = [caller.key_hash, *attempt.arguments(self._settings.idempotency_s), now_us(), conversation.id]
+        names: list[str | Names] = [
+            *conversation.names,
+            conversation.index_names,
+            *attempt.record_keys(conversation.caller.tenant),
+        ]
+        common = conversation.arguments(attempt, self._settings.idempotency_s)
         reply = await self._store.eval(script, names, [*common, *arguments], is_idempotent=True)
         if reply[0] != "ok":
             name = str(arguments[0]) if reply[0] == "unknown_item" else conversation.id
@@ -88,22 +98,49 @@ class Conversations:
 
     async def delete(self, conversation: Conversation, attempt: Attempt) -> bool:
         """Remove a conversation and its items; return whether that had been done before, with the same key."""
-        caller = conversation.caller
-        record_s = self._settings.idempotency_s if attempt.has_key else DELETED_S
-        reply = await self._store.eval(
-            "delete",
-            [
-                *conversation.names,
-                conversation.activity_name,
-                conversation.metadata_name,
-                attempt.record_key(caller.tenant),
-            ],
-            [caller.key_hash, *attempt.arguments(record_s), conversation.id, int(attempt.has_key)],
-            is_idempotent=True,
-        )
+        caller, settings = conversation.caller, self._settings
+        names: list[str | Names] = [
+            *conversation.names,
+            conversation.left_name,
+            every_place(caller.tenant, conversation.id),
+            *attempt.record_keys(caller.tenant),
+        ]
+        arguments: list[str | int | Spread] = [
+            caller.key_hash,
+            *attempt.arguments(settings.idempotency_s),
+            *(conversation.id, Spread(caller.tenant), int(attempt.has_key)),
+            max(LEFT_S, settings.idempotency_s),
+        ]
+        try:
+            reply = await self._store.eval("delete", names, arguments, is_idempotent=True)
+        except StoreFull:
+            return await self._delete_from_full(conversation, attempt)
+        if reply[0] != "ok":
+            raise_refusal(reply, conversation.id, settings)
+        return bool(reply[1] != attempt.seed)
+
+    async def _delete_from_full(self, conversation: Conversation, attempt: Attempt) -> bool:
+        """
+        Remove a conversation from a store that takes no script that may write: what only frees memory, it takes.
+
+        The key is confirmed first, and the version; another writer may come between that and the removal.
+        """
+        caller, store = conversation.caller, self._store
+        reply = await store.eval("expected", conversation.names, [caller.key_hash, attempt.expected])
         if reply[0] != "ok":
             raise_refusal(reply, conversation.id, self._settings)
-        return bool(reply[1] != attempt.seed)
+        removed = await store.command("UNLINK", conversation.names[1], is_idempotent=True)
+        places = store.names([every_place(caller.tenant, conversation.id)])
+        for activity, rows in zip(places[::2], places[1::2], strict=True):
+            await store.command("ZREM", activity, conversation.id, is_idempotent=True)
+            await store.command("HDEL", rows, conversation.id, is_idempotent=True)
+        return not removed
+
+    async def _repair(self, caller: Caller, conversation_id: str) -> None:
+        """Make the row of a conversation right that a script left half-way."""
+        conversation = Conversation(caller, conversation_id)
+        names: list[str | Names] = [conversation.names[1], conversation.index_names]
+        await self._store.eval("repair", names, [conversation_id], is_idempotent=True)
 
     async def find(self, caller: Caller, after: str, limit: int, metadata: dict[str, str]) -> Page:
         """
@@ -112,16 +149,15 @@ class Conversations:
         With a filter one call looks at SCAN_MAX conversations at the most; `last_id` is then the last one it
         looked at, so that the next call goes on behind it.
         """
+        tenant, spread = caller.tenant, Spread(caller.tenant)
         wanted = [part for pair in metadata.items() for part in pair]
-        reply = await self._store.eval(
-            "list",
-            [
-                keys.tenant_key(caller.tenant),
-                keys.activity_key(caller.tenant),
-                keys.metadata_key(caller.tenant),
-            ],
-            [caller.key_hash, after, limit, int(time.time()), SCAN_MAX, *wanted],
-        )
+        names: list[str | Names] = [keys.tenant_key(tenant), keys.left_key(tenant, after), all_indexes(tenant)]
+        arguments = [caller.key_hash, spread, after, limit, int(time.time()), SCAN_MAX, *wanted]
+        for _ in range(REPAIRS_MAX):
+            reply = await self._store.eval("list", names, arguments)
+            if reply[0] != "pending":
+                break
+            await asyncio.gather(*(self._repair(caller, each) for each in reply[1]))
         if reply[0] != "ok":
             raise_refusal(reply, after, self._settings)
         _, more, last_id, rows = reply

@@ -7,16 +7,15 @@ as the conversation would, from now on; what either of them does later is nothin
 
 import secrets
 
-import orjson
-
 from shared.config import Settings
 from shared.conversations.conversation import Conversation
-from shared.conversations.info import ConversationInfo, now_us
+from shared.conversations.info import ConversationInfo
 from shared.conversations.kept_counts import BLOCK_ENTRIES, COUNTED_ENCODINGS
 from shared.conversations.provenance import Provenance, touch_when_due
-from shared.items.normalize import normalize_metadata
+from shared.items.normalize import write_metadata
 from shared.request.after_response import Later
-from shared.store.attempts import Attempt, Ids, Written, etag
+from shared.store import keys
+from shared.store.attempts import Attempt, Ids, Written, etag, send_as_first
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
@@ -37,31 +36,35 @@ class Forks:
         Without *raw_metadata* it gets the conversation's own. An item that was deleted marks its place as well.
         Raises NotFound: `param` is `after` when it is that.
         """
-        caller = conversation.caller
-        fork = Conversation(caller, attempt.ids()("conv"))
-        metadata = "" if raw_metadata is None else orjson.dumps(normalize_metadata(raw_metadata)).decode()
-        reply = await self._store.eval(
-            "fork",
-            [
-                *conversation.names,
-                fork.names[1],
-                fork.activity_name,
-                fork.metadata_name,
-                *attempt.record_keys(caller.tenant),
-            ],
-            [
-                caller.key_hash,
-                *attempt.arguments(self._settings.idempotency_s),
-                *(now_us(), fork.id, after, metadata, secrets.token_hex(8)),
-                BLOCK_ENTRIES,
-                *COUNTED_ENCODINGS,
-            ],
-            is_idempotent=True,
+        caller, settings = conversation.caller, self._settings
+        metadata = "" if raw_metadata is None else write_metadata(raw_metadata, settings.metadata_bytes_max)
+
+        async def send(one: Attempt) -> list[str]:
+            fork = Conversation(caller, one.ids()("conv"))
+            reply = await self._store.eval(
+                "fork",
+                [
+                    *conversation.names,
+                    fork.index_names,
+                    fork.names[1],
+                    keys.built_key(caller.tenant),
+                    *((*one.record_keys(caller.tenant), fork.left_name) if one.has_key else ()),
+                ],
+                [
+                    *fork.arguments(one, settings.idempotency_s),
+                    *(after, metadata, secrets.token_hex(8), settings.tenant_bytes_max, BLOCK_ENTRIES),
+                    *COUNTED_ENCODINGS,
+                ],
+                is_idempotent=True,
+            )
+            if reply[0] not in ("ok", "again"):
+                raise_refusal(reply, after if reply[0] == "after" else conversation.id, settings)
+            return reply
+
+        _, seed, generation, version, chain, created_at, metadata, expiry_s, used_at = await send_as_first(
+            attempt, send
         )
-        if reply[0] != "ok":
-            raise_refusal(reply, after if reply[0] == "after" else conversation.id, self._settings)
-        _, seed, generation, version, created_at, metadata, expiry_s, used_at = reply
         provenance = Provenance("", 0, int(expiry_s), int(used_at))
         touch_when_due(self._store, conversation, provenance, later)
         info = ConversationInfo(Ids(seed)("conv"), int(created_at), metadata)
-        return Written(info, etag(generation, version), is_replay=seed != attempt.seed)
+        return Written(info, etag(generation, version, chain), is_replay=seed != attempt.seed)

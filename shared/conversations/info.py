@@ -2,7 +2,6 @@
 What callers see of conversations, contexts apart: one of them, and a page of items or of conversations.
 """
 
-import time
 from typing import NamedTuple
 
 import orjson
@@ -33,8 +32,3 @@ class Page(NamedTuple):
     first_id: str | None
     last_id: str | None
     has_more: bool
-
-
-def now_us() -> int:
-    """Return the wall clock in microseconds; it orders a tenant's conversations, and tells a repeated append's age."""
-    return time.time_ns() // 1_000

@@ -10,6 +10,7 @@ from shared.conversations.conversation import Conversation
 from shared.conversations.held import Reading
 from shared.request.after_response import Later
 from shared.request.freshness import Tier
+from shared.store.indexes import Names, Spread, rows_name
 from shared.store.upstash import Store
 
 TOUCH_SHARE = 10
@@ -53,5 +54,7 @@ def touch_when_due(store: Store, conversation: Conversation, provenance: Provena
     now_unix_s = int(time.time())
     is_due = provenance.expiry_s and now_unix_s - provenance.used_at_unix_s > provenance.expiry_s // TOUCH_SHARE
     if is_due and provenance.tier in (Tier.L1, Tier.L2):
-        names = [*conversation.names, conversation.metadata_name]
-        later.add(partial(store.eval, "touch", names, [conversation.caller.key_hash, now_unix_s, conversation.id]))
+        caller = conversation.caller
+        names: list[str | Names] = [*conversation.names, rows_name(caller.tenant, conversation.id)]
+        arguments: list[str | int | Spread] = [caller.key_hash, now_unix_s, conversation.id, Spread(caller.tenant)]
+        later.add(partial(store.eval, "touch", names, arguments))

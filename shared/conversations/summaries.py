@@ -24,7 +24,6 @@ import orjson
 from shared.config import Settings
 from shared.conversations.conversation import Conversation
 from shared.conversations.entries import write_summary
-from shared.conversations.info import now_us
 from shared.errors import InvalidValue, NotFound, ServiceError, TooLarge
 from shared.items.counts import PRIMARY_ENCODING, count_items
 from shared.items.normalize import normalize_items
@@ -91,15 +90,14 @@ class Summaries:
             "summary",
             [
                 *conversation.names,
-                conversation.activity_name,
+                conversation.index_names,
                 *attempt.record_keys(caller.tenant),
             ],
             [
-                caller.key_hash,
-                *attempt.arguments(settings.idempotency_s),
-                *(now_us(), conversation.id),
+                *conversation.arguments(attempt, settings.idempotency_s),
                 settings.conversation_entries_max,
                 settings.conversation_bytes_max,
+                settings.tenant_bytes_max,
                 settings.pinned_tokens_max,
                 *(through, tokens, facts, orjson.dumps(note.item).decode()),
             ],
@@ -107,9 +105,9 @@ class Summaries:
         )
         if reply[0] != "ok":
             raise _refusal(reply, through, settings) or raise_refusal(reply, conversation.id, settings)
-        _, seed, generation, version, now_s = reply
+        _, seed, generation, version, chain, now_s = reply
         info = SummaryInfo(conversation.id, through, tokens, int(now_s))
-        return Written(info, etag(generation, version), is_replay=seed != attempt.seed)
+        return Written(info, etag(generation, version, chain), is_replay=seed != attempt.seed)
 
 
 def _refusal(reply: list[Any], through: str, settings: Settings) -> ServiceError | None:

@@ -1,8 +1,10 @@
 """
 The sweep of conversations: compaction that was due and did not happen, and what expired conversations leave behind.
 
-    each tenant -> its conversations by their last write, page by page -> expired: out of the indexes
-                                                                       -> written since the last pass, sparse: compacted
+    each tenant -> its conversations by their last write, shard by shard, page by page
+                       -> expired: out of the indexes
+                       -> written since the last pass: rows made right; sparse: compacted
+                   what they take, added up -> the tenant's hash; a shard that takes too much -> spreading.py
 
 A conversation moves to the end of that order when it is written, so a pass that goes on behind an instant misses
 nothing. How far it got is noted with the tenant after each page. Doing it twice, or at the same time, does no harm:
@@ -10,15 +12,17 @@ each step is one script that looks again at what it changes.
 """
 
 import time
+from contextlib import suppress
 from typing import NamedTuple
 
 from shared.config import Settings
 from shared.conversations.compaction import compaction
 from shared.conversations.conversation import Conversation
-from shared.errors import StoreUnavailable
+from shared.conversations.spreading import Spreading
+from shared.errors import StoreFull, StoreUnavailable
 from shared.request.caller import Caller
 from shared.store import keys
-from shared.store.lease import taken
+from shared.store.lease import Lease, taken
 from shared.store.upstash import Store
 
 NAME = "compact"
@@ -31,15 +35,26 @@ SETTLED_S = 60
 
 class Pass(NamedTuple):
     """
-    How far the sweep of a tenant is: through what was written until *at_us* ("0" between two passes); what was written
-    until *since_us* was looked at by a pass before.
+    How far the sweep of a tenant is: in *shard*, through what was written until *at_us* ("0" between two passes); what
+    was written until *since_us* was looked at by a pass before. Until there its conversations take *bytes*, and the
+    rows of this shard *shard_bytes*, those of the largest one *largest_bytes*.
     """
 
     at_us: str = "0"
     since_us: str = "0"
+    shard: int = 0
+    bytes: int = 0
+    shard_bytes: int = 0
+    largest_bytes: int = 0
 
     def as_text(self) -> str:
-        return " ".join(self)
+        return " ".join(map(str, self))
+
+
+def read_pass(text: str) -> Pass:
+    """Return what was noted with a tenant, "" at first."""
+    at_us, since_us, *counts = text.split() or ("0", "0")
+    return Pass(at_us, since_us, *map(int, counts))
 
 
 class SweptConversations(NamedTuple):
@@ -75,41 +90,82 @@ class ConversationSweep:
             passes = await self._passes()
             # Those that were left out the longest come first.
             for tenant in sorted(passes, key=lambda each: (int(passes[each].since_us), each)):
-                at = passes[tenant]
-                while True:
-                    if not await lease.keep(""):
-                        return self._swept._replace(outcome="lost")
-                    at_us = await self._page(tenant, at, through_us)
-                    if at_us is None:
-                        return self._swept._replace(outcome="unfinished")
-                    at = at._replace(at_us=at_us) if at_us else Pass("0", through_us)
-                    await self._store.command("HSET", keys.TENANTS_KEY, tenant, at.as_text(), is_idempotent=True)
-                    self._add(tenants=int(not at_us))
-                    if time.monotonic() >= self._end_at_s:
-                        return self._swept._replace(outcome="unfinished")
-                    if not at_us:
-                        break
+                outcome = await self._tenant(tenant, passes[tenant], through_us, lease)
+                if outcome != "done":
+                    return self._swept._replace(outcome=outcome)
         return self._swept
 
-    async def _page(self, tenant: str, at: Pass, through_us: str) -> str | None:
-        """Do one page of *tenant*; return behind what to go on, "" when that was all, None when time ran out in it."""
-        indexes = [keys.activity_key(tenant), keys.metadata_key(tenant)]
+    async def _tenant(self, tenant: str, at: Pass, through_us: str, lease: Lease) -> str:
+        """Do one pass of *tenant*, or what is left of it, and return the outcome."""
+        spreading = Spreading(self._store, tenant, self._settings, self._end_at_s)
+        layout = await spreading.settle()
+        while layout.moving_from == 0:
+            if not await lease.keep(""):
+                return "lost"
+            if at.shard == 0 and at.at_us == "0":
+                await self._unlink(keys.built_key(tenant))
+            done = await self._page(tenant, at, through_us)
+            if done is None:
+                return "unfinished"
+            at = done
+            if not at.at_us:
+                largest = max(at.largest_bytes, at.shard_bytes)
+                at = at._replace(at_us="0", shard=at.shard + 1, shard_bytes=0, largest_bytes=largest)
+            is_through = at.shard >= layout.shards
+            if is_through:
+                await self._finish(tenant, at)
+                largest_bytes, at = at.largest_bytes, Pass("0", through_us)
+            await self._write("HSET", keys.TENANTS_KEY, tenant, at.as_text())
+            self._add(tenants=int(is_through))
+            if is_through and await spreading.grow(largest_bytes):
+                layout = await spreading.settle()
+            if time.monotonic() >= self._end_at_s:
+                return "unfinished"
+            if is_through:
+                return "done"
+        return "unfinished"
+
+    async def _finish(self, tenant: str, at: Pass) -> None:
+        """Say what the tenant's conversations take: by now what was counted with each write may be a little off."""
+        await self._write("HSET", keys.tenant_key(tenant), "bytes", at.bytes)
+
+    async def _page(self, tenant: str, at: Pass, through_us: str) -> Pass | None:
+        """Do one page; return how far that is, with "" for the end of the shard, None when time ran out in it."""
+        names = [keys.activity_key(tenant, at.shard), keys.rows_key(tenant, at.shard)]
         arguments: list[str | int] = [at.at_us, through_us, PAGE_CONVERSATIONS, at.since_us, int(time.time())]
-        _, at_us, count, ids = await self._store.eval("sweep_page", indexes, arguments)
+        _, at_us, count, held_bytes, rows_bytes, ids = await self._store.eval("sweep_page", names, arguments)
+        looked_bytes = 0
         if ids:
-            names = [keys.conversation_key(tenant, each) for each in ids]
-            _, forgotten, sparse = await self._store.eval("sweep_look", [*indexes, *names], ids, is_idempotent=True)
-            self._add(forgotten=int(forgotten))
+            sparse, looked_bytes = await self._look(tenant, names, ids)
             for number, each in enumerate(sparse):
                 # However late it is, each run gets further than the one before.
                 if number and time.monotonic() >= self._end_at_s:
                     return None
                 await self._compact(tenant, each)
         self._add(looked_at=int(count))
-        return str(at_us)
+        sums = at.bytes + int(held_bytes) + looked_bytes, at.shard_bytes + int(rows_bytes)
+        return at._replace(at_us=str(at_us), bytes=sums[0], shard_bytes=sums[1])
+
+    async def _look(self, tenant: str, names: list[str], ids: list[str]) -> tuple[list[str], int]:
+        """Look at conversations; return which are sparse, and what those that are there take."""
+        conversations = [keys.conversation_key(tenant, each) for each in ids]
+        try:
+            reply = await self._store.eval("sweep_look", [*names, *conversations], ids, is_idempotent=True)
+        except StoreFull:
+            # What only makes room is taken also then, though not by a script that could write.
+            _, gone = await self._store.eval("sweep_gone", conversations, ids)
+            if gone:
+                await self._store.command("ZREM", names[0], *gone, is_idempotent=True)
+                await self._store.command("HDEL", names[1], *gone, is_idempotent=True)
+            self._add(forgotten=len(gone))
+            return [], 0
+        _, forgotten, looked_bytes, sparse = reply
+        self._add(forgotten=int(forgotten))
+        return sparse, int(looked_bytes)
 
     async def _compact(self, tenant: str, conversation_id: str) -> None:
-        names, arguments = compaction(Conversation(Caller(tenant, ""), conversation_id), is_forced=False)
+        conversation = Conversation(Caller(tenant, ""), conversation_id)
+        names, arguments = compaction(conversation, self._settings, is_forced=False)
         try:
             reply = await self._store.eval("sweep_compact", names, arguments, is_idempotent=True)
         except StoreUnavailable:
@@ -119,6 +175,14 @@ class ConversationSweep:
         if reply[0] == "ok" and reply[-1] != "0":
             self._add(compacted=1, entries=int(reply[-1]))
 
+    async def _unlink(self, name: str) -> None:
+        await self._store.command("UNLINK", name, is_idempotent=True)
+
+    async def _write(self, *parts: str | int) -> None:
+        """Note something that the next sweep can do without: a full store does not take it."""
+        with suppress(StoreFull):
+            await self._store.command(*parts, is_idempotent=True)
+
     async def _passes(self) -> dict[str, Pass]:
         passes: dict[str, Pass] = {}
         cursor = "0"
@@ -127,7 +191,7 @@ class ConversationSweep:
                 "HSCAN", keys.TENANTS_KEY, cursor, "COUNT", PAGE_TENANTS, is_idempotent=True
             )
             cursor, flat = page
-            passes |= {tenant: Pass(*raw.split()) for tenant, raw in zip(flat[::2], flat[1::2], strict=True)}
+            passes |= {tenant: read_pass(raw) for tenant, raw in zip(flat[::2], flat[1::2], strict=True)}
             if cursor == "0":
                 return passes
 

@@ -16,6 +16,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import orjson
+
 from shared.errors import SHOWN_CHARS, DuplicateItem, InvalidValue, kind_of, missing_value, quoted, shown, wrong_value
 from shared.items.document_paths import check_path
 from shared.items.item_type import Parts, Plain
@@ -110,6 +112,18 @@ def normalize_metadata(
                 param=f"metadata.{key}",
             )
     return dict(raw)
+
+
+def write_metadata(raw: object, bytes_max: int) -> str:
+    """Return *raw* as JSON, `{}` for null. Raises InvalidValue, as normalize_metadata, or for more than *bytes_max*."""
+    metadata = orjson.dumps(normalize_metadata(raw))
+    if len(metadata) > bytes_max:
+        raise InvalidValue(
+            f"metadata must take at most {bytes_max} bytes as JSON, not {len(metadata)}.",
+            param="metadata",
+            limit_bytes=bytes_max,
+        )
+    return metadata.decode()
 
 
 def _normalize_item(raw: object, new_id: Callable[[str], str], at: str) -> NormalItem:

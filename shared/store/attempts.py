@@ -16,7 +16,7 @@ items again: what is kept is hashes and a version, never an answer. A request th
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -29,8 +29,11 @@ KEY = re.compile(rf'"((?:[!#-\[\]-~]|\\["\\]){{1,{KEY_CHARS_MAX}}})"|([!#-~][!-~
 """Visible ASCII, as a quoted string (RFC 8941) or bare, as most clients send it."""
 
 ENTITY_TAG = re.compile(r'\s*(?:W/)?"([!#-~]*)"\s*(?:,|$)')
-VERSION = re.compile(r"(?:[0-9a-f]+\.)?(0|[1-9][0-9]{0,8})(?:\.[0-9a-f]+)?")
-"""What a tag of ours says of the version: those of conversations and of contexts do, and a version alone."""
+VERSION = re.compile(r"(?:[0-9a-f]+\.)?((?:0|[1-9][0-9]{0,8})(?:\.[0-9a-f]+)?)(?:\.[0-9a-f]+)?")
+"""What a tag of ours says of version and chain hash: those of conversations and of contexts do, and a version alone."""
+
+NO_CHAIN = "0"
+"""The chain hash, in tags, of a conversation without entries."""
 
 HASHED_ON_LOOP_BYTES = 256 * 1024
 """Hashing lets go of the interpreter; above this, at about 1 ms, it also goes to a thread."""
@@ -61,11 +64,7 @@ class Attempt(NamedTuple):
 
     def record_keys(self, tenant: str) -> list[str]:
         """Return the names in the store that a script needs for this attempt: that of its record, if it has a key."""
-        return [self.record_key(tenant)] if self.has_key else []
-
-    def record_key(self, tenant: str) -> str:
-        name = f"key {self.key}" if self.has_key else f"seed {self.seed}"
-        return attempt_key(tenant, sha256(name.encode()).hexdigest())
+        return [attempt_key(tenant, sha256(self.key.encode()).hexdigest())] if self.has_key else []
 
     def arguments(self, record_s: int) -> list[str | int]:
         """Return what every script that changes something takes behind the key's hash."""
@@ -103,9 +102,20 @@ class Written[T](NamedTuple):
     is_replay: bool
 
 
-def etag(generation: str, version: str | int) -> str:
-    """Return the entity tag of a conversation at one version."""
-    return f'"{generation}.{version}"'
+def etag(generation: str, version: str | int, chain: str) -> str:
+    """Return the entity tag of a conversation: its physical history, its version, and the hash of all it says."""
+    return f'"{generation}.{version}.{chain or NO_CHAIN}"'
+
+
+async def send_as_first(attempt: Attempt, send: Callable[[Attempt], Awaitable[list[str]]]) -> list[str]:
+    """
+    Return what a script replies that makes something with an id of its own, sent by *send*.
+
+    What another attempt with the same Idempotency-Key made, or began to make, has another id: only under the seed of
+    that attempt, which the script then tells, can it be found.
+    """
+    reply = await send(attempt)
+    return await send(attempt._replace(seed=reply[1])) if reply[0] == "again" else reply
 
 
 async def read_attempt(method: str, path: str, headers: Mapping[str, str], body: bytes, pool: Pool) -> Attempt:
@@ -137,7 +147,7 @@ def _read_key(header: str | None) -> str:
 
 
 def _read_expected(header: str | None) -> str:
-    """Return the versions that an If-Match *header* names: '' for no condition, '*' for any, else ' 12 15 '."""
+    """Return the versions that an If-Match *header* names: '' for no condition, '*' for any, else ' 12.<chain> 15 '."""
     if header is None or header.strip() == "*":
         return "" if header is None else "*"
     versions, at = [""], 0

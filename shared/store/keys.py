@@ -1,10 +1,11 @@
 """
 The names of everything Warmthread keeps in Redis: one function per family, the schema's version first.
 
-Every name holds the tenant, so that no operation can reach across tenants.
+Every name holds the tenant, so that no operation can reach across tenants, in braces: what a cluster keeps together.
+What belongs to no tenant has a tag of its own, or none. No script takes names of two tags.
 """
 
-SCHEMA = "wt1"
+SCHEMA = "wt2"
 
 
 def tenant_key(tenant: str) -> str:
@@ -14,9 +15,10 @@ def tenant_key(tenant: str) -> str:
     `k:<SHA-256 of an API key>` when each valid key ends, in Unix seconds, `0` for never; `rate` requests a minute and
     burst, `tat` when the burst is whole again (admit.lua); `limit:<tokens or usd>-<day or month>` budgets,
     `price:<model>` prices of a million tokens of input and output, money in micro-USD; `w:<day or month>` what is used
-    and reserved in it, `u:<month>` what each model used, `ws` the windows there are (budget.lua).
+    and reserved in it, `u:<month>` what each model used, `ws` the windows there are (budget.lua); `shards` how the
+    indexes are spread (index.lua); `bytes` what its conversations take, `limit:bytes` what they may (room.lua).
     """
-    return f"{SCHEMA}:{tenant}:tenant"
+    return f"{SCHEMA}:{{{tenant}}}:tenant"
 
 
 def conversation_key(tenant: str, conversation_id: str) -> str:
@@ -27,36 +29,46 @@ def conversation_key(tenant: str, conversation_id: str) -> str:
     appended, `d` those of deleted items, `b` bytes of the entries, `p` pinned tokens, `e` expiry in seconds, `t` last
     use, `c` creation, `m` metadata; `<place>` each entry, its version less `o`; `i:<item id>` its place, half-way
     between two others for an item that is gone (compaction.lua), `x` a list of those; `pin` places of pinned items, `y`
-    that of the newest summary; `docs` paths of the documents it mentions, one a line; `r` the last batches, each with
-    the version after it (change.lua), `last` the newest append (appending.lua); `q:<encoding>:<block>` counts kept for
-    a second encoding.
+    that of the newest summary; `docs` paths of the documents it mentions, one a line; `b:<batch>` the version, chain
+    hash and time after a batch (change.lua), `last` the newest append (appending.lua); `q:<encoding>:<block>`
+    counts kept for a second encoding.
     """
-    return f"{SCHEMA}:{tenant}:conversation:{conversation_id}"
+    return f"{SCHEMA}:{{{tenant}}}:conversation:{conversation_id}"
 
 
-def activity_key(tenant: str) -> str:
-    """Sorted set: the tenant's conversations by the time of their last write, in microseconds."""
-    return f"{SCHEMA}:{tenant}:activity"
+def built_key(tenant: str) -> str:
+    """Hash: the conversation that a script builds, until it gets its own name with the script's last write."""
+    return f"{SCHEMA}:{{{tenant}}}:built"
 
 
-def metadata_key(tenant: str) -> str:
-    """Hash: conversation id -> `<created_at> <expiry_s> <last use> <metadata>`."""
-    return f"{SCHEMA}:{tenant}:metadata"
+def left_key(tenant: str, conversation_id: str) -> str:
+    """Text: what is left of a deleted conversation for a day: `<seed> <time of its last write>` (delete.lua)."""
+    return f"{SCHEMA}:{{{tenant}}}:left:{conversation_id}"
+
+
+def activity_key(tenant: str, shard: int) -> str:
+    """Sorted set: conversations of one shard by the time of their last write, in microseconds (index.lua)."""
+    return f"{SCHEMA}:{{{tenant}}}:activity:{shard}"
+
+
+def rows_key(tenant: str, shard: int) -> str:
+    """Hash: conversation id -> `<created_at> <expiry_s> <last use> <bytes> <metadata>`, of one shard (index.lua)."""
+    return f"{SCHEMA}:{{{tenant}}}:rows:{shard}"
 
 
 def attempt_key(tenant: str, name: str) -> str:
     """Text: what was replied to an operation that may be asked for twice (once.lua); *name* is a hash."""
-    return f"{SCHEMA}:{tenant}:attempt:{name}"
+    return f"{SCHEMA}:{{{tenant}}}:attempt:{name}"
 
 
 def reservations_key(tenant: str) -> str:
     """Sorted set: the tenant's live reservations by their end (budget.lua)."""
-    return f"{SCHEMA}:{tenant}:reservations"
+    return f"{SCHEMA}:{{{tenant}}}:reservations"
 
 
 def reservation_records_key(tenant: str, hour: str) -> str:
     """Hash: reservation id -> what became of it, of those made in one *hour*; it goes away as a whole (budget.lua)."""
-    return f"{SCHEMA}:{tenant}:reservations:{hour}"
+    return f"{SCHEMA}:{{{tenant}}}:reservations:{hour}"
 
 
 def document_marks_key(scope: str) -> str:
@@ -65,17 +77,17 @@ def document_marks_key(scope: str) -> str:
 
     A mark is `<fence> <checked_at> <entity tag>`; the tag is '' after a notice and '-' for what does not exist.
     """
-    return f"{SCHEMA}:{scope}:documents"
+    return f"{SCHEMA}:{{{scope}}}:documents"
 
 
 def document_key(scope: str, path: str) -> str:
     """Hash of one document: `etag`, `size`, `text`, or `why` it is no text; `n:<encoding>` its tokens."""
-    return f"{SCHEMA}:{scope}:document:{path}"
+    return f"{SCHEMA}:{{{scope}}}:document:{path}"
 
 
 def document_lease_key(scope: str, path: str) -> str:
     """Text: who loads a document at the moment."""
-    return f"{SCHEMA}:{scope}:lease:{path}"
+    return f"{SCHEMA}:{{{scope}}}:lease:{path}"
 
 
 SCOPES_KEY = f"{SCHEMA}::scopes"
@@ -88,7 +100,7 @@ HOT_KEY = f"{SCHEMA}::hot"
 """Sorted set: object paths by their decayed number of uses, as a logarithm (shared/documents/heat.py)."""
 
 
-METRICS_KEY = f"{SCHEMA}::metrics"
+METRICS_KEY = f"{SCHEMA}::{{:metrics}}"
 """Sorted set: the deployments that counted something, by the time of their last sign of life."""
 
 

@@ -11,8 +11,9 @@ when a later holder has been there.
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Self
 
-from shared.errors import StoreUnavailable
+from shared.errors import StoreFull, StoreUnavailable
 from shared.store.upstash import Store
 
 
@@ -25,6 +26,14 @@ class Lease:
         self._lease_ms = int(lease_s * 1_000)
         self._fence = fence
         self.progress = progress
+        self._is_noted = True
+
+    @classmethod
+    def unnoted(cls, store: Store, name: str) -> Self:
+        """Return one that nothing in the store says: others may be at it as well."""
+        lease = cls(store, name, 0, 0, "")
+        lease._is_noted = False
+        return lease
 
     async def keep(self, progress: str) -> bool:
         """Note *progress* and stay at it; False when the lease is another's, and nothing was noted."""
@@ -35,6 +44,8 @@ class Lease:
         return await self._write("leave")
 
     async def _write(self, mode: str) -> bool:
+        if not self._is_noted:
+            return True
         arguments: list[str | int] = [mode, self._fence, self._lease_ms, self.progress]
         reply = await self._store.eval("lease", [self._name], arguments, is_idempotent=True)
         return bool(reply[0] == "ok")
@@ -42,8 +53,16 @@ class Lease:
 
 @asynccontextmanager
 async def taken(store: Store, name: str, lease_s: float) -> AsyncIterator[Lease | None]:
-    """Hold the lease *name* for the block, None if another does; what is then in its progress stays."""
-    reply = await store.eval("lease", [name], ["take", 0, int(lease_s * 1_000), ""])
+    """
+    Hold the lease *name* for the block, None if another does; what is then in its progress stays.
+
+    A store that is full cannot note it; the job, which may be what makes room, is done all the same.
+    """
+    try:
+        reply = await store.eval("lease", [name], ["take", 0, int(lease_s * 1_000), ""])
+    except StoreFull:
+        yield Lease.unnoted(store, name)
+        return
     if reply[0] != "ok":
         yield None
         return

@@ -3,7 +3,7 @@
 from typing import Any, NoReturn
 
 from shared.config import Settings
-from shared.errors import DuplicateItem, InvalidValue, KeyReused, NotFound, TooLarge, VersionMoved
+from shared.errors import DuplicateItem, InvalidValue, KeyReused, NotFound, StorageExceeded, TooLarge, VersionMoved
 from shared.request.invocation import invalid_key
 from shared.store.attempts import etag
 
@@ -31,11 +31,11 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
                 param="Idempotency-Key",
             )
         case "moved":
-            _, generation, version = reply
+            _, generation, version, chain = reply
             raise VersionMoved(
                 f"The conversation is at version {version}, which If-Match does not name; nothing was stored.",
                 param="If-Match",
-                etag=etag(generation, version),
+                etag=etag(generation, version, chain),
                 version=int(version),
             )
         case "taken":
@@ -47,6 +47,12 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
         case "bytes":
             limit = settings.conversation_bytes_max
             raise TooLarge(f"The conversation would exceed {limit} bytes.", param="items", limit_bytes=limit)
+        case "tenant_bytes":
+            raise StorageExceeded(
+                f"The tenant's conversations would take more than {reply[1]} bytes; nothing was stored.",
+                code="tenant_bytes_exceeded",
+                limit_bytes=int(reply[1]),
+            )
         case "pinned":
             raise InvalidValue(
                 f"System and developer messages would take {reply[1]} tokens of every context; "

@@ -25,12 +25,16 @@ from shared.request.permits import read_rate
 from shared.request.timing import store_waits
 from shared.store.breaker import Breaker
 from shared.store.failure import Failure, Sign
+from shared.store.indexes import Indexes, Names, Spread
 from shared.store.pipeline import Command, Pipeline, away
 from shared.store.script import scripts
 from shared.store.transport import Transport
 
 UNBROKEN_CHARS = 256 * 1024
 """Encoded between two ticks of the loop: as many quotes, the worst there is, take 1.6 ms."""
+
+LAYOUTS_MAX = 4
+"""How often the names of one script are made: each time its tenant's indexes may have been spread again."""
 
 EXIT_S = 0.01
 """The HTTP library's thread lets go of the interpreter a moment after the last answer; one that ends in that moment
@@ -46,6 +50,7 @@ class Store:
         self._timeout_s = settings.store_timeout_s
         self._request_bytes_max = settings.store_request_bytes_max
         self._clock = clock
+        self._indexes = Indexes()
         self._breaker = Breaker(clock)
         self._transport = Transport(settings)
         self._pipeline = Pipeline(self._transport, self._breaker, pool or Pool(settings.pool_threads), clock)
@@ -53,8 +58,8 @@ class Store:
     async def eval(
         self,
         name: str,
-        keys: Sequence[str],
-        arguments: Sequence[str | int],
+        keys: Sequence[str | Names],
+        arguments: Sequence[str | int | Spread],
         *,
         is_idempotent: bool = False,
         deadline_at_s: float | None = None,
@@ -63,12 +68,39 @@ class Store:
         Run the script *name* and return its reply; the first argument is the SHA-256 of the caller's key, but for
         scripts that are keyless. What *is_idempotent*, as every script is that only reads, may be sent twice. No answer
         is awaited after *deadline_at_s* on the monotonic clock, nor after that of the current invocation, whose permit
-        the script takes if it has none.
+        the script takes if it has none. Names that depend on a tenant's layout are made here, and anew when the script
+        says that they are not right.
 
         Raises:   Unauthorized, RateExceeded (both only within an invocation): nothing was done.
                   StoreUnavailable: `outcome_unknown` says whether it may have run.
                   TooLarge: the request would exceed the store's limit; nothing was sent.
         """
+        for _ in range(LAYOUTS_MAX):
+            names, told = self._indexes.names(keys), self._indexes.arguments(arguments)
+            reply = await self._eval(name, names, told, is_idempotent, deadline_at_s)
+            if reply[0] != "shards":
+                return reply
+            [tenant] = {each.tenant for each in arguments if isinstance(each, Spread)}
+            self._indexes.learn(tenant, reply[1])
+        raise Failure("its indexes keep moving", outcome_unknown=False, sign=Sign.THERE).for_caller(is_read=False)
+
+    def names(self, named: Sequence[str | Names]) -> list[str]:
+        """Return names with those of the tenant's layout, as this instance believes it, in the place of marks."""
+        return self._indexes.names(named)
+
+    def learn_layout(self, tenant: str, text: str) -> None:
+        """Take in how a tenant's indexes are spread."""
+        self._indexes.learn(tenant, text)
+
+    async def _eval(
+        self,
+        name: str,
+        keys: Sequence[str],
+        arguments: Sequence[str | int],
+        is_idempotent: bool,
+        deadline_at_s: float | None,
+    ) -> list[Any]:
+        """Run a script whose names are made, admitted as the current invocation is."""
         invocation = CURRENT.get()
         if invocation is not None:
             deadline_at_s = min(invocation.deadline_at_s, deadline_at_s or invocation.deadline_at_s)

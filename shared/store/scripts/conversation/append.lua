@@ -1,13 +1,15 @@
 -- Create a conversation, or append a batch of items to one, atomically.
 -- @include appending
--- KEYS: tenant, conversation, activity index, metadata index, record (only with an Idempotency-Key)
--- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id,
+-- KEYS: tenant, conversation, activity index, rows, record (only with an Idempotency-Key), what is left of the
+--       conversation if it was deleted (only with one, and to 'create')
+-- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards,
 --       mode ('create' or 'append'), '1' if an OpenAI client says that it sends this again,
---       entries_max, bytes_max, pinned_tokens_max,
+--       entries_max, bytes_max, pinned_tokens_max, tenant_bytes_max,
 --       generation, expiry_s, created_at, metadata (these four only matter to 'create'),
 --       documents_max, paths of the documents that the batch mentions, each behind a newline,
 --       then per item: id, '1' if the caller chose it, kind, tokens, '<facts>\n<body>'
--- Reply: 'ok', seed, generation, version, created_at | 'unauthorised' | 'reused' | 'unknown'
---        | 'moved', generation, version | 'taken', index | 'entries' | 'bytes' | 'pinned', sum
---        | 'documents', count
+-- Reply: 'ok', seed, generation, version, chain hash, created_at | 'unauthorised' | 'shards', how many | 'reused'
+--        | 'again', seed: of the attempt whose conversation this may have become | 'unknown'
+--        | 'moved', generation, version, chain hash | 'taken', index | 'entries' | 'bytes' | 'tenant_bytes', limit
+--        | 'pinned', sum | 'documents', count
 return append(KEYS, ARGV)

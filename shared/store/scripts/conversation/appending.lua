@@ -1,9 +1,9 @@
 -- Append or create, with the KEYS and ARGV of append.lua.
 -- @part
--- @include change, fields, index, text
+-- @include change, fields, text
 
 -- Where the items begin in ARGV, and how many arguments each has.
-local FIRST, WIDTH = 19, 5
+local FIRST, WIDTH = 21, 5
 
 -- For so long a batch that an OpenAI client sends again counts as the one that is the newest.
 local RETRY_S = 120
@@ -43,47 +43,61 @@ local function add_items(fields, ARGV, header)
   return chain, tokens, bytes, pinned, pins
 end
 
-local function append(KEYS, ARGV)
+-- *before*, if there is one, is called when nothing speaks against appending any more, before the first write; what it
+-- returns is replied instead.
+local function append(KEYS, ARGV, before)
   local conversation, record = KEYS[2], KEYS[5]
-  local mode, is_retry = ARGV[8], ARGV[9] == '1'
-  local entries_max, bytes_max, pinned_max = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+  local mode, is_retry = ARGV[9], ARGV[10] == '1'
+  local entries_max, bytes_max, pinned_max = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
   local count = (#ARGV - FIRST + 1) / WIDTH
-  local done = recall(record, fingerprint)
-  if done then return done end
+  local kept, wanted, refused = look_back(record)
+  if refused then return refused end
+  -- The conversation of another attempt has another name: only its own attempt can tell what became of it.
+  if kept and mode == 'create' and kept[2] ~= seed then return {'again', kept[2]} end
 
-  local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'r', 'last', 'docs'}
+  for _, name in ipairs({'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'last', 'docs'}) do
+    wanted[#wanted + 1] = name
+  end
   for at = FIRST, #ARGV, WIDTH do
     if ARGV[at + 1] == '1' then wanted[#wanted + 1] = 'i:' .. ARGV[at] end
   end
   local header = fields_of(conversation, wanted)
-  local generation, created, expiry = header.g or ARGV[13], header.c or ARGV[15], header.e or ARGV[14]
-  local known = version_after(header.r)
-  if known then return {'ok', seed, generation, known, created} end
+  local created = mode == 'create' and ARGV[17] or header.c
+  -- What is not there was not made, or is there no more.
+  local was_made = mode == 'append' or header.v or (kept and redis.call('EXISTS', KEYS[6]) == 1)
+  local done = was_made and replayed(kept, header, created)
+  if done then return done end
   if mode == 'create' then
     if header.v then return {'taken', '-1'} end
+    header = {}
   elseif not header.v then
     return {'unknown'}
   end
+  local generation, expiry = header.g or ARGV[15], header.e or ARGV[16]
   if is_retry and header.last then
     -- The instances' clocks decide: the store's would cost a command with every append, and they differ by less than
     -- it matters here. A batch that anything came after is stored again, because it may have been meant anew.
     local seed_then, version_then, at = string.match(header.last, '^' .. fingerprint .. ' (%x+) (%d+) (%d+)$')
     if version_then == header.v and now_s - at <= RETRY_S then
-      return {'ok', seed_then, generation, version_then, created}
+      return {'ok', seed_then, generation, version_then, header.h, created}
     end
   end
-  if mode == 'append' and has_moved(expected, header.v) then return {'moved', generation, header.v} end
+  if mode == 'append' and has_moved(expected, header) then return moved(header) end
   for at = FIRST, #ARGV, WIDTH do
     if header['i:' .. ARGV[at]] then return {'taken', text((at - FIRST) / WIDTH)} end
   end
-  local documents, documents_count = with_documents(header.docs, ARGV[18])
-  if documents_count > tonumber(ARGV[17]) then return {'documents', text(documents_count)} end
+  local documents, documents_count = with_documents(header.docs, ARGV[20])
+  if documents_count > tonumber(ARGV[19]) then return {'documents', text(documents_count)} end
   local version = tonumber(header.v or 0) + count
   if version - tonumber(header.o or 0) > entries_max then return {'entries'} end
   local fields = {}
   local chain, tokens, bytes, pinned, pins = add_items(fields, ARGV, header)
+  local bytes_before = tonumber(header.b or 0)
+  if mode == 'create' then bytes = bytes + #ARGV[18] end
   if bytes > bytes_max then return {'bytes'} end
   if pinned > pinned_max then return {'pinned', text(pinned)} end
+  local refusal = refusal_of_room(bytes - bytes_before, ARGV[14]) or (before and before())
+  if refusal then return refusal end
 
   local function set(name, value)
     fields[#fields + 1] = name
@@ -95,16 +109,16 @@ local function append(KEYS, ARGV)
   set('pin', pins)
   set('last', fingerprint .. ' ' .. seed .. ' ' .. text(version) .. ' ' .. now_s)
   if documents then set('docs', documents) end
-  local new_row = nil
+  local metadata = nil
   if mode == 'create' then
+    metadata = ARGV[18]
     set('g', generation)
     set('e', expiry)
     set('c', created)
-    set('m', ARGV[16])
-    new_row = row(created, expiry, now_s, ARGV[16])
+    set('m', metadata)
   end
-  local change = {conversation = conversation, activity = KEYS[3], metadata = KEYS[4], record = record,
-    generation = generation, version = version, chain = chain, bytes = bytes, recent = header.r, expiry = expiry,
-    row = new_row}
+  local change = {conversation = conversation, activity = KEYS[3], rows = KEYS[4], record = record,
+    generation = generation, version = version, chain = chain, bytes = bytes, bytes_before = bytes_before,
+    expiry = expiry, created = created, metadata = metadata, is_new = mode == 'create'}
   return commit(change, fields, created)
 end

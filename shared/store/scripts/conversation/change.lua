@@ -1,30 +1,39 @@
--- How an operation that writes to a conversation knows what it was asked before, and how it ends.
+-- How an operation that writes to a conversation knows what was done before, and how it ends.
 -- @part
--- @include once, text
+-- @include batches, index, once, room, text
+--
+-- Redis takes nothing back, and any command of a script may be refused. So an operation is one HSET of the
+-- conversation, its last write but for one: what is written before it means nothing without it, and what comes behind
+-- it can be made up for. That HSET also sets `b:<batch>`, by which the operation is known when it comes again.
 
 -- What every such operation has in ARGV behind the hash of the key.
-local seed, fingerprint, record_s, expected, now_us, conversation_id = unpack(ARGV, 2, 7)
+local seed, fingerprint, record_s, expected, now_us, conversation_id, shards = unpack(ARGV, 2, 8)
 local now_s = string.sub(now_us, 1, -7)
+-- Its caller has to name the indexes anew.
+if shards ~= owner.shards then return {'shards', owner.shards} end
 
 -- What a batch is called.
-local batch = string.sub(seed, 1, 16)
+local function batch_of(any_seed)
+  return string.sub(any_seed, 1, 16)
+end
+local batch = batch_of(seed)
 
--- Field r of a conversation: '<batch> <version after it>;' of its last batches. The store's own client sends a batch
--- again when its answer was lost.
-local BATCHES_MAX = 32
-
-local function version_after(recent)
-  return recent and string.match(recent, batch .. ' (%d+);')
+-- What is known of this operation: *kept*, the reply that its Idempotency-Key stands for, nil without one; the names of
+-- the fields that say whether it was done; what to reply when the key stands for something else.
+local function look_back(record)
+  local kept = recall(record, fingerprint)
+  if not kept then return nil, {'b:' .. batch} end
+  if kept[1] == 'reused' then return nil, nil, kept end
+  return kept, {'b:' .. batch, 'b:' .. batch_of(kept[2])}
 end
 
-local function with_batch(recent, version)
-  local batches, at = (recent or '') .. batch .. ' ' .. version .. ';', 0
-  -- Looked for one by one: a pattern that counts them tries every character.
-  for _ = 1, BATCHES_MAX do
-    at = string.find(batches, ';', at + 1, true)
-    if at == #batches then return batches end
-  end
-  return string.sub(batches, string.find(batches, ';', 1, true) + 1)
+-- What was replied when this operation was done, nil when it was not, or ended half-way: a reply is kept before it
+-- comes true. Where the conversation has gone since, nothing can contradict it. …: what the operation adds
+-- to its reply.
+local function replayed(kept, header, ...)
+  if kept and (not header.v or header['b:' .. batch_of(kept[2])]) then return kept end
+  local version, chain = string.match(header['b:' .. batch] or '', '^(%d+) (%x*) ')
+  return version and {'ok', seed, header.g, version, chain, ...}
 end
 
 -- The chain hash of the entry at *place*: of all that precedes it, of its batch and of its place.
@@ -32,20 +41,31 @@ local function linked(chain, place)
   return string.sub(redis.sha1hex(chain .. batch .. place), 1, 16)
 end
 
--- The end of an operation that changes a conversation: its last HSET there, then its expiry and places in the indexes.
--- change: the names *conversation*, *activity* index, *record* (nil without an Idempotency-Key); what has become of
--- *generation*, *version* and *bytes* (numbers), *chain*, *expiry*; *recent*: field r as it was, nil: none is kept;
--- *row* and *metadata* index, nil where the row stays. fields: what else to set, name, value, …
--- Reply: 'ok', seed, generation, version, and what the operation adds; `recall` finds it.
+-- What the caller is told whose versions are none of this one.
+local function moved(header)
+  return {'moved', header.g, header.v, header.h}
+end
+
+-- The end of an operation that changes a conversation. change: the names *conversation*, *activity*, *rows* of its
+-- shard, *record* (nil without an Idempotency-Key); what has become of *generation*, *version* and *bytes* (numbers),
+-- *chain*, *expiry*; *bytes_before*; *created*, *used* and *metadata* where the row changes. *is_new*: nothing is there
+-- yet. fields: what else to set, name, value, …
+-- Reply: 'ok', seed, generation, version, chain, and what the operation adds; `replayed` finds it.
 local function commit(change, fields, ...)
-  local conversation, version = change.conversation, text(change.version)
-  if change.recent ~= nil then
-    fields[#fields + 1] = 'r'
-    fields[#fields + 1] = with_batch(change.recent, version)
-  end
-  redis.call('HSET', conversation, 'v', version, 'h', change.chain, 'b', text(change.bytes), 't', now_s, unpack(fields))
-  if change.expiry ~= '0' then redis.call('EXPIRE', conversation, change.expiry) end
+  local conversation, version, bytes = change.conversation, text(change.version), text(change.bytes + BATCH_BYTES)
+  local reply = {'ok', seed, change.generation, version, change.chain, ...}
+  local line = change.metadata and row(change.created, change.expiry, now_s, bytes, change.metadata)
+  remember(change.record, fingerprint, record_s, reply)
+  charge(seed, change.bytes + BATCH_BYTES - change.bytes_before)
   redis.call('ZADD', change.activity, now_us, conversation_id)
-  if change.row then redis.call('HSET', change.metadata, conversation_id, change.row) end
-  return remember(change.record, fingerprint, record_s, {'ok', seed, change.generation, version, ...})
+  if line then redis.call('HSET', change.rows, conversation_id, PENDING .. line) end
+  if change.expiry ~= '0' then
+    -- Only what exists can expire; without a version it is no conversation.
+    if change.is_new then redis.call('HSET', conversation, 'c', change.created) end
+    redis.call('EXPIRE', conversation, change.expiry)
+  end
+  redis.call('HSET', conversation, 'v', version, 'h', change.chain, 'b', bytes, 't', now_s,
+    'b:' .. batch, version .. ' ' .. change.chain .. ' ' .. now_s, unpack(fields))
+  if line then redis.call('HSET', change.rows, conversation_id, line) end
+  return reply
 end

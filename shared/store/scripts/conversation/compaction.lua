@@ -1,22 +1,25 @@
 -- Compact, with the KEYS and ARGV of compact.lua.
 -- @part
--- @include entries, fields, sparse, text
+-- @include batches, entries, fields, sparse, text
 local function compact(KEYS, ARGV)
-  local conversation, generation, is_forced = KEYS[2], ARGV[2], ARGV[3] == '1'
-  local block_entries, FIRST_ENCODING = tonumber(ARGV[4]), 5
-  local header = fields_of(conversation, {'v', 'o', 'n', 'b', 'h', 'pin', 'y', 'x', 'g', 'c', 'm'})
+  local conversation, side, generation, is_forced = KEYS[2], KEYS[3], ARGV[2], ARGV[3] == '1'
+  local now_s, batches_s = ARGV[4], ARGV[5]
+  local header = fields_of(conversation,
+    {'v', 'o', 'n', 'b', 'h', 'w', 'd', 'p', 'pin', 'y', 'x', 'g', 'c', 'm', 'e', 't', 'docs', 'last'})
   if not header.v then return {'unknown'} end
   local removed, live, bytes = tonumber(header.o or 0), tonumber(header.n), tonumber(header.b)
   local entries = tonumber(header.v) - removed
   local function done(count)
-    return {'ok', header.g, header.v, header.c, header.m, text(count)}
+    return {'ok', header.g, header.v, header.h, header.c, header.m, text(count)}
   end
   if not is_sparse(entries, live) and not (is_forced and live < entries) then return done(0) end
 
-  -- Written in portions that unpack can hold, names and values, and that copy about CALL_BYTES.
+  -- What stays is written anew under another name, in portions that unpack can hold, names and values, and that copy
+  -- about CALL_BYTES. It takes the conversation's name with the last write.
+  redis.call('UNLINK', side)
   local fields, fields_bytes = {}, 0
   local function flush()
-    if #fields > 0 then redis.call('HSET', conversation, unpack(fields)) end
+    if #fields > 0 then redis.call('HSET', side, unpack(fields)) end
     fields, fields_bytes = {}, 0
   end
   local function set(name, value)
@@ -33,20 +36,20 @@ local function compact(KEYS, ARGV)
     set('i:' .. id, text(place) .. '.5')
   end
 
-  -- An entry never moves down, and those behind it in the same portion were read already: none is overwritten unread.
   walk(conversation, 1, entries, 1, chunk_for(bytes, entries, entries), function(seq, entry)
     local kind = kind_of(entry)
     if is_item(entry) or kind == 'y' then
+      -- The one before is written now that another follows: the last gets another chain hash.
+      if last then set(text(kept), last) end
       kept = kept + 1
       if kind == 'y' then
         local through, before = string.match(entry, '^[^\n]*,(%d+),(%d+)%]\n')
-        local moved = ',' .. text(place_of[tonumber(through)]) .. ',' .. text(place_of[tonumber(before)]) .. ']\n'
-        entry = string.gsub(entry, ',%d+,%d+%]\n', moved, 1)
-      elseif kept < seq then
+        local now_at = ',' .. text(place_of[tonumber(through)]) .. ',' .. text(place_of[tonumber(before)]) .. ']\n'
+        entry = string.gsub(entry, ',%d+,%d+%]\n', now_at, 1)
+      else
         set('i:' .. id_of(entry), text(kept))
       end
       kept_bytes, last = kept_bytes + #entry, entry
-      if kept < seq then set(text(kept), entry) end
     end
     place_of[seq] = kept
     if kind == 'x' then note_gone(string.match(entry, '%["([^"]*)"%]'), kept) end
@@ -54,25 +57,20 @@ local function compact(KEYS, ARGV)
   for id, place in string.gmatch(header.x or '', '([^ ]+) (%d+);') do note_gone(id, place_of[tonumber(place)]) end
   -- Who holds all of it names the chain hash of the header.
   if last then set(text(kept), header.h .. string.match(last, '^%x+( .*)$')) end
-  flush()
 
-  local doomed = {}
-  local function drop()
-    if #doomed > 0 then redis.call('HDEL', conversation, unpack(doomed)) end
-    doomed = {}
-  end
-  local function doom(field)
-    doomed[#doomed + 1] = field
-    if #doomed == UNPACK_MAX then drop() end
-  end
-  for place = kept + 1, entries do doom(text(place)) end
-  for i = FIRST_ENCODING, #ARGV do
-    for block = 0, math.floor(entries / block_entries) do doom('q:' .. ARGV[i] .. ':' .. text(block)) end
-  end
-  drop()
+  -- Which batches were applied is known for as long as they may come again.
+  each_batch(conversation, function(name, value)
+    if tonumber(string.match(value, '(%d+)$')) + tonumber(batches_s) > tonumber(now_s) then
+      set(name, value)
+      kept_bytes = kept_bytes + BATCH_BYTES
+    end
+  end)
 
   local pins = {}
   for pin in string.gmatch(header.pin, '%d+') do pins[#pins + 1] = text(place_of[tonumber(pin)]) end
+  for _, name in ipairs({'v', 'h', 'n', 'w', 'd', 'p', 'e', 't', 'c', 'm', 'docs', 'last'}) do
+    if header[name] then set(name, header[name]) end
+  end
   header.g = generation
   set('g', generation)
   set('o', text(removed + entries - kept))
@@ -81,5 +79,8 @@ local function compact(KEYS, ARGV)
   set('x', table.concat(gone))
   if header.y then set('y', text(place_of[tonumber(header.y)])) end
   flush()
+  local left_ms = redis.call('PTTL', conversation)
+  if left_ms >= 0 then redis.call('PEXPIRE', side, math.max(1, left_ms)) end
+  redis.call('RENAME', side, conversation)
   return done(entries - kept)
 end

@@ -1,21 +1,36 @@
 -- Remove a conversation, its items and its place in the indexes.
--- @include fields, once
--- KEYS: tenant, conversation, activity index, metadata index, record
--- ARGV: key hash, seed, fingerprint, record_s, expected versions, conversation id, '1' with an Idempotency-Key
--- Reply: 'ok', seed | 'unauthorised' | 'reused' | 'unknown' | 'moved', generation, version
--- What is gone cannot say who removed it, so there is a record without an Idempotency-Key too, for as long as the
--- store's client may send this again; it is looked at only when there is nothing left to remove.
-local conversation, record = KEYS[2], KEYS[5]
-local seed, fingerprint, record_s, expected, id, is_keyed = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7] == '1'
-local done = is_keyed and recall(record, fingerprint)
-if done then return done end
-if expected ~= '' then
-  local header = fields_of(conversation, {'v', 'g'})
-  if header.v and has_moved(expected, header.v) then return {'moved', header.g, header.v} end
-end
+-- @include fields, once, room
+-- KEYS: tenant, conversation, what is left of it, then activity index and rows, of each shard it may stand in, record
+-- (only with an Idempotency-Key)
+-- ARGV: key hash, seed, fingerprint, record_s, expected versions, conversation id, shards, '1' with an Idempotency-Key,
+--       for how long something is left of it
+-- Reply: 'ok', seed | 'unauthorised' | 'shards', how many | 'reused' | 'unknown' | 'moved', generation, version, chain
+-- What is left is '<seed> <time of the last write>': what is gone cannot say who removed it, and a list may go on
+-- behind it. It is written first, and means nothing while the conversation is there.
+local conversation, left = KEYS[2], KEYS[3]
+local seed, fingerprint, record_s, expected, id, shards, is_keyed = unpack(ARGV, 2, 8)
+if shards ~= owner.shards then return {'shards', owner.shards} end
+local indexes, record = {unpack(KEYS, 4)}, nil
+if is_keyed == '1' then record = table.remove(indexes) end
+local kept = recall(record, fingerprint)
+if kept and kept[1] == 'reused' then return kept end
 
-local removed = redis.call('UNLINK', conversation)
-redis.call('ZREM', KEYS[3], id)
-redis.call('HDEL', KEYS[4], id)
-if removed == 0 then return not is_keyed and recall(record, fingerprint) or {'unknown'} end
-return remember(record, fingerprint, record_s, {'ok', seed})
+local header = fields_of(conversation, {'v', 'h', 'g', 'b'})
+if header.v then
+  if has_moved(expected, header) then return {'moved', header.g, header.v, header.h} end
+  local written = redis.call('ZSCORE', indexes[1], id) or (indexes[3] and redis.call('ZSCORE', indexes[3], id))
+  redis.call('SET', left, seed .. ' ' .. (written or '0'), 'EX', ARGV[9])
+  remember(record, fingerprint, record_s, {'ok', seed})
+end
+redis.call('UNLINK', conversation)
+if header.v then charge(seed, -tonumber(header.b)) end
+for i = 1, #indexes, 2 do
+  redis.call('ZREM', indexes[i], id)
+  redis.call('HDEL', indexes[i + 1], id)
+end
+if header.v then
+  return {'ok', seed}
+end
+if kept then return kept end
+local seed_then = string.match(redis.call('GET', left) or '', '^(%x+) ')
+return seed_then == seed and {'ok', seed} or {'unknown'}

@@ -1,20 +1,21 @@
 -- Blank an item's content at once and write down that it is gone.
 -- @include change, entries, fields, sparse
--- KEYS: tenant, conversation, activity index, record (only with an Idempotency-Key)
--- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, item id
--- Reply: 'ok', seed, generation, version, created_at, metadata, '1' if compaction is worth its while
---        | 'unauthorised' | 'reused' | 'unknown' | 'unknown_item' | 'moved', generation, version
+-- KEYS: tenant, conversation, activity index, rows, record (only with an Idempotency-Key)
+-- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards, item id
+-- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, '1' if compaction is worth its while
+--        | 'unauthorised' | 'shards', how many | 'reused' | 'unknown' | 'unknown_item'
+--        | 'moved', generation, version, chain hash
 -- The limit on entries does not hold here: an item can be deleted once, so deletions are bounded by it already.
-local conversation, record, item_id = KEYS[2], KEYS[4], ARGV[8]
-local done = recall(record, fingerprint)
+local conversation, record, item_id = KEYS[2], KEYS[5], ARGV[9]
+local kept, wanted, refused = look_back(record)
+if refused then return refused end
+local names = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. item_id, 'd', 'g', 'o'}
+for _, name in ipairs(names) do wanted[#wanted + 1] = name end
+local header = fields_of(conversation, wanted)
+local done = replayed(kept, header, header.c, header.m, '0')
 if done then return done end
-
-local header = fields_of(conversation,
-  {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. item_id, 'd', 'g', 'r', 'o'})
 if not header.v then return {'unknown'} end
-local known = version_after(header.r)
-if known then return {'ok', seed, header.g, known, header.c, header.m, '0'} end
-if has_moved(expected, header.v) then return {'moved', header.g, header.v} end
+if has_moved(expected, header) then return moved(header) end
 local target = header['i:' .. item_id]
 local entry = target and redis.call('HGET', conversation, target)
 if not entry or not is_item(entry) then return {'unknown_item'} end
@@ -35,8 +36,8 @@ if kind_of(entry) == 's' then
   pins = table.concat(left, ',')
 end
 local change = {conversation = conversation, activity = KEYS[3], record = record,
-  generation = header.g, version = version, chain = chain, recent = header.r, expiry = header.e,
-  bytes = tonumber(header.b) - #entry + #blank + #news}
+  generation = header.g, version = version, chain = chain, expiry = header.e,
+  bytes = tonumber(header.b) - #entry + #blank + #news, bytes_before = tonumber(header.b)}
 local fields = {target, blank, place, news, 'n', text(live), 'p', text(pinned), 'pin', pins,
   'd', text(tonumber(header.d or 0) + tokens)}
 return commit(change, fields, header.c, header.m, is_sparse(entries, live) and '1' or '0')

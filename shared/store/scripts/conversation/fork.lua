@@ -1,46 +1,52 @@
 -- Copy a conversation up to and including one of its items: a new conversation with a history of its own.
--- @include change, entries, fields, index, sparse
--- KEYS: tenant, conversation, fork, activity index, metadata index, record (only with an Idempotency-Key)
--- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, id of the fork,
+-- @include change, entries, fields, sparse
+-- KEYS: tenant, conversation, activity index, rows (both of the fork), fork, where to build it,
+--       record (only with an Idempotency-Key), what is left of the fork if it was deleted (only with one)
+-- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, id of the fork, shards,
 --       id of the last item ('' for all there is), metadata ('' for the conversation's own), generation of the fork,
---       how many entries share a field of kept counts, then the encodings whose counts may be kept
--- Reply: 'ok', seed, generation, version, created_at, metadata, expiry and last use of the conversation
---        | 'unauthorised' | 'reused' | 'unknown' | 'moved', generation, version | 'after'
+--       tenant_bytes_max, how many entries share a field of kept counts, then the encodings whose counts may be kept
+-- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, expiry and last use of the conversation
+--        | 'unauthorised' | 'shards', how many | 'reused' | 'again', seed | 'unknown'
+--        | 'moved', generation, version, chain hash | 'after' | 'tenant_bytes', limit
 -- Entries that are kept keep their places, so all that names one stays right. What was deleted after the cut is as
 -- blank in the fork; the entry that says so is not needed, because nobody holds the fork from before the deletion.
-local conversation, fork, record = KEYS[2], KEYS[3], KEYS[6]
-local after, generation, block_entries, FIRST_ENCODING = ARGV[8], ARGV[10], tonumber(ARGV[11]), 12
-local done = recall(record, fingerprint)
-if done then return done end
+-- It is built under another name, and gets its own with the last write; what an attempt left there that ended half-way
+-- is overwritten by the next.
+local conversation, fork, side, record = KEYS[2], KEYS[5], KEYS[6], KEYS[7]
+local after, generation, block_entries, FIRST_ENCODING = ARGV[9], ARGV[11], tonumber(ARGV[13]), 14
+local kept, _, refused = look_back(record)
+if refused then return refused end
+if kept and kept[2] ~= seed then return {'again', kept[2]} end
 
 local header = fields_of(conversation,
   {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'd', 'y', 'e', 'm', 'g', 't', 'i:' .. after, 'x'})
-local refusal = nil
-if not header.v then
-  refusal = {'unknown'}
-elseif has_moved(expected, header.v) then
-  refusal = {'moved', header.g, header.v}
+-- The id of the fork comes from the seed: where it is or was, this very attempt made it and its answer was lost.
+local made = fields_of(fork, {'g', 'v', 'h', 'c', 'm'})
+if made.g then
+  return {'ok', seed, made.g, made.v, made.h, made.c, made.m, header.e or '0', header.t or '0'}
+elseif kept and redis.call('EXISTS', KEYS[8]) == 1 then
+  return kept
+elseif not header.v then
+  return {'unknown'}
+elseif has_moved(expected, header) then
+  return moved(header)
 elseif after ~= '' and not header['i:' .. after] then
-  refusal = {'after'}
+  return {'after'}
 end
-if refusal or redis.call('COPY', conversation, fork) == 0 then
-  -- The id of the fork comes from the seed: where it exists, this very attempt made it and its answer was lost.
-  local made = fields_of(fork, {'g', 'v', 'c', 'm'})
-  return made.g and {'ok', seed, made.g, made.v, made.c, made.m, header.e or '0', header.t or '0'} or refusal
-end
+redis.call('COPY', conversation, side, 'REPLACE')
 
 local chain, live, written, bytes = header.h, tonumber(header.n), tonumber(header.w), tonumber(header.b)
 local pinned, pins, deleted, summary = tonumber(header.p), header.pin, tonumber(header.d or 0), header.y
-local expiry, metadata = header.e, ARGV[9] ~= '' and ARGV[9] or header.m
+local expiry, metadata = header.e, ARGV[10] ~= '' and ARGV[10] or header.m
 local removed, gone = tonumber(header.o or 0), header.x
 local newest = tonumber(header.v) - removed
 -- The place of an item that compaction took out lies between two others.
 local last = after ~= '' and math.floor(tonumber(header['i:' .. after])) or newest
 
 -- What does not belong to the fork; HDEL takes as many fields at once as unpack can hold.
-local doomed = {'r', 'last'}
+local doomed = {'last'}
 local function flush()
-  if #doomed > 0 then redis.call('HDEL', fork, unpack(doomed)) end
+  if #doomed > 0 then redis.call('HDEL', side, unpack(doomed)) end
   doomed = {}
 end
 local function doom(field)
@@ -113,16 +119,34 @@ if last < newest then
     end
   end
 end
+-- What its conversation did is nothing that the fork was asked for.
+each_batch(conversation, function(name)
+  doom(name)
+  bytes = bytes - BATCH_BYTES
+end)
+local full = refusal_of_room(bytes, ARGV[12])
+if full then
+  redis.call('UNLINK', side)
+  return full
+end
 flush()
-local fields = {'g', generation, 'n', text(live), 'w', text(written), 'p', text(pinned), 'pin', pins,
-  'd', text(deleted), 'c', now_s, 'm', metadata}
+local version = text(last + removed)
+local fields = {'g', generation, 'v', version, 'h', chain, 'n', text(live), 'w', text(written), 'b', text(bytes),
+  'p', text(pinned), 'pin', pins, 'd', text(deleted), 'c', now_s, 't', now_s, 'm', metadata}
 local function set(name, value)
   fields[#fields + 1] = name
   fields[#fields + 1] = value
 end
 if summary then set('y', summary) end
 if gone then set('x', gone) end
-local change = {conversation = fork, activity = KEYS[4], metadata = KEYS[5], record = record,
-  generation = generation, version = last + removed, chain = chain, bytes = bytes, expiry = expiry,
-  row = row(now_s, expiry, now_s, metadata)}
-return commit(change, fields, now_s, metadata, expiry, header.t)
+redis.call('HSET', side, unpack(fields))
+if expiry ~= '0' then redis.call('EXPIRE', side, expiry) end
+local reply = remember(record, fingerprint, record_s,
+  {'ok', seed, generation, version, chain, now_s, metadata, expiry, header.t})
+charge(seed, bytes)
+local line = row(now_s, expiry, now_s, text(bytes), metadata)
+redis.call('ZADD', KEYS[3], now_us, conversation_id)
+redis.call('HSET', KEYS[4], conversation_id, PENDING .. line)
+redis.call('RENAME', side, fork)
+redis.call('HSET', KEYS[4], conversation_id, line)
+return reply

@@ -2,45 +2,104 @@
 -- its place in the indexes behind, so each row says when it was last used and how long it lives after that.
 -- @reads
 -- @include index, text
--- KEYS: tenant, activity index, metadata index
--- ARGV: key hash, id to start after ('' for none), limit, now_s, scan_max, then pairs: metadata key, value
--- Reply: 'ok', '1' if there may be more, id to go on after, {id, created_at, metadata, …} | 'unauthorised' | 'after'
-local after, limit, now_s, scan_max = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local filtered = #ARGV > 5
-local start = 0
+-- KEYS: tenant, what is left of the one to start after, the activity index of each shard, the rows of each
+-- ARGV: key hash, shards, id to start after ('' for none), limit, now_s, scan_max, then pairs: metadata key, value
+-- Reply: 'ok', '1' if there may be more, id to go on after, {id, created_at, metadata, …} | 'unauthorised'
+--        | 'shards', how many | 'after' | 'pending', {ids whose rows are to be made right first}
+local shards, after, limit, now_s, scan_max = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+if shards ~= owner.shards then return {'shards', owner.shards} end
+local FIRST_FILTER = 7
+local filtered = #ARGV >= FIRST_FILTER
+local count, moving_from = string.match(shards, '^(%d+) ?(%d*)$')
+count, moving_from = tonumber(count), tonumber(moving_from)
+local function activity_of(shard) return KEYS[3 + shard] end
+local function rows_of(shard) return KEYS[3 + count + shard] end
+
+local start = nil
 if after ~= '' then
-  local rank = redis.call('ZREVRANK', KEYS[2], after)
-  if not rank then return {'after'} end
-  start = rank + 1
+  start = redis.call('ZSCORE', activity_of(shard_of(after, count)), after)
+    or (moving_from and redis.call('ZSCORE', activity_of(shard_of(after, moving_from)), after))
+    or string.match(redis.call('GET', KEYS[2]) or '', ' (%d+)$')
+  if not start then return {'after'} end
+  start = tonumber(start)
 end
-local count = filtered and scan_max or limit + 1
-local scored = redis.call('ZREVRANGE', KEYS[2], text(start), text(start + count - 1), 'WITHSCORES')
-if #scored == 0 then return {'ok', '0', '', {}} end
-local ids = {}
-for i = 1, #scored, 2 do ids[#ids + 1] = scored[i] end
-local rows = redis.call('HMGET', KEYS[3], unpack(ids))
+
+-- The next of a shard: ids, times and rows, read a portion at a time; *at* is the first that was not taken yet.
+local portion = math.ceil((filtered and scan_max or limit + 1) / count) + (count > 1 and 8 or 0)
+local function refill(source)
+  while not source.is_out and source.at > #source.ids do
+    local scored = redis.call('ZREVRANGEBYSCORE', activity_of(source.shard), start and text(start) or '+inf', '-inf',
+      'WITHSCORES', 'LIMIT', text(source.offset), text(portion))
+    source.is_out, source.offset = #scored < 2 * portion, source.offset + portion
+    source.ids, source.times, source.at = {}, {}, 1
+    for i = 1, #scored, 2 do
+      local id, time = scored[i], tonumber(scored[i + 1])
+      -- Of those written at the same instant some come before the one to start after.
+      if not start or time < start or id < after then
+        source.ids[#source.ids + 1] = id
+        source.times[#source.times + 1] = time
+      end
+    end
+    if #source.ids > 0 then
+      source.rows = redis.call('HMGET', rows_of(source.shard), unpack(source.ids))
+      if moving_from and source.shard < moving_from then
+        local moved = redis.call('HMGET', rows_of(source.shard + moving_from), unpack(source.ids))
+        for i, line in ipairs(moved) do source.rows[i] = line or source.rows[i] end
+      end
+    end
+  end
+end
+
+local sources = {}
+for shard = 0, count - 1 do
+  sources[#sources + 1] = {shard = shard, offset = 0, ids = {}, times = {}, rows = {}, at = 1, is_out = false}
+end
+-- The source of what was written last among what was not taken yet, nil when all was.
+local function newest_source()
+  local best, best_time, best_id = nil, nil, nil
+  for _, source in ipairs(sources) do
+    refill(source)
+    local id, time = source.ids[source.at], source.times[source.at]
+    if id and (not best or time > best_time or (time == best_time and id > best_id)) then
+      best, best_time, best_id = source, time, id
+    end
+  end
+  return best
+end
 
 local function is_wanted(written_us, expiry, used, metadata)
   if has_expired(written_us, expiry, used, now_s) then return false end
   if not filtered then return true end
   local values = cjson.decode(metadata)
-  for i = 6, #ARGV, 2 do
+  for i = FIRST_FILTER, #ARGV, 2 do
     if values[ARGV[i]] ~= ARGV[i + 1] then return false end
   end
   return true
 end
 
-local found, last = {}, ''
-for i, id in ipairs(ids) do
-  if #found == 3 * limit then return {'ok', '1', last, found} end
-  if rows[i] then
-    local created, expiry, used, metadata = string.match(rows[i], '^(%d+) (%d+) (%d+) (.*)$')
-    if is_wanted(scored[2 * i], expiry, used, metadata) then
+local found, last, seen, pending, looked_at = {}, '', {}, {}, 0
+local more = '0'
+while true do
+  local source = newest_source()
+  if not source then break end
+  if #found == 3 * limit or (filtered and looked_at == scan_max) then
+    more = '1'
+    break
+  end
+  local id, time, line = source.ids[source.at], source.times[source.at], source.rows[source.at]
+  source.at = source.at + 1
+  -- While rows are moved, one may stand in both shards, by its older time in the one it is to leave.
+  if not seen[id] then
+    seen[id], last, looked_at = true, id, looked_at + 1
+    local mark, created, expiry, used, _, metadata = read_row(line or '')
+    if mark == PENDING then
+      pending[#pending + 1] = id
+    elseif created and is_wanted(time, expiry, used, metadata) then
       found[#found + 1] = id
       found[#found + 1] = created
       found[#found + 1] = metadata
     end
   end
-  last = id
 end
-return {'ok', #ids == count and '1' or '0', last, found}
+if #pending > 0 then return {'pending', pending} end
+return {'ok', more, last, found}

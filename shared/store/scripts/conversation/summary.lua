@@ -1,23 +1,25 @@
 -- Append a summary that stands for all items up to one of them.
 -- @include change, entries, fields
--- KEYS: tenant, conversation, activity index, record (only with an Idempotency-Key)
--- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id,
---       entries_max, bytes_max, pinned_tokens_max, id of the last item it stands for, its tokens, its facts, its body
--- Reply: 'ok', seed, generation, version, now_s | 'unauthorised' | 'reused' | 'unknown'
---        | 'moved', generation, version | 'through' | 'deleted' | 'older' | 'torn', how | 'entries' | 'bytes'
---        | 'pinned', sum
-local conversation, record = KEYS[2], KEYS[4]
-local entries_max, bytes_max, pinned_max = tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local through_id, tokens, facts, body = ARGV[11], tonumber(ARGV[12]), ARGV[13], ARGV[14]
-local done = recall(record, fingerprint)
+-- KEYS: tenant, conversation, activity index, rows, record (only with an Idempotency-Key)
+-- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards,
+--       entries_max, bytes_max, tenant_bytes_max, pinned_tokens_max, id of the last item it stands for, its tokens, its
+--       facts, its body
+-- Reply: 'ok', seed, generation, version, chain hash, now_s | 'unauthorised' | 'shards', how many | 'reused'
+--        | 'unknown' | 'moved', generation, version, chain hash | 'through' | 'deleted' | 'older' | 'torn', how
+--        | 'entries' | 'bytes' | 'tenant_bytes', limit | 'pinned', sum
+local conversation, record = KEYS[2], KEYS[5]
+local entries_max, bytes_max, pinned_max = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[12])
+local through_id, tokens, facts, body = ARGV[13], tonumber(ARGV[14]), ARGV[15], ARGV[16]
+local kept, wanted, refused = look_back(record)
+if refused then return refused end
+for _, name in ipairs({'v', 'h', 'w', 'b', 'p', 'e', 'y', 'g', 'i:' .. through_id, 'o'}) do
+  wanted[#wanted + 1] = name
+end
+local header = fields_of(conversation, wanted)
+local done = replayed(kept, header, now_s)
 if done then return done end
-
-local header = fields_of(conversation,
-  {'v', 'h', 'w', 'b', 'p', 'e', 'y', 'g', 'r', 'i:' .. through_id, 'o'})
 if not header.v then return {'unknown'} end
-local known = version_after(header.r)
-if known then return {'ok', seed, header.g, known, now_s} end
-if has_moved(expected, header.v) then return {'moved', header.g, header.v} end
+if has_moved(expected, header) then return moved(header) end
 if not header['i:' .. through_id] then return {'through'} end
 local removed, through = tonumber(header.o or 0), tonumber(header['i:' .. through_id])
 local newest = tonumber(header.v) - removed
@@ -101,8 +103,10 @@ facts = string.sub(facts, 1, -2) .. ',' .. header['i:' .. through_id] .. ',' .. 
 local news = chain .. ' ' .. header.w .. ' y ' .. facts .. '\n' .. body
 bytes, pinned = bytes + #news, pinned + tokens
 if bytes > bytes_max then return {'bytes'} end
+local full = refusal_of_room(#news, ARGV[11])
+if full then return full end
 if pinned > pinned_max then return {'pinned', text(pinned)} end
 local change = {conversation = conversation, activity = KEYS[3], record = record,
-  generation = header.g, version = tonumber(header.v) + 1, chain = chain, bytes = bytes, recent = header.r,
-  expiry = header.e}
+  generation = header.g, version = tonumber(header.v) + 1, chain = chain, bytes = bytes,
+  bytes_before = tonumber(header.b), expiry = header.e}
 return commit(change, {place, news, 'p', text(pinned), 'y', place}, now_s)

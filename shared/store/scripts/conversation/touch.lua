@@ -1,10 +1,13 @@
 -- Start a conversation's expiry anew after a read. It may come late or twice: the longest life wins.
 -- @include fields, index
--- KEYS: tenant, conversation, metadata index
--- ARGV: key hash, now_s, conversation id
-local header = fields_of(KEYS[2], {'e', 't', 'c', 'm'})
-if not header.e or header.e == '0' or tonumber(header.t) >= tonumber(ARGV[2]) then return {'ok'} end
-redis.call('HSET', KEYS[2], 't', ARGV[2])
+-- KEYS: tenant, conversation, rows
+-- ARGV: key hash, now_s, conversation id, shards
+-- Reply: 'ok' | 'unauthorised' | 'shards', how many
+local now_s, id, shards = ARGV[2], ARGV[3], ARGV[4]
+if shards ~= owner.shards then return {'shards', owner.shards} end
+local header = fields_of(KEYS[2], {'v', 'e', 't', 'c', 'm', 'b'})
+if not header.v or header.e == '0' or tonumber(header.t) >= tonumber(now_s) then return {'ok'} end
 redis.call('EXPIRE', KEYS[2], header.e)
-redis.call('HSET', KEYS[3], ARGV[3], row(header.c, header.e, ARGV[2], header.m))
+redis.call('HSET', KEYS[3], id, row(header.c, header.e, now_s, header.b, header.m))
+redis.call('HSET', KEYS[2], 't', now_s)
 return {'ok'}

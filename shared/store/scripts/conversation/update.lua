@@ -1,20 +1,21 @@
 -- Replace a conversation's metadata.
--- @include change, fields, index, sparse, text
--- KEYS: tenant, conversation, activity index, metadata index, record (only with an Idempotency-Key)
--- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id,
---       metadata, entries_max, bytes_max
--- Reply: 'ok', seed, generation, version, created_at, '1' if compaction is worth its while
---        | 'unauthorised' | 'reused' | 'unknown' | 'moved', generation, version | 'entries' | 'bytes'
+-- @include change, fields, sparse
+-- KEYS: tenant, conversation, activity index, rows, record (only with an Idempotency-Key)
+-- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards,
+--       metadata, entries_max, bytes_max, tenant_bytes_max
+-- Reply: 'ok', seed, generation, version, chain hash, created_at, '1' if compaction is worth its while
+--        | 'unauthorised' | 'shards', how many | 'reused' | 'unknown' | 'moved', generation, version, chain hash
+--        | 'entries' | 'bytes' | 'tenant_bytes', limit
 local conversation, record = KEYS[2], KEYS[5]
-local metadata, entries_max, bytes_max = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
-local done = recall(record, fingerprint)
+local metadata, entries_max, bytes_max = ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
+local kept, wanted, refused = look_back(record)
+if refused then return refused end
+for _, name in ipairs({'v', 'h', 'w', 'b', 'e', 'c', 'g', 'o', 'n'}) do wanted[#wanted + 1] = name end
+local header = fields_of(conversation, wanted)
+local done = replayed(kept, header, header.c, '0')
 if done then return done end
-
-local header = fields_of(conversation, {'v', 'h', 'w', 'b', 'e', 'c', 'g', 'r', 'o', 'n'})
 if not header.v then return {'unknown'} end
-local known = version_after(header.r)
-if known then return {'ok', seed, header.g, known, header.c, '0'} end
-if has_moved(expected, header.v) then return {'moved', header.g, header.v} end
+if has_moved(expected, header) then return moved(header) end
 
 local version = tonumber(header.v) + 1
 local entries = version - tonumber(header.o or 0)
@@ -24,7 +25,9 @@ local chain = linked(header.h, place)
 local news = chain .. ' ' .. header.w .. ' m []\n' .. metadata
 local bytes = tonumber(header.b) + #news
 if bytes > bytes_max then return {'bytes'} end
-local change = {conversation = conversation, activity = KEYS[3], metadata = KEYS[4], record = record,
-  generation = header.g, version = version, chain = chain, bytes = bytes, recent = header.r, expiry = header.e,
-  row = row(header.c, header.e, now_s, metadata)}
+local full = refusal_of_room(#news, ARGV[12])
+if full then return full end
+local change = {conversation = conversation, activity = KEYS[3], rows = KEYS[4], record = record,
+  generation = header.g, version = version, chain = chain, bytes = bytes, bytes_before = tonumber(header.b),
+  expiry = header.e, created = header.c, metadata = metadata}
 return commit(change, {place, news, 'm', metadata}, header.c, is_sparse(entries, header.n) and '1' or '0')

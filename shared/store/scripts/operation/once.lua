@@ -20,7 +20,11 @@ local function remember(record, fingerprint, record_s, reply)
   return reply
 end
 
--- Whether the version is none of those that the caller expects: '' for no matter, '*' for any, else ' 12 15 '.
-local function has_moved(expected, version)
-  return expected ~= '' and expected ~= '*' and not string.find(expected, ' ' .. version .. ' ', 1, true)
+-- Whether a conversation, as its *header* says, is at none of the versions that the caller expects: '' for no matter,
+-- '*' for any, else ' 12.<chain hash> 15 ' with or without the hash of each.
+local function has_moved(expected, header)
+  if expected == '' or expected == '*' then return false end
+  local version = ' ' .. header.v
+  local full = version .. '.' .. (header.h ~= '' and header.h or '0') .. ' '
+  return not (string.find(expected, version .. ' ', 1, true) or string.find(expected, full, 1, true))
 end

@@ -7,10 +7,11 @@
 -- Source: ITU-T I.371, the virtual scheduling algorithm.
 -- @part
 -- @include text, validity
+local owner = tenant_of({'k:' .. string.sub(ARGV[1], 1, 64), 'rate', 'tat'})
 local rate = {}
 do
-  local ends_at, limit, tat = unpack(redis.call('HMGET', KEYS[1], 'k:' .. string.sub(ARGV[1], 1, 64), 'rate', 'tat'))
-  if not is_valid(ends_at) then return {{'unauthorised'}, {}} end
+  local limit, tat = owner.rate, owner.tat
+  if not is_valid(owner.ends_at) then return {{'unauthorised'}, {}} end
   if limit then
     local per_minute, burst = string.match(limit, '^(%d+) (%d+)$')
     local time = redis.call('TIME')

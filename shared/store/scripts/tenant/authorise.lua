@@ -2,8 +2,6 @@
 -- Replies {'unauthorised'} or {'limited'} before anything else is done.
 -- @part
 -- @include validity
-do
-  local ends_at, limit = unpack(redis.call('HMGET', KEYS[1], 'k:' .. string.sub(ARGV[1], 1, 64), 'rate'))
-  if not is_valid(ends_at) then return {'unauthorised'} end
-  if limit and #ARGV[1] == 64 then return {'limited'} end
-end
+local owner = tenant_of({'k:' .. string.sub(ARGV[1], 1, 64), 'rate'})
+if not is_valid(owner.ends_at) then return {'unauthorised'} end
+if owner.rate and #ARGV[1] == 64 then return {'limited'} end

@@ -4,3 +4,13 @@
 local function is_valid(ends_at)
   return ends_at and (ends_at == '0' or tonumber(ends_at) > tonumber(redis.call('TIME')[1]))
 end
+
+-- What the hash of the tenant says that scripts decide by: when the key ends, the *fields* of its rate, how its indexes
+-- are spread (index.lua), and the bytes that its conversations take and may take. One command for all of it.
+local function tenant_of(fields)
+  local names = {'shards', 'bytes', 'limit:bytes'}
+  for _, name in ipairs(fields) do names[#names + 1] = name end
+  local shards, bytes, bytes_max, ends_at, limit, tat = unpack(redis.call('HMGET', KEYS[1], unpack(names)))
+  return {shards = shards or '1', bytes = tonumber(bytes or 0), bytes_max = bytes_max, ends_at = ends_at, rate = limit,
+    tat = tat}
+end
