@@ -22,6 +22,8 @@ class ServiceError(Exception):
     type_uri: ClassVar[str] = ""
     """Where the problem's type is registered; ours without."""
     error_type: ClassVar[str] = "invalid_request_error"
+    is_worth_retry: ClassVar[bool] = True
+    """False: sent again it will be refused again; OpenAI's clients, who retry by status, are told so."""
 
     def __init__(
         self,
@@ -146,6 +148,7 @@ class BudgetExceeded(QuotaExceeded):
     """A budget of the tenant is used up, or reserved, until its window ends."""
 
     error_type = "insufficient_quota"
+    is_worth_retry = False
 
     def __init__(self, detail: str, policy: str, *, retry_after_s: float, **extensions: object) -> None:
         super().__init__(detail, [policy], code="insufficient_quota", retry_after_s=retry_after_s)
@@ -156,6 +159,7 @@ class StorageExceeded(ServiceError):
     """The tenant's conversations take all the bytes that they may: what is deleted makes room."""
 
     status, slug, title = 429, "storage-exceeded", "Storage exceeded"
+    is_worth_retry = False
     error_type = "insufficient_quota"
 
 
@@ -186,11 +190,32 @@ class StoreUnavailable(ServiceError):
     error_type = "server_error"
 
 
+class StoreFull(StoreUnavailable):
+    """
+    The store has no room: its memory, its plan's size, or that of one record is used up; `outcome_unknown` says whether
+    part of it may have been stored. Deleting makes room.
+    """
+
+    slug, title = "store-full", "Store full"
+    is_worth_retry = False
+
+
 class SourceUnavailable(ServiceError):
     """The object store that documents come from did not answer, or refused, and no copy will do."""
 
     status, slug, title = 503, "source-unavailable", "Source unavailable"
     error_type = "server_error"
+
+
+def problem_types() -> list[type[ServiceError]]:
+    """Return the errors that are a problem of their own, by name; others are kinds of one of them."""
+    found, open_ = [], ServiceError.__subclasses__()
+    while open_:
+        each = open_.pop()
+        open_ += each.__subclasses__()
+        if "slug" in vars(each):
+            found.append(each)
+    return sorted(found, key=lambda each: each.slug)
 
 
 KINDS = {

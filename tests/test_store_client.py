@@ -140,3 +140,44 @@ async def test_an_instance_that_slept_opens_a_new_connection(server: FaultyServe
 
     assert connections == [1, 1, 2, 2]
     await transport.close()
+
+
+async def test_what_may_bring_a_large_reply_travels_alone_and_a_few_at_once(
+    server: FaultyServer, upstash: LocalUpstash
+) -> None:
+    store, most = Store(settings(server.url, upstash.token)), pipeline.REPLIES_BYTES_MAX
+    sizes = [1, most + 1, 1, most + 1, most // 2, most // 3, 1]
+    values = [f"{number}" for number in range(len(sizes))]
+    calls = [store.command("ECHO", value, reply_bytes_max=size) for value, size in zip(values, sizes, strict=True)]
+
+    assert await asyncio.gather(*calls) == values
+    assert sorted(server.paths) == ["/", "/", "/pipeline"]
+    await store.close()
+
+
+async def test_large_replies_wait_for_their_turn_and_small_ones_do_not(
+    server: FaultyServer, upstash: LocalUpstash
+) -> None:
+    store = Store(settings(server.url, upstash.token, store_timeout_s=5))
+    server.delay_s = 0.05
+    ended: list[str] = []
+
+    async def ask(value: str, size: int) -> None:
+        ended.append(await store.command("ECHO", value, reply_bytes_max=size))
+
+    count = 2 * pipeline.LARGE_AT_ONCE + 1
+    await asyncio.gather(*(ask("large", 4_000_000) for _ in range(count)), ask("small", 1))
+
+    assert ended.count("large") == count
+    assert ended.index("small") <= pipeline.LARGE_AT_ONCE
+    assert server.requests == count + 1
+    await store.close()
+
+
+async def test_a_large_read_has_its_time_from_when_it_is_sent(server: FaultyServer, upstash: LocalUpstash) -> None:
+    store = Store(settings(server.url, upstash.token, store_timeout_s=0.5))
+    server.delay_s = 0.2
+    calls = [store.command("ECHO", "x", reply_bytes_max=4_000_000) for _ in range(4 * pipeline.LARGE_AT_ONCE)]
+
+    assert await asyncio.gather(*calls) == ["x"] * len(calls)
+    await store.close()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from scripts.openapi.headers import REQUESTS
 from scripts.openapi.routes import routes
 from shared.config import SETTINGS, Setting
-from shared.errors import ServiceError
+from shared.errors import ServiceError, problem_types
 from shared.http.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED
 from shared.request.parameters import (
     BOOLEAN,
@@ -71,7 +71,7 @@ def settings_table() -> str:
 
 def problems_table() -> str:
     """Return every problem, by status."""
-    raised = [(each.status, each.slug, _meaning(each)) for each in ServiceError.__subclasses__()]
+    raised = [(each.status, each.slug, _meaning(each)) for each in problem_types()]
     return table(
         ("problem", "status", "meaning"),
         (

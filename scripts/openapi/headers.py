@@ -68,7 +68,7 @@ ERROR_HEADERS: dict[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
     412: ("ETag",),
     429: ("Retry-After", "Retry-After-Ms", "X-Should-Retry"),
-    503: ("Retry-After", "Retry-After-Ms"),
+    503: ("Retry-After", "Retry-After-Ms", "X-Should-Retry"),
 }
 
 

@@ -32,6 +32,9 @@ LEFT_S = 86_400
 
 REPAIRS_MAX = 3
 """How often one list is asked for anew because rows had to be made right first."""
+ROW_BYTES_MAX = 10_000
+"""What a list holds of one conversation: id, creation, metadata."""
+
 
 
 class Conversations:
@@ -154,7 +157,7 @@ class Conversations:
         names: list[str | Names] = [keys.tenant_key(tenant), keys.left_key(tenant, after), all_indexes(tenant)]
         arguments = [caller.key_hash, spread, after, limit, int(time.time()), SCAN_MAX, *wanted]
         for _ in range(REPAIRS_MAX):
-            reply = await self._store.eval("list", names, arguments)
+            reply = await self._store.eval("list", names, arguments, reply_bytes_max=limit * ROW_BYTES_MAX)
             if reply[0] != "pending":
                 break
             await asyncio.gather(*(self._repair(caller, each) for each in reply[1]))

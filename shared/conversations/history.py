@@ -5,9 +5,10 @@ Conversations as this instance knows them: L1 in front of the store, never stale
     held here                                 -> "I have version v; what came after?" -> L1, or L2 with the news
     not held                                  -> all of it, or the tail that a budget can hold
 
-One request each, and one more for every further 4 MB. The reader names generation, version and chain hash of what it
-holds, so a store that was set back is noticed, and read anew. Callers of one tick of the loop share a request; one that
-comes while a conversation is first read waits for that, and then asks for the news.
+One request each, and one more for every further 4 MB; news of more than NEWS_BYTES_MAX take one more. The reader names
+generation, version and chain hash of what it holds, so a store that was set back is noticed, and read anew. Callers of
+one tick of the loop share a request; one that comes while a conversation is first read waits for that, and then asks
+for the news.
 """
 
 from typing import Any, NamedTuple
@@ -31,11 +32,15 @@ from shared.request.freshness import Freshness, Tier
 from shared.request.invocation import is_confirmed, was_confirmed
 from shared.store import keys
 from shared.store.attempts import Besides
+from shared.store.pipeline import SMALL_REPLY_BYTES
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
 REPLIES_MAX = 64
 """Replies that one read may take: four times what the largest conversation fills."""
+
+NEWS_BYTES_MAX = 64 * 1024
+"""News of more than this travel alone: nobody else's answer waits for their transfer."""
 
 FOLDED_ENTRIES, FOLDED_CHARS = 300, 512 * 1024
 """More than this takes over a millisecond to fold, and goes to a thread."""
@@ -160,16 +165,23 @@ class History:
         if held is not None and not _is_enough(held, need):
             held = None
         tier, reserved = Tier.L1, None
+        bytes_max = self._settings.store_reply_bytes_max
+        # What is news to who has the rest is little, and then travels with what others ask for.
+        may_be_short = held is not None and (not need.encoding or need.encoding in held.counts)
         for _ in range(REPLIES_MAX):
             asked_at = self._clock.now()
-            arguments = self._arguments(conversation.caller, held, need)
+            is_short = may_be_short and bytes_max > NEWS_BYTES_MAX
+            arguments = self._arguments(conversation.caller, held, need, -NEWS_BYTES_MAX if is_short else bytes_max)
+            largest = NEWS_BYTES_MAX + SMALL_REPLY_BYTES if is_short else bytes_max
             if reserve is not None and reserved is None:
                 names_and = [*names, *reserve.keys]
-                reply = await self._store.eval("read_reserve", names_and, [*arguments, *reserve.arguments])
+                reply = await self._store.eval(
+                    "read_reserve", names_and, [*arguments, *reserve.arguments], reply_bytes_max=largest
+                )
                 if reply[0] == "ok":
                     reserved = reply.pop()
             else:
-                reply = await self._store.eval("read", names, arguments)
+                reply = await self._store.eval("read", names, arguments, reply_bytes_max=largest)
             if reply[0] != "ok":
                 if reply[0] == "unknown":
                     self._l1.forget(place)
@@ -178,6 +190,10 @@ class History:
                 raise_refusal(reply, conversation.id, self._settings)
             if reply[2] != "news" or reply[4]:
                 tier = Tier.L2
+            may_be_short = False
+            if is_short and not _is_usable(held, reply):
+                tier = Tier.L2
+                continue
             entries = reply[4]
             is_large = len(entries) > FOLDED_ENTRIES or sum(map(len, entries)) > FOLDED_CHARS
             taken = await self._pool.run_when(is_large, _take, held, need, reply)
@@ -191,7 +207,7 @@ class History:
             remember(self._l1, conversation, held)
         return held, tier, reserved
 
-    def _arguments(self, caller: Caller, held: Held | None, need: Need) -> list[str | int]:
+    def _arguments(self, caller: Caller, held: Held | None, need: Need, bytes_max: int) -> list[str | int]:
         header = held.snapshot.header if held else None
         position = (header.generation, header.version, header.chain) if header else ("", 0, "")
         tokens_min, before = need.tail_tokens or 0, ""
@@ -202,7 +218,7 @@ class History:
         encoding = "" if held and not before and need.encoding in held.counts else need.encoding
         return [
             caller.key_hash,
-            self._settings.store_reply_bytes_max,
+            bytes_max,
             *position,
             *amount,
             encoding,
@@ -240,6 +256,13 @@ def _take(held: Held | None, need: Need, reply: list[Any]) -> Taken | None:
         snapshot = begin(header, first, pins, entries)
     counts = read_kept_counts(blocks) if need.encoding else {}
     return Taken(kind, snapshot, counts, dict(zip(documents[::2], documents[1::2], strict=True)))
+
+
+def _is_usable(held: Held | None, reply: list[Any]) -> bool:
+    """Tell whether a short *reply* is an answer: what does not fit is left out, and another history does not fit."""
+    _, fields, kind, _, entries, *_ = reply
+    assert held is not None
+    return kind == "news" and (bool(entries) or read_header(fields)[:3] == held.snapshot.header[:3])
 
 
 def _hold(held: Held | None, need: Need, asked_at: Instant, taken: Taken | None) -> Held | None:

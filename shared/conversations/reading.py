@@ -19,6 +19,7 @@ from shared.items.item import Item
 from shared.process.pool import Pool
 from shared.request.after_response import Later
 from shared.request.freshness import Freshness
+from shared.store.pipeline import SMALL_REPLY_BYTES
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
@@ -72,7 +73,9 @@ class Reader:
                 provenance = Provenance.of_reading(reading)
                 touch_when_due(self._store, conversation, provenance, later)
                 return page, provenance
-        reply = await self._eval("page", conversation, freshness, after, order, limit, bytes_max)
+        reply = await self._eval(
+            "page", conversation, freshness, after, order, limit, bytes_max, reply_bytes_max=bytes_max
+        )
         if reply[0] != "ok":
             raise_refusal(reply, after if reply[0] == "after" else conversation.id, self._settings)
         _, more, fields, entries = reply
@@ -89,17 +92,28 @@ class Reader:
                 if item.id == item_id:
                     return item.body, Provenance.of_reading(reading)
             raise NotFound(f"There is no item {item_id!r} in this conversation.", param="item_id")
-        reply = await self._eval("item", conversation, freshness, item_id)
+        largest = self._settings.item_bytes_max
+        reply = await self._eval("item", conversation, freshness, item_id, reply_bytes_max=largest)
         if reply[0] != "ok":
             raise_refusal(reply, item_id if reply[0] == "unknown_item" else conversation.id, self._settings)
         return read_body(reply[1]), Provenance.of_reply(reply[2])
 
     async def _eval(
-        self, script: str, conversation: Conversation, freshness: Freshness, *arguments: str | int
+        self,
+        script: str,
+        conversation: Conversation,
+        freshness: Freshness,
+        *arguments: str | int,
+        reply_bytes_max: int = SMALL_REPLY_BYTES,
     ) -> list[Any]:
         if freshness.is_only_if_cached:
             raise NotCached("This instance has no copy that is fresh enough.")
-        return await self._store.eval(script, conversation.names, [conversation.caller.key_hash, *arguments])
+        return await self._store.eval(
+            script,
+            conversation.names,
+            [conversation.caller.key_hash, *arguments],
+            reply_bytes_max=reply_bytes_max,
+        )
 
 
 def _read_page(entries: list[str], has_more: bool) -> Page:

@@ -25,7 +25,8 @@ class Shelf:
 
     async def read(self, key: Place, held_etag: str) -> tuple[Mark | None, Document | None]:
         names = [keys.document_marks_key(key.scope), keys.document_key(*key)]
-        reply = await self._store.eval("document_read", names, [key.path, held_etag])
+        largest = self._settings.document_bytes_max
+        reply = await self._store.eval("document_read", names, [key.path, held_etag], reply_bytes_max=largest)
         return read_mark(reply[1]), _read_fields(reply[2]) if len(reply) > 2 else None
 
     async def begin(self, key: Place, seen: Mark | None) -> Grant | Refusal:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import BudgetExceeded, ServiceError, StorageExceeded
+from shared.errors import ServiceError
 from shared.http.headers import rate_headers
 from shared.request.invocation import CURRENT
 
@@ -65,8 +65,7 @@ async def on_service_error(request: Request[Any], error: Exception) -> Response:
     if error.retry_after_s is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after_s))
         headers["retry-after-ms"] = str(math.ceil(error.retry_after_s * 1_000))
-    if isinstance(error, BudgetExceeded | StorageExceeded):
-        # OpenAI's clients obey it: what is refused until the window ends is not worth a retry.
+    if not error.is_worth_retry:
         headers["x-should-retry"] = "false"
     if error.etag is not None:
         headers["etag"] = error.etag

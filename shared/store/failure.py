@@ -3,10 +3,13 @@
 import math
 from enum import Enum
 
-from shared.errors import StoreUnavailable
+from shared.errors import StoreFull, StoreUnavailable
 
 RETRY_AFTER_S = 1
 """What a caller is told to wait when nothing better is known."""
+
+FULL_RETRY_AFTER_S = 60
+"""The same where there is no room: somebody has to make it."""
 
 
 class Sign(Enum):
@@ -18,22 +21,42 @@ class Sign(Enum):
 
 
 class Failure(Exception):
-    """A command has no result; `outcome_unknown`: it may have been carried out all the same."""
+    """
+    A command has no result; `outcome_unknown`: it may have been carried out all the same, whole or half. `is_full`: the
+    store has no room for it.
+    """
 
-    def __init__(self, reason: str, *, outcome_unknown: bool, sign: Sign, wait_s: float = RETRY_AFTER_S) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        outcome_unknown: bool,
+        sign: Sign,
+        wait_s: float = RETRY_AFTER_S,
+        is_full: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.outcome_unknown = outcome_unknown
         self.sign = sign
         self.wait_s = wait_s
+        self.is_full = is_full
 
     def for_caller(self, *, is_read: bool) -> StoreUnavailable:
         """Return the error for one caller. A read stores nothing whatever became of it."""
         is_open = self.outcome_unknown and not is_read
         known = "It is not known whether anything was stored." if is_open else "Nothing was stored."
-        error = StoreUnavailable(
-            f"The store did not answer as it should. {known}",
-            retry_after_s=max(RETRY_AFTER_S, math.ceil(self.wait_s)),
-            outcome_unknown=is_open,
-        )
+        error: StoreUnavailable
+        if self.is_full:
+            error = StoreFull(
+                f"The store has no room for this. {known}",
+                retry_after_s=FULL_RETRY_AFTER_S,
+                outcome_unknown=is_open,
+            )
+        else:
+            error = StoreUnavailable(
+                f"The store did not answer as it should. {known}",
+                retry_after_s=max(RETRY_AFTER_S, math.ceil(self.wait_s)),
+                outcome_unknown=is_open,
+            )
         error.__cause__ = self
         return error

@@ -1,11 +1,16 @@
 """
 The commands of one tick of the event loop travel together: one request instead of one each.
 
-    call -> the tick's commands -> requests of at most COMMANDS_MAX and BYTES_MAX -> results, matched by position
+    call -> the tick's commands -> requests of at most COMMANDS_MAX, BYTES_MAX and REPLIES_BYTES_MAX
+         -> results, matched by position
 
 Within one request the store carries commands out in the order of the calls; requests overtake each other. Every
 command has its own outcome: one that is refused, cancelled or out of time takes no other with it. When a request
 is lost, its idempotent commands are sent once more, in the same order and without the others.
+
+A command whose reply may be large travels alone, a few of them at once, the others behind them in order: nobody else's
+answer waits for its transfer. That it took too long says nothing about the store, and does not count against it; that
+no connection was had does.
 """
 
 import asyncio
@@ -31,6 +36,19 @@ COMMANDS_MAX = 32
 BYTES_MAX = 256 * 1024
 """Small commands do not wait for the transfer of large ones, which travel alone."""
 
+REPLIES_BYTES_MAX = 1_250_000
+"""What the replies of one request may hold together; they take 12 ms at a gigabit, and a reply comes whole or not."""
+
+SMALL_REPLY_BYTES = 32 * 1024
+"""What a reply may hold when nobody says: a conversation's metadata, or what a tenant has used, at their largest."""
+
+LARGE_AT_ONCE = 8
+"""Large replies on their way at once: of small pages, which may have been large, this lets 1,600 a second through at
+5 ms; and 32 MB are what memory is left for."""
+
+LARGE_WAITS = 5
+"""For so many timeouts a large command waits for its turn; then it has one of its own."""
+
 PAUSE_S = (0.005, 0.05)
 """Before the one retry: instances that lost their answers together do not come back together."""
 
@@ -50,16 +68,25 @@ class Command:
     """
     A command and the future of its result. Made once, by whoever asks for it.
 
-    `is_idempotent`: sending it twice does what sending it once does. `is_read`: it stores nothing in any case. *body*
-    is *parts* as JSON, from when it is sent on.
+    `is_idempotent`: sending it twice does what sending it once does. `is_read`: it stores nothing in any case.
+    *reply_bytes_max*: what its reply may hold, about. *body* is *parts* as JSON, from when it is sent on.
     """
 
     parts: Sequence[str | int | float]
     deadline_at_s: float
     is_idempotent: bool
     is_read: bool
+    reply_bytes_max: int = SMALL_REPLY_BYTES
     body: bytes = b""
     result: asyncio.Future[Any] = field(default_factory=_result)
+
+    @property
+    def is_large(self) -> bool:
+        return self.reply_bytes_max > REPLIES_BYTES_MAX
+
+    @property
+    def is_script(self) -> bool:
+        return self.parts[0] == "EVAL"
 
 
 class Tick(NamedTuple):
@@ -80,6 +107,7 @@ class Pipeline:
         # A tick is used once and belongs to its loop, so that nothing waits in a loop that was closed.
         self._tick: Tick | None = None
         self._requests: set[asyncio.Task[None]] = set()
+        self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
         self.sent = self.failed = 0
         """Requests since the start, and those of them that brought no good answer."""
 
@@ -120,6 +148,21 @@ class Pipeline:
                 loop.call_later(command.deadline_at_s - self._clock(), _fail, [command], late)
 
     async def _carry(self, commands: Sequence[Command]) -> None:
+        if commands[0].is_large:
+            async with self._turn():
+                if waiting := _waiting(commands):
+                    await self._carry_now(waiting)
+        else:
+            await self._carry_now(commands)
+
+    def _turn(self) -> asyncio.Semaphore:
+        """Return what a large command enters, in the running loop."""
+        loop = asyncio.get_running_loop()
+        if self._turns is None or self._turns[0] is not loop:
+            self._turns = loop, asyncio.Semaphore(LARGE_AT_ONCE)
+        return self._turns[1]
+
+    async def _carry_now(self, commands: Sequence[Command]) -> None:
         failure = await self._attempt(commands)
         if failure is None:
             return
@@ -165,8 +208,10 @@ class Pipeline:
         is_pipeline = len(commands) > 1
         bodies = b",".join([command.body for command in commands])
         path, body = ("pipeline", b"[" + bodies + b"]") if is_pipeline else ("", bodies)
-        status, raw = await self._transport.post(path, body, _last_deadline(commands) - self._clock())
-        read = partial(read_replies, status, raw, len(commands), is_pipeline=is_pipeline)
+        left_s = _last_deadline(commands) - self._clock()
+        status, raw = await self._transport.post(path, body, left_s, is_large=commands[0].is_large)
+        are_scripts = [command.is_script for command in commands]
+        read = partial(read_replies, status, raw, are_scripts, is_pipeline=is_pipeline)
         return await self._pool.run_when(len(raw) > WHOLE_BYTES, read)
 
     def _end(self, commands: Sequence[Command], request: asyncio.Task[None]) -> None:
@@ -185,15 +230,20 @@ def away(wait_s: float) -> Failure:
 
 
 def _split(commands: Iterable[Command]) -> Iterator[list[Command]]:
-    """Yield the commands of one request after the other, in order."""
+    """Yield the commands of one request after the other, in order; those with a large reply by themselves."""
     request: list[Command] = []
-    size_bytes = 0
+    size_bytes = replies_bytes = 0
     for command in commands:
-        if request and (len(request) == COMMANDS_MAX or size_bytes + len(command.body) > BYTES_MAX):
+        if command.is_large:
+            yield [command]
+            continue
+        is_full = size_bytes + len(command.body) > BYTES_MAX or len(request) == COMMANDS_MAX
+        if request and (is_full or replies_bytes + command.reply_bytes_max > REPLIES_BYTES_MAX):
             yield request
-            request, size_bytes = [], 0
+            request, size_bytes, replies_bytes = [], 0, 0
         request.append(command)
         size_bytes += len(command.body) + len(b",")
+        replies_bytes += command.reply_bytes_max
     if request:
         yield request
 

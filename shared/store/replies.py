@@ -1,10 +1,14 @@
 """
 Reading what the REST API answers: `{"result": …}` or `{"error": "…"}`, and for a pipeline a list of those.
 
-A refusal, of one command or of a request, is an answer: nothing was carried out. An answer that cannot be read,
+A refusal is an answer, but not always word that nothing was carried out: Redis rolls nothing back, and a script that is
+refused one of its commands has done what came before. So of a script only the refusals that are known to come before
+its first command are taken for that; a command that is no script does all or nothing. An answer that cannot be read,
 or comes from a failing server, leaves open what happened.
 """
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from pyreqwest.bytes import Bytes
@@ -15,10 +19,33 @@ from shared.store.failure import Failure, Sign
 REASON_CHARS_MAX = 200
 """Enough for the store's own sentences; a page that a proxy sends instead does not belong into a log."""
 
+REFUSED_STATUSES = frozenset({401, 403, 404, 405, 411, 413, 414, 415, 429, 431})
+"""What is said of a request before it is looked into: who sends it, where to, how large it is, how many there were."""
 
-def read_replies(status: int, raw: Bytes, count: int, *, is_pipeline: bool) -> list[Any | Failure]:
+BEFORE = re.compile(
+    r"(?:WRONGPASS|NOAUTH|NOSCRIPT|OOM command not allowed)\b"
+    r"|ERR (?:max request size|max requests limit|max daily request limit|max concurrent connections) exceeded"
+    r"|ERR (?:failed to parse|empty|unknown command|wrong number of arguments|Command is not available)\b"
+    r"|ERR (?:Error compiling script|Unexpected flag in script shebang)\b"
+)
+"""
+How refusals begin that come before a script's first command. A script that names its flags meets a full memory before
+it starts; one that met it later says where: see WITHIN.
+
+Sources: upstash.com/docs/redis/troubleshooting; redis.io/docs/latest/develop/reference/errors/common/oom.
+"""
+
+WITHIN = re.compile(r" script: .*\bon @user_script:\d+")
+"""What Redis and Valkey add to an error that came up inside a script."""
+
+FULL = re.compile(r"OOM command not allowed|ERR DB capacity quota exceeded|ERR max single record size exceeded")
+"""No room: in memory, in the database as it was paid for, in the one record."""
+
+
+def read_replies(status: int, raw: Bytes, are_scripts: Sequence[bool], *, is_pipeline: bool) -> list[Any | Failure]:
     """
-    Return the result of each of *count* commands, or the Failure of those that were refused, in order.
+    Return the result of each command, or the Failure of those that were refused, in order. *are_scripts* tells for
+    each whether it is a script.
 
     Large answers are read string by string, never in one call; that is for a thread.
 
@@ -29,17 +56,30 @@ def read_replies(status: int, raw: Bytes, count: int, *, is_pipeline: bool) -> l
     except ValueError:
         reply = None
     if status != 200:
-        # A refusal (401, 400, quota) was not carried out; a failure of the service may have been.
-        is_refusal = 400 <= status < 500
-        sign = Sign.THERE if is_refusal else Sign.AWAY
-        raise Failure(f"status {status}: {_reason(reply)}", outcome_unknown=not is_refusal, sign=sign)
+        raise _refused_whole(status, _reason(reply), any(are_scripts))
     replies = reply if is_pipeline else [reply]
-    if not isinstance(replies, list) or len(replies) != count or not all(map(_is_reply, replies)):
+    if not isinstance(replies, list) or len(replies) != len(are_scripts) or not all(map(_is_reply, replies)):
         raise Failure("status 200 with an unreadable body", outcome_unknown=True, sign=Sign.AWAY)
     return [
-        each["result"] if "result" in each else Failure(_reason(each), outcome_unknown=False, sign=Sign.THERE)
-        for each in replies
+        each["result"] if "result" in each else _refused(_reason(each), _reason(each), is_script)
+        for each, is_script in zip(replies, are_scripts, strict=True)
     ]
+
+
+def _refused_whole(status: int, reason: str, has_script: bool) -> Failure:
+    shown = f"status {status}: {reason}"
+    if status in REFUSED_STATUSES:
+        return Failure(shown, outcome_unknown=False, sign=Sign.THERE)
+    if status == 400:  # Also what one command is answered with that was refused.
+        return _refused(shown, reason, has_script)
+    # Another refusal may be that of somebody in between, who gave up waiting; a service that fails may have begun.
+    return Failure(shown, outcome_unknown=True, sign=Sign.THERE if status < 500 else Sign.AWAY)
+
+
+def _refused(shown: str, reason: str, is_script: bool) -> Failure:
+    is_before = BEFORE.match(reason) is not None and WITHIN.search(reason) is None
+    is_full = FULL.match(reason) is not None
+    return Failure(shown, outcome_unknown=is_script and not is_before, sign=Sign.THERE, is_full=is_full)
 
 
 def _is_reply(value: Any) -> bool:

@@ -42,8 +42,14 @@ class Transport:
         self._used_at_unix_s = wall_clock()
         self._client = _open_client(settings)
 
-    async def post(self, path: str, body: bytes, timeout_s: float) -> tuple[int, Bytes]:
-        """Send *body* and return status and body of the answer. Raises Failure."""
+    async def post(self, path: str, body: bytes, timeout_s: float, *, is_large: bool = False) -> tuple[int, Bytes]:
+        """
+        Send *body* and return status and body of the answer, after *timeout_s* at most and never after the setting. Of
+        an answer that *is_large* a timeout tells nothing.
+
+        Raises:   Failure.
+        """
+        timeout_s = min(timeout_s, self._settings.store_timeout_s)
         if timeout_s <= 0:
             raise Failure("no time left", outcome_unknown=False, sign=Sign.NONE)
         try:
@@ -51,7 +57,8 @@ class Transport:
             response = await request.send()
             return response.status, await response.bytes()
         except PyreqwestError as error:
-            raise _failure(error, is_short=timeout_s < UNFAIR_SHARE * self._settings.store_timeout_s) from error
+            is_short = timeout_s < UNFAIR_SHARE * self._settings.store_timeout_s
+            raise _failure(error, is_short=is_short, is_large=is_large) from error
 
     def _awake_client(self) -> Client:
         """
@@ -87,10 +94,11 @@ def _open_client(settings: Settings) -> Client:
     )
 
 
-def _failure(error: PyreqwestError, *, is_short: bool) -> Failure:
+def _failure(error: PyreqwestError, *, is_short: bool, is_large: bool) -> Failure:
     details = error.details if isinstance(error, DetailedPyreqwestError) else {"causes": None}
     causes = [cause["message"] for cause in details["causes"] or []]
     was_sent = NOTHING_SENT not in causes and not isinstance(error, PoolTimeoutError)
     reason = f"{'no answer' if was_sent else 'no connection'} ({type(error).__name__}: {causes[-1] if causes else ''})"
-    sign = Sign.NONE if is_short and isinstance(error, TimeoutError) else Sign.AWAY
+    is_unfair = is_short or (is_large and was_sent)
+    sign = Sign.NONE if is_unfair and isinstance(error, TimeoutError) else Sign.AWAY
     return Failure(reason, outcome_unknown=was_sent, sign=sign)

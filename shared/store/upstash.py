@@ -3,7 +3,8 @@ The durable tier: Upstash Redis over HTTP.
 
     eval, command -> encode -> Pipeline (what is called in one tick of the loop travels together) -> Transport
 
-Every call ends within Settings.store_timeout_s, and before its caller's own deadline. It is sent once; a script that
+Every call ends within Settings.store_timeout_s, and before its caller's own deadline; one whose reply may be large may
+before that wait for its turn. It is sent once; a script that
 only reads, or what its caller declares idempotent, once more when the answer was lost. Whatever keeps a result from
 arriving becomes StoreUnavailable, whose `outcome_unknown` tells whether a write may have happened. While the store
 is away, the Breaker lets calls fail at once. A Store may be used from one event loop after another.
@@ -26,7 +27,7 @@ from shared.request.timing import store_waits
 from shared.store.breaker import Breaker
 from shared.store.failure import Failure, Sign
 from shared.store.indexes import Indexes, Names, Spread
-from shared.store.pipeline import Command, Pipeline, away
+from shared.store.pipeline import LARGE_WAITS, REPLIES_BYTES_MAX, SMALL_REPLY_BYTES, Command, Pipeline, away
 from shared.store.script import scripts
 from shared.store.transport import Transport
 
@@ -63,13 +64,15 @@ class Store:
         *,
         is_idempotent: bool = False,
         deadline_at_s: float | None = None,
+        reply_bytes_max: int = SMALL_REPLY_BYTES,
     ) -> list[Any]:
         """
         Run the script *name* and return its reply; the first argument is the SHA-256 of the caller's key, but for
         scripts that are keyless. What *is_idempotent*, as every script is that only reads, may be sent twice. No answer
         is awaited after *deadline_at_s* on the monotonic clock, nor after that of the current invocation, whose permit
-        the script takes if it has none. Names that depend on a tenant's layout are made here, and anew when the script
-        says that they are not right.
+        the script takes if it has none. *reply_bytes_max*: what the reply may hold, about; what may be large travels
+        alone. Names that depend on a tenant's layout are made here, and anew when the script says that they are not
+        right.
 
         Raises:   Unauthorized, RateExceeded (both only within an invocation): nothing was done.
                   StoreUnavailable: `outcome_unknown` says whether it may have run.
@@ -77,7 +80,7 @@ class Store:
         """
         for _ in range(LAYOUTS_MAX):
             names, told = self._indexes.names(keys), self._indexes.arguments(arguments)
-            reply = await self._eval(name, names, told, is_idempotent, deadline_at_s)
+            reply = await self._eval(name, names, told, is_idempotent, deadline_at_s, reply_bytes_max)
             if reply[0] != "shards":
                 return reply
             [tenant] = {each.tenant for each in arguments if isinstance(each, Spread)}
@@ -88,10 +91,6 @@ class Store:
         """Return names with those of the tenant's layout, as this instance believes it, in the place of marks."""
         return self._indexes.names(named)
 
-    def learn_layout(self, tenant: str, text: str) -> None:
-        """Take in how a tenant's indexes are spread."""
-        self._indexes.learn(tenant, text)
-
     async def _eval(
         self,
         name: str,
@@ -99,20 +98,21 @@ class Store:
         arguments: Sequence[str | int],
         is_idempotent: bool,
         deadline_at_s: float | None,
+        reply_bytes_max: int,
     ) -> list[Any]:
         """Run a script whose names are made, admitted as the current invocation is."""
         invocation = CURRENT.get()
         if invocation is not None:
             deadline_at_s = min(invocation.deadline_at_s, deadline_at_s or invocation.deadline_at_s)
         if not scripts.asks_for_key(name):
-            return await self._run(name, keys, arguments, "", is_idempotent, deadline_at_s)
+            return await self._run(name, keys, arguments, "", is_idempotent, deadline_at_s, reply_bytes_max)
         if invocation is None:
-            return await self._run(name, keys, arguments, HOLDS_PERMIT, is_idempotent, deadline_at_s)
+            return await self._run(name, keys, arguments, HOLDS_PERMIT, is_idempotent, deadline_at_s, reply_bytes_max)
         invocation.has_written |= not scripts.is_read(name)
         while True:
             ask, asked_at = invocation.ask(str(arguments[0])), invocation.now()
             try:
-                reply = await self._run(name, keys, arguments, ask, is_idempotent, deadline_at_s)
+                reply = await self._run(name, keys, arguments, ask, is_idempotent, deadline_at_s, reply_bytes_max)
             finally:
                 invocation.give_up()
             if reply[0] == "limited":
@@ -131,26 +131,34 @@ class Store:
         ask: str,
         is_idempotent: bool,
         deadline_at_s: float | None,
+        reply_bytes_max: int,
     ) -> list[Any]:
         """Send a script that asks for permits as *ask* says, and return what it replies, those included."""
         is_read = scripts.is_read(name)
         source = scripts.source(name, takes_permits=ask.startswith(" "))
         parts = ["EVAL", source, len(keys), *keys, f"{arguments[0]}{ask}", *arguments[1:]]
-        reply = await self._call(Command(parts, self._end_at_s(deadline_at_s), is_idempotent or is_read, is_read))
+        end_at_s = self._end_at_s(deadline_at_s, reply_bytes_max)
+        reply = await self._call(Command(parts, end_at_s, is_idempotent or is_read, is_read, reply_bytes_max))
         if not isinstance(reply, list) or not reply:
             strange = Failure("a reply that is none of ours", outcome_unknown=True, sign=Sign.THERE)
             raise strange.for_caller(is_read=is_read)
         return reply
 
     async def command(
-        self, *parts: str | int | float, is_idempotent: bool = False, deadline_at_s: float | None = None
+        self,
+        *parts: str | int | float,
+        is_idempotent: bool = False,
+        deadline_at_s: float | None = None,
+        reply_bytes_max: int = SMALL_REPLY_BYTES,
     ) -> Any:
         """Send one command and return its result: None, str, int or nested lists. Otherwise as `eval`."""
-        return await self._call(Command(parts, self._end_at_s(deadline_at_s), is_idempotent, is_read=False))
+        end_at_s = self._end_at_s(deadline_at_s, reply_bytes_max)
+        return await self._call(Command(parts, end_at_s, is_idempotent, is_read=False, reply_bytes_max=reply_bytes_max))
 
-    def _end_at_s(self, deadline_at_s: float | None) -> float:
-        """Return until when a command that is sent now may be waited for."""
-        end_at_s = self._clock() + self._timeout_s
+    def _end_at_s(self, deadline_at_s: float | None, reply_bytes_max: int) -> float:
+        """Return until when a command may be waited for; of a large one the transport has but one timeout."""
+        timeouts = 1 + LARGE_WAITS if reply_bytes_max > REPLIES_BYTES_MAX else 1
+        end_at_s = self._clock() + timeouts * self._timeout_s
         return end_at_s if deadline_at_s is None else min(end_at_s, deadline_at_s)
 
     async def _call(self, command: Command) -> Any:

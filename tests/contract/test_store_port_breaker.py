@@ -67,3 +67,30 @@ async def test_refusals_are_no_outage(wire: FaultyServer, store_kind: StoreKind,
             await store.command("NO-SUCH-COMMAND")
 
     assert await store.command("PING") == "PONG"
+
+
+LARGE_BYTES = 4_000_000
+
+
+async def test_large_replies_that_take_too_long_are_no_outage(wire: FaultyServer, rig: Rig) -> None:
+    store = rig.open(store_timeout_s=0.1)
+    wire.fault = Fault.SILENT
+    for _ in range(2 * FAILURES_MAX):
+        with pytest.raises(StoreUnavailable):
+            await store.command("PING", is_idempotent=True, reply_bytes_max=LARGE_BYTES)
+    wire.fault = Fault.NONE
+
+    assert await store.command("PING") == "PONG"
+    await store.close()
+
+
+async def test_connections_that_large_replies_do_not_get_are_one(wire: FaultyServer, store: Store) -> None:
+    wire.leave()
+    for _ in range(FAILURES_MAX):
+        with pytest.raises(StoreUnavailable):
+            await store.command("PING", is_idempotent=True, reply_bytes_max=LARGE_BYTES)
+    wire.come_back()
+    with pytest.raises(StoreUnavailable):
+        await store.command("PING")
+
+    assert wire.requests == 0

@@ -2,7 +2,7 @@
 -- @reads
 -- @include reading
 -- KEYS: tenant, conversation, marks of the tenant's documents, marks of the shared ones
--- ARGV: key hash, reply_bytes_max,
+-- ARGV: key hash, reply_bytes_max (negative: not even one entry may exceed it),
 --       generation, version and chain hash that the reader holds ('' for none),
 --       'all', or 'tail' and the tokens that the tail should hold,
 --       encoding whose kept counts are wanted ('' for none), how many entries share a field of them,

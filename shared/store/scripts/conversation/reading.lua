@@ -39,11 +39,14 @@ end
 -- which it holds the conversation, if its generation and chain hash are of this history.
 local function entries_for(conversation, header, newest, held, ARGV)
   local bytes, bytes_max, mode, tokens_min = tonumber(header.b), tonumber(ARGV[2]), ARGV[6], tonumber(ARGV[7])
+  -- A reply has room for one entry however large, but where its reader would rather ask again.
+  local least = bytes_max < 0 and 0 or 1
+  bytes_max = math.abs(bytes_max)
   local entries, entries_bytes, first = {}, 0, 1
 
   local function take(_, entry)
     entries_bytes = entries_bytes + #entry
-    if entries_bytes > bytes_max and #entries > 0 then return true end
+    if entries_bytes > bytes_max and #entries >= least then return true end
     entries[#entries + 1] = entry
   end
 
@@ -65,7 +68,7 @@ local function entries_for(conversation, header, newest, held, ARGV)
     local backwards, tokens = {}, 0
     walk(conversation, last, 1, -1, chunk_for(bytes, newest, wanted), function(seq, entry)
       entries_bytes = entries_bytes + #entry
-      if entries_bytes > bytes_max and #backwards > 0 then return true end
+      if entries_bytes > bytes_max and #backwards >= least then return true end
       backwards[#backwards + 1] = entry
       first = seq
       local kind = kind_of(entry)
