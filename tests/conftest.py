@@ -126,6 +126,12 @@ def tenant(key: str) -> str:
 
 
 @pytest.fixture
+def tenant_of() -> Callable[[str], str]:
+    """Return the tenant of a key."""
+    return lambda key: read_key(key).tenant
+
+
+@pytest.fixture
 def run(upstash: LocalUpstash) -> Iterator[Callable[..., Any]]:
     """Run one command on the store, past the service."""
     headers = {"authorization": f"Bearer {upstash.token}"}

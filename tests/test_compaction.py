@@ -98,7 +98,8 @@ def test_changing_metadata_for_ever_never_fills_a_conversation(
     live(api, told, [Append(("u",)), *([Update("a"), Update("b")] * 50)])
 
     assert version(api, told)[1] == 101
-    assert run("HLEN", key_of(told.id)) < 90
+    # For a day the log also says which batches it was given.
+    assert sum(not name.startswith("b:") for name in run("HKEYS", key_of(told.id))) < 90
 
 
 def test_a_conversation_may_be_compacted_any_number_of_times(api: httpx.Client) -> None:

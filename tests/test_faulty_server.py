@@ -82,13 +82,13 @@ async def test_a_script_can_be_refused_one_of_its_writes(upstash: LocalUpstash, 
     key = keys.tenant_key(tenant)
     source = "#!lua\nfor _, f in ipairs({'a', 'b', 'c'}) do redis.call('HSET', KEYS[1], f, '1') end"
     with FaultyServer(upstash.url) as server:
-        server.nth_write = lambda: 2
+        server.nth_write = lambda _: 2
         headers = {"authorization": f"Bearer {upstash.token}"}
         async with httpx.AsyncClient(base_url=server.url, headers=headers) as client:
             refused = (await client.post("/", json=["EVAL", source, 1, key])).json()
             assert refused["error"].startswith(REASON)
             assert (await client.post("/pipeline", json=[["HMGET", key, "a", "b"]])).json() == [{"result": ["1", None]}]
-            server.nth_write = lambda: 4
+            server.nth_write = lambda _: 4
             await client.post("/", json=["EVAL", source, 1, key])
             assert (await client.post("/pipeline", json=[["HGET", key, "c"]])).json() == [{"result": "1"}]
     assert server.ended_half_way == 1

@@ -9,7 +9,7 @@ import pytest
 
 from shared.errors import StoreFull
 from shared.store.failure import Failure
-from shared.store.keys import metadata_key
+from shared.store.keys import rows_key
 from shared.store.replies import read_replies
 
 WITHIN = " script: 3f786850e387550fdab836ed7e6dc881de23001b, on @user_script:7."
@@ -113,10 +113,10 @@ def test_a_full_store_refuses_writes_truly_and_answers_reads(
 def test_a_script_that_breaks_off_half_way_says_that_nobody_knows(
     api: httpx.Client, tenant: str, conversation: str, run: Callable[..., Any]
 ) -> None:
-    run("DEL", metadata_key(tenant))
-    run("SET", metadata_key(tenant), "no hash")
+    run("DEL", rows_key(tenant, 0))
+    run("SET", rows_key(tenant, 0), "no hash")
     answer = api.post(f"/v1/conversations/{conversation}", json={"metadata": {"a": "b"}})
-    run("DEL", metadata_key(tenant))
+    run("DEL", rows_key(tenant, 0))
 
     assert answer.status_code == 503
     assert answer.json()["outcome_unknown"] is True

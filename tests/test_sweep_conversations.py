@@ -49,9 +49,9 @@ def settle(run: Callable[..., Any], tenant: str) -> Callable[[], None]:
     """Let all that the tenant wrote be two minutes old, and no sweep have looked at it."""
 
     def age() -> None:
-        scored = run("ZRANGE", keys.activity_key(tenant), 0, -1, "WITHSCORES")
+        scored = run("ZRANGE", keys.activity_key(tenant, 0), 0, -1, "WITHSCORES")
         for name, score in zip(scored[::2], scored[1::2], strict=True):
-            run("ZADD", keys.activity_key(tenant), int(score) - 120_000_000, name)
+            run("ZADD", keys.activity_key(tenant, 0), int(score) - 120_000_000, name)
         run("HSET", keys.TENANTS_KEY, tenant, "")
 
     return age
@@ -204,10 +204,10 @@ def test_a_sweep_that_runs_out_of_time_is_continued_and_forgets_what_expired(
     written_us = 1_000_000_000
     run(
         "ZADD",
-        keys.activity_key(tenant),
+        keys.activity_key(tenant, 0),
         *(part for at, name in enumerate(expired) for part in (written_us + at // 9, name)),
     )
-    run("HSET", keys.metadata_key(tenant), *(part for name in expired for part in (name, "1 60 1 {}")))
+    run("HSET", keys.rows_key(tenant, 0), *(part for name in expired for part in (name, "1 60 1 0 {}")))
     settle()
     slow = behind(cron_s=1)
     server.delay_s = 0.12
@@ -219,7 +219,7 @@ def test_a_sweep_that_runs_out_of_time_is_continued_and_forgets_what_expired(
     assert swept[-1]["outcome"] == "done"
     assert sum(each["forgotten"] for each in swept) == len(expired)
     assert sum(each["compacted"] for each in swept) == 1
-    assert run("ZRANGE", keys.activity_key(tenant), 0, -1) == [told.id] == run("HKEYS", keys.metadata_key(tenant))
+    assert run("ZRANGE", keys.activity_key(tenant, 0), 0, -1) == [told.id] == run("HKEYS", keys.rows_key(tenant, 0))
 
 
 def test_what_expires_later_is_forgotten_later_and_what_lives_is_listed(
@@ -231,14 +231,14 @@ def test_what_expires_later_is_forgotten_later_and_what_lives_is_listed(
     assert sweep(api)["forgotten"] == 0
     # The first two are over by their rows; of these one was read just now, and its row not yet written.
     for each in told[:2]:
-        run("HSET", keys.metadata_key(tenant), each.id, "1 60 1 {}")
+        run("HSET", keys.rows_key(tenant, 0), each.id, "1 60 1 0 {}")
     run("DEL", key_of(told[0].id))
     swept = sweep(api)
 
     assert (swept["looked_at"], swept["forgotten"], swept["compacted"]) == (4, 1, 0)
-    assert run("ZSCORE", keys.activity_key(tenant), told[0].id) is None
-    assert run("HGET", keys.metadata_key(tenant), told[0].id) is None
-    assert {told[1].id, told[2].id, for_ever.id} <= set(run("HKEYS", keys.metadata_key(tenant)))
+    assert run("ZSCORE", keys.activity_key(tenant, 0), told[0].id) is None
+    assert run("HGET", keys.rows_key(tenant, 0), told[0].id) is None
+    assert {told[1].id, told[2].id, for_ever.id} <= set(run("HKEYS", keys.rows_key(tenant, 0)))
     assert for_ever.id in str(api.get("/v1/conversations").json())
 
 

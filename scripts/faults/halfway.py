@@ -18,14 +18,19 @@ WRAPPER = " ".join(
     """
     local redis = (function(redis)
       local writes, left = { WRITES }, COUNT
+      local function is_refused(name)
+        if writes[string.upper(name)] then left = left - 1 end
+        return writes[string.upper(name)] and left == 0
+      end
       local function call(...)
-        if writes[string.upper((...))] then
-          left = left - 1
-          if left == 0 then error({ err = 'REASON' }) end
-        end
+        if is_refused((...)) then error({ err = 'REASON' }) end
         return redis.call(...)
       end
-      return setmetatable({ call = call }, { __index = redis })
+      local function pcall(...)
+        if is_refused((...)) then return { err = 'REASON' } end
+        return redis.pcall(...)
+      end
+      return setmetatable({ call = call, pcall = pcall }, { __index = redis })
     end)(redis);
     """.replace("WRITES", ",".join(f"{name}=true" for name in WRITES.split()))
     .replace("REASON", REASON)
@@ -33,15 +38,15 @@ WRAPPER = " ".join(
 )
 
 
-def end_half_way(body: bytes, nth_write: Callable[[], int]) -> bytes:
+def end_half_way(body: bytes, nth_write: Callable[[str], int]) -> bytes:
     """
     Return a request *body*, one command or a pipeline, in which scripts are refused a write.
 
-    *nth_write* is asked once for each script which of its writes that is, from 1; 0: none.
+    *nth_write* is asked once for each script, by its source, which of its writes that is, from 1; 0: none.
     """
     parts = json.loads(body)
     for command in parts if parts and isinstance(parts[0], list) else [parts]:
-        if str(command[0]).upper() == "EVAL" and (count := nth_write()):
+        if str(command[0]).upper() == "EVAL" and (count := nth_write(command[1])):
             first_line, newline, rest = command[1].partition("\n")
             command[1] = f"{first_line}{newline}{WRAPPER.replace('COUNT', str(count))} {rest}"
     return json.dumps(parts).encode()

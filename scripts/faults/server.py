@@ -5,7 +5,7 @@ A TCP server in front of a store that misbehaves on command.
         server.fault = Fault.TRUNCATE              every answer from now on
         server.faults.append(Fault.CLOSE)          the next answer only
         server.leave(), server.come_back()         connections are refused, and accepted again
-        server.nth_write = lambda: 3               every script's third write is refused (halfway.py); 0: none
+        server.nth_write = lambda source: 3        every script's third write is refused (halfway.py); 0: none
 
 Faults meet a request that the store has carried out, unless they say otherwise: what is lost is the answer.
 `connections`, `requests` and `paths` tell what arrived, `arrived` that something did, `statuses` what was answered,
@@ -63,7 +63,7 @@ class FaultyServer:
         self.fault = Fault.NONE
         self.faults: deque[Fault] = deque()
         self.delay_s = 0.0
-        self.nth_write: Callable[[], int] | None = None
+        self.nth_write: Callable[[str], int] | None = None
         self.ended_half_way = 0
         self.connections = 0
         self.requests = 0

@@ -36,7 +36,6 @@ ROW_BYTES_MAX = 10_000
 """What a list holds of one conversation: id, creation, metadata."""
 
 
-
 class Conversations:
     """The use cases that neither add items nor read them."""
 
@@ -116,20 +115,24 @@ class Conversations:
         ]
         try:
             reply = await self._store.eval("delete", names, arguments, is_idempotent=True)
-        except StoreFull:
-            return await self._delete_from_full(conversation, attempt)
+        except StoreFull as error:
+            return await self._delete_from_full(conversation, attempt, has_begun=bool(error.extensions.get("outcome_unknown")))
         if reply[0] != "ok":
             raise_refusal(reply, conversation.id, settings)
         return bool(reply[1] != attempt.seed)
 
-    async def _delete_from_full(self, conversation: Conversation, attempt: Attempt) -> bool:
+    async def _delete_from_full(self, conversation: Conversation, attempt: Attempt, *, has_begun: bool) -> bool:
         """
         Remove a conversation from a store that takes no script that may write: what only frees memory, it takes.
 
-        The key is confirmed first, and the version; another writer may come between that and the removal.
+        The key is confirmed first, and the version; another writer may come between that and the removal. Where the
+        script *has_begun*, what is gone may be what it removed.
         """
         caller, store = conversation.caller, self._store
         reply = await store.eval("expected", conversation.names, [caller.key_hash, attempt.expected])
+        if reply[0] == "unknown" and has_begun:
+            left = await store.command("GET", conversation.left_name, is_idempotent=True)
+            reply = ["ok"] if left and left.startswith(attempt.seed) else reply
         if reply[0] != "ok":
             raise_refusal(reply, conversation.id, self._settings)
         removed = await store.command("UNLINK", conversation.names[1], is_idempotent=True)
@@ -137,7 +140,7 @@ class Conversations:
         for activity, rows in zip(places[::2], places[1::2], strict=True):
             await store.command("ZREM", activity, conversation.id, is_idempotent=True)
             await store.command("HDEL", rows, conversation.id, is_idempotent=True)
-        return not removed
+        return not (removed or has_begun)
 
     async def _repair(self, caller: Caller, conversation_id: str) -> None:
         """Make the row of a conversation right that a script left half-way."""
@@ -155,7 +158,15 @@ class Conversations:
         tenant, spread = caller.tenant, Spread(caller.tenant)
         wanted = [part for pair in metadata.items() for part in pair]
         names: list[str | Names] = [keys.tenant_key(tenant), keys.left_key(tenant, after), all_indexes(tenant)]
-        arguments = [caller.key_hash, spread, after, limit, int(time.time()), SCAN_MAX, *wanted]
+        arguments: list[str | int | Spread] = [
+            caller.key_hash,
+            spread,
+            after,
+            limit,
+            int(time.time()),
+            SCAN_MAX,
+            *wanted,
+        ]
         for _ in range(REPAIRS_MAX):
             reply = await self._store.eval("list", names, arguments, reply_bytes_max=limit * ROW_BYTES_MAX)
             if reply[0] != "pending":

@@ -66,6 +66,7 @@ local function commit(change, fields, ...)
   end
   redis.call('HSET', conversation, 'v', version, 'h', change.chain, 'b', bytes, 't', now_s,
     'b:' .. batch, version .. ' ' .. change.chain .. ' ' .. now_s, unpack(fields))
-  if line then redis.call('HSET', change.rows, conversation_id, line) end
+  -- It is done: a row that stays in doubt is asked about by whoever meets it.
+  if line then redis.pcall('HSET', change.rows, conversation_id, line) end
   return reply
 end

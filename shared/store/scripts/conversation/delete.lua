@@ -1,5 +1,5 @@
 -- Remove a conversation, its items and its place in the indexes.
--- @include fields, once, room
+-- @include fields, index, once, room
 -- KEYS: tenant, conversation, what is left of it, then activity index and rows, of each shard it may stand in, record
 -- (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, conversation id, shards, '1' with an Idempotency-Key,
@@ -21,6 +21,8 @@ if header.v then
   local written = redis.call('ZSCORE', indexes[1], id) or (indexes[3] and redis.call('ZSCORE', indexes[3], id))
   redis.call('SET', left, seed .. ' ' .. (written or '0'), 'EX', ARGV[9])
   remember(record, fingerprint, record_s, {'ok', seed})
+  -- Until its row is gone, whoever meets it asks for the conversation.
+  redis.call('HSET', indexes[2], id, PENDING .. row('0', '0', '0', '0', '{}'))
 end
 redis.call('UNLINK', conversation)
 if header.v then charge(seed, -tonumber(header.b)) end

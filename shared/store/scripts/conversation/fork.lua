@@ -148,5 +148,5 @@ local line = row(now_s, expiry, now_s, text(bytes), metadata)
 redis.call('ZADD', KEYS[3], now_us, conversation_id)
 redis.call('HSET', KEYS[4], conversation_id, PENDING .. line)
 redis.call('RENAME', side, fork)
-redis.call('HSET', KEYS[4], conversation_id, line)
+redis.pcall('HSET', KEYS[4], conversation_id, line)
 return reply

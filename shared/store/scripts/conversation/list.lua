@@ -92,7 +92,7 @@ while true do
   if not seen[id] then
     seen[id], last, looked_at = true, id, looked_at + 1
     local mark, created, expiry, used, _, metadata = read_row(line or '')
-    if mark == PENDING then
+    if mark ~= '' then
       pending[#pending + 1] = id
     elseif created and is_wanted(time, expiry, used, metadata) then
       found[#found + 1] = id

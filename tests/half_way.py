@@ -1,0 +1,84 @@
+"""
+Scripts made to end half-way, one write after the other, and what is there afterwards.
+
+    for failure in failures(server, name):     its first, second, … write is refused, until it has no more
+        …                                      one call that runs the script *name*
+
+`tenant_seen` is all that a tenant can see, `check_indexes` all that it cannot.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+
+from scripts.faults.server import FaultyServer
+from shared.store import keys
+from shared.store.script import scripts
+
+NAMES = {scripts.source(name, takes_permits=takes): name for name in scripts.names() for takes in (False, True)}
+WRITES_MAX = 40
+
+ENDED: set[tuple[str, int]] = set()
+"""Each script with each write that it was refused, of all tests."""
+
+
+def failures(server: FaultyServer, name: str) -> Iterator[int]:
+    """Yield 1, 2, …: the next run of the script *name* is refused that write, until it has none that is."""
+    for nth in range(1, WRITES_MAX):
+        before = server.ended_half_way
+        left = [nth]
+        server.nth_write = lambda source, left=left: left.pop() if left and NAMES.get(source) == name else 0
+        yield nth
+        server.nth_write = None
+        assert not left, f"{name} was not run"
+        if server.ended_half_way == before:
+            return
+        ENDED.add((name, nth))
+    raise AssertionError(f"{name} has too many writes")
+
+
+def tenant_seen(api: httpx.Client) -> list[Any]:
+    """Return the tenant's conversations as its key sees them, without the ids that the service chose."""
+    listed = api.get("/v1/conversations", params={"limit": 100}).json()["data"]
+    return sorted((_seen(api, each) for each in listed), key=str)
+
+
+def _seen(api: httpx.Client, info: dict[str, Any]) -> list[Any]:
+    path = f"/v1/conversations/{info['id']}"
+    assert api.get(path).json() == info
+    items = [
+        {name: value for name, value in each.items() if name != "id"}
+        for order in ("asc", "desc")
+        for each in api.get(path + "/items", params={"order": order, "limit": 100}).json()["data"]
+    ]
+    context = api.get(path + "/context", params={"budget": 100_000, "format": "text"}).json()
+    return [info["metadata"], items, context["tokens"], context["text"], context["omitted"]]
+
+
+def check_indexes(run: Callable[..., Any], tenant: str) -> None:
+    """Every conversation has its place and a true row, every place a conversation, and what expires does."""
+    prefix = keys.conversation_key(tenant, "")
+    names = run("KEYS", re.sub(r"([*?\[\]])", r"\\\1", prefix) + "*")
+    rows = dict(zip(*[iter(run("HGETALL", keys.rows_key(tenant, 0)))] * 2, strict=True))
+    places = run("ZRANGE", keys.activity_key(tenant, 0), 0, -1)
+    assert sorted(places) == sorted(rows) == sorted(name.removeprefix(prefix) for name in names)
+    for name in names:
+        created, expiry, used, size, metadata = run("HMGET", name, "c", "e", "t", "b", "m")
+        # What appending changes of it is only made right by the sweep.
+        facts = rows[name.removeprefix(prefix)].split(" ", 4)
+        assert [facts[0], facts[1], facts[4]] == [created, expiry, metadata]
+        assert int(facts[2]) <= int(used)
+        assert int(size) > 0
+        assert (run("TTL", name) > 0) == (expiry != "0")
+        fields = dict(zip(*[iter(run("HGETALL", name))] * 2, strict=True))
+        newest = int(fields["v"]) - int(fields.get("o", 0))
+        entries = {int(field): value for field, value in fields.items() if field.isdigit()}
+        assert sorted(entries) == list(range(1, newest + 1))
+        live = [seq for seq, value in entries.items() if value.split(" ", 3)[2] not in "x-my"]
+        assert len(live) == int(fields["n"])
+        for seq in live:
+            item_id = re.search(r"\[\d+,\d+,\d+,\"([^\"]*)\"", entries[seq])
+            assert item_id
+            assert fields[f"i:{item_id[1]}"] == str(seq)
