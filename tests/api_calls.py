@@ -17,11 +17,11 @@ RESERVING, DOCUMENT_HELD = 24, 5
 SUMMARY = {"through": "msg_1", "text": "They said hi."}
 
 CALLS: dict[str, tuple[int, Call]] = {
-    "create": (7, lambda api, _: api.post("/v1/conversations", json=items(10))),
+    "create": (9, lambda api, _: api.post("/v1/conversations", json=items(10))),
     "list": (4, lambda api, _: api.get("/v1/conversations")),
     "list_filtered": (4, lambda api, _: api.get("/v1/conversations", params={"metadata[a]": "b"})),
     "retrieve": (3, lambda api, id_: api.get(f"/v1/conversations/{id_}")),
-    "update": (7, lambda api, id_: api.post(f"/v1/conversations/{id_}", json={"metadata": {"a": "b"}})),
+    "update": (8, lambda api, id_: api.post(f"/v1/conversations/{id_}", json={"metadata": {"a": "b"}})),
     "append": (6, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10))),
     "page": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/items", params={"limit": 20})),
     "item": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/items/msg_1")),
@@ -30,9 +30,9 @@ CALLS: dict[str, tuple[int, Call]] = {
     "count": (2, lambda api, _: api.post("/v1/tokens/count", json={"model": "gpt-4o", "input": "x"})),
     "usage": (6, lambda api, _: api.get("/v1/usage")),
     "reserve": (12, lambda api, _: api.post("/v1/reservations", json={"tokens": 1})),
-    "delete": (6, lambda api, id_: api.delete(f"/v1/conversations/{id_}")),
-    "fork": (9, lambda api, id_: api.post(f"/v1/conversations/{id_}/fork")),
-    "fork_after": (10, lambda api, id_: api.post(f"/v1/conversations/{id_}/fork", json={"after": "msg_1"})),
+    "delete": (9, lambda api, id_: api.delete(f"/v1/conversations/{id_}")),
+    "fork": (13, lambda api, id_: api.post(f"/v1/conversations/{id_}/fork")),
+    "fork_after": (14, lambda api, id_: api.post(f"/v1/conversations/{id_}/fork", json={"after": "msg_1"})),
     "summary": (7, lambda api, id_: api.post(f"/v1/conversations/{id_}/summary", json=SUMMARY)),
     "compact": (3, lambda api, id_: api.post(f"/v1/conversations/{id_}/compact")),
 }
@@ -75,7 +75,7 @@ PREPARED: dict[str, tuple[int, Prepare]] = {
     ),
     "release": (9, lambda api, _: (reserved(api), lambda name: api.delete(f"/v1/reservations/{name}"))),
     "compact_sparse": (
-        7,
+        10,
         lambda api, id_: (
             api.delete(f"/v1/conversations/{id_}/items/msg_1"),
             lambda _: api.post(f"/v1/conversations/{id_}/compact"),
@@ -88,12 +88,12 @@ KEYED = {"idempotency-key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 HELD = {"if-match": '"31"'}
 
 CONDITIONAL: dict[str, tuple[int, Call]] = {
-    "create_keyed": (9, lambda api, _: api.post("/v1/conversations", json=items(10), headers=KEYED)),
-    "update_keyed": (9, lambda api, id_: api.post(f"/v1/conversations/{id_}", json={"metadata": {}}, headers=KEYED)),
+    "create_keyed": (11, lambda api, _: api.post("/v1/conversations", json=items(10), headers=KEYED)),
+    "update_keyed": (10, lambda api, id_: api.post(f"/v1/conversations/{id_}", json={"metadata": {}}, headers=KEYED)),
     "append_keyed": (8, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10), headers=KEYED)),
     "append_held": (6, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10), headers=HELD)),
     "delete_item_keyed": (9, lambda api, id_: api.delete(f"/v1/conversations/{id_}/items/msg_1", headers=KEYED)),
-    "delete_keyed": (7, lambda api, id_: api.delete(f"/v1/conversations/{id_}", headers=KEYED)),
-    "delete_held": (7, lambda api, id_: api.delete(f"/v1/conversations/{id_}", headers=HELD)),
+    "delete_keyed": (11, lambda api, id_: api.delete(f"/v1/conversations/{id_}", headers=KEYED)),
+    "delete_held": (9, lambda api, id_: api.delete(f"/v1/conversations/{id_}", headers=HELD)),
 }
 """The same with an Idempotency-Key, or with If-Match."""

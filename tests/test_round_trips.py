@@ -95,7 +95,7 @@ def test_a_request_that_comes_again_costs_less_than_the_first_time(
     answer = append(api, conversation)
 
     assert answer.headers["idempotency-replayed"] == "true"
-    assert (upstash.requests, billed_commands() - before) == (1, 3)
+    assert (upstash.requests, billed_commands() - before) == (1, 4)
 
 
 def test_a_cold_instance_needs_no_more_than_a_warm_one(

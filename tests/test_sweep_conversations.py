@@ -253,8 +253,8 @@ def test_one_conversation_that_cannot_be_compacted_is_not_the_end_of_the_sweep(
         neglect(begin(api))
     settle()
     service = behind()
-    # Leases, scopes, tenants, a page and a look at it; then one compaction, sent twice.
-    server.faults.extend([*[Fault.NONE] * 8, Fault.ERROR_500, Fault.ERROR_500])
+    # Leases, scopes, tenants, layout, what was built, a page and a look at it; then one compaction, sent twice.
+    server.faults.extend([*[Fault.NONE] * 10, Fault.ERROR_500, Fault.ERROR_500])
     first, second = sweep(service), sweep(service)
 
     assert (first["outcome"], first["failed"], first["compacted"]) == ("done", 1, 1)

@@ -116,7 +116,9 @@ class Conversations:
         try:
             reply = await self._store.eval("delete", names, arguments, is_idempotent=True)
         except StoreFull as error:
-            return await self._delete_from_full(conversation, attempt, has_begun=bool(error.extensions.get("outcome_unknown")))
+            return await self._delete_from_full(
+                conversation, attempt, has_begun=bool(error.extensions.get("outcome_unknown"))
+            )
         if reply[0] != "ok":
             raise_refusal(reply, conversation.id, settings)
         return bool(reply[1] != attempt.seed)

@@ -27,13 +27,11 @@ class Spreading:
         self._settings = settings
         self._end_at_s = end_at_s
 
-    async def grow(self, largest_bytes: int) -> bool:
-        """Begin to spread over twice as many shards, if the largest takes too much; return whether it does."""
-        layout = await self._layout()
-        if largest_bytes <= self._settings.index_shard_bytes_max or layout.moving_from or layout.shards >= SHARDS_MAX:
-            return False
-        await self._set(Layout(2 * layout.shards, layout.shards))
-        return True
+    async def grow(self, layout: Layout, largest_bytes: int) -> None:
+        """Spread over twice as many shards, if the largest of *layout* takes too much."""
+        if largest_bytes > self._settings.index_shard_bytes_max and layout.shards < SHARDS_MAX:
+            await self._set(Layout(2 * layout.shards, layout.shards))
+            await self.settle()
 
     async def settle(self) -> Layout:
         """Move what has to move, as long as there is time, and return how the indexes then are."""

@@ -11,6 +11,7 @@ nothing. How far it got is noted with the tenant after each page. Doing it twice
 each step is one script that looks again at what it changes.
 """
 
+import asyncio
 import time
 from contextlib import suppress
 from typing import NamedTuple
@@ -89,8 +90,11 @@ class ConversationSweep:
             through_us = str((int(time.time()) - SETTLED_S) * 1_000_000)
             passes = await self._passes()
             # Those that were left out the longest come first.
-            for tenant in sorted(passes, key=lambda each: (int(passes[each].since_us), each)):
+            order = sorted(passes, key=lambda each: (int(passes[each].since_us), each))
+            for tenant in order:
                 outcome = await self._tenant(tenant, passes[tenant], through_us, lease)
+                if outcome == "done" and time.monotonic() >= self._end_at_s and tenant != order[-1]:
+                    outcome = "unfinished"
                 if outcome != "done":
                     return self._swept._replace(outcome=outcome)
         return self._swept
@@ -104,30 +108,27 @@ class ConversationSweep:
                 return "lost"
             if at.shard == 0 and at.at_us == "0":
                 await self._unlink(keys.built_key(tenant))
-            done = await self._page(tenant, at, through_us)
-            if done is None:
-                return "unfinished"
-            at = done
+            page = await self._page(tenant, at, through_us)
+            if page is None:
+                break
+            at = page
             if not at.at_us:
                 largest = max(at.largest_bytes, at.shard_bytes)
                 at = at._replace(at_us="0", shard=at.shard + 1, shard_bytes=0, largest_bytes=largest)
-            is_through = at.shard >= layout.shards
-            if is_through:
-                await self._finish(tenant, at)
-                largest_bytes, at = at.largest_bytes, Pass("0", through_us)
-            await self._write("HSET", keys.TENANTS_KEY, tenant, at.as_text())
-            self._add(tenants=int(is_through))
-            if is_through and await spreading.grow(largest_bytes):
-                layout = await spreading.settle()
-            if time.monotonic() >= self._end_at_s:
-                return "unfinished"
-            if is_through:
+            if at.shard >= layout.shards:
+                # By now what was counted with each write may be a little off.
+                done = self._write("HSET", keys.tenant_key(tenant), "bytes", at.bytes)
+                await asyncio.gather(done, self._note(tenant, Pass("0", through_us)))
+                self._add(tenants=1)
+                await spreading.grow(layout, at.largest_bytes)
                 return "done"
+            await self._note(tenant, at)
+            if time.monotonic() >= self._end_at_s:
+                break
         return "unfinished"
 
-    async def _finish(self, tenant: str, at: Pass) -> None:
-        """Say what the tenant's conversations take: by now what was counted with each write may be a little off."""
-        await self._write("HSET", keys.tenant_key(tenant), "bytes", at.bytes)
+    async def _note(self, tenant: str, at: Pass) -> None:
+        await self._write("HSET", keys.TENANTS_KEY, tenant, at.as_text())
 
     async def _page(self, tenant: str, at: Pass, through_us: str) -> Pass | None:
         """Do one page; return how far that is, with "" for the end of the shard, None when time ran out in it."""
