@@ -32,20 +32,23 @@ local function refill(source)
       'WITHSCORES', 'LIMIT', text(source.offset), text(portion))
     source.is_out, source.offset = #scored < 2 * portion, source.offset + portion
     source.ids, source.times, source.at = {}, {}, 1
-    for i = 1, #scored, 2 do
-      local id, time = scored[i], tonumber(scored[i + 1])
+    local ids, newer = {}, {}
+    for i = 1, #scored, 2 do ids[#ids + 1] = scored[i] end
+    local is_moving = moving_from and source.shard < moving_from and #ids > 0
+    -- What was written since the rows began to move stands in both shards; where it is to go, it is right.
+    if is_moving then newer = redis.call('ZMSCORE', activity_of(source.shard + moving_from), unpack(ids)) end
+    for i, id in ipairs(ids) do
+      local time = tonumber(scored[2 * i])
       -- Of those written at the same instant some come before the one to start after.
-      if not start or time < start or id < after then
+      if not newer[i] and (not start or time < start or (time == start and id < after)) then
         source.ids[#source.ids + 1] = id
         source.times[#source.times + 1] = time
       end
     end
     if #source.ids > 0 then
       source.rows = redis.call('HMGET', rows_of(source.shard), unpack(source.ids))
-      if moving_from and source.shard < moving_from then
-        local moved = redis.call('HMGET', rows_of(source.shard + moving_from), unpack(source.ids))
-        for i, line in ipairs(moved) do source.rows[i] = line or source.rows[i] end
-      end
+      local moved = is_moving and redis.call('HMGET', rows_of(source.shard + moving_from), unpack(source.ids)) or {}
+      for i, line in ipairs(moved) do source.rows[i] = line or source.rows[i] end
     end
   end
 end
@@ -77,7 +80,7 @@ local function is_wanted(written_us, expiry, used, metadata)
   return true
 end
 
-local found, last, seen, pending, looked_at = {}, '', {}, {}, 0
+local found, last, pending, looked_at = {}, '', {}, 0
 local more = '0'
 while true do
   local source = newest_source()
@@ -88,17 +91,14 @@ while true do
   end
   local id, time, line = source.ids[source.at], source.times[source.at], source.rows[source.at]
   source.at = source.at + 1
-  -- While rows are moved, one may stand in both shards, by its older time in the one it is to leave.
-  if not seen[id] then
-    seen[id], last, looked_at = true, id, looked_at + 1
-    local mark, created, expiry, used, _, metadata = read_row(line or '')
-    if mark ~= '' then
-      pending[#pending + 1] = id
-    elseif created and is_wanted(time, expiry, used, metadata) then
-      found[#found + 1] = id
-      found[#found + 1] = created
-      found[#found + 1] = metadata
-    end
+  last, looked_at = id, looked_at + 1
+  local mark, created, expiry, used, _, metadata = read_row(line or '')
+  if mark ~= '' then
+    pending[#pending + 1] = id
+  elseif created and is_wanted(time, expiry, used, metadata) then
+    found[#found + 1] = id
+    found[#found + 1] = created
+    found[#found + 1] = metadata
   end
 end
 if #pending > 0 then return {'pending', pending} end
