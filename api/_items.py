@@ -32,7 +32,7 @@ from shared.routes import READ, WRITE, Body, Form, Route
 
 def reader(asked: Asked) -> Reader:
     state = asked.state
-    return Reader(state["store"], state["history"], state["settings"], state["pool"])
+    return Reader(state["store"], state["history"], state["settings"])
 
 
 async def items(asked: Asked, conversation_id: str, after: str, limit: int, order: str) -> Response:
@@ -89,7 +89,7 @@ ROUTES = (
         ids=ONE,
         query=(LIMIT, AFTER, ORDER, INCLUDE),
         headers=READ,
-        billed="4",
+        billed="4; 3 when there is no news",
     ),
     Route(
         "POST",
@@ -115,7 +115,7 @@ ROUTES = (
         ids=ITEM,
         query=(INCLUDE,),
         headers=READ,
-        billed="4",
+        billed="4; 3 when there is no news",
     ),
     Route(
         "DELETE",

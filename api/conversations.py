@@ -159,7 +159,7 @@ OWN = (
         "conversation",
         ids=ONE,
         headers=READ,
-        billed="3",
+        billed="4; 3 when there is no news",
     ),
     Route(
         "POST",

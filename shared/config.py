@@ -150,6 +150,12 @@ class Settings(NamedTuple):
     )
     idempotency_s: int = number(86_400, 60, 7 * 86_400, "how long an `Idempotency-Key` is remembered")
     l1_bytes_max: int = number(32 * 1_048_576, 0, 1_073_741_824, "what an instance remembers of conversations")
+    l1_whole_bytes_max: int = number(
+        262_144,
+        0,
+        4_000_000,
+        "a conversation of at most so many bytes comes whole with the first read of its items, and is remembered",
+    )
     pool_threads: int = number(4, 1, 32, "threads for counting, and for whatever large must not hold the loop")
     rate_outage: str = choice(
         ("closed", "open"),

@@ -20,7 +20,7 @@ CALLS: dict[str, tuple[int, Call]] = {
     "create": (9, lambda api, _: api.post("/v1/conversations", json=items(10))),
     "list": (4, lambda api, _: api.get("/v1/conversations")),
     "list_filtered": (4, lambda api, _: api.get("/v1/conversations", params={"metadata[a]": "b"})),
-    "retrieve": (3, lambda api, id_: api.get(f"/v1/conversations/{id_}")),
+    "retrieve": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}")),
     "update": (8, lambda api, id_: api.post(f"/v1/conversations/{id_}", json={"metadata": {"a": "b"}})),
     "append": (6, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10))),
     "page": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/items", params={"limit": 20})),
@@ -45,7 +45,21 @@ def reserved(api: httpx.Client) -> str:
     return str(api.post("/v1/reservations", json={"tokens": 9}).json()["id"])
 
 
+def again(path: str) -> Prepare:
+    """A read of what the instance holds and nothing was written to since."""
+
+    def prepare(api: httpx.Client, conversation: str) -> tuple[str, Callable[[str], httpx.Response]]:
+        url = f"/v1/conversations/{conversation}{path}"
+        assert api.get(url).status_code == 200
+        return url, api.get
+
+    return prepare
+
+
 PREPARED: dict[str, tuple[int, Prepare]] = {
+    "retrieve_again": (3, again("")),
+    "page_again": (3, again("/items?limit=20")),
+    "item_again": (3, again("/items/msg_1")),
     "list_after": (
         5,
         lambda api, id_: (
@@ -62,13 +76,7 @@ PREPARED: dict[str, tuple[int, Prepare]] = {
             ),
         ),
     ),
-    "context_again": (
-        3,
-        lambda api, id_: (
-            api.get(f"/v1/conversations/{id_}/context?budget=500"),
-            lambda _: api.get(f"/v1/conversations/{id_}/context?budget=500"),
-        ),
-    ),
+    "context_again": (3, again("/context?budget=500")),
     "settle": (
         11,
         lambda api, _: (reserved(api), lambda name: api.post(f"/v1/reservations/{name}/settle", json={"tokens": 1})),

@@ -8,7 +8,8 @@ import pytest
 from scripts.local.upstash import LocalUpstash
 from shared.config import read_settings
 from shared.conversations.conversation import Conversation
-from shared.conversations.history import History, Need
+from shared.conversations.history import History
+from shared.conversations.needs import Need
 from shared.errors import RateExceeded, Unauthorized
 from shared.request.caller import read_key
 from shared.request.freshness import Freshness, Tier

@@ -34,8 +34,8 @@ def url(created: httpx.Response) -> str:
 
 
 def version(answer: httpx.Response) -> int:
-    """Return the version that an entity tag `"<generation>.<version>"` names."""
-    generation, _, number = answer.headers["etag"].strip('"').partition(".")
+    """Return the version that an entity tag `"<generation>.<version>.<chain hash>"` names."""
+    generation, number, *_ = answer.headers["etag"].strip('"').split(".")
     assert len(generation) == 16
     return int(number)
 

@@ -16,9 +16,10 @@ from shared.conversations.conversation import Conversation
 from shared.conversations.entries import read_entry
 from shared.conversations.folds import newest_fold
 from shared.conversations.held import COUNT_BYTES
-from shared.conversations.history import History, Need
+from shared.conversations.history import History
+from shared.conversations.needs import Need, PageNeed
 from shared.conversations.snapshot import ITEM_BYTES, begin, read_header
-from shared.errors import NotFound
+from shared.errors import NotCached, NotFound
 from shared.items.counts import Counts
 from shared.request.caller import read_key
 from shared.request.freshness import Freshness, Tier
@@ -48,6 +49,14 @@ async def make_history(upstash: LocalUpstash) -> AsyncIterator[Make]:
 def create(api: httpx.Client, count: int, chars: int = 1_000) -> str:
     items = [{"role": "user", "content": "x" * chars} for _ in range(count)]
     return str(api.post("/v1/conversations", json={"items": items}).json()["id"])
+
+
+async def is_held(history: History, conversation: Conversation) -> bool:
+    try:
+        await history.read(conversation, Need(), Freshness(is_only_if_cached=True))
+    except NotCached:
+        return False
+    return True
 
 
 async def test_reads_are_counted_by_the_tier_that_answered(api: httpx.Client, key: str, make_history: Make) -> None:
@@ -129,8 +138,8 @@ async def test_l1_never_holds_more_than_its_bytes_and_keeps_what_was_used_last(
     counted = history.counted()
 
     assert counted.evictions == 11 + 1 - counted.conversations > 0
-    assert history.holds(Conversation(caller, first), Need())
-    assert not history.holds(Conversation(caller, others[0]), Need())
+    assert await is_held(history, Conversation(caller, first))
+    assert not await is_held(history, Conversation(caller, others[0]))
 
 
 async def test_what_is_larger_than_l1_is_answered_and_not_kept(api: httpx.Client, key: str, make_history: Make) -> None:
@@ -139,6 +148,40 @@ async def test_what_is_larger_than_l1_is_answered_and_not_kept(api: httpx.Client
 
     assert len(reading.held.snapshot.items) == 10
     assert history.counted().conversations == 0
+
+
+def page_need(history: History, after: str = "", order: str = "desc") -> PageNeed:
+    return PageNeed(after, 10, order, 4_000_000, history.whole_bytes_max, history.tail_bytes_max)
+
+
+async def test_a_page_drives_out_no_more_than_it_shows(api: httpx.Client, key: str, make_history: Make) -> None:
+    """A large conversation is held as the newest pages show it, and no more of it than a part of L1."""
+    history, conversation = make_history(l1_bytes_max=120_000), Conversation(read_key(key), create(api, 100))
+    small = Conversation(read_key(key), create(api, 1))
+    await history.read(small, Need(), Freshness())
+    shown, after, sizes = 0, "", []
+    while shown < 100:
+        page, _ = await history.view(conversation, page_need(history, after), Freshness())
+        shown, after = shown + len(page.data), str(page.last_id)
+        sizes.append(history.counted().size_bytes)
+
+    assert sizes[0] < sizes[1] == sizes[-1] < history.tail_bytes_max + 10 * 1_700
+    assert await is_held(history, small)
+
+
+async def test_what_is_not_held_is_not_brought(
+    api: httpx.Client, key: str, make_history: Make, upstash: LocalUpstash
+) -> None:
+    large = Conversation(read_key(key), create(api, 100, chars=3_000))
+    for history in (make_history(), make_history(l1_bytes_max=100_000)):
+        await history.view(large, page_need(history, order="asc"), Freshness())
+        assert history.counted().conversations == 0
+    pressed, small = make_history(), Conversation(read_key(key), create(api, 20))
+    pressed.limit_l1(0)
+    page, provenance = await pressed.view(small, page_need(pressed), Freshness())
+
+    assert (len(page.data), pressed.whole_bytes_max, pressed.counted().conversations) == (10, 0, 0)
+    assert provenance.tier == Tier.L2
 
 
 def test_an_item_holds_about_what_it_is_charged() -> None:

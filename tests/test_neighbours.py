@@ -10,7 +10,8 @@ import pytest
 from scripts.local.upstash import LocalUpstash
 from shared.config import read_settings
 from shared.conversations.conversation import Conversation
-from shared.conversations.history import NEWS_BYTES_MAX, History, Need
+from shared.conversations.history import NEWS_BYTES_MAX, History
+from shared.conversations.needs import Need
 from shared.request.caller import read_key
 from shared.request.freshness import Freshness
 from shared.store.upstash import Store

@@ -66,8 +66,9 @@ def _act(model: Model, api: httpx.Client, action: str, number: int) -> None:
         model.age()
         assert api.get("/api/cron/sweep", headers=CRON).json()["conversations"]["outcome"] == "done"
     elif action == "create" or not model.listed:
-        body = {"metadata": {"k": str(number % 3)}, "items": [{"role": "user", "content": "x"}]}
-        model.use(api.post("/v1/conversations", json=body).json()["id"], body["metadata"])
+        metadata = {"k": str(number % 3)}
+        body = {"metadata": metadata, "items": [{"role": "user", "content": "x"}]}
+        model.use(api.post("/v1/conversations", json=body).json()["id"], metadata)
     else:
         conversation = model.pick(number)
         path = f"/v1/conversations/{conversation}"
@@ -130,7 +131,7 @@ def make_twice(make_service: Callable[[], str]) -> list[str]:
 
 def test_a_deleted_conversation_is_a_place_to_go_on_from(api: httpx.Client) -> None:
     made = [api.post("/v1/conversations", json={}).json()["id"] for _ in range(5)]
-    seen = []
+    seen: list[str] = []
     while True:
         page = api.get("/v1/conversations", params={"limit": 2, **({"after": seen[-1]} if seen else {})}).json()
         for each in page["data"]:

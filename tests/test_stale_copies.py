@@ -59,3 +59,28 @@ def test_what_is_not_held_is_not_answered(instance: httpx.Client, server: Faulty
     server.leave()
 
     assert instance.get(f"/v1/conversations/{other}/context?budget=500", headers=ACCEPTS).status_code == 503
+
+
+@pytest.mark.parametrize("path", ["", "/items", "/items?order=asc&limit=1", "/items/msg_1"])
+def test_pages_items_and_conversations_are_answered_as_well(
+    instance: httpx.Client, server: FaultyServer, path: str
+) -> None:
+    items = {"items": [{"role": "user", "content": "hello", "id": "msg_1"}]}
+    url = f"/v1/conversations/{instance.post('/v1/conversations', json=items).json()['id']}{path}"
+    fresh = instance.get(url)
+    server.leave()
+    stale = instance.get(url, headers=ACCEPTS)
+
+    assert (stale.status_code, stale.content) == (200, fresh.content)
+    assert stale.headers["cache-status"].endswith("detail=STALE")
+    assert instance.get(url).status_code == 503
+
+
+def test_a_copy_that_is_older_than_the_version_asked_for_is_no_answer(
+    instance: httpx.Client, server: FaultyServer, url: str
+) -> None:
+    instance.get(url)
+    server.leave()
+    answers = [instance.get(url, headers=ACCEPTS | {"warmthread-min-version": version}) for version in ("1", "2")]
+
+    assert [each.status_code for each in answers] == [200, 503]

@@ -11,6 +11,7 @@ from shared.conversations.snapshot import (
     Snapshot,
     advance,
     begin,
+    extend,
     is_all_from,
     items_from,
     tail_start,
@@ -131,3 +132,35 @@ def test_a_snapshot_is_the_same_whichever_way_its_entries_came(
     assert snapshot.items == whole.items
     assert snapshot.pins == whole.pins == tuple(item for item in whole.items if item.kind == Kind.SYSTEM)
     assert (snapshot.tail_tokens, snapshot.size_bytes) == (whole.tail_tokens, whole.size_bytes)
+    assert snapshot.turn_tokens == whole.turn_tokens
+    assert snapshot.chains == whole.chains
+
+
+@settings(max_examples=300, deadline=None)
+@given(logs_with_budgets(), st.integers(1, 60), st.integers(1, 60))
+def test_a_tail_that_older_entries_extend_is_the_longer_tail(
+    case: tuple[list[Item], int], one: int, other: int
+) -> None:
+    log = numbered(case[0])
+    entries = [Entry(item.seq, f"{item.seq:x}", item.kind, item) for item in log]
+    first, later = sorted((one, other))
+
+    def tail_from(start: int) -> Snapshot:
+        pins = [entry for entry in entries if entry.seq < start and entry.kind == Kind.SYSTEM]
+        return begin(HEADER, start, pins, [entry for entry in entries if entry.seq >= start])
+
+    extended = extend(tail_from(later), first, [entry for entry in entries if first <= entry.seq < later])
+
+    assert extended._replace(chains=()) == tail_from(first)._replace(chains=())
+
+
+@settings(max_examples=300, deadline=None)
+@given(logs_with_budgets(), st.integers(1, 60))
+def test_a_tail_that_begins_anywhere_counts_as_much_as_it_holds_of_whole_turns(
+    case: tuple[list[Item], int], first: int
+) -> None:
+    log = numbered(case[0])
+    users = [item.seq for item in log if item.kind == Kind.USER and item.seq >= first]
+    torn, begun = snapshot_of(log, first), snapshot_of(log, users[0] if users else len(log) + 100)
+
+    assert torn.turn_tokens == begun.tail_tokens

@@ -15,7 +15,8 @@ from api.conversations import app
 from scripts.benchmarks.worker import Item, Place
 from shared.app import lifespan
 from shared.conversations.conversation import Conversation
-from shared.conversations.history import History, Need
+from shared.conversations.history import History
+from shared.conversations.needs import Need
 from shared.request.caller import read_key
 from shared.request.freshness import Freshness, Tier
 from shared.store.upstash import Store

@@ -1,5 +1,6 @@
 """
-What each operation on conversations costs: milliseconds, requests to the store, commands that it bills.
+What each operation on conversations costs: milliseconds, requests to the store, commands that it bills, bytes of its
+replies.
 
 The routes of one warm instance, called as an ASGI application, over the local Upstash server and a Valkey, each in a
 process of its own; directly, and through a proxy on loopback that stands for a network of 1 and 5 ms round trip. The
@@ -30,13 +31,17 @@ AT_ONCE, L1_READS = 100, 100
 ROWS = {
     "append 2": "append 2 items",
     "append 10": "append 10 items",
-    "read 20": "read a page of 20 items",
+    "read 20": "read a page of 20 items, no news",
+    "read 20, cold": "the same on an instance that holds nothing",
+    "read 20 of many, cold": "the same of 2,000 items",
     "context": "context of 8,000 tokens from 400 items",
-    "item": "read one item",
-    "retrieve": "read the conversation, no items",
+    "item": "read one item, no news",
+    "retrieve": "read the conversation without its items, no news",
     "create": "create with 2 items",
     "delete": "delete a conversation",
     "read 20, max-age": "page of 20 under `max-age=60`",
+    "item, max-age": "one item under `max-age=60`",
+    "retrieve, max-age": "the conversation under `max-age=60`",
     "context, max-age": "context under `max-age=60`",
 }
 """Operation of scripts/benchmarks/store_operations.py -> its row."""
@@ -123,7 +128,7 @@ def _figures(store: CountedStore, worker: Worker, name: str, runs: int) -> Figur
 
 
 def _operations_table(results: Results, delays_ms: Sequence[float]) -> str:
-    header = ["operation", "requests", "commands"]
+    header = ["operation", "requests", "commands", "bytes replied"]
     header += [f"{delay_ms:g} ms: p50 / p95 ms" for delay_ms in delays_ms]
     header += [f"round trips of time at {delay_ms:g} ms" for delay_ms in delays_ms[-1:] if delay_ms]
     rows = []
@@ -132,6 +137,7 @@ def _operations_table(results: Results, delays_ms: Sequence[float]) -> str:
         count = sum(len(each_.samples_ms) for each_ in figures)
         row = [title, each(sum(each_.cost.requests for each_ in figures), count)]
         row.append(each(sum(each_.cost.commands for each_ in figures), count))
+        row.append(f"{sum(each_.cost.reply_bytes for each_ in figures) / count:,.0f}")
         row += [spread(each_.samples_ms) for each_ in figures]
         if delays_ms[-1]:
             row.append(f"{statistics.median(figures[-1].samples_ms) / delays_ms[-1]:.2f}")

@@ -17,6 +17,9 @@ from scripts.benchmarks.worker import Apart, Item, Place, Prepare, Run
 
 AT_ONCE = 100
 PAGE_ITEMS = 20
+MANY = 5
+"""Times the recorded conversation: too large to be held whole."""
+
 L1_READS = 100
 SMALL_BYTES = 100
 FORMATS = ("items", "chat", "anthropic", "text")
@@ -44,14 +47,18 @@ class Operations:
             "append 2": partial(self._append, 2),
             "append 10": partial(self._append, 10),
             "read 20": partial(self._get, page, f"limit={PAGE_ITEMS}"),
+            "read 20, cold": partial(self._get_cold, page, f"limit={PAGE_ITEMS}"),
+            "read 20 of many, cold": self._get_of_many,
             "context": partial(self._get, context, "budget=8000"),
             "item": self._get_item,
             "retrieve": partial(self._get, "", ""),
             "create": self._create,
             "delete": self._delete,
             "read 20, max-age": partial(self._get_lenient, page, f"limit={PAGE_ITEMS}"),
+            "item, max-age": self._get_item_lenient,
+            "retrieve, max-age": partial(self._get_lenient, "", ""),
             "context, max-age": partial(self._get_lenient, context, "budget=8000"),
-            "context, cold": self._get_cold,
+            "context, cold": partial(self._get_cold, context, "budget=8000"),
             **{
                 f"context, {kind}, {form}": partial(read, context, f"budget=8000&format={form}")
                 for form in FORMATS
@@ -90,6 +97,9 @@ class Operations:
     async def _get_item(self, count: int) -> list[Run]:
         return await self._get(f"/items/{self._item_id}", "", count)
 
+    async def _get_item_lenient(self, count: int) -> list[Run]:
+        return await self._get_lenient(f"/items/{self._item_id}", "", count)
+
     async def _get_lenient(self, route: str, query: str, count: int) -> list[Run]:
         return [partial(_one, partial(self._lenient.call, "GET", self._path + route, query))] * count
 
@@ -104,7 +114,7 @@ class Operations:
 
         return [Apart(grow, partial(_one, partial(self._service.call, "GET", path + route, query)))] * count
 
-    async def _get_cold(self, count: int) -> list[Run]:
+    async def _get_cold(self, route: str, query: str, count: int, path: str = "") -> list[Run]:
         """Read as an instance does that holds nothing yet, its imports apart."""
         history = self._service.state["history"]
 
@@ -113,8 +123,12 @@ class Operations:
             history.limit_l1(1)
             return 0
 
-        get = partial(_one, partial(self._service.call, "GET", f"{self._path}/context", "budget=8000"))
+        get = partial(_one, partial(self._service.call, "GET", (path or self._path) + route, query))
         return [Apart(forget, get)] * count
+
+    async def _get_of_many(self, count: int) -> list[Run]:
+        path = await self._service.create(self._items * MANY)
+        return await self._get_cold("/items", f"limit={PAGE_ITEMS}", count, path)
 
     async def _read_l1(self, count: int) -> list[Run]:
         await self._lenient.call("GET", self._path + "/context", "budget=8000")

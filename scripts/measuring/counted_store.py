@@ -1,8 +1,8 @@
 """
 The store that is measured against: a Valkey, and the local Upstash server over it in a process of its own.
 
-It tells what a measured stretch cost: HTTP requests (the server counts them) and commands (Valkey counts them, those
-inside scripts too). Peers that speak Redis's own protocol use the same Valkey.
+It tells what a measured stretch cost: HTTP requests (the server counts them), commands (Valkey counts them, those
+inside scripts too) and the bytes of Valkey's replies. Peers that speak Redis's own protocol use the same Valkey.
 """
 
 import contextlib
@@ -23,10 +23,11 @@ NOT_BILLED = frozenset({"info", "ping", "hello", "select", "client", "config"})
 
 
 class Cost(NamedTuple):
-    """What the store was asked to do."""
+    """What the store was asked to do, and what it replied."""
 
     requests: int
     commands: int
+    reply_bytes: int = 0
 
 
 class CountedStore(NamedTuple):
@@ -43,19 +44,27 @@ class CountedStore(NamedTuple):
         return int(self.url.rpartition(":")[2])
 
     def look(self) -> Cost:
-        """Return what was asked of the store until now; `spent_since` takes it."""
-        lines = self._ask("/", ["INFO", "commandstats"])["result"].splitlines()
-        commands = 0
-        for line in lines:
-            name, _, rest = line.removeprefix("cmdstat_").partition(":calls=")
-            if rest and name.split("|")[0] not in NOT_BILLED:
-                commands += int(rest.split(",")[0])
-        return Cost(self._ask("/-/stats")["requests"], commands)
+        """Return what was asked of the store until now, this look included; `spent_since` takes it."""
+        seen, look_bytes = self._look()
+        return Cost(seen.requests + 1, seen.commands, seen.reply_bytes + look_bytes)
 
     def spent_since(self, before: Cost) -> Cost:
         """Return what was asked since the look *before*, this look excepted."""
-        now = self.look()
-        return Cost(now.requests - before.requests - 1, now.commands - before.commands)
+        now, _ = self._look()
+        return Cost(*(there - then for there, then in zip(now, before, strict=True)))
+
+    def _look(self) -> tuple[Cost, int]:
+        """Return what was asked until now, and how many bytes the reply to this question has."""
+        text = self._ask("/", ["INFO", "commandstats", "stats"])["result"]
+        commands = reply_bytes = 0
+        for line in text.splitlines():
+            name, _, rest = line.removeprefix("cmdstat_").partition(":calls=")
+            if rest and name.split("|")[0] not in NOT_BILLED:
+                commands += int(rest.split(",")[0])
+            if line.startswith("total_net_output_bytes:"):
+                reply_bytes = int(line.partition(":")[2])
+        framing_bytes = len(f"${len(text)}\r\n\r\n")
+        return Cost(self._ask("/-/stats")["requests"] - 1, commands, reply_bytes), len(text) + framing_bytes
 
     def _ask(self, path: str, command: list[str] | None = None) -> Any:
         body = None if command is None else json.dumps(command).encode()

@@ -5,10 +5,8 @@ Headers in the OpenAPI document: what requests may say, and what answers do say.
 from scripts.openapi.shapes import Schema
 
 ENTITY_TAGS = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
+POSITION = r"^(0|[1-9][0-9]{0,8})(\.([0-9a-f]{16}|0))?$"
 KEY = r'^("([!#-\[\]-~]|\\["\\]){1,255}"|[!#-~][!-~]{0,254})$'
-
-
-VERSION: Schema = {"type": "integer", "minimum": 0, "maximum": 999_999_999}
 
 
 def _header(name: str, description: str, **schema: object) -> Schema:
@@ -21,7 +19,11 @@ REQUESTS: dict[str, Schema] = {
         _header(
             "Cache-Control", "max-age=N, stale-if-error=N, only-if-cached, no-cache: how fresh the answer has to be"
         ),
-        _header("Warmthread-Min-Version", "Any copy of at least this version will do", **VERSION),
+        _header(
+            "Warmthread-Min-Version",
+            "Any copy of at least this version will do; as `V.h`, if it also came after the state whose tag says so",
+            pattern=POSITION,
+        ),
         _header("If-None-Match", "Entity tags that the caller has: 304 for one of them"),
         _header("Idempotency-Key", "The same key and request within 24 h are answered, not done", pattern=KEY),
         _header("x-stainless-retry-count", "OpenAI's clients count here how often they sent this before"),
@@ -42,7 +44,7 @@ ANSWERS: Schema = {
     "RateLimit-Policy": _answered("The tenant's rate, if it has one (draft-ietf-httpapi-ratelimit-headers)"),
     "RateLimit": _answered("What is left of it"),
     "ETag": _answered(
-        "Generation and version, and for contexts the parameters", {"type": "string", "pattern": '^".+"$'}
+        "Generation, version and chain hash, and for contexts the parameters", {"type": "string", "pattern": '^".+"$'}
     ),
     "Age": _answered("Seconds since this was validated", {"type": "integer", "minimum": 0}),
     "Cache-Status": _answered("What answered (RFC 9211); `detail` is L0, L1, L2, source or STALE"),

@@ -41,6 +41,11 @@ class L1[V: Sized]:
         self._limit_bytes = int(self._bytes_max * share)
         self._shrink()
 
+    @property
+    def limit_bytes(self) -> int:
+        """How much it may hold now."""
+        return self._limit_bytes
+
     def _shrink(self) -> None:
         while self._values.currsize > self._limit_bytes:
             self._values.popitem()

@@ -27,8 +27,9 @@ from shared.conversations.context_documents import Embedding, digest_of
 from shared.conversations.conversation import Conversation
 from shared.conversations.folds import tail_tokens
 from shared.conversations.held import Reading
-from shared.conversations.history import History, Need
+from shared.conversations.history import History
 from shared.conversations.kept_counts import Uncounted, count_anew, write_kept_counts
+from shared.conversations.needs import Need
 from shared.conversations.provenance import Provenance, touch_when_due
 from shared.documents.documents import Documents
 from shared.jsonbytes.write import Pieces
@@ -80,7 +81,7 @@ class Contexts:
         need = Need(tail_tokens(wanted.available_tokens, encoding), encoding)
         reading = await self._history.read(conversation, need, freshness, reserve)
         reserved = reading.reserved
-        provenance = Provenance.of_reading(reading)
+        provenance = reading.provenance
         touch_when_due(self._store, conversation, provenance, later)
         etag = provenance.etag_with(wanted.digest)
         if etag in known_etags and not reading.held.marks:
@@ -88,7 +89,7 @@ class Contexts:
         composed = await self._compose(conversation, reading, wanted, later)
         if composed is None:
             reading = await self._history.read(conversation, Need(None, encoding), freshness)
-            provenance = Provenance.of_reading(reading)
+            provenance = reading.provenance
             composed = await self._compose(conversation, reading, wanted, later)
             assert composed is not None
         chosen, body, forms = composed.chosen, composed.body, composed.forms

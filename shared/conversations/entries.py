@@ -52,7 +52,12 @@ def write_summary(note_id: str, through_id: str, traits: Traits, counts: Counts)
 
 
 def read_entry(seq: int, raw: str) -> Entry:
-    """Return the entry that *raw*, the store's text at place *seq*, stands for."""
+    """
+    Return the entry that *raw*, the store's text at place *seq*, stands for; "" stands for one of which nothing is to
+    be known.
+    """
+    if not raw:
+        return Entry(seq, "", METADATA)
     head, _, body = raw.partition("\n")
     chain, preceding, kind, facts = head.split(" ", 3)
     if kind == DELETION:

@@ -8,6 +8,7 @@ from shared.cache.l1 import L1
 from shared.context.formats.unit_form import NO_FORMS, Forms
 from shared.conversations.conversation import Conversation
 from shared.conversations.folds import Kept
+from shared.conversations.provenance import Provenance
 from shared.conversations.snapshot import Snapshot
 from shared.items.counts import Counts
 from shared.process.clock import Instant
@@ -18,6 +19,9 @@ COUNT_BYTES = 200
 
 MARK_BYTES = 400
 """The same for the mark of a document, with its path."""
+
+CHAIN_BYTES = 74
+"""The same for a chain hash that was read."""
 
 
 class Held(NamedTuple):
@@ -40,6 +44,7 @@ class Held(NamedTuple):
     @property
     def size_bytes(self) -> int:
         beside = COUNT_BYTES * sum(map(len, self.counts.values())) + MARK_BYTES * len(self.marks)
+        beside += CHAIN_BYTES * len(self.snapshot.chains)
         fold_bytes = self.fold.size_bytes if self.fold is not None else 0
         return self.snapshot.size_bytes + beside + self.forms.size_bytes + fold_bytes
 
@@ -63,6 +68,10 @@ class Reading(NamedTuple):
     conversation: Conversation
     l1: L1[Held]
     reserved: list[str] | None = None
+
+    @property
+    def provenance(self) -> Provenance:
+        return Provenance.of(self.held.snapshot.header, self.tier, self.age_s)
 
     def keep(self, fold: Kept | None, forms: Forms) -> None:
         """Keep what a context was chosen from, and made of."""

@@ -3,7 +3,7 @@ Conversations as this instance knows them: L1 in front of the store, never stale
 
     held here and fresh enough for the caller -> L0, no request
     held here                                 -> "I have version v; what came after?" -> L1, or L2 with the news
-    not held                                  -> all of it, or the tail that a budget can hold
+    not held                                  -> as much as is needed, and a small conversation whole (needs.py)
 
 One request each, and one more for every further 4 MB; news of more than NEWS_BYTES_MAX take one more. The reader names
 generation, version and chain hash of what it holds, so a store that was set back is noticed, and read anew. Callers of
@@ -11,6 +11,8 @@ one tick of the loop share a request; one that comes while a conversation is fir
 for the news.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from shared.cache.flight import Flights
@@ -20,15 +22,16 @@ from shared.context.formats.unit_form import NO_FORMS
 from shared.conversations.conversation import Conversation
 from shared.conversations.entries import Entry, read_entry
 from shared.conversations.held import Held, Reading, remember
-from shared.conversations.kept_counts import BLOCK_ENTRIES, read_kept_counts
-from shared.conversations.snapshot import Snapshot, advance, begin, extend, read_header
-from shared.errors import NotCached, StoreUnavailable
+from shared.conversations.kept_counts import read_kept_counts
+from shared.conversations.needs import Need, Needed, Told
+from shared.conversations.provenance import Provenance
+from shared.conversations.snapshot import Header, Snapshot, advance, begin, extend, read_header
+from shared.errors import NotCached, NotFound, StoreUnavailable
 from shared.items.counts import Counts
 from shared.items.document_paths import SHARED
 from shared.process.clock import Clock, Instant
 from shared.process.pool import Pool
-from shared.request.caller import Caller
-from shared.request.freshness import Freshness, Tier
+from shared.request.freshness import Copy, Freshness, Tier
 from shared.request.invocation import is_confirmed, was_confirmed
 from shared.store import keys
 from shared.store.attempts import Besides
@@ -45,6 +48,18 @@ NEWS_BYTES_MAX = 64 * 1024
 FOLDED_ENTRIES, FOLDED_CHARS = 300, 512 * 1024
 """More than this takes over a millisecond to fold, and goes to a thread."""
 
+APART_CHARS = 512 * 1024
+"""A page of more than this takes over a millisecond to read, and goes to a thread."""
+
+APART = frozenset({"page", "item"})
+"""Kinds of replies that are no part of what is held."""
+
+L1_SHARE = 4
+"""
+Pages extend a tail until it takes this part of L1: who reads a long log to its end drives nothing else out. Nor does a
+conversation come whole that would take more.
+"""
+
 RESERVE_REFUSALS = frozenset({"over", "reservations", "unpriced"})
 
 
@@ -56,11 +71,15 @@ class ReserveRefused(Exception):
         self.reply = reply
 
 
-class Need(NamedTuple):
-    """How much of a conversation is needed: its newest *tail_tokens*, or all of it; and the counts in *encoding*."""
+class Found[T](NamedTuple):
+    """What a read found: the *value* that was needed, at *header*; *held*: what it was cut from, if that is held."""
 
-    tail_tokens: int | None = None
-    encoding: str = ""
+    value: T
+    header: Header
+    held: Held | None
+    tier: Tier
+    age_s: float = 0.0
+    reserved: list[str] | None = None
 
 
 class HistoryCounts(NamedTuple):
@@ -81,7 +100,7 @@ class History:
         self._settings = settings
         self._clock = clock or Clock()
         self._l1: L1[Held] = L1(settings.l1_bytes_max)
-        self._flights: Flights[tuple[Held, Tier]] = Flights()
+        self._flights: Flights[Found[Any]] = Flights()
         self._answers = dict.fromkeys(Tier, 0)
 
     async def read(
@@ -99,173 +118,214 @@ class History:
                   StoreUnavailable: it was asked and did not answer, and L1 will not do.
         """
         if reserve is None:
-            reading = await self._read(conversation, need, freshness)
+            found = await self._find(conversation, need, freshness)
         else:
-            held, tier, reserved = await self._load(conversation, need, reserve)
-            reading = Reading(held, tier, 0.0, conversation, self._l1, reserved)
-        self._answers[reading.tier] += 1
-        return reading
+            found = await self._load(conversation, need, reserve)
+        self._answers[found.tier] += 1
+        assert found.held is not None
+        return Reading(found.held, found.tier, found.age_s, conversation, self._l1, found.reserved)
+
+    async def view[T](self, conversation: Conversation, need: Needed[T], freshness: Freshness) -> tuple[T, Provenance]:
+        """
+        Return what is needed of the conversation, as *freshness* wants it, and what it was made of.
+
+        Raises:   as `read`; NotFound also for an item that is needed.
+        """
+        found = await self._find(conversation, need, freshness)
+        self._answers[found.tier] += 1
+        return found.value, Provenance.of(found.header, found.tier, found.age_s)
 
     def counted(self) -> HistoryCounts:
         """Return what was counted since the start, and what L1 holds now."""
         l1 = self._l1
         return HistoryCounts(dict(self._answers), l1.evictions, len(l1), l1.size_bytes)
 
-    async def _read(self, conversation: Conversation, need: Need, freshness: Freshness) -> Reading:
-        place = conversation.place
-        held = self._l1.get(place)
-        if held is not None and _is_enough(held, need) and is_confirmed():
-            age_s = self._clock.age_s(held.validated_at)
-            if freshness.accepts(age_s, held.snapshot.header.version):
-                return Reading(held, Tier.L0, age_s, conversation, self._l1)
+    def limit_l1(self, share: float) -> None:
+        """Let L1 hold *share* of its bound."""
+        self._l1.limit(share)
+
+    @property
+    def tail_bytes_max(self) -> int:
+        """How large a tail may be that pages extend."""
+        return self._l1.limit_bytes // L1_SHARE
+
+    @property
+    def whole_bytes_max(self) -> int:
+        """How large a conversation may be that comes whole."""
+        settings = self._settings
+        return min(settings.l1_whole_bytes_max, settings.store_reply_bytes_max, self.tail_bytes_max)
+
+    async def _find[T](self, conversation: Conversation, need: Needed[T], freshness: Freshness) -> Found[T]:
+        if is_confirmed():
+            found = self._from_l1(conversation, need, Tier.L0, freshness.accepts)
+            if found is not None:
+                return found
         if freshness.is_only_if_cached:
             raise NotCached("This instance has no copy that is fresh enough.")
         try:
             return await self._ask(conversation, need)
         except StoreUnavailable:
-            held = self._l1.get(place)
-            if held is not None and _is_enough(held, need) and was_confirmed():
-                age_s = self._clock.age_s(held.validated_at)
-                if freshness.accepts_stale(age_s):
-                    return Reading(held, Tier.STALE, age_s, conversation, self._l1)
-            raise
+            found = None
+            if was_confirmed():
+                found = self._from_l1(conversation, need, Tier.STALE, freshness.accepts_stale)
+            if found is None:
+                raise
+            return found
 
-    def limit_l1(self, share: float) -> None:
-        """Let L1 hold *share* of its bound."""
-        self._l1.limit(share)
-
-    def holds(self, conversation: Conversation, need: Need) -> bool:
-        """Tell whether a `read` would at the most ask for news."""
+    def _from_l1[T](
+        self, conversation: Conversation, need: Needed[T], tier: Tier, accepts: Callable[[float, Copy], bool]
+    ) -> Found[T] | None:
+        """Return what is needed of what L1 holds, None where it does not hold it, or that is not accepted."""
         held = self._l1.get(conversation.place)
-        return held is not None and _is_enough(held, need)
+        if held is None:
+            return None
+        age_s = self._clock.age_s(held.validated_at)
+        value = need.cut(held.snapshot) if accepts(age_s, held.snapshot) else None
+        return Found(value, held.snapshot.header, held, tier, age_s) if value is not None else None
 
-    async def _ask(self, conversation: Conversation, need: Need) -> Reading:
-        place = conversation.place
+    async def _ask[T](self, conversation: Conversation, need: Needed[T]) -> Found[T]:
         flight = (conversation, need)
-        if self._l1.get(place) is None:
+        if self._l1.get(conversation.place) is None:
             await self._flights.settle(flight)
+        found: Found[T] = await self._flights.share(flight, partial(self._load, conversation, need))
+        return found
 
-        async def load() -> tuple[Held, Tier]:
-            held, tier, _ = await self._load(conversation, need)
-            return held, tier
-
-        held, tier = await self._flights.share(flight, load)
-        return Reading(held, tier, 0.0, conversation, self._l1)
-
-    async def _load(
-        self, conversation: Conversation, need: Need, reserve: Besides | None = None
-    ) -> tuple[Held, Tier, list[str] | None]:
+    async def _load[T](self, conversation: Conversation, need: Needed[T], reserve: Besides | None = None) -> Found[T]:
         place = conversation.place
+        held = self._l1.get(place)
+        if held is not None and not need.can_start_from(held):
+            held = None
+        tier, reserved = Tier.L1, None
+        # What is news to who has the rest is little, and then travels with what others ask for.
+        may_be_short = held is not None and _lacks_only_news(need, held)
+        for _ in range(REPLIES_MAX):
+            asked_at = self._clock.now()
+            is_reserving = reserve is not None and reserved is None
+            is_short = may_be_short and self._settings.store_reply_bytes_max > NEWS_BYTES_MAX
+            reply = await self._eval(conversation, need, held, reserve if is_reserving else None, is_short=is_short)
+            if is_reserving:
+                reserved = reply.pop()
+            header, kind = read_header(reply[1]), reply[2]
+            may_be_short = False
+            if is_short and not _is_usable(held, kind, header, reply[4]):
+                tier = Tier.L2
+                continue
+            if kind in APART:
+                self._forget_before(place, header, asked_at)
+                is_large = sum(map(len, reply[4])) > APART_CHARS
+                return Found(await self._pool.run_when(is_large, need.read_apart, reply), header, None, Tier.L2)
+            if kind != "news" or reply[4]:
+                tier = Tier.L2
+            entries = reply[4]
+            is_large = len(entries) > FOLDED_ENTRIES or sum(map(len, entries)) > FOLDED_CHARS
+            taken = await self._pool.run_when(is_large, _take, held, need.encoding, reply)
+            held = _hold(held, need.encoding, asked_at, taken)
+            # Generation, version and chain hash: between two replies the log may have grown, or been set back.
+            if held and taken and held.snapshot.header[:3] == header[:3]:
+                value = need.cut(held.snapshot, taken.told)
+                if value is not None:
+                    break
+        else:
+            raise AssertionError("a read took too many replies")
+        present = self._l1.get(place)
+        if present is None or present.validated_at <= held.validated_at:
+            remember(self._l1, conversation, held)
+        return Found(value, held.snapshot.header, held, tier, 0.0, reserved)
+
+    def _forget_before(self, place: tuple[str, str], header: Header, asked_at: Instant) -> None:
+        """Forget what is held of another state than *header*: no caller sees what is older than the last answer."""
+        held = self._l1.get(place)
+        if held is not None and held.validated_at <= asked_at and held.snapshot.header[:3] != header[:3]:
+            self._l1.forget(place)
+
+    async def _eval[T](
+        self,
+        conversation: Conversation,
+        need: Needed[T],
+        held: Held | None,
+        reserve: Besides | None,
+        *,
+        is_short: bool,
+    ) -> list[Any]:
+        """Return what the script of *need* replies to who holds *held*. Raises as it refuses."""
         names = [
             *conversation.names,
             keys.document_marks_key(conversation.caller.tenant),
             keys.document_marks_key(SHARED),
         ]
-        held = self._l1.get(place)
-        if held is not None and not _is_enough(held, need):
-            held = None
-        tier, reserved = Tier.L1, None
         bytes_max = self._settings.store_reply_bytes_max
-        # What is news to who has the rest is little, and then travels with what others ask for.
-        may_be_short = held is not None and (not need.encoding or need.encoding in held.counts)
-        for _ in range(REPLIES_MAX):
-            asked_at = self._clock.now()
-            is_short = may_be_short and bytes_max > NEWS_BYTES_MAX
-            arguments = self._arguments(conversation.caller, held, need, -NEWS_BYTES_MAX if is_short else bytes_max)
-            largest = NEWS_BYTES_MAX + SMALL_REPLY_BYTES if is_short else bytes_max
-            if reserve is not None and reserved is None:
-                names_and = [*names, *reserve.keys]
-                reply = await self._store.eval(
-                    "read_reserve", names_and, [*arguments, *reserve.arguments], reply_bytes_max=largest
-                )
-                if reply[0] == "ok":
-                    reserved = reply.pop()
-            else:
-                reply = await self._store.eval("read", names, arguments, reply_bytes_max=largest)
-            if reply[0] != "ok":
-                if reply[0] == "unknown":
-                    self._l1.forget(place)
-                if reply[0] in RESERVE_REFUSALS:
-                    raise ReserveRefused(reply)
-                raise_refusal(reply, conversation.id, self._settings)
-            if reply[2] != "news" or reply[4]:
-                tier = Tier.L2
-            may_be_short = False
-            if is_short and not _is_usable(held, reply):
-                tier = Tier.L2
-                continue
-            entries = reply[4]
-            is_large = len(entries) > FOLDED_ENTRIES or sum(map(len, entries)) > FOLDED_CHARS
-            taken = await self._pool.run_when(is_large, _take, held, need, reply)
-            held = _hold(held, need, asked_at, taken)
-            # Generation, version and chain hash: between two replies the log may have grown, or been set back.
-            if held and held.snapshot.header[:3] == read_header(reply[1])[:3] and _is_enough(held, need):
-                break
-        assert held is not None
-        present = self._l1.get(place)
-        if present is None or present.validated_at <= held.validated_at:
-            remember(self._l1, conversation, held)
-        return held, tier, reserved
-
-    def _arguments(self, caller: Caller, held: Held | None, need: Need, bytes_max: int) -> list[str | int]:
-        header = held.snapshot.header if held else None
-        position = (header.generation, header.version, header.chain) if header else ("", 0, "")
-        tokens_min, before = need.tail_tokens or 0, ""
-        if held and not _is_enough(held, need):
-            tokens_min -= held.snapshot.tail_tokens
-            before = str(held.snapshot.first)
-        amount = ("all" if need.tail_tokens is None else "tail", tokens_min)
-        encoding = "" if held and not before and need.encoding in held.counts else need.encoding
-        return [
-            caller.key_hash,
-            bytes_max,
+        largest = NEWS_BYTES_MAX + SMALL_REPLY_BYTES if is_short else need.reply_bytes_max(self._settings)
+        position = held.snapshot.header[:3] if held else ("", 0, "")
+        arguments = [
+            conversation.caller.key_hash,
+            -NEWS_BYTES_MAX if is_short else bytes_max,
             *position,
-            *amount,
-            encoding,
-            BLOCK_ENTRIES,
-            before,
+            *need.arguments(held),
         ]
+        if reserve is not None:
+            names, arguments = [*names, *reserve.keys], [*arguments, *reserve.arguments]
+        script = need.script if reserve is None else "read_reserve"
+        reply = await self._store.eval(script, names, arguments, reply_bytes_max=largest)
+        if reply[0] == "unknown":
+            self._l1.forget(conversation.place)
+        if reply[0] in RESERVE_REFUSALS:
+            raise ReserveRefused(reply)
+        if reply[0] != "ok":
+            # What is missing, if it is not the conversation, stands behind what was refused.
+            raise_refusal(reply, reply[1] if len(reply) > 1 else conversation.id, self._settings)
+        return reply
 
 
 class Taken(NamedTuple):
     """
     What a reply made of what was held: the *snapshot* after it, and the kept counts and *marks* of documents that it
-    brought.
+    brought, and what else it told.
     """
 
     kind: str
     snapshot: Snapshot
     counts: dict[int, Counts]
     marks: dict[str, str]
+    told: Told
 
 
-def _take(held: Held | None, need: Need, reply: list[Any]) -> Taken | None:
+def _take(held: Held | None, encoding: str, reply: list[Any]) -> Taken | None:
     """Return what *reply* makes of *held*, None when it is no part of the same history. Runs in any thread."""
-    _, fields, kind, first, raw_entries, raw_pins, blocks, documents = reply
+    _, fields, kind, first, raw_entries, raw_pins, blocks, documents, *more = reply
     header, first = read_header(fields), int(first)
     entries = [read_entry(seq, raw) for seq, raw in enumerate(raw_entries, start=first)]
-    pins: list[Entry] = [read_entry(int(raw_pins[at]), raw_pins[at + 1]) for at in range(0, len(raw_pins), 2)]
     if held is not None and kind == "news":
         snapshot = advance(held.snapshot, header, entries)
     elif kind == "older":
         if held is None or header.generation != held.snapshot.header.generation:
             return None
         # What was written since the newer part was read is asked for next.
-        snapshot = extend(held.snapshot, first, pins, entries)
+        snapshot = extend(held.snapshot, first, entries)
     else:
+        pins: list[Entry] = [read_entry(int(raw_pins[at]), raw_pins[at + 1]) for at in range(0, len(raw_pins), 2)]
         snapshot = begin(header, first, pins, entries)
-    counts = read_kept_counts(blocks) if need.encoding else {}
-    return Taken(kind, snapshot, counts, dict(zip(documents[::2], documents[1::2], strict=True)))
+    counts = read_kept_counts(blocks) if encoding else {}
+    told = Told(float(more[0]) if more and more[0] else None, kind in ("tail", "older"))
+    return Taken(kind, snapshot, counts, dict(zip(documents[::2], documents[1::2], strict=True)), told)
 
 
-def _is_usable(held: Held | None, reply: list[Any]) -> bool:
-    """Tell whether a short *reply* is an answer: what does not fit is left out, and another history does not fit."""
-    _, fields, kind, _, entries, *_ = reply
+def _lacks_only_news[T](need: Needed[T], held: Held) -> bool:
+    """Tell whether all that is needed is held, as far as it was written then."""
+    if need.encoding and need.encoding not in held.counts:
+        return False
+    try:
+        return need.cut(held.snapshot) is not None
+    except NotFound:
+        return True
+
+
+def _is_usable(held: Held | None, kind: str, header: Header, entries: list[str]) -> bool:
+    """Tell whether a short reply is an answer: what does not fit is left out, and another history does not fit."""
     assert held is not None
-    return kind == "news" and (bool(entries) or read_header(fields)[:3] == held.snapshot.header[:3])
+    return kind == "news" and (bool(entries) or header[:3] == held.snapshot.header[:3])
 
 
-def _hold(held: Held | None, need: Need, asked_at: Instant, taken: Taken | None) -> Held | None:
+def _hold(held: Held | None, encoding: str, asked_at: Instant, taken: Taken | None) -> Held | None:
     """Return what is held after *taken*. The counts are shared, so only the loop changes them."""
     if taken is None:
         return None
@@ -273,15 +333,7 @@ def _hold(held: Held | None, need: Need, asked_at: Instant, taken: Taken | None)
     fold = None
     if held is not None and taken.kind in ("news", "older"):
         counts, fold = held.counts, held.fold
-        asked_at = held.validated_at if taken.kind == "older" else asked_at
-    if need.encoding:
-        counts.setdefault(need.encoding, {}).update(taken.counts)
+    if encoding:
+        counts.setdefault(encoding, {}).update(taken.counts)
     forms = held.forms if held is not None else NO_FORMS
     return Held(taken.snapshot, asked_at, counts, taken.marks, forms, fold)
-
-
-def _is_enough(held: Held, need: Need) -> bool:
-    snapshot = held.snapshot
-    if need.tail_tokens is None or snapshot.is_whole:
-        return snapshot.is_whole
-    return snapshot.tail_tokens >= need.tail_tokens

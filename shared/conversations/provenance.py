@@ -7,9 +7,10 @@ from functools import partial
 from typing import NamedTuple, Self
 
 from shared.conversations.conversation import Conversation
-from shared.conversations.held import Reading
+from shared.conversations.snapshot import Header
 from shared.request.after_response import Later
 from shared.request.freshness import Tier
+from shared.store.attempts import etag
 from shared.store.indexes import Names, Spread, rows_name
 from shared.store.upstash import Store
 
@@ -26,27 +27,20 @@ class Provenance(NamedTuple):
     used_at_unix_s: int
     tier: Tier = Tier.L2
     age_s: float = 0.0
+    chain: str = ""
 
     @classmethod
-    def of_reply(cls, fields: list[str]) -> Self:
-        """Return what a script names as {generation, version, expiry, last use}."""
-        generation, version, expiry_s, used_at = fields
-        return cls(generation, int(version), int(expiry_s), int(used_at))
-
-    @classmethod
-    def of_reading(cls, reading: Reading) -> Self:
-        header = reading.held.snapshot.header
-        return cls(
-            header.generation, header.version, header.expiry_s, header.used_at_unix_s, reading.tier, reading.age_s
-        )
+    def of(cls, header: Header, tier: Tier, age_s: float) -> Self:
+        """Return what is said of an answer made at *header*, validated *age_s* ago."""
+        return cls(header.generation, header.version, header.expiry_s, header.used_at_unix_s, tier, age_s, header.chain)
 
     @property
     def etag(self) -> str:
-        return f'"{self.generation}.{self.version}"'
+        return etag(self.generation, self.version, self.chain)
 
     def etag_with(self, digest: str) -> str:
         """Return the tag of an answer that also depends on parameters."""
-        return f'"{self.generation}.{self.version}.{digest}"'
+        return f'{self.etag[:-1]}.{digest}"'
 
 
 def touch_when_due(store: Store, conversation: Conversation, provenance: Provenance, later: Later) -> None:

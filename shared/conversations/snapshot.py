@@ -20,6 +20,9 @@ _SEQ = attrgetter("seq")
 ITEM_BYTES = 480
 """What an item holds beside its JSON: the tuple, its numbers and its short texts; measured, see the tests."""
 
+CHAINS_MAX = 16
+"""Writers of a conversation that others write to as well know their own version again among so many newer ones."""
+
 
 class Header(NamedTuple):
     """
@@ -47,8 +50,9 @@ class Snapshot(NamedTuple):
     The live items of a conversation at `header.version`, in order.
 
     *first*: the seq from which all is known; 1 when that is everything. *items*: the pinned ones before it, then
-    all from there on; a tail starts with a user message. *pins*: the pinned ones among them. *tail_tokens*: those of
-    the items from *first* on that are not pinned. *summary* is the newest one.
+    all from there on. *pins*: the pinned ones among them. *tail_tokens*: those of the items from *first* on that are
+    not pinned; *turn_tokens*: those of them from the first user message on, because a context needs whole turns.
+    *summary* is the newest one. *chains*: the chain hashes of the newest entries, as far as they were read.
     """
 
     header: Header
@@ -56,12 +60,22 @@ class Snapshot(NamedTuple):
     items: tuple[Item, ...]
     pins: tuple[Item, ...]
     tail_tokens: int
+    turn_tokens: int
     size_bytes: int
     summary: Summary | None = None
+    chains: tuple[str, ...] = ()
 
     @property
     def is_whole(self) -> bool:
         return self.first == 1
+
+    @property
+    def version(self) -> int:
+        return self.header.version
+
+    def passed(self, chain: str) -> bool:
+        """Tell whether this is the state with that chain hash, or is known to have come after it."""
+        return chain == self.header.chain or chain in self.chains
 
 
 def read_header(fields: list[Any]) -> Header:
@@ -87,7 +101,7 @@ def begin(header: Header, first: int, pins: Iterable[Entry], entries: list[Entry
     pins = list(pins)
     pinned = tuple(entry.item for entry in pins if entry.item is not None)
     size_bytes = sum(_size_bytes(item) for item in pinned)
-    before = _with_summary(Snapshot(header, first, pinned, pinned, 0, size_bytes), pins)
+    before = _with_summary(Snapshot(header, first, pinned, pinned, 0, 0, size_bytes), pins)
     return advance(before, header, entries)
 
 
@@ -99,30 +113,36 @@ def advance(snapshot: Snapshot, header: Header, news: list[Entry]) -> Snapshot:
     """
     if news and news[-1].seq + header.removed < header.version:
         header = header._replace(version=news[-1].seq + header.removed, chain=news[-1].chain)
-    snapshot = _with_summary(snapshot, news)
+    snapshot = _with_summary(snapshot, news)._replace(header=header, chains=_newest_chains(snapshot.chains, news))
     added = [entry.item for entry in news if entry.item is not None]
     gone = {entry.target for entry in news if entry.kind == DELETION}
     if not added and not gone:
-        return snapshot._replace(header=header)
+        return snapshot
     items = snapshot.items + tuple(added)
     pins = snapshot.pins + tuple(item for item in added if item.kind == Kind.SYSTEM)
     size_bytes = snapshot.size_bytes + sum(_size_bytes(item) for item in added)
     tail_tokens = snapshot.tail_tokens + sum(_tail_tokens(item) for item in added)
+    turn_tokens = _turn_tokens(added, snapshot.turn_tokens)
     if gone:
         removed = [item for item in items if item.seq in gone]
         items = tuple(item for item in items if item.seq not in gone)
         pins = tuple(item for item in pins if item.seq not in gone)
         size_bytes -= sum(_size_bytes(item) for item in removed)
         tail_tokens -= sum(_tail_tokens(item) for item in removed if item.seq >= snapshot.first)
-    return Snapshot(header, snapshot.first, items, pins, tail_tokens, size_bytes, snapshot.summary)
+        turn_tokens = _turn_tokens(items[bisect_left(items, snapshot.first, key=_SEQ) :])
+    return snapshot._replace(
+        items=items, pins=pins, tail_tokens=tail_tokens, turn_tokens=turn_tokens, size_bytes=size_bytes
+    )
 
 
-def extend(snapshot: Snapshot, first: int, pins: Iterable[Entry], older: list[Entry]) -> Snapshot:
-    """Return *snapshot* with *older*, the entries from *first* up to where it began, and the *pins* from before."""
+def extend(snapshot: Snapshot, first: int, older: list[Entry]) -> Snapshot:
+    """Return *snapshot* with *older*, the entries from *first* up to where it began."""
+    pins = [Entry(item.seq, "", item.kind, item) for item in snapshot.pins if item.seq < first]
     longer = begin(snapshot.header, first, pins, older)
+    if snapshot.summary is not None:
+        longer = _with_summary(longer, [Entry(0, "", Kind.SUMMARY, summary=snapshot.summary)])
     newer = [Entry(item.seq, "", item.kind, item) for item in snapshot.items if item.seq >= snapshot.first]
-    summary = snapshot.summary or longer.summary
-    return advance(longer._replace(header=snapshot.header, summary=summary), snapshot.header, newer)
+    return advance(longer, snapshot.header, newer)._replace(header=snapshot.header, chains=snapshot.chains)
 
 
 def _with_summary(snapshot: Snapshot, entries: list[Entry]) -> Snapshot:
@@ -180,6 +200,19 @@ def _whole_from(snapshot: Snapshot) -> int:
 
 def _tail_tokens(item: Item) -> int:
     return 0 if item.kind == Kind.SYSTEM else item.overhead_tokens + item.content_tokens
+
+
+def _newest_chains(before: tuple[str, ...], news: list[Entry]) -> tuple[str, ...]:
+    return (*before, *(entry.chain for entry in news[-CHAINS_MAX:] if entry.chain))[-CHAINS_MAX:]
+
+
+def _turn_tokens(items: Iterable[Item], before: int = 0) -> int:
+    """Return the tokens of *items* that are not pinned, from the first user message on; *before*: of those before."""
+    tokens = before
+    for item in items:
+        if tokens or item.kind == Kind.USER:
+            tokens += _tail_tokens(item)
+    return tokens
 
 
 def _size_bytes(item: Item) -> int:

@@ -32,11 +32,11 @@ ENTITY_TAG = re.compile(r'\s*(?:W/)?"([!#-~]*)"\s*(?:,|$)')
 VERSION = re.compile(r"(?:[0-9a-f]+\.)?((?:0|[1-9][0-9]{0,8})(?:\.[0-9a-f]+)?)(?:\.[0-9a-f]+)?")
 """What a tag of ours says of version and chain hash: those of conversations and of contexts do, and a version alone."""
 
-NO_CHAIN = "0"
-"""The chain hash, in tags, of a conversation without entries."""
-
 HASHED_ON_LOOP_BYTES = 256 * 1024
 """Hashing lets go of the interpreter; above this, at about 1 ms, it also goes to a thread."""
+
+NO_CHAIN = "0"
+"""What a tag says of the chain hash of a conversation to which nothing was ever written."""
 
 
 class Attempt(NamedTuple):

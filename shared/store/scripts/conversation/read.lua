@@ -8,7 +8,7 @@
 --       encoding whose kept counts are wanted ('' for none), how many entries share a field of them,
 --       place before which the tail should end ('' for the newest end)
 -- Reply: 'ok', {g, v, h, n, e, t, c, m, w, d, o, pin, y}, 'news' | 'all' | 'tail' | 'older', first place, entries,
---        pinned entries before the first as {place, entry, …}, kept counts by block,
+--        pinned entries before the first as {place, entry, …} ('all' and 'tail'), kept counts by block,
 --        the documents that it mentions as {path, mark, …}
 --        | 'unauthorised' | 'unknown'
 -- 'news' starts behind the version held; where generation, version or chain hash do not belong to this history, for

@@ -1,4 +1,4 @@
--- Read news, with the KEYS and ARGV of read.lua.
+-- What readers get of a conversation, with the KEYS and the first five ARGV of read.lua.
 -- @part
 -- @include entries, fields, text
 
@@ -35,94 +35,132 @@ local function marks_of(paths, own_marks, shared_marks)
   return found
 end
 
--- What the reader lacks: kind of reply, first place, entries, pinned entries before the first. *held*: the place up to
--- which it holds the conversation, if its generation and chain hash are of this history.
-local function entries_for(conversation, header, newest, held, ARGV)
-  local bytes, bytes_max, mode, tokens_min = tonumber(header.b), tonumber(ARGV[2]), ARGV[6], tonumber(ARGV[7])
-  -- A reply has room for one entry however large, but where its reader would rather ask again.
-  local least = bytes_max < 0 and 0 or 1
-  bytes_max = math.abs(bytes_max)
-  local entries, entries_bytes, first = {}, 0, 1
+-- A conversation as the reader in KEYS and ARGV finds it. *held*: the place up to which the reader holds it, if its
+-- generation and chain hash are of this history. A reply has room for one entry however large, but where its reader
+-- would rather ask again: then not even for that. *beside*: a field that is wanted as well.
+local function open_log(KEYS, ARGV, beside)
+  local header = fields_of(KEYS[2],
+    {'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'o', 'pin', 'y', 'b', 'docs', beside})
+  if not header.g then return nil end
+  local removed = tonumber(header.o or 0)
+  local log = {name = KEYS[2], header = header, bytes = tonumber(header.b), newest = tonumber(header.v) - removed,
+    held = tonumber(ARGV[4]) - removed, bytes_max = math.abs(tonumber(ARGV[2])),
+    least = tonumber(ARGV[2]) < 0 and 0 or 1}
+  log.is_same = ARGV[3] == header.g and log.held == log.newest and ARGV[5] == header.h
+  return log
+end
 
-  local function take(_, entry)
-    entries_bytes = entries_bytes + #entry
-    if entries_bytes > bytes_max and #entries >= least then return true end
-    entries[#entries + 1] = entry
-  end
-
-  local function read_news()
-    if ARGV[3] ~= header.g or held >= newest or held < 1 then return false end
-    first = held + 1
-    local belongs = false
-    walk(conversation, held, newest, 1, chunk_for(bytes, newest, newest - held + 1), function(seq, entry)
-      if seq > held then return take(seq, entry) end
+-- The news for the reader, as many as may travel at once; nil where what it holds is not of this history.
+local function news_of(log, ARGV)
+  if log.is_same then return {} end
+  if ARGV[3] ~= log.header.g or log.held >= log.newest or log.held < 1 then return nil end
+  local news, news_bytes, belongs = {}, 0, false
+  local chunk = chunk_for(log.bytes, log.newest, log.newest - log.held + 1)
+  walk(log.name, log.held, log.newest, 1, chunk, function(seq, entry)
+    if seq == log.held then
       belongs = string.sub(entry, 1, #ARGV[5] + 1) == ARGV[5] .. ' '
       return not belongs
-    end)
-    return belongs
-  end
+    end
+    news_bytes = news_bytes + #entry
+    if news_bytes > log.bytes_max and #news >= log.least then return true end
+    news[#news + 1] = entry
+  end)
+  return belongs and news or nil
+end
 
-  local function read_tail(last)
-    local average = math.max(1, tonumber(header.w) / newest)
-    local wanted = math.ceil(tokens_min / average * 1.25) + 16
-    local backwards, tokens = {}, 0
-    walk(conversation, last, 1, -1, chunk_for(bytes, newest, wanted), function(seq, entry)
+-- The entries from the oldest one on, as many as may travel at once.
+local function oldest_of(log)
+  local entries, entries_bytes = {}, 0
+  if log.newest == 0 then return entries end
+  walk(log.name, 1, log.newest, 1, chunk_for(log.bytes, log.newest, log.newest), function(_, entry)
+    entries_bytes = entries_bytes + #entry
+    if entries_bytes > log.bytes_max and #entries >= log.least then return true end
+    entries[#entries + 1] = entry
+  end)
+  return entries
+end
+
+-- {place, entry, …} of what is pinned before *first*: system messages, and the note of the newest summary.
+local function pinned_before(log, first)
+  local places, pinned = {}, {}
+  for place in string.gmatch(log.header.pin .. ',' .. (log.header.y or ''), '%d+') do
+    if tonumber(place) < first then places[#places + 1] = place end
+  end
+  for start = 1, #places, UNPACK_MAX do
+    local some = {unpack(places, start, math.min(start + UNPACK_MAX - 1, #places))}
+    for i, entry in ipairs(redis.call('HMGET', log.name, unpack(some))) do
+      pinned[#pinned + 1] = some[i]
+      pinned[#pinned + 1] = entry
+    end
+  end
+  return pinned
+end
+
+local function reversed(list)
+  local turned = {}
+  for i = #list, 1, -1 do turned[#turned + 1] = list[i] end
+  return turned
+end
+
+-- The header as readers take it.
+local function shown(log)
+  local header = log.header
+  return {header.g, header.v, header.h, header.n, header.e, header.t, header.c, header.m, header.w, header.d or '',
+    header.o or '', header.pin, header.y or ''}
+end
+
+-- A reply of *entries*, which begin at *first*; *counts*: the kept ones.
+local function reply_of(log, KEYS, kind, first, entries, pinned, counts)
+  local documents = log.header.docs and marks_of(log.header.docs, KEYS[3], KEYS[4]) or {}
+  return {'ok', shown(log), kind, text(first), entries, pinned, counts, documents}
+end
+
+-- The reply of read.lua.
+local function read(KEYS, ARGV)
+  local mode, tokens_min, encoding, before = ARGV[6], tonumber(ARGV[7]), ARGV[8], ARGV[10]
+  local log = open_log(KEYS, ARGV, 'g')
+  if not log then return {'unknown'} end
+
+  local function tail(last)
+    local average = math.max(1, tonumber(log.header.w) / math.max(1, log.newest))
+    local wanted = math.max(0, math.ceil(tokens_min / average * 1.25)) + 16
+    local entries, entries_bytes, tokens, first = {}, 0, 0, last + 1
+    walk(log.name, last, 1, -1, chunk_for(log.bytes, log.newest, wanted), function(seq, entry)
       entries_bytes = entries_bytes + #entry
-      if entries_bytes > bytes_max and #backwards >= least then return true end
-      backwards[#backwards + 1] = entry
-      first = seq
+      if entries_bytes > log.bytes_max and #entries >= log.least then return true end
+      entries[#entries + 1], first = entry, seq
       local kind = kind_of(entry)
       if kind ~= 's' and is_item(entry) then tokens = tokens + tokens_of(entry) end
       return tokens >= tokens_min and kind == 'u'
     end)
-    for i = #backwards, 1, -1 do entries[#entries + 1] = backwards[i] end
+    return first, reversed(entries)
   end
 
-  local function read_pinned()
-    local places, pinned = {}, {}
-    for place in string.gmatch(header.pin .. ',' .. (header.y or ''), '%d+') do
-      if tonumber(place) < first then places[#places + 1] = place end
-    end
-    for start = 1, #places, UNPACK_MAX do
-      local some = {unpack(places, start, math.min(start + UNPACK_MAX - 1, #places))}
-      for i, entry in ipairs(redis.call('HMGET', conversation, unpack(some))) do
-        pinned[#pinned + 1] = some[i]
-        pinned[#pinned + 1] = entry
-      end
-    end
-    return pinned
+  local function answer(kind, first, entries, pinned)
+    local has_counts = encoding ~= '' and log.newest > 0
+    local counts = has_counts and kept_counts(log.name, encoding, tonumber(ARGV[9]), first, log.newest) or {}
+    return reply_of(log, KEYS, kind, first, entries, pinned, counts)
   end
 
-  if ARGV[10] ~= '' then
-    read_tail(tonumber(ARGV[10]) - 1)
-    return 'older', first, entries, read_pinned()
+  local first, entries
+  if before ~= '' then
+    first, entries = tail(tonumber(before) - 1)
+    return answer('older', first, entries, {})
   end
-  if ARGV[3] ~= '' and read_news() then return 'news', first, entries, {} end
-  entries, entries_bytes, first = {}, 0, 1
-  if newest > 0 and mode == 'tail' then
-    read_tail(newest)
-    return mode, first, entries, read_pinned()
+  entries = news_of(log, ARGV)
+  if entries then return answer('news', log.is_same and log.newest + 1 or log.held + 1, entries, {}) end
+  if mode == 'tail' and log.newest > 0 then
+    first, entries = tail(log.newest)
+    return answer(mode, first, entries, pinned_before(log, first))
   end
-  if newest > 0 then walk(conversation, 1, newest, 1, chunk_for(bytes, newest, newest), take) end
-  return mode, first, entries, {}
+  return answer('all', 1, oldest_of(log), {})
 end
 
-local function read(KEYS, ARGV)
-  local conversation, encoding = KEYS[2], ARGV[8]
-  local header = fields_of(conversation,
-    {'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'o', 'pin', 'y', 'b', 'docs'})
-  if not header.g then return {'unknown'} end
-  local removed = tonumber(header.o or 0)
-  local newest, held = tonumber(header.v) - removed, tonumber(ARGV[4]) - removed
-  local kind, first, entries, pinned = 'news', newest + 1, {}, {}
-  local is_same = ARGV[3] == header.g and held == newest and ARGV[5] == header.h and newest > 0
-  if ARGV[10] ~= '' or not is_same then
-    kind, first, entries, pinned = entries_for(conversation, header, newest, held, ARGV)
-  end
-  local has_counts = encoding ~= '' and newest > 0
-  local counts = has_counts and kept_counts(conversation, encoding, tonumber(ARGV[9]), first, newest) or {}
-  local documents = header.docs and marks_of(header.docs, KEYS[3], KEYS[4]) or {}
-  local shown = {header.g, header.v, header.h, header.n, header.e, header.t, header.c, header.m, header.w,
-    header.d or '', header.o or '', header.pin, header.y or ''}
-  return {'ok', shown, kind, text(first), entries, pinned, counts, documents}
+-- The reply to a reader that takes small conversations whole: news where it holds what it needs, all where that is
+-- small; nil where it needs something else.
+local function news_or_all(log, KEYS, ARGV, whole_bytes_max, holds)
+  local news = holds and news_of(log, ARGV)
+  if news then return reply_of(log, KEYS, 'news', log.held + 1, news, {}, {}) end
+  if log.bytes > whole_bytes_max then return nil end
+  return reply_of(log, KEYS, 'all', 1, oldest_of(log), {}, {})
 end

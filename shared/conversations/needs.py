@@ -1,0 +1,253 @@
+"""
+What a read needs of a conversation: how it asks the store for it, and how it is cut from what is held.
+
+    Need        the newest tokens, or all of it: a context
+    PageNeed    a page of items
+    ItemNeed    one item
+    HEAD        what the conversation is, without its items
+
+The last three get a small conversation whole with the first of them, and are cut from that ever after. Of a larger one
+a page from the newest end begins a tail, the next one extends it, and other pages and items come alone.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from shared.config import Settings
+from shared.conversations.entries import read_body, read_entry
+from shared.conversations.held import Held
+from shared.conversations.info import Page
+from shared.conversations.kept_counts import BLOCK_ENTRIES
+from shared.conversations.snapshot import Snapshot
+from shared.errors import NotFound
+from shared.items.item import Item
+
+_SEQ = attrgetter("seq")
+
+
+class Told(NamedTuple):
+    """
+    What a reply says besides what becomes part of the snapshot.
+
+    *place*: where the item is, or was, that a page starts after. *is_full*: the reply brought as many older items as
+    were wanted, or as may travel at once.
+    """
+
+    place: float | None = None
+    is_full: bool = False
+
+
+NOTHING = Told()
+
+
+class Needed[T](Protocol):
+    """What a read needs, of which it makes a T. *script*: what asks for it. *encoding*: whose kept counts come too."""
+
+    @property
+    def script(self) -> str: ...
+
+    @property
+    def encoding(self) -> str: ...
+
+    def reply_bytes_max(self, settings: Settings) -> int:
+        """Return what a reply may hold, about."""
+
+    def can_start_from(self, held: Held) -> bool:
+        """Tell whether the script is told of *held*, or asked as by who holds nothing."""
+
+    def arguments(self, held: Held | None) -> list[str | int]:
+        """Return what the script takes behind generation, version and chain hash of *held*."""
+
+    def cut(self, snapshot: Snapshot, told: Told = NOTHING) -> T | None:
+        """Return what is needed of *snapshot*, None where that does not tell. Raises NotFound."""
+
+    def read_apart(self, reply: list[Any]) -> T:
+        """Return what is needed where the reply brought that alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """How much of a conversation is needed: its newest *tail_tokens*, or all of it; and the counts in *encoding*."""
+
+    tail_tokens: int | None = None
+    encoding: str = ""
+
+    script: ClassVar[str] = "read"
+
+    def reply_bytes_max(self, settings: Settings) -> int:
+        return settings.store_reply_bytes_max
+
+    def can_start_from(self, held: Held) -> bool:
+        return self.cut(held.snapshot) is not None
+
+    def arguments(self, held: Held | None) -> list[str | int]:
+        is_older = held is not None and not self.can_start_from(held)
+        tokens_min, before = self.tail_tokens or 0, ""
+        if held is not None and is_older:
+            tokens_min -= held.snapshot.tail_tokens
+            before = str(held.snapshot.first)
+        has_counts = held is not None and not is_older and self.encoding in held.counts
+        mode = "all" if self.tail_tokens is None else "tail"
+        return [mode, tokens_min, "" if has_counts else self.encoding, BLOCK_ENTRIES, before]
+
+    def cut(self, snapshot: Snapshot, told: Told = NOTHING) -> Snapshot | None:
+        if snapshot.is_whole:
+            return snapshot
+        is_enough = self.tail_tokens is not None and snapshot.turn_tokens >= self.tail_tokens
+        return snapshot if is_enough else None
+
+    def read_apart(self, reply: list[Any]) -> Snapshot:
+        raise AssertionError("read.lua replies with parts of the conversation")
+
+
+@dataclass(frozen=True, slots=True)
+class PageNeed:
+    """
+    At most *limit* items behind the one of the id *after*, in *order*, and no more than *bytes_max* of JSON.
+
+    *whole_bytes_max*: a conversation of at most so many bytes comes whole. *tail_bytes_max*: a tail of more than that
+    is not extended.
+    """
+
+    after: str
+    limit: int
+    order: str
+    bytes_max: int
+    whole_bytes_max: int
+    tail_bytes_max: int
+
+    script: ClassVar[str] = "page"
+    encoding: ClassVar[str] = ""
+
+    def reply_bytes_max(self, settings: Settings) -> int:
+        return settings.store_reply_bytes_max
+
+    def can_start_from(self, held: Held) -> bool:
+        return True
+
+    def arguments(self, held: Held | None) -> list[str | int]:
+        lack, before = "", ""
+        if held is not None:
+            lack, before = self._lack(held.snapshot), str(held.snapshot.first)
+        return [self.whole_bytes_max, self.after, self.order, self.limit, lack, before]
+
+    def cut(self, snapshot: Snapshot, told: Told = NOTHING) -> Page | None:
+        window = self._window(snapshot, told.place)
+        if window is None:
+            return None
+        chosen, size = list[Item](), 0
+        for at in window[: self.limit]:
+            size += len(snapshot.items[at].body)
+            if size > self.bytes_max and chosen:
+                break
+            chosen.append(snapshot.items[at])
+        is_cut, earlier = len(chosen) < len(window), 0
+        if self.order == "desc":
+            earlier = _earlier_items(snapshot)
+            if earlier and not (is_cut or len(chosen) == self.limit or told.is_full):
+                return None
+        return _page([item.body for item in chosen], [item.id for item in chosen], is_cut or earlier > 0)
+
+    def read_apart(self, reply: list[Any]) -> Page:
+        more, entries = reply[3:5]
+        ids = [entry.item.id for raw in entries[:1] + entries[-1:] if (entry := read_entry(0, raw)).item]
+        return _page([read_body(raw) for raw in entries], ids, more == "1")
+
+    def _window(self, snapshot: Snapshot, place: float | None) -> range | None:
+        """Return where the items stand that come into question, in order; None where that is not known."""
+        items, first = snapshot.items, _tail_at(snapshot)
+        if self.after and place is None:
+            place = _seq_of(items, self.after, first)
+            if place is None:
+                return None
+        if self.order == "desc":
+            end = len(items) if place is None else max(first, bisect_left(items, place, key=_SEQ))
+            return range(end - 1, first - 1, -1)
+        if _earlier_items(snapshot) and (place is None or place < snapshot.first - 1):
+            return None
+        return range(0 if place is None else bisect_right(items, place, key=_SEQ), len(items))
+
+    def _lack(self, snapshot: Snapshot) -> str:
+        """Return how many items are needed from before what is held, "" where it is no part of the page."""
+        if snapshot.is_whole or self.cut(snapshot) is not None:
+            return "0"
+        window = self._window(snapshot, None)
+        if self.order == "asc" or window is None or snapshot.size_bytes >= self.tail_bytes_max:
+            return ""
+        return str(self.limit - len(window))
+
+
+@dataclass(frozen=True, slots=True)
+class ItemNeed:
+    """The item of the id *item_id*. A conversation of at most *whole_bytes_max* comes whole."""
+
+    item_id: str
+    whole_bytes_max: int
+
+    script: ClassVar[str] = "item"
+    encoding: ClassVar[str] = ""
+
+    def reply_bytes_max(self, settings: Settings) -> int:
+        return max(settings.item_bytes_max, self.whole_bytes_max)
+
+    def can_start_from(self, held: Held) -> bool:
+        return held.snapshot.is_whole or self.cut(held.snapshot) is not None
+
+    def arguments(self, held: Held | None) -> list[str | int]:
+        return [self.whole_bytes_max, self.item_id]
+
+    def cut(self, snapshot: Snapshot, told: Told = NOTHING) -> bytes | None:
+        body = next((item.body for item in snapshot.items if item.id == self.item_id), None)
+        if body is None and snapshot.is_whole:
+            raise NotFound(f"There is no item {self.item_id!r} in this conversation.", param="item_id")
+        return body
+
+    def read_apart(self, reply: list[Any]) -> bytes:
+        return read_body(reply[4][0])
+
+
+@dataclass(frozen=True, slots=True)
+class HeadNeed:
+    """The header alone, which every snapshot has. A conversation of at most *whole_bytes_max* comes whole."""
+
+    whole_bytes_max: int
+
+    script: ClassVar[str] = "head"
+    encoding: ClassVar[str] = ""
+
+    def reply_bytes_max(self, settings: Settings) -> int:
+        return self.whole_bytes_max
+
+    def can_start_from(self, held: Held) -> bool:
+        return True
+
+    def arguments(self, held: Held | None) -> list[str | int]:
+        return [self.whole_bytes_max]
+
+    def cut(self, snapshot: Snapshot, told: Told = NOTHING) -> Snapshot:
+        return snapshot
+
+    def read_apart(self, reply: list[Any]) -> Snapshot:
+        raise AssertionError("head.lua replies with parts of the conversation")
+
+
+def _tail_at(snapshot: Snapshot) -> int:
+    """Return where, among the items, those begin from which on all is known."""
+    return 0 if snapshot.is_whole else bisect_left(snapshot.items, snapshot.first, key=_SEQ)
+
+
+def _earlier_items(snapshot: Snapshot) -> int:
+    """Return how many items there are before those."""
+    return 0 if snapshot.is_whole else snapshot.header.live_items - len(snapshot.items) + _tail_at(snapshot)
+
+
+def _seq_of(items: Sequence[Item], item_id: str, first: int) -> int | None:
+    return next((items[at].seq for at in range(len(items) - 1, first - 1, -1) if items[at].id == item_id), None)
+
+
+def _page(bodies: list[bytes], ids: list[str], has_more: bool) -> Page:
+    first_id, last_id = (ids[0], ids[-1]) if ids else (None, None)
+    return Page(bodies, first_id, last_id, has_more)
