@@ -13,9 +13,9 @@ from shared.context.wanted import PARAMETERS, answer_tokens, read_context_reques
 from shared.conversations.contexts import Contexts
 from shared.conversations.conversation import Conversation
 from shared.conversations.model_calls import ModelCalls
-from shared.errors import ContextDoesNotFit
+from shared.errors import ContextDoesNotFit, ReservationEnded
 from shared.http.answers import json_response, unchanged_response
-from shared.http.headers import provenance_headers
+from shared.http.headers import provenance_headers, replay_headers
 from shared.http.serving import Asked
 from shared.request.parameters import boolean
 from shared.routes import FRESHNESS, READ, Body, Route
@@ -32,15 +32,18 @@ async def context(asked: Asked, conversation_id: str, **values: Any) -> Response
 
 async def context_for_call(asked: Asked, conversation_id: str, reserve: bool, **values: Any) -> Response:
     conversation, wanted = Conversation(asked.caller, conversation_id), read_context_request(values)
-    contexts, settings = _contexts(asked), asked.state["settings"]
+    contexts, settings, is_replay = _contexts(asked), asked.state["settings"], False
     if reserve:
         calls = ModelCalls(contexts, Budgets(asked.state["store"], settings), settings)
         output_tokens = answer_tokens(wanted.model, values["reserve_output"])
-        answer = await calls.context(conversation, wanted, output_tokens, asked.freshness, asked.later)
+        answer, _, is_replay = await calls.context(
+            conversation, asked.attempt, wanted, output_tokens, asked.freshness, asked.later
+        )
     else:
         answer = await contexts.context(conversation, wanted, asked.freshness, frozenset(), asked.later)
     assert answer.body is not None
-    return json_response(answer.body, asked.later, provenance_headers(answer.provenance, answer.etag))
+    headers = provenance_headers(answer.provenance, answer.etag) | replay_headers(is_replay=is_replay)
+    return json_response(answer.body, asked.later, headers)
 
 
 def _contexts(asked: Asked) -> Contexts:
@@ -73,8 +76,9 @@ ROUTES = (
         "context",
         ids=ONE,
         body=Body((*PARAMETERS, RESERVE)),
-        headers=FRESHNESS,
-        refuses=(ContextDoesNotFit,),
-        billed="4; 24 with `reserve`, giving back included",
+        headers=(*FRESHNESS, "Idempotency-Key"),
+        answered=("Idempotency-Replayed",),
+        refuses=(ContextDoesNotFit, ReservationEnded),
+        billed="4; 17 with `reserve`, giving back included",
     ),
 )

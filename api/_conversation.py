@@ -8,7 +8,7 @@ from shared.conversations.editing import Conversations
 from shared.conversations.info import Page
 from shared.conversations.provenance import Provenance
 from shared.http.answers import json_response, unchanged_response
-from shared.http.headers import provenance_headers
+from shared.http.headers import provenance_headers, replay_headers
 from shared.http.serving import Asked
 from shared.items.normalize import METADATA_KEY_CHARS_MAX, METADATA_PAIRS_MAX, METADATA_VALUE_CHARS_MAX
 from shared.jsonbytes.write import Pieces, array, splice
@@ -48,9 +48,7 @@ def answer_written(
     asked: Asked, body: bytes | Pieces | dict[str, object], etag: str | None, *, is_replay: bool
 ) -> Response:
     """Answer with *body* what was written. *etag*: the state after it, None where nothing is left."""
-    headers = {"etag": etag} if etag else {}
-    if is_replay:
-        headers["idempotency-replayed"] = "true"
+    headers = ({"etag": etag} if etag else {}) | replay_headers(is_replay=is_replay)
     return json_response(body, asked.later, headers)
 
 

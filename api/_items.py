@@ -24,7 +24,7 @@ from api._conversation import (
 from shared.conversations.conversation import Conversation
 from shared.conversations.model_calls import read_settlement
 from shared.conversations.reading import Reader
-from shared.errors import DuplicateItem
+from shared.errors import AlreadySettled, DuplicateItem
 from shared.http.serving import Asked
 from shared.request.parameters import choice, json
 from shared.routes import READ, WRITE, Body, Form, Route
@@ -48,7 +48,7 @@ async def append(asked: Asked, conversation_id: str, items: Any, **settling: Any
 
     state = asked.state
     appending = Appending(state["store"], state["counter"], state["pool"], state["settings"])
-    settlement = read_settlement(settling, asked.caller)
+    settlement = read_settlement(settling, asked.caller, state["settings"])
     page, etag, is_replay = await appending.append(
         Conversation(asked.caller, conversation_id), asked.attempt, items, settlement
     )
@@ -102,8 +102,8 @@ ROUTES = (
         query=(INCLUDE,),
         body=BATCH,
         headers=WRITE,
-        refuses=(DuplicateItem,),
-        billed="6; 15 with `reservation`",
+        refuses=(DuplicateItem, AlreadySettled),
+        billed="6; 13 with `reservation`",
     ),
     Route(
         "GET",

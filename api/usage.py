@@ -12,8 +12,9 @@ from starlette.responses import Response
 from shared.app import create_app
 from shared.budgets.amounts import RESERVE_FIELDS, SETTLE_FIELDS, read_amount
 from shared.budgets.reservations import Budgets
-from shared.errors import AlreadySettled
+from shared.errors import AlreadySettled, ReservationEnded
 from shared.http.answers import json_response
+from shared.http.headers import replay_headers
 from shared.http.serving import Asked
 from shared.request.parameters import string
 from shared.routes import Body, Form, Route
@@ -28,7 +29,7 @@ async def usage(asked: Asked) -> Response:
 async def reserve(asked: Asked, **values: Any) -> Response:
     amount = read_amount(values, "max_output_tokens")
     reservation = await _budgets(asked).reserve(asked.caller, asked.attempt, amount)
-    return json_response(reservation.as_json())
+    return json_response(reservation.as_json(), headers=replay_headers(is_replay=reservation.is_replay))
 
 
 async def settle(asked: Asked, reservation_id: str, **values: Any) -> Response:
@@ -37,8 +38,7 @@ async def settle(asked: Asked, reservation_id: str, **values: Any) -> Response:
 
 
 async def release(asked: Asked, reservation_id: str) -> Response:
-    status = await _budgets(asked).release(asked.caller, reservation_id)
-    return json_response({"id": reservation_id, "object": "reservation", "status": status})
+    return json_response((await _budgets(asked).release(asked.caller, reservation_id)).as_json())
 
 
 def _budgets(asked: Asked) -> Budgets:
@@ -61,7 +61,7 @@ ROUTES = (
         "What is used and reserved",
         "what the tenant used and reserved in this day and month, and by model",
         "usage",
-        billed="6",
+        billed="5",
     ),
     Route(
         "POST",
@@ -72,7 +72,9 @@ ROUTES = (
         "reservation",
         body=Body(RESERVE_FIELDS, _forms("max_output_tokens"), BODY_BYTES_MAX),
         headers=("Idempotency-Key",),
-        billed="12",
+        answered=("Idempotency-Replayed",),
+        refuses=(ReservationEnded,),
+        billed="10",
     ),
     Route(
         "POST",
@@ -84,7 +86,7 @@ ROUTES = (
         ids=(ID,),
         body=Body(SETTLE_FIELDS, _forms("output_tokens"), BODY_BYTES_MAX),
         refuses=(AlreadySettled,),
-        billed="11",
+        billed="9",
     ),
     Route(
         "DELETE",

@@ -79,6 +79,14 @@ class AlreadySettled(ServiceError):
     """The reservation was settled before, with other numbers; those stand."""
 
     status, slug, title = 409, "already-settled", "Already settled"
+    is_worth_retry = False
+
+
+class ReservationEnded(ServiceError):
+    """The reservation that this `Idempotency-Key` made is settled, released or expired: nothing was set aside."""
+
+    status, slug, title = 409, "reservation-ended", "Reservation ended"
+    is_worth_retry = False
 
 
 class TooLarge(ServiceError):

@@ -13,7 +13,7 @@ def items(count: int) -> dict[str, Any]:
     return {"items": [{"role": "user", "content": f"message {n}"} for n in range(count)]}
 
 
-RESERVING, DOCUMENT_HELD = 24, 5
+RESERVING, DOCUMENT_HELD = 17, 5
 SUMMARY = {"through": "msg_1", "text": "They said hi."}
 
 CALLS: dict[str, tuple[int, Call]] = {
@@ -28,8 +28,8 @@ CALLS: dict[str, tuple[int, Call]] = {
     "delete_item": (7, lambda api, id_: api.delete(f"/v1/conversations/{id_}/items/msg_1")),
     "context": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/context", params={"budget": 500})),
     "count": (2, lambda api, _: api.post("/v1/tokens/count", json={"model": "gpt-4o", "input": "x"})),
-    "usage": (6, lambda api, _: api.get("/v1/usage")),
-    "reserve": (12, lambda api, _: api.post("/v1/reservations", json={"tokens": 1})),
+    "usage": (5, lambda api, _: api.get("/v1/usage")),
+    "reserve": (10, lambda api, _: api.post("/v1/reservations", json={"tokens": 1})),
     "delete": (9, lambda api, id_: api.delete(f"/v1/conversations/{id_}")),
     "fork": (13, lambda api, id_: api.post(f"/v1/conversations/{id_}/fork")),
     "fork_after": (14, lambda api, id_: api.post(f"/v1/conversations/{id_}/fork", json={"after": "msg_1"})),
@@ -68,7 +68,7 @@ PREPARED: dict[str, tuple[int, Prepare]] = {
         ),
     ),
     "append_settling": (
-        15,
+        13,
         lambda api, id_: (
             reserved(api),
             lambda name: api.post(
@@ -78,7 +78,7 @@ PREPARED: dict[str, tuple[int, Prepare]] = {
     ),
     "context_again": (3, again("/context?budget=500")),
     "settle": (
-        11,
+        9,
         lambda api, _: (reserved(api), lambda name: api.post(f"/v1/reservations/{name}/settle", json={"tokens": 1})),
     ),
     "release": (9, lambda api, _: (reserved(api), lambda name: api.delete(f"/v1/reservations/{name}"))),
@@ -100,6 +100,7 @@ CONDITIONAL: dict[str, tuple[int, Call]] = {
     "update_keyed": (10, lambda api, id_: api.post(f"/v1/conversations/{id_}", json={"metadata": {}}, headers=KEYED)),
     "append_keyed": (8, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10), headers=KEYED)),
     "append_held": (6, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10), headers=HELD)),
+    "reserve_keyed": (13, lambda api, _: api.post("/v1/reservations", json={"tokens": 1}, headers=KEYED)),
     "delete_item_keyed": (9, lambda api, id_: api.delete(f"/v1/conversations/{id_}/items/msg_1", headers=KEYED)),
     "delete_keyed": (11, lambda api, id_: api.delete(f"/v1/conversations/{id_}", headers=KEYED)),
     "delete_held": (9, lambda api, id_: api.delete(f"/v1/conversations/{id_}", headers=HELD)),

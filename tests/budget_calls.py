@@ -1,5 +1,7 @@
 """Reserving and settling over HTTP, as tests of budgets call it."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -17,3 +19,11 @@ def tokens(api: httpx.Client, window: str = "day") -> tuple[int, int, int]:
     """Return what is settled, reserved and overrun."""
     shown = api.get("/v1/usage").json()[window]["tokens"]
     return shown["settled"], shown["reserved"], shown["overrun"]
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for what is done after a response."""
+    give_up_at_s = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < give_up_at_s
+        time.sleep(0.01)

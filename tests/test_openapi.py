@@ -40,6 +40,7 @@ NO_SCHEMA_SAYS = {
     "duplicate_item": "ids have to differ within a batch and a conversation",
     "version_moved": "If-Match",
     "already_settled": "with other numbers",
+    "reservation_ended": "made before with this Idempotency-Key, and over",
     "idempotency_key_reused": "with another body",
     "context_does_not_fit": "depends on what is stored",
     "insufficient_quota": "depends on what is used",

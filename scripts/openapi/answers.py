@@ -70,7 +70,8 @@ WARMED: Schema = {
     **dict.fromkeys(("documents", "from_source", "failed"), COUNT),
     "instance": {"type": ["integer", "null"]},
 }
-RESERVED: Schema = {"id": {"type": "string"}, "object": {"const": "reservation"}}
+AMOUNT: Schema = {"tokens": COUNT, "usd": USD}
+RESERVED: Schema = {"id": {"type": "string"}, "object": {"const": "reservation"}, **AMOUNT}
 
 ANSWERS: dict[str, Schema] = {
     "conversation": _answer(
@@ -104,11 +105,11 @@ ANSWERS: dict[str, Schema] = {
     ),
     "reservation": _answer(
         "The reservation",
-        RESERVED | {"tokens": COUNT, "usd": USD, "expires_at": COUNT, "recorded": {"type": "boolean"}},
+        RESERVED | {"status": {"const": "live"}, "expires_at": COUNT, "recorded": {"type": "boolean"}},
     ),
     "settlement": _answer(
         "What was written down",
-        RESERVED | {"status": {"const": "settled"}, "tokens": COUNT, "usd": USD, "overrun": {"type": "object"}},
+        RESERVED | {"status": {"const": "settled"}, "overrun": obj(AMOUNT, ("tokens", "usd"))},
     ),
     "release": _answer("What it is now", RESERVED | {"status": {"enum": ["released", "expired", "settled"]}}),
     "usage": _answer(

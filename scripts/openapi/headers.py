@@ -68,6 +68,7 @@ WRITTEN = ("ETag", "Idempotency-Replayed")
 
 ERROR_HEADERS: dict[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
+    409: ("X-Should-Retry",),
     412: ("ETag",),
     429: ("Retry-After", "Retry-After-Ms", "X-Should-Retry"),
     503: ("Retry-After", "Retry-After-Ms", "X-Should-Retry"),

@@ -25,7 +25,7 @@ ERRORS = {
     400: "Malformed, or an item id that is taken",
     401: "No API key, or one that is not valid",
     404: "Unknown, or another tenant's",
-    409: "Settled before, with other numbers",
+    409: "Settled before, with other numbers, or made before and over",
     415: "A document that is no text",
     412: "If-Match names another version",
     413: "Over a limit of size",

@@ -59,3 +59,17 @@ def read_amount(values: Mapping[str, Any], output_field: str) -> Amount:
         missing = "input_tokens" if given is None else output_field
         raise InvalidValue(f"{missing} is required, unless tokens is given.", param=missing)
     return Amount(model, given, output, micro_usd)
+
+
+def as_json(tokens: int, micro_usd: int) -> dict[str, Any]:
+    """Return an amount as every answer words it."""
+    return {"tokens": tokens, "usd": micro_usd / MICRO}
+
+
+def priced(price: str, input_tokens: int, output_tokens: int) -> int:
+    """
+    Return what tokens cost in micro-USD by a *price*, `<input> <output>` for a million of each, rounded up: the same as
+    `priced` of budget.lua.
+    """
+    input_price, output_price = map(int, price.split())
+    return -(-(input_tokens * input_price + output_tokens * output_price) // MICRO)

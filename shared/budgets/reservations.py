@@ -12,11 +12,13 @@ used above the reservation is `overrun`: it counts, and so blocks what is asked 
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from shared.budgets.amounts import MICRO, Amount
+from shared.budgets.amounts import MICRO, Amount, as_json, priced
+from shared.budgets.refusals import raise_budget_refusal, unknown_reservation
 from shared.config import Settings
-from shared.errors import AlreadySettled, BudgetExceeded, InvalidValue, NotFound, StoreUnavailable
+from shared.errors import StoreUnavailable
 from shared.request.caller import Caller
 from shared.store import keys
 from shared.store.attempts import Attempt
@@ -30,20 +32,34 @@ UNRECORDED = "o"
 
 
 class Reservation(NamedTuple):
-    """What is set aside; *is_recorded* False: granted while the store was away, so nothing is."""
+    """
+    What is set aside. *is_recorded* False: granted while the store was away, so nothing is. *is_replay*: its
+    Idempotency-Key, or the store's client, asked for it before. *price*: by which the model is priced, "" for none.
+    """
 
     id: str
     tokens: int
     micro_usd: int
     expires_at_unix_s: int
+    price: str = ""
+    is_replay: bool = False
     is_recorded: bool = True
+
+    def lowered(self, input_tokens: int, output_tokens: int) -> "Reservation":
+        """Return what is left when only these tokens are wanted of it: itself where that is no less."""
+        if input_tokens + output_tokens > self.tokens:
+            return self
+        micro_usd = self.micro_usd
+        if self.price:
+            micro_usd = min(micro_usd, priced(self.price, input_tokens, output_tokens))
+        return self._replace(tokens=input_tokens + output_tokens, micro_usd=micro_usd)
 
     def as_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
             "object": "reservation",
-            "tokens": self.tokens,
-            "usd": self.micro_usd / MICRO,
+            "status": "live",
+            **as_json(self.tokens, self.micro_usd),
             "expires_at": self.expires_at_unix_s,
             "recorded": self.is_recorded,
         }
@@ -63,9 +79,25 @@ class Settlement(NamedTuple):
             "id": self.id,
             "object": "reservation",
             "status": "settled",
-            "tokens": self.tokens,
-            "usd": self.micro_usd / MICRO,
-            "overrun": {"tokens": self.overrun_tokens, "usd": self.overrun_micro_usd / MICRO},
+            **as_json(self.tokens, self.micro_usd),
+            "overrun": as_json(self.overrun_tokens, self.overrun_micro_usd),
+        }
+
+
+class Release(NamedTuple):
+    """What a reservation is after it was given back: released, expired or settled, and what still counts of it."""
+
+    id: str
+    status: str
+    tokens: int
+    micro_usd: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "object": "reservation",
+            "status": self.status,
+            **as_json(self.tokens, self.micro_usd),
         }
 
 
@@ -80,7 +112,7 @@ class Budgets:
         """
         Set *asked* aside for Settings.reservation_s.
 
-        Raises:   BudgetExceeded, InvalidValue (no price), KeyReused: nothing was set aside.
+        Raises:   BudgetExceeded, InvalidValue (no price), KeyReused: nothing was set aside. ReservationEnded: nor now.
                   StoreUnavailable: where it was all the same, it is given back at its end.
         """
         settings, reservation_id = self._settings, make_id()
@@ -103,9 +135,7 @@ class Budgets:
             ends_at_unix_s = int(time.time()) + settings.reservation_s
             open_id = make_id(UNRECORDED)
             return Reservation(open_id, asked.tokens, asked.micro_usd or 0, ends_at_unix_s, is_recorded=False)
-        if reply[0] != "ok":
-            raise_budget_refusal(reply, settings)
-        return read_reservation(reply)
+        return read_reservation(reply, settings)
 
     async def settle(self, caller: Caller, reservation_id: str, used: Amount) -> Settlement:
         """
@@ -113,29 +143,31 @@ class Budgets:
 
         Raises:   NotFound: never made, or longer ago than it is kept. AlreadySettled: with other numbers.
         """
-        match = ID_PATTERN.fullmatch(reservation_id)
-        kept_s = self._settings.reservation_kept_s if match and match[2] == UNRECORDED else ""
+        kept_s = unrecorded_kept_s(reservation_id, self._settings)
         reply = await self._eval("settle", caller, reservation_id, *used.arguments(""), kept_s)
-        if reply[0] != "ok":
-            raise_budget_refusal(reply, self._settings, reservation_id)
         return Settlement(reservation_id, *map(int, reply[1:5]))
 
-    async def release(self, caller: Caller, reservation_id: str) -> str:
-        """Give back what is reserved; return what the reservation is then: released, expired or settled."""
-        reply = await self._eval("release", caller, reservation_id, 0, 0)
+    async def release(self, caller: Caller, reservation_id: str, forgetting: Sequence[str] = ()) -> Release:
+        """
+        Give back what is reserved. *forgetting*: the record of the attempt that made it, if that is to count as none.
+
+        Raises:   NotFound: never made, or longer ago than it is kept.
+        """
+        reply = await self._eval("release", caller, reservation_id, "", "", more_keys=forgetting)
+        return Release(reservation_id, str(reply[1]), *map(int, reply[2:]))
+
+    async def keep(self, caller: Caller, wanted: Reservation) -> None:
+        """Give back what is reserved above what *wanted* says; nothing where that is less."""
+        await self._eval("release", caller, wanted.id, wanted.tokens, wanted.micro_usd)
+
+    async def _eval(
+        self, script: str, caller: Caller, reservation_id: str, *arguments: str | int, more_keys: Sequence[str] = ()
+    ) -> list[Any]:
+        names = [*_keys(caller.tenant, reservation_id), *more_keys]
+        reply = await self._store.eval(script, names, [caller.key_hash, reservation_id, *arguments], is_idempotent=True)
         if reply[0] != "ok":
             raise_budget_refusal(reply, self._settings, reservation_id)
-        return str(reply[1])
-
-    async def keep(self, caller: Caller, reservation_id: str, input_tokens: int, output_tokens: int) -> None:
-        """Give back what is reserved above these tokens."""
-        await self._eval("release", caller, reservation_id, input_tokens, output_tokens)
-
-    async def _eval(self, script: str, caller: Caller, reservation_id: str, *arguments: str | int) -> list[Any]:
-        if ID_PATTERN.fullmatch(reservation_id) is None:
-            raise _unknown(reservation_id)
-        names = _keys(caller.tenant, reservation_id)
-        return await self._store.eval(script, names, [caller.key_hash, reservation_id, *arguments], is_idempotent=True)
+        return reply
 
     async def usage(self, caller: Caller) -> dict[str, Any]:
         """Return what the tenant used and reserved in this day and month."""
@@ -162,64 +194,22 @@ def reservation_keys(tenant: str, reservation_id: str) -> list[str]:
     """Return the names in the store that a script needs for a reservation, besides the tenant's. Raises NotFound."""
     match = ID_PATTERN.fullmatch(reservation_id)
     if match is None:
-        raise _unknown(reservation_id)
+        raise unknown_reservation(reservation_id)
     return [keys.reservations_key(tenant), keys.reservation_records_key(tenant, match[1])]
 
 
-def read_reservation(reply: list[Any]) -> Reservation:
-    _, reservation_id, tokens, micro_usd, ends_at = reply
-    return Reservation(reservation_id, int(tokens), int(micro_usd), int(ends_at))
+def unrecorded_kept_s(reservation_id: str, settings: Settings) -> str | int:
+    """Return for how long the store keeps a reservation that it did not know of, "" for one that it made."""
+    match = ID_PATTERN.fullmatch(reservation_id)
+    return settings.reservation_s + settings.reservation_kept_s if match and match[2] == UNRECORDED else ""
 
 
-def raise_budget_refusal(reply: list[Any], settings: Settings, reservation_id: str = "") -> None:
-    """Raise the error that the *reply* of a script that spends stands for."""
-    match reply[0]:
-        case "over":
-            raise _exceeded(*reply[1:])
-        case "reservations":
-            raise BudgetExceeded(
-                f"{reply[1]} reservations are live; settle or release some.",
-                "reservations",
-                retry_after_s=1,
-                limit=int(reply[1]),
-            )
-        case "unpriced":
-            raise InvalidValue("model must have a price, since there is a budget in USD; or give usd.", param="model")
-        case "unknown":
-            raise _unknown(reservation_id)
-        case "settled":
-            raise AlreadySettled(
-                f"The reservation was settled with {reply[1]} tokens; that stands.",
-                settled_tokens=int(reply[1]),
-                settled_usd=int(reply[2]) / MICRO,
-            )
-        case _:
-            raise_refusal(reply, reservation_id, settings)
-
-
-def _exceeded(
-    policy: str, limit: str, settled: str, reserved: str, asked: str, resets_at: str, wait_s: str
-) -> BudgetExceeded:
-    unit, _, window = policy.partition("-")
-    scale = MICRO if unit == "usd" else 1
-    amounts = {
-        name: int(value) / scale if scale > 1 else int(value)
-        for name, value in (("limit", limit), ("settled", settled), ("reserved", reserved), ("asked", asked))
-    }
-    return BudgetExceeded(
-        f"The budget of {amounts['limit']} {unit} a {window} has {amounts['settled']} used and "
-        f"{amounts['reserved']} reserved; {amounts['asked']} more do not fit. It resets in {wait_s} s.",
-        policy,
-        retry_after_s=int(wait_s),
-        window=window,
-        unit=unit,
-        resets_at=int(resets_at),
-        **amounts,
-    )
-
-
-def _unknown(reservation_id: str) -> NotFound:
-    return NotFound(f"There is no reservation {reservation_id[:64]!r}.", param="reservation_id")
+def read_reservation(reply: list[Any], settings: Settings) -> Reservation:
+    """Return what `reserve` of reservation.lua replied. Raises what `raise_budget_refusal` does."""
+    if reply[0] != "ok":
+        raise_budget_refusal(reply, settings)
+    _, reservation_id, tokens, micro_usd, ends_at, price, is_replay = reply
+    return Reservation(reservation_id, int(tokens), int(micro_usd), int(ends_at), price, is_replay == "1")
 
 
 def _keys(tenant: str, reservation_id: str) -> list[str]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import orjson
 
+from shared.budgets.refusals import SETTLE_REFUSALS, raise_settle_refusal
 from shared.config import Settings
 from shared.conversations.conversation import Conversation
 from shared.conversations.entries import write_entry
@@ -89,8 +90,8 @@ class Appending:
         Append a batch, all of it or nothing, and return the items as they are now stored. With a *settlement* the
         script settles a reservation in the same step.
 
-        Raises:   InvalidValue, DuplicateItem, TooLarge, NotFound, Unauthorized, VersionMoved, KeyReused: nothing was
-                  stored.
+        Raises:   InvalidValue, DuplicateItem, TooLarge, NotFound, Unauthorized, VersionMoved, KeyReused,
+                  AlreadySettled: nothing was stored.
                   StoreUnavailable: `outcome_unknown` says whether the batch may have been stored.
         """
         items = await self._prepare(raw_items, attempt.ids(), attempt.body_bytes, allow_empty=False)
@@ -142,6 +143,8 @@ class Appending:
             ],
             is_idempotent=True,
         )
+        if reply[0] in SETTLE_REFUSALS:
+            raise_settle_refusal(reply, settings)
         if reply[0] not in ("ok", "again"):
             raise_refusal(reply, conversation.id, settings)
         return reply

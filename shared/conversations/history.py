@@ -15,6 +15,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+from shared.budgets.refusals import RESERVE_REFUSALS
 from shared.cache.flight import Flights
 from shared.cache.l1 import L1
 from shared.config import Settings
@@ -59,8 +60,6 @@ L1_SHARE = 4
 Pages extend a tail until it takes this part of L1: who reads a long log to its end drives nothing else out. Nor does a
 conversation come whole that would take more.
 """
-
-RESERVE_REFUSALS = frozenset({"over", "reservations", "unpriced"})
 
 
 class ReserveRefused(Exception):
@@ -265,7 +264,8 @@ class History:
         if reserve is not None:
             names, arguments = [*names, *reserve.keys], [*arguments, *reserve.arguments]
         script = need.script if reserve is None else "read_reserve"
-        reply = await self._store.eval(script, names, arguments, reply_bytes_max=largest)
+        # A reservation has an id of its own: sent again it is the same one.
+        reply = await self._store.eval(script, names, arguments, is_idempotent=True, reply_bytes_max=largest)
         if reply[0] == "unknown":
             self._l1.forget(conversation.place)
         if reply[0] in RESERVE_REFUSALS:

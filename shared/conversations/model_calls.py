@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from shared.budgets.amounts import TOKENS_MAX
-from shared.budgets.reservations import Budgets, make_id, raise_budget_refusal, read_reservation, reservation_keys
+from shared.budgets.refusals import raise_budget_refusal
+from shared.budgets.reservations import Budgets, make_id, read_reservation, reservation_keys, unrecorded_kept_s
 from shared.config import Settings
 from shared.context.wanted import ContextRequest
 from shared.conversations.contexts import Context, Contexts
@@ -22,7 +23,7 @@ from shared.request.after_response import Later
 from shared.request.caller import Caller
 from shared.request.freshness import Freshness
 from shared.request.parameters import integer, read_member
-from shared.store.attempts import Besides
+from shared.store.attempts import Attempt, Besides, Written
 
 USAGE = (
     (
@@ -48,52 +49,62 @@ class ModelCalls:
     async def context(
         self,
         conversation: Conversation,
+        attempt: Attempt,
         wanted: ContextRequest,
         output_tokens: int,
         freshness: Freshness,
         later: Later,
-    ) -> Context:
+    ) -> Written[Context]:
         """
         Return a context whose body names its `reservation`: the budget, and *output_tokens* for the model's answer.
         What the context did not need of it is given back after the response, all of it when there is no context.
 
-        Raises:   BudgetExceeded, InvalidValue (no price): nothing was reserved. Otherwise as Contexts.context.
+        The same *attempt* again has the same reservation, of which no more is left than its first context needed. Its
+        context is that of the log as it is now.
+
+        Raises:   BudgetExceeded, InvalidValue (no price), KeyReused, ReservationEnded: nothing was reserved.
+                  Otherwise as Contexts.context.
         """
-        caller, reserve = conversation.caller, self._reserve(conversation.caller, wanted, output_tokens)
+        caller, reservation_id = conversation.caller, make_id()
+        reserve = self._reserve(caller, attempt, reservation_id, wanted, output_tokens)
         try:
             context = await self._contexts.context(conversation, wanted, freshness, frozenset(), later, reserve)
         except ReserveRefused as refused:
             raise_budget_refusal(refused.reply, self._settings)
             raise
         except ServiceError:
-            # It may not have been made; and where the store is away it ends by itself.
+            # It may not have been made; and where the store is away it ends by itself. A request that was refused
+            # leaves no trace, so its key is forgotten with it.
             with suppress(NotFound, StoreUnavailable):
-                await self._budgets.release(caller, str(reserve.arguments[0]))
+                await self._budgets.release(caller, reservation_id, attempt.record_keys(caller.tenant))
             raise
         assert context.body is not None
         assert context.reserved is not None
-        reservation = read_reservation(context.reserved)
-        used_tokens = context.tokens + wanted.overhead_tokens
-        later.add(partial(self._budgets.keep, caller, reservation.id, used_tokens, output_tokens))
-        shown = orjson.dumps({**reservation.as_json(), "tokens": used_tokens + output_tokens})
+        reservation = read_reservation(context.reserved, self._settings)
+        kept = reservation.lowered(context.tokens + wanted.overhead_tokens, output_tokens)
+        if kept != reservation:
+            later.add(partial(self._budgets.keep, caller, kept))
         *pieces, last = context.body
-        return context._replace(body=[*pieces, last[:-1], b',"reservation":', shown, b"}"])
+        body = [*pieces, last[:-1], b',"reservation":', orjson.dumps(kept.as_json()), b"}"]
+        return Written(context._replace(body=body), context.etag, reservation.is_replay)
 
-    def _reserve(self, caller: Caller, wanted: ContextRequest, output_tokens: int) -> Besides:
+    def _reserve(
+        self, caller: Caller, attempt: Attempt, reservation_id: str, wanted: ContextRequest, output_tokens: int
+    ) -> Besides:
         """Return what reserves the budget of a context and the model's answer to it."""
-        settings, reservation_id = self._settings, make_id()
+        settings = self._settings
         model = wanted.model.name if wanted.model else "-"
         return Besides(
-            reservation_keys(caller.tenant, reservation_id),
+            [*attempt.record_keys(caller.tenant), *reservation_keys(caller.tenant, reservation_id)],
             [
-                reservation_id,
+                *(attempt.fingerprint if attempt.has_key else "", settings.idempotency_s, reservation_id),
                 *(settings.reservation_s, settings.reservation_kept_s, settings.reservations_max),
                 *(model, wanted.budget_tokens, output_tokens),
             ],
         )
 
 
-def read_settlement(body: Mapping[str, Any], caller: Caller) -> Besides | None:
+def read_settlement(body: Mapping[str, Any], caller: Caller, settings: Settings) -> Besides | None:
     """
     Return what settles `reservation` with `usage`, as the Responses or the Chat Completions API report it.
 
@@ -112,4 +123,5 @@ def read_settlement(body: Mapping[str, Any], caller: Caller) -> Besides | None:
         if count is None:
             raise InvalidValue(f"usage.{fields[0].name} is required.", param="usage")
         counts.append(count)
-    return Besides(reservation_keys(caller.tenant, reservation_id), [reservation_id, *counts])
+    kept_s = unrecorded_kept_s(reservation_id, settings)
+    return Besides(reservation_keys(caller.tenant, reservation_id), [reservation_id, *counts, kept_s])

@@ -44,6 +44,11 @@ def provenance_headers(provenance: Provenance, etag: str) -> dict[str, str]:
     return {"etag": etag, "age": str(int(provenance.age_s)), "cache-status": CACHE_STATUS[provenance.tier]}
 
 
+def replay_headers(*, is_replay: bool) -> dict[str, str]:
+    """Return what an answer says of a write that had been done before."""
+    return {"idempotency-replayed": "true"} if is_replay else {}
+
+
 def rate_headers(invocation: Invocation | None) -> dict[str, str]:
     """
     Return what the tenant's rate allows (draft-ietf-httpapi-ratelimit-headers-11), nothing for a tenant without one.

@@ -15,8 +15,9 @@ def tenant_key(tenant: str) -> str:
     `k:<SHA-256 of an API key>` when each valid key ends, in Unix seconds, `0` for never; `rate` requests a minute and
     burst, `tat` when the burst is whole again (admit.lua); `limit:<tokens or usd>-<day or month>` budgets,
     `price:<model>` prices of a million tokens of input and output, money in micro-USD; `w:<day or month>` what is used
-    and reserved in it, `u:<month>` what each model used, `ws` the windows there are (budget.lua); `shards` how the
-    indexes are spread (index.lua); `bytes` what its conversations take, `limit:bytes` what they may (room.lua).
+    and reserved in it, `u:<month>` what each model used, `ws` the windows there are (budget.lua); `r:<id>` each
+    reservation that is live (reservation.lua); `shards` how the indexes are spread (index.lua); `bytes` what its
+    conversations take, `limit:bytes` what they may (room.lua).
     """
     return f"{SCHEMA}:{{{tenant}}}:tenant"
 
@@ -62,12 +63,12 @@ def attempt_key(tenant: str, name: str) -> str:
 
 
 def reservations_key(tenant: str) -> str:
-    """Sorted set: the tenant's live reservations by their end (budget.lua)."""
+    """Sorted set: by its end, the id of each reservation that may be live (reservation.lua)."""
     return f"{SCHEMA}:{{{tenant}}}:reservations"
 
 
 def reservation_records_key(tenant: str, hour: str) -> str:
-    """Hash: reservation id -> what became of it, of those made in one *hour*; it goes away as a whole (budget.lua)."""
+    """Hash: reservation id -> what became of it, of those made in one *hour*; it goes away as a whole."""
     return f"{SCHEMA}:{{{tenant}}}:reservations:{hour}"
 
 

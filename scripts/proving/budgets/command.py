@@ -5,11 +5,15 @@ All the while: settled - overrun + reserved <= limit, which holds as long as eve
 asked <= limit. In the end, when what crashed processes were about to say has been said again and all that was
 forgotten has run out: settled is the sum of the settlements, each once, and nothing is reserved. A grant of exactly
 what is left must succeed then, and one token more be refused.
+
+With --halfway the store refuses one write of about every tenth script, which ends there; the callers say the same
+again.
 """
 
 import argparse
 import asyncio
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -17,6 +21,7 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
+from scripts.faults.server import FaultyServer
 from scripts.local.tenants import mint, set_limits
 from scripts.local.upstash import LocalUpstash
 from scripts.proving.budgets.worker import CRASHED, NOT_KEYED, amount
@@ -30,10 +35,13 @@ ROOT = Path(__file__).parents[3]
 LIMIT_TOKENS = 150_000
 LIFE_S = 1
 LOOK_S = 0.02
+HALFWAY_SHARE, WRITES = 0.3, 10
 
 
-async def verify(environ: dict[str, str], operations: int, processes: int, folder: Path) -> list[str]:
-    """Run the experiment and return what was wrong."""
+async def verify(
+    environ: dict[str, str], operations: int, processes: int, folder: Path, callers_store: str
+) -> list[str]:
+    """Run the experiment, whose callers have the store at another address; return what was wrong."""
     settings = read_settings(environ)
     store = Store(settings)
     budgets, key = Budgets(store, settings), make_key(f"t{uuid4().hex[:20]}")
@@ -45,6 +53,7 @@ async def verify(environ: dict[str, str], operations: int, processes: int, folde
     watch = asyncio.ensure_future(_watch(budgets, caller, looks, problems))
     began_at_s = time.monotonic()
     each = -(-operations // processes)
+    environ = {**environ, "UPSTASH_REDIS_REST_URL": callers_store}
     workers = [_work(environ, key, each, seed, folder / f"{seed}.log") for seed in range(processes)]
     crashes = sum(await asyncio.gather(*workers))
     took_s = time.monotonic() - began_at_s
@@ -117,13 +126,25 @@ async def _settle_books(budgets: Budgets, caller: Caller, folder: Path) -> list[
     return wrong
 
 
+def _nth_write(_source: str) -> int:
+    """Return which write of a script is refused, 0 for none."""
+    return random.randint(1, WRITES) if random.random() < HALFWAY_SHARE else 0  # noqa: S311  # no secret.
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operations", type=int, default=50_000)
     parser.add_argument("--processes", type=int, default=16)
+    parser.add_argument("--halfway", action="store_true", help="refuse a write in the middle of some scripts")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    with LocalUpstash() as upstash, tempfile.TemporaryDirectory() as folder:
+    with (
+        LocalUpstash() as upstash,
+        FaultyServer(upstash.url) as server,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        if arguments.halfway:
+            server.nth_write = _nth_write
         environ = {
             **os.environ,
             "UPSTASH_REDIS_REST_URL": upstash.url,
@@ -131,7 +152,10 @@ def run(arguments: argparse.Namespace) -> int:
             "WARMTHREAD_RESERVATION_S": str(LIFE_S),
             "WARMTHREAD_STORE_TIMEOUT_S": "20",
         }
-        wrong = asyncio.run(verify(environ, arguments.operations, arguments.processes, Path(folder)))
+        callers_store = server.url if arguments.halfway else upstash.url
+        wrong = asyncio.run(verify(environ, arguments.operations, arguments.processes, Path(folder), callers_store))
+        if arguments.halfway:
+            print(f"{server.ended_half_way} scripts ended half-way")
     for each in wrong[:20]:
         print(f"WRONG: {each}")
     print("wrong" if wrong else "The books are right.")

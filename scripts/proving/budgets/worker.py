@@ -4,19 +4,22 @@ A process that reserves, settles, releases and forgets, crashes in the middle of
     python -m scripts.proving.budgets.worker KEY OPERATIONS SEED LOG
 
 Before it settles it writes down what it is about to say, as a client would that must not lose it: whoever finds the
-log can say it again. Ends with CRASHED when it crashed on purpose, its request on the way.
+log can say it again. What the store refuses half-way it says again until it is done, half of its reservations with an
+Idempotency-Key. Ends with CRASHED when it crashed on purpose, its request on the way.
 """
 
 import asyncio
+import logging
 import os
 import random
 import sys
 import time
+from collections.abc import Awaitable, Callable
 
 from shared.budgets.amounts import Amount
 from shared.budgets.reservations import Budgets, Reservation
 from shared.config import read_settings
-from shared.errors import BudgetExceeded
+from shared.errors import BudgetExceeded, ReservationEnded, StoreUnavailable
 from shared.request.caller import Caller, read_key
 from shared.store.attempts import Attempt
 from shared.store.upstash import Store
@@ -25,11 +28,21 @@ CRASHED = 7
 CRASH_SHARE = 1 / 150
 RESERVED_MAX, SMALL_MAX, USED_MAX = 6_000, 60, 6
 LATE_MAX = 20
+PAUSE_S = 0.001
 NOT_KEYED = Attempt("0" * 48, "0" * 64, "", "", is_client_retry=False)
 
 
 def amount(tokens: int) -> Amount:
     return Amount(None, tokens, None, None)
+
+
+async def done[T](call: Callable[[], Awaitable[T]]) -> T:
+    """Make the same call until the store has not refused it."""
+    while True:
+        try:
+            return await call()
+        except StoreUnavailable:
+            await asyncio.sleep(PAUSE_S)
 
 
 class Worker:
@@ -46,16 +59,19 @@ class Worker:
             if self._late and (len(self._late) > LATE_MAX or self._random.random() < 0.05):
                 await self._settle(self._late.pop(0), self._random.randint(0, USED_MAX))
             try:
-                reserved = await self._budgets.reserve(
-                    self._caller,
-                    NOT_KEYED,
-                    amount(self._random.randint(0, self._random.choice((SMALL_MAX, RESERVED_MAX)))),
-                )
-            except BudgetExceeded:
+                reserved = await self._reserve()
+            except (BudgetExceeded, ReservationEnded):
                 self.done += 1
                 continue
             self.done += 1
             await self._end(reserved)
+
+    async def _reserve(self) -> Reservation:
+        attempt = NOT_KEYED
+        if self._random.random() < 0.5:
+            attempt = attempt._replace(key=f"{self._random.getrandbits(128):x}")
+        asked = amount(self._random.randint(0, self._random.choice((SMALL_MAX, RESERVED_MAX))))
+        return await done(lambda: self._budgets.reserve(self._caller, attempt, asked))
 
     async def _end(self, reserved: Reservation) -> None:
         # What is above a large reservation would use up the budget for the rest of the run.
@@ -73,8 +89,11 @@ class Worker:
 
     async def _settle(self, reserved: Reservation, tokens: int) -> None:
         os.write(self._log, f"{reserved.id} {tokens}\n".encode())
-        calls = [self._budgets.settle(self._caller, reserved.id, amount(tokens)) for _ in range(self._times())]
-        tasks: list[asyncio.Future[object]] = [asyncio.ensure_future(call) for call in calls]
+
+        def settle() -> Awaitable[object]:
+            return self._budgets.settle(self._caller, reserved.id, amount(tokens))
+
+        tasks: list[asyncio.Future[object]] = [asyncio.ensure_future(done(settle)) for _ in range(self._times())]
         if self._random.random() < 0.2:
             tasks.append(asyncio.ensure_future(self._release(reserved)))  # Sent late, or overtaking.
             self._random.shuffle(tasks)
@@ -87,10 +106,11 @@ class Worker:
         return self._random.randint(1, 3)
 
     async def _release(self, reserved: Reservation) -> None:
-        await self._budgets.release(self._caller, reserved.id)
+        await done(lambda: self._budgets.release(self._caller, reserved.id))
 
 
 async def main(key: str, operations: int, seed: int, path: str) -> None:
+    logging.getLogger("warmthread.store").setLevel(logging.ERROR)  # What is refused half-way is refused on purpose.
     settings = read_settings()
     store = Store(settings)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

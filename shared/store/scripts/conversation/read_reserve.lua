@@ -1,17 +1,16 @@
 -- Read, and set aside what the model call that it is read for may use. Besides what read.lua takes:
--- @include budget, reading
--- KEYS: …, live reservations, records
--- ARGV: …, id, life_s, kept_s, live_max, model ('-' for none), input tokens, output tokens
--- Reply: as read.lua, then {reply of reserve in budget.lua} | what it refuses | 'unpriced'
-local live, records = KEYS[#KEYS - 1], KEYS[#KEYS]
-local id, life_s, kept_s, live_max = ARGV[11], tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
-local model, input, output = ARGV[15], tonumber(ARGV[16]), tonumber(ARGV[17])
-local limits, usd = limits_and_cost(KEYS[1], model, input, output)
-if not usd then return {'unpriced'} end
+-- @include reservation, reading
+-- KEYS: …, record of the attempt (only with a fingerprint), live reservations, records
+-- ARGV: …, fingerprint ('' without an Idempotency-Key), record_s, id, life_s, kept_s, live_max, model ('-' for none),
+--       input tokens, output tokens
+-- Reply: as read.lua, then {reply of reserve in reservation.lua} | what it refuses
+local fingerprint, record_s, id, life_s, kept_s, live_max, model, input, output = unpack(ARGV, #ARGV - 8)
 local reply = read(KEYS, ARGV)
 if reply[1] ~= 'ok' then return reply end
-local book = open_book(KEYS[1], live, now_seconds(), {})
-local reserved = reserve(book, records, id, limits, input + output, usd, life_s, kept_s, live_max, model)
+local reserved = reserve({tenant = KEYS[1], live = KEYS[#KEYS - 1], records = KEYS[#KEYS],
+  attempt = fingerprint ~= '' and KEYS[#KEYS - 2] or nil}, {
+  fingerprint = fingerprint, record_s = record_s, id = id, life_s = tonumber(life_s), kept_s = tonumber(kept_s),
+  live_max = tonumber(live_max), model = model, input = tonumber(input), output = tonumber(output)})
 if reserved[1] ~= 'ok' then return reserved end
 reply[#reply + 1] = reserved
 return reply
