@@ -104,6 +104,7 @@ ROUTES = (
         headers=WRITE,
         refuses=(DuplicateItem, AlreadySettled),
         billed="6; 13 with `reservation`",
+        is_prepared=True,
     ),
     Route(
         "GET",

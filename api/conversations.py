@@ -138,6 +138,7 @@ OWN = (
         headers=CREATE,
         refuses=(DuplicateItem,),
         billed="7",
+        is_prepared=True,
     ),
     Route(
         "GET",
@@ -149,6 +150,7 @@ OWN = (
         query=(LIMIT, AFTER, pairs("metadata", "metadata_filter", "those that have all of it: `metadata[key]=value`")),
         refuses=(NotFound,),
         billed="4; 5 with `after`",
+        permits_with=(("metadata", 5),),
     ),
     Route(
         "GET",
@@ -195,6 +197,7 @@ OWN = (
         body=Body((identifier("after", "item", "the last item that is copied; all of them without it"), METADATA)),
         headers=WRITE,
         billed="9; 10 with `after`",
+        permits=20,
     ),
     Route(
         "POST",
@@ -213,6 +216,8 @@ OWN = (
         ),
         headers=WRITE,
         billed="7",
+        is_prepared=True,
+        permits=10,
     ),
     Route(
         "POST",
@@ -226,6 +231,7 @@ OWN = (
         body=Body(),
         answered=("ETag",),
         billed="3; 7 when there is something to take out, and more beyond 4,000 entries",
+        permits=20,
     ),
     Route(
         "POST",

@@ -24,7 +24,7 @@ from shared.conversations.history import History
 from shared.documents.documents import Documents
 from shared.errors import OutOfTime, ServiceError
 from shared.http.counted import Counted
-from shared.http.guard import complete, refuse_when_pressed
+from shared.http.guard import charge, complete
 from shared.http.headers import rate_headers
 from shared.http.middleware import Invocations
 from shared.http.problems import Bugs, on_bug, on_http_exception, on_service_error
@@ -71,7 +71,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "documents": documents,
             "deadlines": Deadlines(settings.max_duration_s),
             "pressure": pressure,
-            "slots": Slots(partial(_relieve, pressure, history, documents)),
+            "slots": Slots(partial(_relieve, pressure, history, documents), settings.strangers_max),
             "collections": Collections(),
             "telemetry": Telemetry(store, settings, partial(_totals, store, pressure), read_resident_bytes),
         }
@@ -134,6 +134,17 @@ def _totals(store: Store, pressure: Pressure) -> dict[str, int]:
     return {**steps, "store ok": sent - failed, "store failed": failed}
 
 
+async def _charged(route: Route, request: Request) -> Response:
+    """Return the answer of *route*, given for a permit. Raises ServiceError, as often for one."""
+    try:
+        response = await serve(route, request)
+        await complete(request)
+    except ServiceError as error:
+        await charge(request, error)
+        raise
+    return response
+
+
 def _guarded(methods: Mapping[str, Route]) -> Callable[[Request], Awaitable[Response]]:
     """Return what answers a path, its answers given only once a permit was taken for them, and in time."""
 
@@ -142,11 +153,7 @@ def _guarded(methods: Mapping[str, Route]) -> Callable[[Request], Awaitable[Resp
         assert invocation is not None
         try:
             async with asyncio.timeout_at(invocation.cut_at_s - ANSWER_MARGIN_S):
-                refuse_when_pressed(request)
-                await request.state["slots"].take()
-                invocation.has_slot = True
-                response = await serve(methods[GET if request.method == HEAD else request.method], request)
-                await complete(request)
+                response = await _charged(methods[GET if request.method == HEAD else request.method], request)
         except TimeoutError:
             raise OutOfTime(
                 "There was not enough time left for this request.",

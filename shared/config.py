@@ -112,8 +112,21 @@ class Settings(NamedTuple):
     )
     store_request_bytes_max: int = number(8_000_000, 10_000, 10_000_000, "bytes of one request to the store")
     body_bytes_max: int = number(4_500_000, 1_000, 4_500_000, "bytes of a request's body")
+    body_s: float = number(
+        5.0,
+        0.1,
+        60,
+        "seconds in which a body has to come, and one more for each megabyte that came; then the request is refused",
+    )
     body_structure_max: int = number(
         60_000, 1_000, 60_000, "commas, colons and opening brackets outside the strings of a body"
+    )
+    strangers_max: int = number(
+        16,
+        1,
+        256,
+        "requests at work at once of callers whose key an instance has not had confirmed in the last 5 s, and never "
+        "more than every second of all",
     )
     batch_items_max: int = number(100, 1, 100, "items of one append")
     item_bytes_max: int = number(1_048_576, 1_000, 1_048_576, "bytes of one item's JSON")

@@ -63,6 +63,12 @@ class Unauthorized(ServiceError):
     error_type = "authentication_error"
 
 
+class BodyLate(ServiceError):
+    """The body did not come in time, 5 s and one more for each megabyte that came; the connection is closed."""
+
+    status, slug, title = 408, "body-late", "Body late"
+
+
 class NotFound(ServiceError):
     """Nothing of that name exists here; what is another tenant's does not exist either."""
 
@@ -147,8 +153,9 @@ class RateExceeded(QuotaExceeded):
 
     error_type = "requests"
 
-    def __init__(self, *, per_minute: int, burst: int, wait_s: float) -> None:
-        detail = f"The rate is {per_minute} requests a minute, at most {burst} at once; nothing was done."
+    def __init__(self, *, per_minute: int, burst: int, wait_s: float, weight: int = 1) -> None:
+        counts = f"this one counts as {weight}, and " if weight > 1 else ""
+        detail = f"The rate is {per_minute} requests a minute, at most {burst} at once; {counts}nothing was done."
         super().__init__(detail, ["burst"], code="rate_limit_exceeded", retry_after_s=wait_s)
 
 

@@ -6,7 +6,7 @@ What a route is, as a value: it is declared once, in the file of api/ that serve
                -> scripts/docs writes the tables of routes and parameters from it
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
 from shared.errors import ServiceError
@@ -74,10 +74,24 @@ class Route(NamedTuple):
     """Of the operation; that of the handler by default."""
     is_confirmed_first: bool = False
     """No script does the work, so one confirms the key before anything is done for a stranger."""
+    is_prepared: bool = False
+    """Its body is checked and counted before the script runs: not for a key that was never confirmed here."""
+    permits: int = 1
+    """How many permits of the tenant's rate it takes, by what its script costs at its worst."""
+    permits_with: tuple[tuple[str, int], ...] = ()
+    """Query parameters with which it takes so many instead."""
 
     @property
     def operation(self) -> str:
         return self.name or self.handler.__name__.rstrip("_")
+
+    def weight(self, names: Iterable[str]) -> int:
+        """Return how many permits a request takes whose query has parameters of these *names*."""
+        if not self.permits_with:
+            return self.permits
+        heavy = dict(self.permits_with)
+        found = [heavy[field.name] for field in self.query if field.name in heavy and any(map(field.has_name, names))]
+        return max([self.permits, *found])
 
     @property
     def template(self) -> str:

@@ -231,6 +231,19 @@ def budget(run: Callable[..., Any], key: str) -> Callable[..., None]:
 
 
 @pytest.fixture
+def limit(run: Callable[..., Any], key: str) -> Callable[[str | None], None]:
+    """Set the rate of the test's tenant: requests a minute and burst."""
+
+    def set_rate(rate: str | None) -> None:
+        name = keys.tenant_key(read_key(key).tenant)
+        run("HDEL", name, "rate", "tat")
+        if rate is not None:
+            run("HSET", name, "rate", rate)
+
+    return set_rate
+
+
+@pytest.fixture
 def deployment(upstash: LocalUpstash, monkeypatch: pytest.MonkeyPatch) -> str:
     """A deployment of the test's own, whose instances hand over what they count behind their first answer."""
     name = f'dpl_{uuid4().hex}"\\'

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmarks import against, guard, peers, store, warm
+from scripts.benchmarks import against, guard, neighbours, peers, store, warm
 from scripts.benchmarks.delay_proxy import DelayProxy, Target
 from scripts.benchmarks.store_operations import FORMATS
 from scripts.local.serving import loopback_listener
@@ -127,6 +127,16 @@ async def test_the_guard_is_measured_for_each_kind_of_tenant_and_step_by_step() 
     assert rows == [guard.BARE, *(f"a tenant with {name}" for name in guard.LIMITS)]
     assert lots.startswith("Of 800 reads from memory, ")
     assert len(steps.splitlines()) == 2 + 6
+
+
+def test_a_caller_is_measured_beside_nothing_strangers_and_large_pages() -> None:
+    alone, beside_strangers, beside_pages = neighbours.measure(1).values()
+
+    for row in (alone, beside_strangers, beside_pages):
+        assert row.caller_ms
+        assert row.caller_refused == 0
+    assert alone.others == beside_strangers.others == []
+    assert all(answer.status == 200 for answer in beside_pages.others)
 
 
 def test_a_peer_that_was_not_measured_at_every_delay_has_no_row() -> None:

@@ -75,6 +75,7 @@ def far_url(wire: FaultyServer) -> Iterator[str]:
 @pytest.fixture
 def far_api(far_url: str, key: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=far_url, headers={"authorization": f"Bearer {key}"}) as client:
+        client.get("/v1/conversations")  # So that the key is known there.
         yield client
 
 

@@ -87,11 +87,12 @@ async def test_another_history_of_the_same_name_is_read_anew(
     assert await sizes(held, place) == await sizes(histories(), place)
 
 
+@pytest.mark.timing
 def test_small_reads_do_not_wait_for_large_pages(
     service_url: str, upstash: LocalUpstash, mint: Callable[[], str]
 ) -> None:
     """Of what is asked for at once, the small answers are there before the large ones, and nothing is refused."""
-    large_count, ended = 12, list[str]()
+    large_count, ended = 8, list[str]()
 
     async def ask(client: httpx.AsyncClient, path: str, name: str) -> int:
         answer = await client.get(path)

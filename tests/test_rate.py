@@ -30,19 +30,6 @@ Behind = Callable[..., httpx.Client]
 MESSAGE = {"items": [{"role": "user", "content": "hello"}]}
 
 
-@pytest.fixture
-def limit(run: Callable[..., Any], key: str) -> Callable[[str | None], None]:
-    """Set the rate of the test's tenant: requests a minute and burst."""
-
-    def set_rate(rate: str | None) -> None:
-        name = tenant_key(read_key(key).tenant)
-        run("HDEL", name, "rate", "tat")
-        if rate is not None:
-            run("HSET", name, "rate", rate)
-
-    return set_rate
-
-
 def test_a_refusal_says_when_to_come_back_in_every_clients_way(api: httpx.Client, limit: Any) -> None:
     limit("6 2")
     first, second, refused = (api.get("/v1/conversations") for _ in range(3))
@@ -252,3 +239,30 @@ def test_instances_in_processes_of_their_own_keep_a_rate_together() -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+WRONG = {"items": [{"role": "bogus", "content": "x" * 100_000}]}
+
+
+def test_requests_that_are_found_to_be_wrong_take_permits_too(
+    api: httpx.Client, upstash: LocalUpstash, limit: Any
+) -> None:
+    limit("1 5")
+    upstash.reset()
+    statuses = [api.post("/v1/conversations", json=WRONG).status_code for _ in range(20)]
+
+    assert 429 not in statuses[:5]
+    assert statuses[5:] == [429] * 15
+    assert upstash.requests == 6  # From then on memory refuses.
+
+
+def test_a_refusal_that_cannot_be_counted_stays_what_it_is(server: FaultyServer, behind: Behind, limit: Any) -> None:
+    client = behind(store_timeout_s=0.2)
+    limit("60 50")
+    assert client.get("/v1/conversations").status_code == 200
+    first = client.post("/v1/conversations", json=WRONG)
+    server.fault = Fault.ERROR_500
+    answers = [client.post("/v1/conversations", json=WRONG) for _ in range(8)]
+
+    assert {answer.status_code for answer in answers} == {first.status_code}
+    assert first.status_code < 429

@@ -13,6 +13,7 @@ from scripts.local.upstash import LocalUpstash
 from shared.config import Secret, Settings
 from shared.store import pipeline
 from shared.store.transport import IDLE_S, Transport
+from shared.store.turns import AT_ONCE
 from shared.store.upstash import Store
 
 
@@ -165,11 +166,11 @@ async def test_large_replies_wait_for_their_turn_and_small_ones_do_not(
     async def ask(value: str, size: int) -> None:
         ended.append(await store.command("ECHO", value, reply_bytes_max=size))
 
-    count = 2 * pipeline.LARGE_AT_ONCE + 1
+    count = 2 * AT_ONCE + 1
     await asyncio.gather(*(ask("large", 4_000_000) for _ in range(count)), ask("small", 1))
 
     assert ended.count("large") == count
-    assert ended.index("small") <= pipeline.LARGE_AT_ONCE
+    assert ended.index("small") <= AT_ONCE
     assert server.requests == count + 1
     await store.close()
 
@@ -177,7 +178,7 @@ async def test_large_replies_wait_for_their_turn_and_small_ones_do_not(
 async def test_a_large_read_has_its_time_from_when_it_is_sent(server: FaultyServer, upstash: LocalUpstash) -> None:
     store = Store(settings(server.url, upstash.token, store_timeout_s=0.5))
     server.delay_s = 0.2
-    calls = [store.command("ECHO", "x", reply_bytes_max=4_000_000) for _ in range(4 * pipeline.LARGE_AT_ONCE)]
+    calls = [store.command("ECHO", "x", reply_bytes_max=4_000_000) for _ in range(4 * AT_ONCE)]
 
     assert await asyncio.gather(*calls) == ["x"] * len(calls)
     await store.close()

@@ -12,6 +12,7 @@ from scripts.benchmarks import (
     guard,
     lag,
     memory,
+    neighbours,
     parse,
     peers,
     store,
@@ -22,7 +23,7 @@ from scripts.benchmarks.worker import ContenderError
 from scripts.local.valkey import ValkeyError
 from scripts.measuring.subcommands import run
 
-BENCHMARKS = (context, store, against, peers, guard, lag, parse, cold, memory, suspend, compression, warm)
+BENCHMARKS = (context, store, against, peers, guard, neighbours, lag, parse, cold, memory, suspend, compression, warm)
 SUBCOMMANDS = {benchmark.__name__.rpartition(".")[2]: benchmark for benchmark in BENCHMARKS}
 
 

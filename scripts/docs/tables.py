@@ -96,12 +96,21 @@ def headers_table() -> str:
     )
 
 
+def permits_table() -> str:
+    """Return what takes more than one permit."""
+    rows = [(_named(route), str(route.permits)) for route in routes() if route.permits > 1]
+    for route in routes():
+        rows += [(f"{_named(route)} with `{name}`", str(permits)) for name, permits in route.permits_with]
+    return table(("request", "permits"), rows)
+
+
 TABLES: dict[str, Callable[..., str]] = {
     "routes": routes_table,
     "parameters": parameters_table,
     "settings": settings_table,
     "problems": problems_table,
     "headers": headers_table,
+    "permits": permits_table,
 }
 
 

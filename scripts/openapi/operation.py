@@ -7,6 +7,7 @@ from scripts.openapi.answers import ANSWERS
 from scripts.openapi.fields import body_schema, parameter
 from scripts.openapi.shapes import Schema
 from shared.errors import (
+    BodyLate,
     InvalidValue,
     KeyReused,
     Malformed,
@@ -37,6 +38,8 @@ def problems(route: Route) -> list[type[ServiceError]]:
         found += FOR_KEYS
     if route.ids:
         found.append(NotFound)
+    if route.body is not None:
+        found.append(BodyLate)
     if "Idempotency-Key" in route.headers:
         found.append(KeyReused)
     if "If-Match" in route.headers:

@@ -25,13 +25,14 @@ ERRORS = {
     400: "Malformed, or an item id that is taken",
     401: "No API key, or one that is not valid",
     404: "Unknown, or another tenant's",
+    408: "The body did not come in time",
     409: "Settled before, with other numbers, or made before and over",
     415: "A document that is no text",
     412: "If-Match names another version",
     413: "Over a limit of size",
     422: "Well-formed but wrong; `param` names the field",
     429: "The tenant's rate or budget is used up",
-    503: "Store away, out of time, or short of memory; Retry-After says when to come back",
+    503: "Store away or full, out of time, or short of memory; Retry-After says when to come back",
     504: "only-if-cached, and nothing fresh enough is held",
 }
 

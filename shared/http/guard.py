@@ -1,18 +1,33 @@
 """
 The guard: what every invocation passes before any work is done for it.
 
-Order: target and headers -> syntax of the key -> callers known to be refused -> size of the body -> its structure ->
-its JSON. The script of the operation then confirms the key and takes a permit of the tenant's rate before it does
-anything else. A key that was not confirmed lately is confirmed before more than CONFIRM_BYTES of its body are read.
+Order: target and headers -> syntax of the key -> callers known to be refused -> the beginning of the body -> a slot ->
+all of the body -> its structure -> its JSON. The script of the operation then confirms the key and takes permits of the
+tenant's rate before it does anything else. A key that was not confirmed lately is confirmed before more than
+CONFIRM_BYTES of its body are read.
 """
 
+import asyncio
+import time
+from contextlib import suppress
 from typing import Any
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from shared.config import Settings
-from shared.errors import InvalidValue, Malformed, MemoryPressed, StoreUnavailable, TooLarge
+from shared.errors import (
+    BodyLate,
+    InvalidValue,
+    Malformed,
+    MemoryPressed,
+    OutOfTime,
+    QuotaExceeded,
+    ServiceError,
+    StoreUnavailable,
+    TooLarge,
+    Unauthorized,
+)
 from shared.jsonbytes.read import WHOLE_BYTES, is_crowded, loads_elements
 from shared.process.memory import Step
 from shared.process.pool import Pool
@@ -32,9 +47,17 @@ CONFIRM_BYTES = 16 * 1_024
 PRESSED_BODY_BYTES_MAX = 256 * 1_024
 """What a body may have while memory is critical."""
 
+BODY_BYTES_PER_S = 1_000_000
+"""How much longer a body may take to come than Settings.body_s, for what has come."""
 
-def admit(request: Request[Any]) -> Caller:
-    """Return who claims to send *request*. Raises Unauthorized, TooLarge, RateExceeded."""
+FREE = (Unauthorized, QuotaExceeded, BodyLate, StoreUnavailable, OutOfTime)
+"""Refusals that the store gave itself, or would have to be asked for in vain."""
+
+
+def admit(request: Request[Any], weight: int = 1) -> Caller:
+    """
+    Return who claims to send *request*, which takes *weight* permits. Raises Unauthorized, TooLarge, RateExceeded.
+    """
     if len(request.scope["raw_path"] or b"") + len(request.scope["query_string"]) > TARGET_BYTES_MAX:
         raise TooLarge(
             f"Path and query must have at most {TARGET_BYTES_MAX} bytes together.", limit_bytes=TARGET_BYTES_MAX
@@ -46,7 +69,7 @@ def admit(request: Request[Any]) -> Caller:
     caller = read_authorization(request.headers.get("authorization"))
     invocation = CURRENT.get()
     if invocation is not None:
-        invocation.begin(caller)
+        invocation.begin(caller, weight)
     return caller
 
 
@@ -75,43 +98,81 @@ async def confirm(request: Request[Any]) -> None:
     await request.state["store"].eval("key", [tenant_key(caller.tenant)], [caller.key_hash])
 
 
-def refuse_when_pressed(request: Request[Any]) -> None:
-    """Raise MemoryPressed when memory is critical and *request* declares a large body: it need not wait to hear so."""
-    declared = request.headers.get("content-length", "")
-    is_large = declared.isdigit() and int(declared) > PRESSED_BODY_BYTES_MAX
-    if is_large and request.state["pressure"].step is Step.CRITICAL:
-        raise _too_little_memory()
-
-
-async def read_body(request: Request[Any], body_bytes_max: int) -> bytes:
+async def charge(request: Request[Any], error: ServiceError) -> None:
     """
-    Return the body of *request*.
+    Take a permit for a request that *error* refuses though its body was read: that was work, and more than the body
+    may cost to refuse. While the store cannot be asked, the refusal is free.
 
-    Raises:   TooLarge: it has more than *body_bytes_max*; the rest was not read. MemoryPressed. As `admit`, for a key
-              that has to be confirmed first.
+    Raises:   Unauthorized, RateExceeded: instead of *error*.
     """
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > body_bytes_max:
-        raise _body_too_large(body_bytes_max)
-    refuse_when_pressed(request)
-    is_pressed = request.state["pressure"].step is Step.CRITICAL
-    chunks, size = [], 0
     invocation = CURRENT.get()
-    is_stranger = invocation is not None and not invocation.is_confirmed
-    if is_stranger and declared.isdigit() and int(declared) > CONFIRM_BYTES:
-        await confirm(request)
-        is_stranger = False
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > body_bytes_max:
-            raise _body_too_large(body_bytes_max)
-        if is_pressed and size > PRESSED_BODY_BYTES_MAX:
+    if invocation is None or not invocation.has_read or isinstance(error, FREE):
+        return
+    with suppress(StoreUnavailable):
+        await complete(request)
+
+
+async def take_slot(request: Request[Any], *, is_known: bool = False) -> None:
+    """
+    Let *request* work, in its turn; *is_known*: another secret than a tenant's key was right.
+
+    Raises:   MemoryPressed.
+    """
+    invocation = CURRENT.get()
+    if invocation is not None:
+        invocation.slot = await request.state["slots"].take(lambda: is_known or invocation.is_confirmed)
+
+
+class Body:
+    """
+    The body of a request, as it comes: its beginning by `begin`, which needs no slot, all of it by `rest`.
+
+    Raises:   TooLarge: it has more than *bytes_max*; the rest was not read. MemoryPressed. BodyLate.
+    """
+
+    def __init__(self, request: Request[Any], bytes_max: int) -> None:
+        self._request = request
+        self._bytes_max = bytes_max
+        self._chunks: list[bytes] = []
+        self._size_bytes = 0
+        self._stream = request.stream()
+        self._ends_at_s = time.monotonic() + request.state["settings"].body_s
+        declared = request.headers.get("content-length", "")
+        self._declared_bytes = int(declared) if declared.isdigit() else 0
+        self.is_whole = False
+
+    async def begin(self) -> None:
+        """Read as much as a stranger may send for nothing."""
+        self._check(self._declared_bytes)
+        await self._read(CONFIRM_BYTES)
+
+    async def rest(self) -> bytes:
+        """Return the body."""
+        self._check(self._declared_bytes)  # What memory there is may have changed since.
+        await self._read(self._bytes_max)
+        return b"".join(self._chunks)
+
+    async def _read(self, bytes_max: int) -> None:
+        """Read on until there are more than *bytes_max*, or all."""
+        while not self.is_whole and self._size_bytes <= bytes_max:
+            try:
+                async with asyncio.timeout_at(self._ends_at_s + self._size_bytes / BODY_BYTES_PER_S):
+                    chunk = await anext(self._stream, b"")
+            except (TimeoutError, ClientDisconnect):
+                # Who has gone away is not there to be answered, and no bug.
+                raise BodyLate(f"{self._size_bytes} bytes of the body came in time; nothing was done.") from None
+            self.is_whole = not chunk
+            self._chunks.append(chunk)
+            self._size_bytes += len(chunk)
+            if chunk and (invocation := CURRENT.get()) is not None:
+                invocation.has_read = True
+            self._check(self._size_bytes)
+
+    def _check(self, size_bytes: int) -> None:
+        if size_bytes > self._bytes_max:
+            raise _body_too_large(self._bytes_max)
+        if size_bytes > PRESSED_BODY_BYTES_MAX and self._request.state["pressure"].step is Step.CRITICAL:
             raise _too_little_memory()
-        if is_stranger and size > CONFIRM_BYTES:
-            await confirm(request)
-            is_stranger = False
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 async def parse_json(raw: bytes, settings: Settings, pool: Pool) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class Invocations:
             return await self._app(scope, receive, send)
         finally:
             CURRENT.reset(token)
-            if invocation.has_slot:
-                state["slots"].leave()
+            if invocation.slot is not None:
+                invocation.slot.leave()
                 if state["slots"].is_idle:
                     state["collections"].make_due_ones()

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import ServiceError
+from shared.errors import BodyLate, ServiceError
 from shared.http.headers import rate_headers
 from shared.request.invocation import CURRENT
 
@@ -67,6 +67,8 @@ async def on_service_error(request: Request[Any], error: Exception) -> Response:
         headers["retry-after-ms"] = str(math.ceil(error.retry_after_s * 1_000))
     if not error.is_worth_retry:
         headers["x-should-retry"] = "false"
+    if isinstance(error, BodyLate):
+        headers["connection"] = "close"  # What still comes is no request.
     if error.etag is not None:
         headers["etag"] = error.etag
     if error.status == HTTPStatus.UNAUTHORIZED:

@@ -1,19 +1,23 @@
 """
 Serves declared routes: reads a request as its route says, refuses what the route does not know, calls the handler.
 
-Order: key -> headers of reads -> ids -> query -> body, at most as large as declared -> headers of writes -> its
-members. Nothing is read of a body before the rest is right.
+Order: key -> headers of reads -> ids -> query -> the beginning of the body -> a slot -> the rest of the body, at most
+as large as declared -> headers of writes -> its members. Nothing is read of a body before the rest is right.
+
+Whom the store did not confirm here holds no slot while its body comes, and has it neither read beyond its beginning nor
+worked on.
 """
 
 from starlette.responses import Response
 
-from shared.http.guard import admit, confirm, parse_json, read_body
+from shared.http.guard import Body, admit, confirm, parse_json, take_slot
 from shared.http.headers import read_etags
 from shared.http.state import Request, State
 from shared.request.after_response import Later
 from shared.request.bearer import check_bearer
 from shared.request.caller import Caller
 from shared.request.freshness import Freshness, read_freshness
+from shared.request.invocation import is_confirmed, was_confirmed
 from shared.request.parameters import read_members, read_path, read_query
 from shared.routes import TENANT, Route
 from shared.store.attempts import Attempt, read_attempt
@@ -43,7 +47,7 @@ async def serve(route: Route, request: Request) -> Response:
     """Return the answer of *route*. Raises ServiceError."""
     asked, headers, settings = Asked(request), request.headers, request.state["settings"]
     if route.key == TENANT:
-        asked.caller = admit(request)
+        asked.caller = admit(request, route.weight(request.query_params))
     elif route.key:
         check_bearer(headers.get("authorization"), getattr(settings, f"{route.key}_secret"))
     if "Cache-Control" in route.headers:
@@ -52,15 +56,29 @@ async def serve(route: Route, request: Request) -> Response:
         asked.known = read_etags(headers.get("if-none-match"))
     values = read_path(route.ids, request.path_params)
     values |= read_query(route.query, request.query_params)
-    if route.is_confirmed_first:
+    body = Body(request, route.body.bytes_max or settings.body_bytes_max) if route.body is not None else None
+    if body is not None:
+        await body.begin()
+    await take_slot(request, is_known=route.key not in (TENANT, ""))
+    if route.key == TENANT and _is_confirmed_first(route, body):
         await confirm(request)
     raw, pool = b"", request.state["pool"]
-    if route.body is not None:
-        raw = await read_body(request, route.body.bytes_max or settings.body_bytes_max)
+    if body is not None:
+        raw = await body.rest()
     if "Idempotency-Key" in route.headers:
         asked.attempt = await read_attempt(request.method, request.url.path, headers, raw, pool)
     if route.body is not None:
-        body = await parse_json(raw, settings, pool)
-        values |= {"body": body} if route.body.schema else read_members(route.body.fields, body)
+        parsed = await parse_json(raw, settings, pool)
+        values |= {"body": parsed} if route.body.schema else read_members(route.body.fields, parsed)
     response: Response = await route.handler(asked, **values)
     return response
+
+
+def _is_confirmed_first(route: Route, body: Body | None) -> bool:
+    """Tell whether the store has to confirm the key before any work is done that no script does."""
+    if route.is_confirmed_first:
+        return True
+    if body is not None and not body.is_whole and not is_confirmed():
+        return True
+    # That it was confirmed within the hour will do for work that shows nothing: a key that ended costs it once.
+    return route.is_prepared and not was_confirmed()

@@ -16,12 +16,14 @@ from enum import Enum, auto
 from shared.errors import RateExceeded, Unauthorized
 from shared.process.clock import Instant
 from shared.request.caller import Caller
+from shared.request.concurrency import Slot
 from shared.request.deadline import STORE_MARGIN_S
 from shared.request.permits import Permits, Rate
 
 HOLDS_PERMIT = "+"
-"""What stands behind a key's hash where a permit is held already, or none is needed. Behind it a number asks for as
-many; nothing says that the tenant is believed to have no rate, which the script then checks."""
+"""What stands behind a key's hash where a permit is held already, or none is needed. A blank and a number ask for as
+many, or for as many as there are; a second number is how many it takes at least. Nothing says that the tenant is
+believed to have no rate, which the script then checks."""
 
 
 class _State(Enum):
@@ -37,23 +39,29 @@ class Invocation:
         self.cut_at_s = cut_at_s
         self.has_written = False
         """A script that changes something was sent."""
-        self.has_slot = False
+        self.has_read = False
+        """Some of its body was read."""
+        self.slot: Slot | None = None
         """It works, and does not wait for others to be done (shared/request/concurrency.py)."""
         self.caller: Caller | None = None
+        self._weight = 1
         self._permits = permits
         self._state = _State.NONE
         self._rate: Rate | None = None
 
-    def begin(self, caller: Caller) -> None:
-        """Say who asks. Raises RateExceeded: the tenant was refused before, and its time has not come."""
-        self.caller = caller
-        wait_s = self._permits.denied_s(caller)
+    def begin(self, caller: Caller, weight: int = 1) -> None:
+        """
+        Say who asks, and how many permits that takes. Raises RateExceeded: the tenant was refused before, and its time
+        has not come.
+        """
+        self.caller, self._weight = caller, weight
+        wait_s = self._permits.denied_s(caller, weight)
         if wait_s > 0:
             rate = self._permits.rate(caller)
             assert rate is not None
             self._rate = rate._replace(wait_s=wait_s)
-            raise refusal(self._rate)
-        if self._permits.take(caller):
+            raise refusal(self._rate, weight)
+        if self._permits.take(caller, weight):
             self._state = _State.ADMITTED
 
     @property
@@ -91,7 +99,8 @@ class Invocation:
         if self._permits.is_unlimited(caller):
             return ""
         self._state = _State.ASKING
-        return f" {self._permits.wanted(caller)}"
+        wanted = f" {self._permits.wanted(caller, self._weight)}"
+        return wanted if self._weight == 1 else f"{wanted} {self._weight}"
 
     def give_up(self) -> None:
         """The script that was to take a permit did not answer."""
@@ -111,13 +120,15 @@ class Invocation:
             self._permits.forget(self.caller)
             self.give_up()
             raise invalid_key()
+        if self.slot is not None:
+            self.slot.become_known()
         if asked.startswith(" "):
             self._state = _State.ADMITTED
             self._rate = rate
-            if not self._permits.learn(self.caller, asked_at, rate):
+            if not self._permits.learn(self.caller, asked_at, rate, self._weight):
                 assert rate is not None
                 self._state = _State.NONE
-                raise refusal(rate)
+                raise refusal(rate, self._weight)
         elif not asked:
             self._permits.learn(self.caller, asked_at, None)
 
@@ -134,9 +145,10 @@ def invalid_key() -> Unauthorized:
     return Unauthorized("The API key is not valid.", code="invalid_api_key")
 
 
-def refusal(rate: Rate) -> RateExceeded:
-    """Return the error for a caller whose tenant's permits are used up."""
-    return RateExceeded(per_minute=rate.per_minute, burst=rate.burst, wait_s=rate.wait_s)
+def refusal(rate: Rate, weight: int) -> RateExceeded:
+    """Return the error for a caller whose tenant has fewer permits left than a request of *weight* takes."""
+    weight = min(weight, rate.burst)
+    return RateExceeded(per_minute=rate.per_minute, burst=rate.burst, wait_s=rate.wait_s, weight=weight)
 
 
 CURRENT: ContextVar[Invocation | None] = ContextVar("invocation", default=None)

@@ -2,7 +2,7 @@
 What this instance knows of callers: that their keys are valid, and how many requests their rate lets it answer.
 
 The store decides (admit.lua): a script takes permits from the tenant's rate in the step in which it does its work.
-It may take a few more than one, a lot, for the answers that need no store. A lot is sized by what the last one was
+It may take a few more than it needs, a lot, for the answers that need no store. A lot is sized by what the last one was
 used for, and lives as long as it takes to earn again, at most LOT_S: what an instance leaves unused is lost to its
 tenant. A caller that was refused is refused from here until its reset.
 
@@ -32,8 +32,8 @@ class Rate(NamedTuple):
     """
     What the store said of a tenant's rate when it was last asked.
 
-    *granted*: permits taken then; *left*: what was left of the burst; *wait_s*: until the next permit, 0 when there is
-    one; *refill_s*: until the burst is whole again.
+    *granted*: permits taken then; *left*: what was left of the burst; *wait_s*: until there are as many as were
+    refused, or until the next one, 0 when there is one; *refill_s*: until the burst is whole again.
     """
 
     per_minute: int
@@ -63,11 +63,15 @@ def read_rate(fields: list[str]) -> Rate | None:
 
 @dataclass(slots=True)
 class Standing:
-    """One key: when the store confirmed it, its tenant's rate (None: it has none), what is left of its lot."""
+    """
+    One key: when the store confirmed it, its tenant's rate (None: it has none), what is left of its lot; where it was
+    refused, how many permits it had asked for.
+    """
 
     confirmed_at: Instant
     rate: Rate | None
     lot: int = 0
+    refused: int = 0
 
 
 class Permits:
@@ -97,45 +101,59 @@ class Permits:
             return None
         return standing.rate._replace(left=standing.rate.left + standing.lot)
 
-    def take(self, caller: Caller) -> bool:
-        """Take a permit from the lot that is held here, if there is one that is still good."""
+    def take(self, caller: Caller, weight: int = 1) -> bool:
+        """Take *weight* permits from the lot that is held here, if it has as many and is still good."""
         standing = self._standings.get(caller)
         if standing is None or standing.rate is None or not standing.lot:
             return False
+        weight = min(weight, standing.rate.burst)
         if self._age_s(standing) >= min(LOT_S, standing.rate.granted * standing.rate.interval_s):
             standing.lot = 0
             return False
-        standing.lot -= 1
+        if standing.lot < weight:
+            return False
+        standing.lot -= weight
         return True
 
-    def denied_s(self, caller: Caller) -> float:
-        """Return for how long the caller is refused from memory; never longer than a change of its rate may take."""
+    def denied_s(self, caller: Caller, weight: int = 1) -> float:
+        """
+        Return for how long a request of *weight* permits is refused from memory; never longer than a change of the rate
+        may take. Where a heavier one was refused, there may be enough for this one.
+        """
         standing = self._standings.get(caller)
         if standing is None or standing.rate is None or standing.rate.granted:
             return 0.0
-        return max(0.0, min(standing.rate.wait_s, KNOWN_S) - self._age_s(standing))
+        rate, weight = standing.rate, min(weight, standing.rate.burst)
+        if weight <= rate.left:
+            return 0.0
+        wait_s = rate.wait_s - (standing.refused - weight) * rate.interval_s
+        return max(0.0, min(wait_s, KNOWN_S) - self._age_s(standing))
 
-    def wanted(self, caller: Caller) -> int:
-        """Return how many permits to ask for: twice a lot that was used up in time, else one."""
+    def wanted(self, caller: Caller, weight: int = 1) -> int:
+        """Return how many permits to ask for: as many as are needed, or twice a lot that was used up in time."""
+        if weight > 1:
+            return weight
         standing = self._standings.get(caller)
         if standing is None or standing.rate is None or not standing.rate.granted or standing.lot:
             return 1
         is_in_time = self._age_s(standing) < min(LOT_S, standing.rate.granted * standing.rate.interval_s)
         return min(2 * standing.rate.granted, standing.rate.lot_max) if is_in_time else 1
 
-    def learn(self, caller: Caller, asked_at: Instant, rate: Rate | None) -> bool:
+    def learn(self, caller: Caller, asked_at: Instant, rate: Rate | None, weight: int = 1) -> bool:
         """
-        Take in what a script replied that was sent at *asked_at*; return whether the caller may go on.
+        Take in what a script replied that was sent at *asked_at* for a request of *weight* permits; return whether the
+        caller may go on.
 
         A lot counts from then: the store took it no earlier. A refusal counts from now.
         """
         if rate is None:
             self._standings[caller] = Standing(asked_at, None)
             return True
+        weight = min(weight, rate.burst)
         if not rate.granted:
-            self._standings[caller] = Standing(self._clock.now(), rate)
+            self._standings[caller] = Standing(self._clock.now(), rate, refused=weight)
             return False
-        self._standings[caller] = Standing(asked_at, rate, rate.granted - 1)
+        self._standings[caller] = Standing(asked_at, rate, rate.granted - weight)
         return True
 
     def forget(self, caller: Caller) -> None:

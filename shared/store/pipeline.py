@@ -8,9 +8,8 @@ Within one request the store carries commands out in the order of the calls; req
 command has its own outcome: one that is refused, cancelled or out of time takes no other with it. When a request
 is lost, its idempotent commands are sent once more, in the same order and without the others.
 
-A command whose reply may be large travels alone, a few of them at once, the others behind them in order: nobody else's
-answer waits for its transfer. That it took too long says nothing about the store, and does not count against it; that
-no connection was had does.
+A command whose reply may be large travels alone and in turns (turns.py): nobody else's answer waits for its transfer.
+That it took too long says nothing about the store, and does not count against it; that no connection was had does.
 """
 
 import asyncio
@@ -27,6 +26,7 @@ from shared.store.breaker import Breaker
 from shared.store.failure import Failure, Sign
 from shared.store.replies import read_replies
 from shared.store.transport import Transport
+from shared.store.turns import Turns
 
 log = logging.getLogger("warmthread.store")
 
@@ -42,11 +42,7 @@ REPLIES_BYTES_MAX = 1_250_000
 SMALL_REPLY_BYTES = 32 * 1024
 """What a reply may hold when nobody says: a conversation's metadata, or what a tenant has used, at their largest."""
 
-LARGE_AT_ONCE = 8
-"""Large replies on their way at once: of small pages, which may have been large, this lets 1,600 a second through at
-5 ms; and 32 MB are what memory is left for."""
-
-LARGE_WAITS = 5
+LARGE_WAITS = 10
 """For so many timeouts a large command waits for its turn; then it has one of its own."""
 
 PAUSE_S = (0.005, 0.05)
@@ -69,7 +65,8 @@ class Command:
     A command and the future of its result. Made once, by whoever asks for it.
 
     `is_idempotent`: sending it twice does what sending it once does. `is_read`: it stores nothing in any case.
-    *reply_bytes_max*: what its reply may hold, about. *body* is *parts* as JSON, from when it is sent on.
+    *reply_bytes_max*: what its reply may hold, about; *owner*: whose it is. *body* is *parts* as JSON, from when it is
+    sent on, *reply_bytes* how large the answer to its request was.
     """
 
     parts: Sequence[str | int | float]
@@ -77,6 +74,8 @@ class Command:
     is_idempotent: bool
     is_read: bool
     reply_bytes_max: int = SMALL_REPLY_BYTES
+    owner: str = ""
+    reply_bytes: int | None = None
     body: bytes = b""
     result: asyncio.Future[Any] = field(default_factory=_result)
 
@@ -107,7 +106,7 @@ class Pipeline:
         # A tick is used once and belongs to its loop, so that nothing waits in a loop that was closed.
         self._tick: Tick | None = None
         self._requests: set[asyncio.Task[None]] = set()
-        self._turns: tuple[asyncio.AbstractEventLoop, asyncio.Semaphore] | None = None
+        self._turns: tuple[asyncio.AbstractEventLoop, Turns] | None = None
         self.sent = self.failed = 0
         """Requests since the start, and those of them that brought no good answer."""
 
@@ -148,19 +147,16 @@ class Pipeline:
                 loop.call_later(command.deadline_at_s - self._clock(), _fail, [command], late)
 
     async def _carry(self, commands: Sequence[Command]) -> None:
-        if commands[0].is_large:
-            async with self._turn():
-                if waiting := _waiting(commands):
-                    await self._carry_now(waiting)
-        else:
+        if not commands[0].is_large:
             await self._carry_now(commands)
-
-    def _turn(self) -> asyncio.Semaphore:
-        """Return what a large command enters, in the running loop."""
+            return
         loop = asyncio.get_running_loop()
         if self._turns is None or self._turns[0] is not loop:
-            self._turns = loop, asyncio.Semaphore(LARGE_AT_ONCE)
-        return self._turns[1]
+            self._turns = loop, Turns()
+        async with self._turns[1].turn(commands[0].owner) as turn:
+            if waiting := _waiting(commands):
+                await self._carry_now(waiting)
+            turn.reply_bytes = commands[0].reply_bytes
 
     async def _carry_now(self, commands: Sequence[Command]) -> None:
         failure = await self._attempt(commands)
@@ -210,6 +206,7 @@ class Pipeline:
         path, body = ("pipeline", b"[" + bodies + b"]") if is_pipeline else ("", bodies)
         left_s = _last_deadline(commands) - self._clock()
         status, raw = await self._transport.post(path, body, left_s, is_large=commands[0].is_large)
+        commands[0].reply_bytes = len(raw)
         are_scripts = [command.is_script for command in commands]
         read = partial(read_replies, status, raw, are_scripts, is_pipeline=is_pipeline)
         return await self._pool.run_when(len(raw) > WHOLE_BYTES, read)

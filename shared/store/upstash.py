@@ -138,7 +138,8 @@ class Store:
         source = scripts.source(name, takes_permits=ask.startswith(" "))
         parts = ["EVAL", source, len(keys), *keys, f"{arguments[0]}{ask}", *arguments[1:]]
         end_at_s = self._end_at_s(deadline_at_s, reply_bytes_max)
-        reply = await self._call(Command(parts, end_at_s, is_idempotent or is_read, is_read, reply_bytes_max))
+        owner = keys[0] if keys else ""
+        reply = await self._call(Command(parts, end_at_s, is_idempotent or is_read, is_read, reply_bytes_max, owner))
         if not isinstance(reply, list) or not reply:
             strange = Failure("a reply that is none of ours", outcome_unknown=True, sign=Sign.THERE)
             raise strange.for_caller(is_read=is_read)
