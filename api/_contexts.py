@@ -13,7 +13,7 @@ from shared.context.wanted import PARAMETERS, answer_tokens, read_context_reques
 from shared.conversations.contexts import Contexts
 from shared.conversations.conversation import Conversation
 from shared.conversations.model_calls import ModelCalls
-from shared.errors import ContextDoesNotFit, ReservationEnded
+from shared.errors import ContextDoesNotFit, ReservationEnded, TextNotCountable
 from shared.http.answers import json_response, unchanged_response
 from shared.http.headers import provenance_headers, replay_headers
 from shared.http.serving import Asked
@@ -64,7 +64,7 @@ ROUTES = (
         ids=ONE,
         query=PARAMETERS,
         headers=READ,
-        refuses=(ContextDoesNotFit,),
+        refuses=(ContextDoesNotFit, TextNotCountable),
         billed="4; 3 when there is no news",
     ),
     Route(
@@ -78,7 +78,7 @@ ROUTES = (
         body=Body((*PARAMETERS, RESERVE)),
         headers=(*FRESHNESS, "Idempotency-Key"),
         answered=("Idempotency-Replayed",),
-        refuses=(ContextDoesNotFit, ReservationEnded),
+        refuses=(ContextDoesNotFit, ReservationEnded, TextNotCountable),
         billed="4; 17 with `reserve`, giving back included",
     ),
 )

@@ -52,6 +52,6 @@ def answer_written(
     return json_response(body, asked.later, headers)
 
 
-def write_page(page: Page) -> Pieces:
-    rest = {"first_id": page.first_id, "last_id": page.last_id, "has_more": page.has_more}
+def write_page(page: Page, **more: object) -> Pieces:
+    rest = {"first_id": page.first_id, "last_id": page.last_id, "has_more": page.has_more, **more}
     return splice({"object": "list"}, {"data": array(page.data)}, rest)

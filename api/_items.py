@@ -24,7 +24,7 @@ from api._conversation import (
 from shared.conversations.conversation import Conversation
 from shared.conversations.model_calls import read_settlement
 from shared.conversations.reading import Reader
-from shared.errors import AlreadySettled, DuplicateItem
+from shared.errors import AlreadySettled, DuplicateItem, TextNotCountable
 from shared.http.serving import Asked
 from shared.request.parameters import choice, json
 from shared.routes import READ, WRITE, Body, Form, Route
@@ -102,7 +102,7 @@ ROUTES = (
         query=(INCLUDE,),
         body=BATCH,
         headers=WRITE,
-        refuses=(DuplicateItem, AlreadySettled),
+        refuses=(DuplicateItem, AlreadySettled, TextNotCountable),
         billed="6; 13 with `reservation`",
         is_prepared=True,
     ),

@@ -31,7 +31,7 @@ from api._conversation import (
 )
 from shared.app import create_app
 from shared.conversations.conversation import Conversation
-from shared.errors import DuplicateItem, NotFound
+from shared.errors import DuplicateItem, NotFound, TextNotCountable
 from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.items.document_paths import INSTANCE_PATH
@@ -54,7 +54,7 @@ async def create(asked: Asked, items: Any, metadata: Any, expires_after_s: int |
 
 async def list_(asked: Asked, limit: int, after: str, metadata: dict[str, str]) -> Response:
     page = await editing(asked).find(asked.caller, after, limit, metadata)
-    return json_response(write_page(page))
+    return json_response(write_page(page, next_after=page.next_after))
 
 
 async def retrieve(asked: Asked, conversation_id: str) -> Response:
@@ -136,7 +136,7 @@ OWN = (
             )
         ),
         headers=CREATE,
-        refuses=(DuplicateItem,),
+        refuses=(DuplicateItem, TextNotCountable),
         billed="7",
         is_prepared=True,
     ),
@@ -145,11 +145,12 @@ OWN = (
         PREFIX,
         list_,
         "Conversations, newest activity first",
-        "the tenant's conversations, newest activity first; looks at 1,000 per call, then `has_more`",
-        "page",
+        "the tenant's conversations, newest activity first. With a filter it looks at 10,000 at the most: when there "
+        "are more, `next_after` goes on, and `last_id` where there is one",
+        "conversations",
         query=(LIMIT, AFTER, pairs("metadata", "metadata_filter", "those that have all of it: `metadata[key]=value`")),
         refuses=(NotFound,),
-        billed="4; 5 with `after`",
+        billed="4; 5 with `after`; so again for each 1,000 that a filter looks at in vain",
         permits_with=(("metadata", 5),),
     ),
     Route(
@@ -215,6 +216,7 @@ OWN = (
             )
         ),
         headers=WRITE,
+        refuses=(TextNotCountable,),
         billed="7",
         is_prepared=True,
         permits=10,

@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from shared.app import create_app
 from shared.documents.document import media_type
-from shared.errors import InvalidValue, NotFound, SourceUnavailable, UnsupportedMedia
+from shared.errors import InvalidValue, NotFound, SourceUnavailable, TextNotCountable, UnsupportedMedia
 from shared.http.answers import HEADERS, unchanged_response
 from shared.http.headers import document_headers
 from shared.http.serving import Asked
@@ -36,7 +36,10 @@ async def document(asked: Asked, path: str, **coding: Any) -> Response:
     headers = document_headers(found.origin, found.age_s, held.etag)
     if held.etag in asked.known:
         return unchanged_response(later, headers)
-    tokens = await documents.count(place, path, found, encoding, later)
+    try:
+        tokens = await documents.count(place, path, found, encoding, later)
+    except TextNotCountable as error:
+        raise error.at("path") from None
     headers |= {
         "warmthread-encoding": encoding,
         "x-content-type-options": "nosniff",
@@ -81,7 +84,7 @@ ROUTES = (
             *("ETag", "Age", "Cache-Status", "Warmthread-Encoding", "Warmthread-Tokens"),
             *("X-Content-Type-Options", "Content-Length"),
         ),
-        refuses=(UnsupportedMedia, SourceUnavailable),
+        refuses=(UnsupportedMedia, SourceUnavailable, TextNotCountable),
         billed="5; more when it has to be loaded",
     ),
 )

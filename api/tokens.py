@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from shared.app import create_app
+from shared.errors import TextNotCountable
 from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.items.token_counts import FIELDS, count_tokens
@@ -24,8 +25,8 @@ ROUTES = (
         "/v1/tokens/count",
         count,
         "Count tokens",
-        "`{model or encoding, input: text, items or messages, tools?}`: `{tokens, encoding, exact}`. A Chat "
-        "Completions body counts as it stands",
+        "`{model or encoding, input: text, items or messages, tools?}`: `{tokens, encoding, exact}`. The body of a "
+        "Chat Completions or of a Responses request counts as it stands",
         "count",
         body=Body(
             FIELDS,
@@ -35,6 +36,7 @@ ROUTES = (
                 for given, left in (("input", "messages"), ("messages", "input"))
             ),
         ),
+        refuses=(TextNotCountable,),
         billed="2",
         is_confirmed_first=True,
     ),

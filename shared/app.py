@@ -26,6 +26,7 @@ from shared.errors import OutOfTime, ServiceError
 from shared.http.counted import Counted
 from shared.http.guard import charge, complete
 from shared.http.headers import rate_headers
+from shared.http.leftover import Leftover
 from shared.http.middleware import Invocations
 from shared.http.problems import Bugs, on_bug, on_http_exception, on_service_error
 from shared.http.serving import serve
@@ -101,7 +102,7 @@ def create_app(routes: Sequence[Route]) -> Starlette:
         routes=guarded,
         lifespan=lifespan,
         exception_handlers=handlers,
-        middleware=[Middleware(Invocations), Middleware(Counted, templates)],
+        middleware=[Middleware(Invocations), Middleware(Counted, templates), Middleware(Leftover)],
     )
     app.router.redirect_slashes = False  # A path with a slash too many is another path.
     # Not as one of the above: the answer to a bug is made outside of what those wrap.

@@ -128,6 +128,9 @@ class Settings(NamedTuple):
         "requests at work at once of callers whose key an instance has not had confirmed in the last 5 s, and never "
         "more than every second of all",
     )
+    list_scan_max: int = number(
+        1_000, 1, 1_000, "conversations that a list with a filter looks at in one step; 10 of which find one or give up"
+    )
     batch_items_max: int = number(100, 1, 100, "items of one append")
     item_bytes_max: int = number(1_048_576, 1_000, 1_048_576, "bytes of one item's JSON")
     item_structure_max: int = number(

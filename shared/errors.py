@@ -50,6 +50,12 @@ class Malformed(ServiceError):
     status, slug, title = 400, "malformed-request", "Malformed request"
 
 
+class InvalidValue(ServiceError):
+    """A field or parameter has a value that is not allowed, or there is none of that name; `param` names it."""
+
+    status, slug, title = 400, "invalid-value", "Invalid value"
+
+
 class DuplicateItem(ServiceError):
     """An item id is taken in this conversation, or stands twice in the batch; nothing was stored."""
 
@@ -107,10 +113,22 @@ class UnsupportedMedia(ServiceError):
     status, slug, title = 415, "unsupported-media", "Unsupported media"
 
 
-class InvalidValue(ServiceError):
-    """A field or parameter has a value that is not allowed, or there is none of that name; `param` names it."""
+class TextNotCountable(ServiceError):
+    """
+    A text has no exact count: 65,536 characters without a place to cut it, or half of a pair of surrogates; `param`
+    names it.
+    """
 
-    status, slug, title = 422, "invalid-value", "Invalid value"
+    status, slug, title = 422, "text-not-countable", "Text not countable"
+
+    def __init__(self, reason: str, text: str, *, code: str | None = None, param: str | None = None) -> None:
+        super().__init__(f"{param or 'The text'} {reason}.", param=param, code=code)
+        self.reason = reason
+        self.text = text
+
+    def at(self, param: str) -> "TextNotCountable":
+        """Return the same of a text that stands at *param*."""
+        return TextNotCountable(self.reason, self.text, code=self.code, param=param)
 
 
 class KeyReused(ServiceError):

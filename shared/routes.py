@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
 from shared.errors import ServiceError
-from shared.request.parameters import IGNORED, Field
+from shared.request.parameters import UNREAD, Field
 
 FRESHNESS = ("Cache-Control", "Warmthread-Min-Version")
 """Headers of requests for what an instance may hold."""
@@ -101,7 +101,7 @@ class Route(NamedTuple):
     def argument_names(self) -> list[str]:
         """Return the names of what the handler gets."""
         members = self.body.fields if self.body else ()
-        names = [field.name for field in (*self.ids, *self.query, *members) if field.kind != IGNORED]
+        names = [field.name for field in (*self.ids, *self.query, *members) if field.kind not in UNREAD]
         return [*names, "body"] if self.body and self.body.schema else names
 
 

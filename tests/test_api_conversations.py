@@ -1,5 +1,6 @@
 """The conversation routes over HTTP: what OpenAI's Conversations API promises, and paging to the letter."""
 
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -152,6 +153,54 @@ def test_a_list_can_be_narrowed_by_metadata(api: httpx.Client) -> None:
 
     assert [row["id"] for row in page["data"] + rest["data"]] == [ids[0], ids[5], ids[3], ids[1]]
     assert api.get("/v1/conversations", params={"metadata[user]": "u9"}).json()["data"] == []
+
+
+def test_a_filter_looks_on_until_it_finds_one_or_has_seen_enough(
+    make_api: Callable[[], httpx.Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WARMTHREAD_LIST_SCAN_MAX", "2")
+    api = make_api()
+    wanted = [create(api, metadata={"a": "b"}) for _ in range(2)]
+    others = [create(api) for _ in range(21)]
+    wanted.append(create(api, metadata={"a": "b"}))
+    seen: list[str] = []
+    query = {"metadata[a]": "b"}
+    page = api.get("/v1/conversations", params=query).json()
+    empty = api.get("/v1/conversations", params={**query, "after": page["last_id"]}).json()
+    rest = api.get("/v1/conversations", params={**query, "after": empty["next_after"]}).json()
+
+    assert ([row["id"] for row in page["data"]], page["last_id"], page["has_more"]) == ([wanted[2]], wanted[2], True)
+    assert (empty["data"], empty["last_id"], empty["has_more"], empty["next_after"]) == ([], None, True, others[1])
+    assert [row["id"] for row in rest["data"]] == [wanted[1]]
+    for _ in range(10):
+        page = api.get("/v1/conversations", params=query).json()
+        seen += [row["id"] for row in page["data"]]
+        if not page["has_more"]:
+            break
+        query["after"] = page["next_after"]
+    assert seen == wanted[::-1]
+    assert page["next_after"] is None
+
+
+@pytest.mark.parametrize("cursor", ["last_id", "next_after"])
+def test_the_last_id_is_one_of_the_page_and_pages_by_either_cursor_are_the_same(
+    make_api: Callable[[], httpx.Client], monkeypatch: pytest.MonkeyPatch, cursor: str
+) -> None:
+    monkeypatch.setenv("WARMTHREAD_LIST_SCAN_MAX", "5")
+    api = make_api()
+    wanted = [create(api, metadata={"n": "x"} if n % 4 == 0 else {}) for n in range(30)][::4][::-1]
+    query: dict[str, str | int] = {"metadata[n]": "x", "limit": 2}
+    seen: list[str] = []
+    for _ in range(30):
+        page = api.get("/v1/conversations", params=query).json()
+        ids = [row["id"] for row in page["data"]]
+        assert (page["first_id"], page["last_id"]) == (ids[0], ids[-1]) if ids else (None, None)
+        seen += ids
+        if not page["has_more"]:
+            break
+        query["after"] = page[cursor]
+
+    assert seen == wanted
 
 
 def test_a_conversation_expires_after_its_last_use(api: httpx.Client, ttl_s: Any) -> None:

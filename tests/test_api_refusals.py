@@ -44,7 +44,7 @@ def test_a_long_body_of_unknown_length_is_taken_of_who_has_a_key(make_service: C
 def test_an_update_needs_metadata(api: httpx.Client, conversation: str) -> None:
     answer = api.post(f"/v1/conversations/{conversation}", json={})
 
-    assert (answer.status_code, answer.json()["param"]) == (422, "metadata")
+    assert (answer.status_code, answer.json()["param"]) == (400, "metadata")
 
 
 @pytest.mark.parametrize("name", ["x", "rsv_0_rx", "rsv_zz"])
@@ -82,7 +82,7 @@ def test_a_flag_is_a_flag(api: httpx.Client, conversation: str) -> None:
     url = f"/v1/conversations/{conversation}/context"
     answer = api.post(url, json={"budget": 500, "stable_prefix": "true"})
 
-    assert (answer.status_code, answer.json()["param"]) == (422, "stable_prefix")
+    assert (answer.status_code, answer.json()["param"]) == (400, "stable_prefix")
     assert api.post(url, json={"budget": 500, "stable_prefix": True}).status_code == 200
 
 
@@ -112,7 +112,7 @@ def test_a_summary_beyond_what_a_conversation_holds_is_refused(
 def test_what_cannot_be_counted_is_named(api: httpx.Client, body: dict[str, Any], param: str) -> None:
     answer = api.post("/v1/tokens/count", json={"model": "gpt-4o", **body})
 
-    assert (answer.status_code, answer.json()["param"]) == (422, param)
+    assert (answer.status_code, answer.json()["param"]) == (400, param)
 
 
 def test_calls_as_they_were_written_once_and_refusals_count(api: httpx.Client) -> None:

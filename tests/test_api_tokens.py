@@ -76,7 +76,7 @@ def test_only_the_providers_own_rule_is_called_exact(api: httpx.Client) -> None:
 def test_a_wrong_count_is_refused_by_name(api: httpx.Client, body: dict[str, Any], param: str) -> None:
     answer = api.post("/v1/tokens/count", json=body)
 
-    assert (answer.status_code, answer.json()["error"]["param"]) == (422, param)
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
 
 
 @pytest.mark.parametrize(

@@ -112,15 +112,18 @@ def test_an_unknown_reservation_keeps_the_append_from_happening(api: httpx.Clien
     [
         ({"usage": {"input_tokens": 1, "output_tokens": 1}}, "reservation"),
         ({"reservation": "rsv_7ccc0_r" + "0" * 32}, "usage"),
-        ({"reservation": "rsv_7ccc0_r" + "0" * 32, "usage": {"input_tokens": 1}}, "usage"),
-        ({"reservation": "rsv_7ccc0_r" + "0" * 32, "usage": {"input_tokens": -1, "output_tokens": 1}}, "input_tokens"),
+        ({"reservation": "rsv_7ccc0_r" + "0" * 32, "usage": {"input_tokens": 1}}, "usage.output_tokens"),
+        (
+            {"reservation": "rsv_7ccc0_r" + "0" * 32, "usage": {"input_tokens": -1, "output_tokens": 1}},
+            "usage.input_tokens",
+        ),
         ({"reservation": 5, "usage": {}}, "reservation"),
     ],
 )
 def test_a_wrong_settlement_names_its_field(api: httpx.Client, path: str, members: Any, param: str) -> None:
     refused = api.post(f"{path}/items", json={**ANSWER, **members})
 
-    assert (refused.status_code, refused.json()["param"]) == (422, param)
+    assert (refused.status_code, refused.json()["param"]) == (400, param)
 
 
 def test_a_context_that_does_not_fit_leaves_nothing_reserved(api: httpx.Client, path: str) -> None:

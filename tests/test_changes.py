@@ -154,10 +154,10 @@ def test_events_that_concern_no_document_are_taken_and_do_nothing(
         (S3_CREATED | {"detail": {"bucket": {"name": "b"}, "object": "k"}}, "detail.object.key"),
     ],
 )
-def test_what_is_no_notice_is_a_422_that_names_the_field(service_url: str, body: Any, param: str) -> None:
+def test_what_is_no_notice_is_a_400_that_names_the_field(service_url: str, body: Any, param: str) -> None:
     answer = httpx.post(f"{service_url}/v1/changes", json=body, headers=NOTICE)
 
-    assert (answer.status_code, answer.json()["param"]) == (422, param)
+    assert (answer.status_code, answer.json()["param"]) == (400, param)
 
 
 def test_a_notice_has_a_limit(service_url: str) -> None:

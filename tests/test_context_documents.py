@@ -173,7 +173,7 @@ def test_what_cannot_be_shown_is_reported(service: httpx.Client, put: Any) -> No
 def test_a_mention_that_leads_out_is_refused(service: httpx.Client, path: str) -> None:
     answer = service.post("/v1/conversations", json={"items": [mention(path)]})
 
-    assert (answer.status_code, answer.json()["param"]) == (422, "items[0].content[1].file_url")
+    assert (answer.status_code, answer.json()["param"]) == (400, "items[0].content[1].file_url")
 
 
 def test_a_conversation_mentions_so_many_documents_at_most(service: httpx.Client) -> None:
@@ -182,7 +182,8 @@ def test_a_conversation_mentions_so_many_documents_at_most(service: httpx.Client
     refused = service.post(f"{url}/items", json={"items": [mention("0.txt", "64.txt")]})
 
     assert again.status_code == 200
-    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "documents_exceeded")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "documents_exceeded")
+    assert refused.json()["param"] == "items[0]"
     assert refused.json()["limit_documents"] == 64
 
 

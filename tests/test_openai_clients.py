@@ -55,7 +55,7 @@ def test_the_client_pages_by_itself_through_everything(client: openai.OpenAI) ->
 def test_errors_arrive_as_the_clients_own_exceptions(client: openai.OpenAI, service_url: str) -> None:
     conversation = client.conversations.create()
     nobody: Any = {"role": "nobody", "content": "x"}
-    with pytest.raises(openai.UnprocessableEntityError) as refused:
+    with pytest.raises(openai.BadRequestError) as refused:
         client.conversations.items.create(conversation.id, items=[nobody])
     with (
         openai.OpenAI(base_url=f"{service_url}/v1", api_key="wt_x_wrong", max_retries=0) as stranger,

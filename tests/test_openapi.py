@@ -106,6 +106,10 @@ def test_the_published_document_is_the_one_that_is_tested() -> None:
     assert json.loads((ROOT / "public" / "openapi.json").read_text()) == document()
 
 
+def test_the_document_is_one_of_openapi() -> None:
+    walked.validate()  # Raises what is wrong with it.
+
+
 def test_the_document_has_every_route_and_no_other() -> None:
     documented = {f"{method.upper()} {path}" for path, each in document()["paths"].items() for method in each}
     served = set()

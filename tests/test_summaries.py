@@ -104,7 +104,7 @@ def test_a_summary_reaches_other_reads_of_a_warm_instance(api: httpx.Client, url
     [
         ("u9", 404, "through", "not_found"),
         ("no id", 404, "through", "not_found"),
-        ("c1", 422, "through", "unit_torn"),
+        ("c1", 400, "through", "unit_torn"),
     ],
 )
 def test_what_no_summary_can_go_through_is_refused(
@@ -140,14 +140,14 @@ def test_a_deleted_item_or_an_older_one_ends_no_summary(api: httpx.Client, url: 
 
     for through in ("a2", U1):
         answer = summarise(api, url, through)
-        assert (answer.status_code, answer.json()["error"]["param"]) == (422, "through")
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "through")
 
 
 @pytest.mark.parametrize("body", [{}, {"through": A1}, {"through": A1, "text": ""}, {"through": A1, "text": 3}])
 def test_a_summary_needs_a_text(api: httpx.Client, url: str, body: dict[str, Any]) -> None:
     answer = api.post(f"{url}/summary", json=body)
 
-    assert (answer.status_code, answer.json()["error"]["param"]) == (422, "text" if "through" in body else "through")
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "text" if "through" in body else "through")
 
 
 def test_a_text_that_is_too_long_or_would_pin_too_much_is_refused(api: httpx.Client, url: str) -> None:
@@ -155,7 +155,7 @@ def test_a_text_that_is_too_long_or_would_pin_too_much_is_refused(api: httpx.Cli
     too_many_tokens = summarise(api, url, A1, "0 " * 33_000)
 
     for answer in (too_long, too_many_tokens):
-        assert (answer.status_code, answer.json()["error"]["param"]) == (422, "text")
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "text")
     assert too_many_tokens.json()["error"]["code"] == "pinned_tokens_exceeded"
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiktoken import Encoding
 
-from shared.errors import InvalidValue
+from shared.errors import TextNotCountable
 from shared.tokens import cuts
 from shared.tokens.count import STRETCH_CHARS_MAX, count_steps, count_text, count_texts
 from shared.tokens.encodings import DATA, DEFINITIONS, load_encoding
@@ -135,7 +135,7 @@ def test_what_cannot_be_cut_is_counted_up_to_the_limit_and_refused_above(encodin
     allowed = repeated * (STRETCH_CHARS_MAX // len(repeated))
 
     assert count_text(encoding, allowed) == plain_count(encoding, allowed)
-    with pytest.raises(InvalidValue, match="65536"):
+    with pytest.raises(TextNotCountable, match="65536"):
         count_text(encoding, allowed * 20)
 
 
@@ -144,7 +144,7 @@ def test_what_cannot_be_cut_is_counted_up_to_the_limit_and_refused_above(encodin
 def test_a_lone_surrogate_is_refused_by_name(encoding: Encoding, text: str) -> None:
     surrogate = next(char for char in text if "\ud800" <= char <= "\udfff")
 
-    with pytest.raises(InvalidValue, match=f"U\\+{ord(surrogate):04X}"):
+    with pytest.raises(TextNotCountable, match=f"U\\+{ord(surrogate):04X}"):
         count_text(encoding, text)
 
 

@@ -5,7 +5,7 @@ import pytest
 from anyio import CancelScope
 from anyio.lowlevel import checkpoint
 
-from shared.errors import InvalidValue
+from shared.errors import TextNotCountable
 from shared.process.pool import Pool
 from shared.tokens.count import count_texts
 from shared.tokens.counter import Counter
@@ -73,5 +73,5 @@ async def test_a_cancelled_count_leaves_the_counter_usable() -> None:
 
 
 async def test_a_refusal_in_a_thread_reaches_the_caller() -> None:
-    with pytest.raises(InvalidValue, match=r"U\+D800"):
+    with pytest.raises(TextNotCountable, match=r"U\+D800"):
         await counter_of(1).count("cl100k_base", [SMALL, "\ud800"])

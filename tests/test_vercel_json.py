@@ -9,6 +9,7 @@ import pytest
 
 from scripts.deploy.vercel_json import api_files, first_globs, read_config
 from shared.config import read_settings
+from shared.http.unrouted import NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = read_config(ROOT)
@@ -103,8 +104,17 @@ def test_what_is_not_the_product_stays_out_of_the_bundle(glob: str) -> None:
 def test_each_rewrite_leads_to_a_function_or_a_file_and_adds_nothing_to_the_query(rewrite: dict[str, str]) -> None:
     destination = rewrite["destination"].removeprefix("/")
     assert destination in FUNCTIONS or (ROOT / "public" / destination).is_file()
-    assert rewrite["source"].startswith("/v1/")
     assert ":" not in rewrite["source"]  # A named parameter would be appended to the query.
+
+
+def test_paths_that_lead_nowhere_are_ours_only_below_v1_and_where_it_is_missing() -> None:
+    *ours, below, bare, without, within = [rewrite["source"] for rewrite in CONFIG["rewrites"]]
+    names = "|".join(name for name in NAMES if name != "openapi.json")
+
+    assert (below, bare, without, within) == ("/v1/(.*)", "/v1", f"/({names})", f"/({names})/(.*)")
+    assert {source.split("/")[2] for source in ours} == {*NAMES}
+    assert {source.split("/")[1] for source in ours} == {"v1"}
+    assert {rewrite["destination"] for rewrite in CONFIG["rewrites"][-4:]} == {"/api/health"}
 
 
 def test_no_rewrite_is_written_twice() -> None:

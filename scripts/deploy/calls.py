@@ -96,6 +96,10 @@ def call_everything(deployment: Deployment, wrong_key: str) -> None:
     deployment.call("api/tokens", "POST", "/v1/tokens/count", {"input": QUESTION}, status=401, key=wrong_key)
     deployment.call("api/conversations", "GET", "/v1/conversations/a/b/c/d", status=404)
     deployment.call("api/tokens", "GET", "/v1/tokens/nothing-here", status=404)
+    for path in ("/v1/v1/conversations", "/v1/conversations/", "/conversations", "/conversations/c/items"):
+        function = "api/conversations" if path == "/v1/conversations/" else "api/health"
+        meant = deployment.call(function, "POST", path, {}, status=404)["did_you_mean"]
+        _equal("function behind what was meant", deployment.function_for(meant), "api/conversations")
     _equal("function behind an unknown path", deployment.function_for("/shared/app.py"), None)
 
 

@@ -3,6 +3,7 @@ The tables of the docs, in Markdown, each made from what it is a table of.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 
 from scripts.openapi.headers import REQUESTS
 from scripts.openapi.routes import routes
@@ -18,6 +19,7 @@ from shared.request.parameters import (
     JSON,
     MAP,
     NUMBER,
+    REFUSED,
     Field,
 )
 from shared.routes import TENANT, Route
@@ -134,14 +136,23 @@ def _fields(route: Route) -> Iterator[tuple[str, Field]]:
 
 
 def _table_of(fields: Iterable[tuple[str, Field]]) -> str:
-    return table(
-        ("parameter", "in", "allowed", "default", "meaning"),
-        ((f"`{_shown_name(field)}`", place, _values(field), _default(field), field.text) for place, field in fields),
-    )
+    return table(("parameter", "in", "allowed", "default", "meaning"), map(_row, _alike(fields)))
 
 
-def _shown_name(field: Field) -> str:
-    return field.name + {IGNORED: "[]", MAP: "[key]"}.get(field.kind, "")
+def _alike(fields: Iterable[tuple[str, Field]]) -> Iterator[list[tuple[str, Field]]]:
+    """Yield *fields* one by one, but those together that are ignored for the same reason."""
+    for _, alike in groupby(fields, lambda each: each[1].text if each[1].kind == IGNORED else each[1].name):
+        yield list(alike)
+
+
+def _row(alike: list[tuple[str, Field]]) -> tuple[str, ...]:
+    place, field = alike[0]
+    names = ", ".join(f"`{_shown_name(*each)}`" for each in alike)
+    return names, place, _values(field), _default(field), field.text
+
+
+def _shown_name(place: str, field: Field) -> str:
+    return field.name + {IGNORED: "[]" if place == "query" else "", MAP: "[key]"}.get(field.kind, "")
 
 
 def _values(field: Field) -> str:
@@ -158,6 +169,8 @@ def _values(field: Field) -> str:
             return "JSON"
         case kind if kind == IGNORED:
             return "anything"
+        case kind if kind == REFUSED:
+            return "`null`"
     return f"{field.low:,} to {field.high:,} characters" if field.high else "a string"
 
 

@@ -2,13 +2,17 @@
 What routes answer, by the names that their declarations use.
 """
 
-from scripts.openapi.shapes import BUDGET, COUNT, ENCODING, FORMAT, ID, METADATA, USD, Schema, obj
+from scripts.openapi.contexts import context
+from scripts.openapi.shapes import COUNT, ENCODING, ID, USD, Schema, obj
 
 
 def _answer(description: str, properties: Schema, *, optional: tuple[str, ...] = ()) -> Schema:
     """Return a response whose members are all there, but the *optional* ones."""
     required = [name for name in properties if name not in optional]
-    schema = {"type": "object", "properties": properties, "required": required}
+    return _answer_of(description, {"type": "object", "properties": properties, "required": required})
+
+
+def _answer_of(description: str, schema: Schema) -> Schema:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
@@ -16,31 +20,19 @@ def _text(description: str, media_type: str) -> Schema:
     return {"description": description, "content": {media_type: {"schema": {"type": "string"}}}}
 
 
-PAGE: Schema = {
-    "object": {"const": "list"},
-    "data": {"type": "array", "items": {"type": "object", "required": ["id"], "properties": {"id": ID}}},
-    "first_id": {"type": ["string", "null"]},
-    "last_id": {"type": ["string", "null"]},
-    "has_more": {"type": "boolean"},
-}
-CONTEXT: Schema = {
-    "object": {"const": "conversation.context"},
-    "conversation_id": ID,
-    "version": COUNT,
-    "model": {"type": ["string", "null"]},
-    "encoding": ENCODING,
-    "exact": {"type": "boolean"},
-    "counting": {"enum": ["exact", "rule", "estimate"]},
-    "format": FORMAT,
-    "budget": BUDGET,
-    "overhead_tokens": COUNT,
-    "tokens": COUNT,
-    "uncounted_tokens": COUNT,
-    "summary": {"type": ["object", "null"]},
-    "kept": {"type": "object"},
-    "omitted": {"type": "object"},
-    "documents": {"type": "array", "items": {"type": "object"}},
-    "reservation": {"type": "object"},
+def _page(element: str) -> Schema:
+    return {
+        "object": {"const": "list"},
+        "data": {"type": "array", "items": {"$ref": f"#/components/schemas/{element}"}},
+        "first_id": {"type": ["string", "null"]},
+        "last_id": {"type": ["string", "null"], "description": "Of the page's last element; null when it is empty"},
+        "has_more": {"type": "boolean"},
+    }
+
+
+NEXT_AFTER: Schema = {
+    "type": ["string", "null"],
+    "description": "What to go on after when there are more: a filter may have looked on behind the last element",
 }
 WINDOW: Schema = {
     "type": "object",
@@ -74,15 +66,13 @@ AMOUNT: Schema = {"tokens": COUNT, "usd": USD}
 RESERVED: Schema = {"id": {"type": "string"}, "object": {"const": "reservation"}, **AMOUNT}
 
 ANSWERS: dict[str, Schema] = {
-    "conversation": _answer(
-        "The conversation",
-        {"id": ID, "object": {"const": "conversation"}, "created_at": COUNT, "metadata": METADATA},
-    ),
+    "conversation": _answer_of("The conversation", {"$ref": "#/components/schemas/conversation"}),
     "deleted": _answer(
         "It is gone", {"id": ID, "object": {"const": "conversation.deleted"}, "deleted": {"const": True}}
     ),
-    "page": _answer("A page", PAGE),
-    "item": _answer("The item", {"id": ID, "type": {"type": "string"}}),
+    "conversations": _answer("A page", _page("conversation") | {"next_after": NEXT_AFTER}),
+    "page": _answer("A page", _page("stored_item")),
+    "item": _answer_of("The item", {"$ref": "#/components/schemas/stored_item"}),
     "summary": _answer(
         "The summary",
         {
@@ -93,7 +83,7 @@ ANSWERS: dict[str, Schema] = {
             "created_at": COUNT,
         },
     ),
-    "context": _answer("The context", CONTEXT, optional=("reservation",)),
+    "context": _answer_of("The context, in the format that was asked for", context()),
     "count": _answer(
         "The count",
         {

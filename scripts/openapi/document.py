@@ -7,12 +7,13 @@ A test holds the file to this source, and the source to the routes; schemathesis
 import json
 import sys
 
+from scripts.openapi import contexts as openapi_contexts
 from scripts.openapi import headers as openapi_headers
 from scripts.openapi import items as openapi_items
 from scripts.openapi.links import add_links
 from scripts.openapi.operation import operation
 from scripts.openapi.routes import routes
-from scripts.openapi.shapes import ERRORS, Schema
+from scripts.openapi.shapes import COUNT, ERRORS, ID, METADATA, Schema
 from shared.config import SETTINGS
 from shared.routes import TENANT
 
@@ -34,6 +35,7 @@ PROBLEM = {
         "status": {"type": "integer"},
         "detail": {"type": "string"},
         "param": {"type": "string"},
+        "did_you_mean": {"type": "string"},
         "error": {
             "type": "object",
             "required": ["message", "type", "param", "code"],
@@ -45,6 +47,13 @@ PROBLEM = {
             },
         },
     },
+}
+
+
+CONVERSATION = {
+    "type": "object",
+    "required": ["id", "object", "created_at", "metadata"],
+    "properties": {"id": ID, "object": {"const": "conversation"}, "created_at": COUNT, "metadata": METADATA},
 }
 
 
@@ -72,7 +81,9 @@ def document() -> Schema:
             "securitySchemes": {
                 name: {"type": "http", "scheme": "bearer", "description": text} for name, text in keys().items()
             },
-            "schemas": {"Problem": PROBLEM} | openapi_items.schemas(),
+            "schemas": {"Problem": PROBLEM, "conversation": CONVERSATION}
+            | openapi_items.schemas()
+            | openapi_contexts.schemas(),
             "headers": openapi_headers.ANSWERS,
             "responses": {
                 f"E{status}": {

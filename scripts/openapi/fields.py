@@ -4,7 +4,7 @@ Declared parameters and bodies as JSON Schema.
 
 from scripts.openapi.named import NAMED
 from scripts.openapi.shapes import NULL, Schema, obj, optional, scalar
-from shared.request.parameters import IGNORED, MAP, Field
+from shared.request.parameters import IGNORED, MAP, REFUSED, UNREAD, Field
 from shared.routes import Body, Form
 
 
@@ -39,6 +39,8 @@ def _form(body: Body, form: Form) -> Schema:
     for field in body.fields:
         if field.name in form.null:
             members[field.name] = NULL
+        elif field.kind in UNREAD:
+            members[field.name] = {"description": field.text, **(NULL if field.kind == REFUSED else {})}
         elif field.name not in form.without:
             is_there = field.name in form.required and not (field.is_required and field.is_nullable)
             schema = schema_of(field) if is_there or not field.is_nullable else optional(schema_of(field))

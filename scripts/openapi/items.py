@@ -11,9 +11,6 @@ from shared.items.part_types import PART_TYPES
 from shared.items.types import ITEM_TYPES
 from shared.items.types_check import adapter
 
-INTEGERS = {"minimum": -(2**63), "maximum": 2**64 - 1}
-"""What is no float in JSON as it is read here."""
-
 CALLER_ROLES = [role for role, kind in ROLE_KINDS.items() if kind != Kind.ASSISTANT]
 TEXT: Schema = {"type": "string"}
 CALL: Schema = {
@@ -76,10 +73,15 @@ def schemas() -> Schema:
         "description": "What a conversation holds: the Responses API's input items. A message needs no type.",
         "anyOf": [_ref(name) for name in sorted(made) if name.startswith("item_")],
     }
+    made["stored_item"] = {
+        "description": "An item as it is stored, with all that was filled in",
+        "allOf": [_ref("item"), {"type": "object", "required": ["id", "type"], "properties": {"id": ID, "type": TEXT}}],
+    }
     typed = [name for name in sorted(made) if name.startswith("item_") and "message" not in name]
     made["item_typed"] = {"anyOf": [_ref(name) for name in typed]}
     made["chat_message"] = {"anyOf": [_chat(CALLER_ROLES), _chat(["assistant"]), _chat(["tool"], "tool_call_id")]}
     made["tool"] = TOOL
+    made["function"] = FUNCTION
     return dict(sorted(made.items()))
 
 
@@ -136,11 +138,10 @@ def _plain(value: Any, definitions: Schema) -> Any:
         return value
     if "$ref" in value:
         return _plain(definitions[value["$ref"].rpartition("/")[2]], definitions)
-    plain = {
+    return {
         name: {each: _plain(schema, definitions) for each, schema in part.items()}
         if name == "properties"
         else _plain(part, definitions)
         for name, part in value.items()
         if name not in ("title", "$defs")
     }
-    return plain | INTEGERS if plain.get("type") == "integer" else plain

@@ -2,10 +2,11 @@
 The shapes that declared fields and bodies name, because their kind does not say all.
 """
 
-from scripts.openapi.shapes import METADATA, Schema, obj, scalar
+from scripts.openapi.shapes import METADATA, Schema, obj, optional, scalar
 from shared.config import SETTINGS
 from shared.conversations.model_calls import USAGE
 from shared.documents.changes import CHANGES, S3
+from shared.tokens.requests import FORMATS
 
 KNOWN_MODEL: Schema = {
     "description": "A model whose name begins like one that is known, after a provider's prefix; else say `encoding`",
@@ -24,6 +25,21 @@ def _usage() -> Schema:
         members = {field.name: scalar(field) for field in fields}
         reported.append({"type": "object", "properties": members, "required": list(members)})
     return {"anyOf": reported}
+
+
+def _format(*within: str) -> Schema:
+    """Return what an answer has to be; a schema stands *within* a member of it in one of OpenAI's two APIs."""
+    told: Schema = {"name": optional({"type": "string"}), "description": optional({"type": "string"})}
+    told = {"properties": told | {"schema": {"type": "object"}}, "required": ["schema"]}
+    for name in within:
+        told = {"properties": {name: {"type": "object", **told}}, "required": [name]}
+    plain = {"type": "object", "properties": {"type": {"enum": [*FORMATS[:2]]}}, "required": ["type"]}
+    schema = {
+        "type": "object",
+        "properties": {"type": {"const": FORMATS[2]}, **told["properties"]},
+        "required": ["type", *told["required"]],
+    }
+    return {"anyOf": [plain, schema]}
 
 
 def _notice() -> Schema:
@@ -66,6 +82,9 @@ NAMED: dict[str, Schema] = {
     "count_input": {"anyOf": [{"type": "string"}, _array("item_typed"), _array("chat_message")]},
     "messages": _array("chat_message"),
     "tools": _array("tool"),
+    "functions": _array("function"),
+    "response_format": _format("json_schema"),
+    "text_format": {"type": "object", "properties": {"format": optional(_format())}},
     "usage": _usage(),
     "reservation_id": {"type": "string", "pattern": "^rsv_[0-9a-f]{5,6}_[ro][0-9a-f]{32}$"},
     "path": {"type": "string", "minLength": 1},

@@ -22,7 +22,7 @@ METADATA: Schema = {
 }
 
 ERRORS = {
-    400: "Malformed, or an item id that is taken",
+    400: "Malformed, or not allowed: `param` names the field",
     401: "No API key, or one that is not valid",
     404: "Unknown, or another tenant's",
     408: "The body did not come in time",
@@ -30,7 +30,7 @@ ERRORS = {
     415: "A document that is no text",
     412: "If-Match names another version",
     413: "Over a limit of size",
-    422: "Well-formed but wrong; `param` names the field",
+    422: "Well-formed, and cannot be done: a context that does not fit, a text that has no count, a key used before",
     429: "The tenant's rate or budget is used up",
     503: "Store away or full, out of time, or short of memory; Retry-After says when to come back",
     504: "only-if-cached, and nothing fresh enough is held",
@@ -68,7 +68,5 @@ def scalar(field: Field) -> Schema:
     return made | ({"pattern": f"^{field.pattern}$"} if field.pattern else {})
 
 
-BUDGET, ENCODING, FORMAT = (
-    scalar(field) for name in ("budget", "encoding", "format") for field in PARAMETERS if field.name == name
-)
+BUDGET, ENCODING = (scalar(field) for name in ("budget", "encoding") for field in PARAMETERS if field.name == name)
 """In contexts, as they were asked for."""

@@ -10,7 +10,8 @@ script replies, all else from the body, which is the same.
 import secrets
 import sys
 import time
-from typing import NamedTuple
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,16 +22,18 @@ from shared.conversations.entries import write_entry
 from shared.conversations.info import ConversationInfo, Page
 from shared.errors import InvalidValue, TooLarge
 from shared.items.counts import PRIMARY_ENCODING, Counts, count_items
+from shared.items.kinds import Kind
 from shared.items.normalize import normalize_items, write_metadata
 from shared.items.traits import Traits, describe
 from shared.jsonbytes.read import is_crowded
-from shared.jsonbytes.write import PIECE_BYTES, dumps
+from shared.jsonbytes.write import PIECE_BYTES, dumps, dumps_apart
 from shared.process.pool import Pool
 from shared.request.caller import Caller
 from shared.store.attempts import Attempt, Besides, Ids, Written, etag, send_as_first
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
+from shared.tokens.where import naming
 
 PYDANTIC_CHECKS = "shared.items.types_check"
 
@@ -73,7 +76,8 @@ class Appending:
             conversation = Conversation(caller, ids("conv"))
             items = await self._prepare(raw_items, ids, attempt.body_bytes, allow_empty=True)
             names = [*one.record_keys(caller.tenant), conversation.left_name] if one.has_key else []
-            return await self._send(conversation, one, "create", items, born, names)
+            async with naming(self._pool, raw_items, "items"):
+                return await self._send(conversation, one, "create", items, born, names)
 
         _, seed, generation, version, chain, created_at = await send_as_first(attempt, send)
         info = ConversationInfo(Ids(seed)("conv"), int(created_at), metadata)
@@ -90,13 +94,14 @@ class Appending:
         Append a batch, all of it or nothing, and return the items as they are now stored. With a *settlement* the
         script settles a reservation in the same step.
 
-        Raises:   InvalidValue, DuplicateItem, TooLarge, NotFound, Unauthorized, VersionMoved, KeyReused,
-                  AlreadySettled: nothing was stored.
+        Raises:   InvalidValue, TextNotCountable, DuplicateItem, TooLarge, NotFound, Unauthorized, VersionMoved,
+                  KeyReused, AlreadySettled: nothing was stored.
                   StoreUnavailable: `outcome_unknown` says whether the batch may have been stored.
         """
         items = await self._prepare(raw_items, attempt.ids(), attempt.body_bytes, allow_empty=False)
         names = attempt.record_keys(conversation.caller.tenant)
-        reply = await self._send(conversation, attempt, "append", items, [0, 0, 0, "{}"], names, settlement)
+        async with naming(self._pool, raw_items, "items"):
+            reply = await self._send(conversation, attempt, "append", items, [0, 0, 0, "{}"], names, settlement)
         _, seed, generation, version, chain, _ = reply
         tag, is_replay = etag(generation, version, chain), seed != attempt.seed
         if is_replay:
@@ -120,6 +125,7 @@ class Appending:
     ) -> list[str]:
         """Return what the script replies, when that is no refusal."""
         settings = self._settings
+        counts = await count_items(self._counter, PRIMARY_ENCODING, [each.traits for each in items])
         reply = await self._store.eval(
             "append_settle" if settlement else "append",
             [
@@ -138,7 +144,7 @@ class Appending:
                 settings.tenant_bytes_max,
                 *born,
                 settings.conversation_documents_max,
-                *await self._count(items, attempt.body_bytes),
+                *await self._pool.run_when(attempt.body_bytes > LARGE_BYTES, _arguments, items, counts),
                 *(settlement.arguments if settlement else ()),
             ],
             is_idempotent=True,
@@ -146,13 +152,8 @@ class Appending:
         if reply[0] in SETTLE_REFUSALS:
             raise_settle_refusal(reply, settings)
         if reply[0] not in ("ok", "again"):
-            raise_refusal(reply, conversation.id, settings)
+            raise_refusal(reply, conversation.id, settings, param=_item_over(reply, items, counts, settings))
         return reply
-
-    async def _count(self, items: list[Prepared], body_bytes: int) -> list[str | int]:
-        """Return what the script takes of all items together, and of each."""
-        counts = await count_items(self._counter, PRIMARY_ENCODING, [each.traits for each in items])
-        return await self._pool.run_when(body_bytes > LARGE_BYTES, _arguments, items, counts)
 
 
 def _prepare(raw_items: object, ids: Ids, allow_empty: bool, settings: Settings) -> list[Prepared]:
@@ -168,7 +169,7 @@ def _prepare(raw_items: object, ids: Ids, allow_empty: bool, settings: Settings)
 def _encode(item: object, traits: Traits, param: str, settings: Settings) -> bytes:
     is_long = any(len(text) > PIECE_BYTES for text in (*traits.texts, *traits.hosted_texts))
     try:
-        body = dumps(item) if is_long else orjson.dumps(item)
+        body = dumps_apart(item) if is_long else dumps(item)
     except orjson.JSONEncodeError as error:
         raise InvalidValue(f"{param} cannot be stored: {error}.", param=param) from None
     limit = settings.item_bytes_max
@@ -184,7 +185,39 @@ def _encode(item: object, traits: Traits, param: str, settings: Settings) -> byt
     return body
 
 
+def _item_over(reply: list[Any], items: list[Prepared], counts: list[Counts], settings: Settings) -> str:
+    """Return the name of the item with which a conversation exceeds what the script refuses it for."""
+    match reply[0]:
+        case "pinned":
+            limit, added = settings.pinned_tokens_max, _pinned_tokens(items, counts)
+        case "documents":
+            # Some of them may have been mentioned before; then it is the item named or one before it.
+            limit, added = settings.conversation_documents_max, _new_documents(items)
+        case _:
+            return "items"
+    sums = accumulate(added, initial=int(reply[1]) - sum(added))
+    return f"items[{next(index for index, total in enumerate(sums, -1) if total > limit and index >= 0)}]"
+
+
+def _pinned_tokens(items: list[Prepared], counts: list[Counts]) -> list[int]:
+    return [
+        count.overhead_tokens + count.content_tokens if each.traits.kind == Kind.SYSTEM else 0
+        for each, count in zip(items, counts, strict=True)
+    ]
+
+
+def _new_documents(items: list[Prepared]) -> list[int]:
+    seen: set[str] = set()
+    added = []
+    for each in items:
+        new = {*each.traits.documents} - seen
+        seen |= new
+        added.append(len(new))
+    return added
+
+
 def _arguments(items: list[Prepared], counts: list[Counts]) -> list[str | int]:
+    """Return what the script takes of all items together, and of each."""
     paths = dict.fromkeys(path for each in items for path in each.traits.documents)
     arguments: list[str | int] = ["".join(f"\n{path}" for path in paths)]
     for each, count in zip(items, counts, strict=True):

@@ -22,10 +22,12 @@ from shared.context.wanted import ContextRequest
 from shared.documents.documents import Answer, Documents
 from shared.documents.embedded import CUT_TOKENS_MIN, cut_document, shown
 from shared.documents.shelf import read_mark
-from shared.errors import SourceUnavailable
+from shared.errors import SourceUnavailable, TextNotCountable
 from shared.items.document_paths import place_for
 from shared.items.item import Item
 from shared.items.mentions import embed
+from shared.jsonbytes.read import loads_elements
+from shared.jsonbytes.write import dumps
 from shared.request.after_response import Later
 from shared.request.caller import Caller
 from shared.tokens.counter import Counter
@@ -36,8 +38,9 @@ TOGETHER = 4
 
 class Shown(NamedTuple):
     """
-    What became of a document: *status* is `whole`, `cut`, `omitted` (no room), `missing`, `unsupported` (no text) or
-    `unavailable` (the source is away, and no copy will do). *tokens* is what the context pays for it.
+    What became of a document: *status* is `whole`, `cut`, `omitted` (no room), `missing`, `unsupported` (no text, or
+    none that can be counted) or `unavailable` (the source is away, and no copy will do). *tokens* is what the context
+    pays for it.
     """
 
     path: str
@@ -126,7 +129,10 @@ class Embedding:
             return bare._replace(status="unsupported"), ""
         encoding = self._wanted.encoding
         place = place_for(self._caller.tenant, path)
-        total = await self._documents.count(place, path, answer, encoding, self._later)
+        try:
+            total = await self._documents.count(place, path, answer, encoding, self._later)
+        except TextNotCountable:
+            return bare._replace(status="unsupported"), ""
         if total <= room:
             status = "whole" if document.is_whole else "cut"
             return bare._replace(status=status, tokens=total, total_tokens=total), shown(path, document)
@@ -138,10 +144,10 @@ class Embedding:
 
 def _embedded(item: Item, newest: dict[str, str], texts: dict[str, tuple[str, int]]) -> Item:
     here = {path: texts[path] for path in item.documents if path in texts and newest[path] == item.id}
-    body: dict[str, Any] = orjson.loads(item.body)
+    body: dict[str, Any] = loads_elements(item.body)
     tokens = sum(tokens for _, tokens in here.values())
     return item._replace(
-        body=orjson.dumps(embed(body, {path: text for path, (text, _) in here.items()})),
+        body=dumps(embed(body, {path: text for path, (text, _) in here.items()})),
         content_tokens=item.content_tokens + tokens,
         is_text=item.is_text and not here,
     )

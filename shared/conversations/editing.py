@@ -26,7 +26,9 @@ from shared.store.indexes import Names, Spread, all_indexes, every_place
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
-SCAN_MAX = 1_000
+STEPS_MAX = 10
+"""Of a filtered list that finds nothing."""
+
 LEFT_S = 86_400
 """For so long a list may go on behind a conversation that was deleted."""
 
@@ -95,7 +97,7 @@ class Conversations:
         reply = await self._store.eval(script, names, [*common, *arguments], is_idempotent=True)
         if reply[0] != "ok":
             name = str(arguments[0]) if reply[0] == "unknown_item" else conversation.id
-            raise_refusal(reply, name, self._settings)
+            raise_refusal(reply, name, self._settings, param="metadata")
         return reply
 
     async def delete(self, conversation: Conversation, attempt: Attempt) -> bool:
@@ -154,9 +156,23 @@ class Conversations:
         """
         Return the tenant's conversations that have *metadata*, newest activity first.
 
-        With a filter one call looks at SCAN_MAX conversations at the most; `last_id` is then the last one it
-        looked at, so that the next call goes on behind it.
+        A filter looks at Settings.list_scan_max conversations in a step, of which there are STEPS_MAX until one is
+        found: a page that is empty although there are more ends the loop of a client that goes on after its last
+        element. Behind the last step it is empty all the same, and only `next_after` goes on.
         """
+        found: list[ConversationInfo] = []
+        more = True
+        for _ in range(STEPS_MAX):
+            found, after, more = await self._step(caller, after, limit, metadata)
+            if found or not more:
+                break
+        first_id, last_id = (found[0].id, found[-1].id) if found else (None, None)
+        return Page([each.as_json() for each in found], first_id, last_id, more, after if more else None)
+
+    async def _step(
+        self, caller: Caller, after: str, limit: int, metadata: dict[str, str]
+    ) -> tuple[list[ConversationInfo], str, bool]:
+        """Return what one step finds, the last conversation that it looked at, and whether there are more."""
         tenant, spread = caller.tenant, Spread(caller.tenant)
         wanted = [part for pair in metadata.items() for part in pair]
         names: list[str | Names] = [keys.tenant_key(tenant), keys.left_key(tenant, after), all_indexes(tenant)]
@@ -166,7 +182,7 @@ class Conversations:
             after,
             limit,
             int(time.time()),
-            SCAN_MAX,
+            self._settings.list_scan_max,
             *wanted,
         ]
         for _ in range(REPAIRS_MAX):
@@ -176,7 +192,6 @@ class Conversations:
             await asyncio.gather(*(self._repair(caller, each) for each in reply[1]))
         if reply[0] != "ok":
             raise_refusal(reply, after, self._settings)
-        _, more, last_id, rows = reply
+        _, more, last, rows = reply
         found = [ConversationInfo(rows[i], int(rows[i + 1]), rows[i + 2]) for i in range(0, len(rows), 3)]
-        first_id = found[0].id if found else None
-        return Page([each.as_json() for each in found], first_id, last_id or None, more == "1")
+        return found, last, more == "1"

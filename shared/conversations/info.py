@@ -26,9 +26,14 @@ class ConversationInfo(NamedTuple):
 
 
 class Page(NamedTuple):
-    """Part of a list: the JSON of each element, the ids of the first and the last one, whether there are more."""
+    """
+    Part of a list: the JSON of each element, the ids of the first and the last one, whether there are more.
+
+    *next_after*: what to go on after where that need not be the last element, None where there is no more.
+    """
 
     data: list[bytes]
     first_id: str | None
     last_id: str | None
     has_more: bool
+    next_after: str | None = None

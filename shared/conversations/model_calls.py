@@ -18,7 +18,7 @@ from shared.context.wanted import ContextRequest
 from shared.conversations.contexts import Context, Contexts
 from shared.conversations.conversation import Conversation
 from shared.conversations.history import ReserveRefused
-from shared.errors import InvalidValue, NotFound, ServiceError, StoreUnavailable
+from shared.errors import InvalidValue, NotFound, ServiceError, StoreUnavailable, missing_value
 from shared.request.after_response import Later
 from shared.request.caller import Caller
 from shared.request.freshness import Freshness
@@ -119,9 +119,11 @@ def read_settlement(body: Mapping[str, Any], caller: Caller, settings: Settings)
         raise InvalidValue("usage is required: it settles the reservation.", param="usage")
     counts = []
     for fields in USAGE:
-        count = read_member(next((each for each in fields if each.name in usage), fields[0]), usage)
+        field = next((each for each in fields if each.name in usage), fields[0])
+        name = f"usage.{field.name}"
+        count = read_member(field._replace(name=name), {name: usage.get(field.name)})
         if count is None:
-            raise InvalidValue(f"usage.{fields[0].name} is required.", param="usage")
+            raise missing_value(name)
         counts.append(count)
     kept_s = unrecorded_kept_s(reservation_id, settings)
     return Besides(reservation_keys(caller.tenant, reservation_id), [reservation_id, *counts, kept_s])

@@ -24,7 +24,7 @@ import orjson
 from shared.config import Settings
 from shared.conversations.conversation import Conversation
 from shared.conversations.entries import write_summary
-from shared.errors import InvalidValue, NotFound, ServiceError, TooLarge
+from shared.errors import InvalidValue, NotFound, ServiceError, TextNotCountable, TooLarge
 from shared.items.counts import PRIMARY_ENCODING, count_items
 from shared.items.normalize import normalize_items
 from shared.items.traits import describe
@@ -76,13 +76,16 @@ class Summaries:
         """
         Let *text* stand for the items up to and including *through*.
 
-        Raises:   InvalidValue, NotFound: `param` says which of the two is wrong; TooLarge, VersionMoved, KeyReused,
-                  Unauthorized: nothing was stored.
+        Raises:   InvalidValue, TextNotCountable, NotFound: `param` says which of the two is wrong; TooLarge,
+                  VersionMoved, KeyReused, Unauthorized: nothing was stored.
         """
         raw = [{"role": "user", "content": FIRST_LINE + text}]
         [note] = normalize_items(raw, attempt.ids())
         traits = describe(note.item)
-        [counts] = await count_items(self._counter, PRIMARY_ENCODING, [traits])
+        try:
+            [counts] = await count_items(self._counter, PRIMARY_ENCODING, [traits])
+        except TextNotCountable as error:
+            raise error.at("text") from None
         tokens = counts.overhead_tokens + counts.content_tokens
         facts = write_summary(note.id, through, traits, counts)
         settings, caller = self._settings, conversation.caller

@@ -10,7 +10,7 @@ from functools import partial
 
 from shared.cache.l1 import L1
 from shared.cache.tiered import Found, Limits, LoadError, Mark, TieredCache, Unmodified
-from shared.config import Settings
+from shared.config import SETTINGS, Settings
 from shared.documents.document import Document, read_document
 from shared.documents.embedded import count_document
 from shared.documents.heat import Heat
@@ -26,6 +26,8 @@ from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 
 Answer = Found[Document]
+
+VARIABLE = SETTINGS["documents_url"].names("documents_url")[0]
 
 
 class Documents:
@@ -47,6 +49,17 @@ class Documents:
 
         Raises:   Unauthorized; NotFound; SourceUnavailable: the object store is away, and no copy will do.
         """
+        try:
+            return await self._read(caller, path, later)
+        except SourceUnavailable as error:
+            if self.source.is_there:
+                raise
+            raise SourceUnavailable(
+                f"There is no object store; setting {VARIABLE} on the deployment says where documents come from.",
+                retry_after_s=error.retry_after_s,
+            ) from error
+
+    async def _read(self, caller: Caller, path: str, later: Later) -> Answer:
         place = place_for(caller.tenant, path)
         try:
             # Both travel in one request.

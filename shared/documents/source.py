@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from anyio import to_thread
 
-from shared.config import Settings
+from shared.config import SETTINGS, Settings
 from shared.store.breaker import Breaker
 from shared.store.failure import Sign
 
@@ -74,6 +74,11 @@ class Source:
         self._breaker = Breaker(name="documents")
         self._opened: ObjectStore | None = None
         self._opening = asyncio.Lock()
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it could be opened, or somebody chose it: a deployment has no folder that it may write to."""
+        return self._opened is not None or self._url != SETTINGS["documents_url"].default
 
     @property
     def bucket(self) -> tuple[str, str]:

@@ -28,7 +28,7 @@ from shared.errors import (
     TooLarge,
     Unauthorized,
 )
-from shared.jsonbytes.read import WHOLE_BYTES, is_crowded, loads_elements
+from shared.jsonbytes.read import WHOLE_BYTES, is_crowded, is_slow, loads_elements
 from shared.process.memory import Step
 from shared.process.pool import Pool
 from shared.request.caller import Caller, read_authorization
@@ -195,7 +195,7 @@ async def parse_json(raw: bytes, settings: Settings, pool: Pool) -> dict[str, An
             limit_structure=limit,
         )
     try:
-        value = await pool.run_when(is_large, loads_elements, raw)
+        value = await pool.run_when(is_slow(raw), loads_elements, raw)
     except orjson.JSONDecodeError as error:
         raise Malformed(f"The body must be JSON: {error}.") from None
     if not isinstance(value, dict):

@@ -23,8 +23,15 @@ class Invocations:
         try:
             return await self._app(scope, receive, send)
         finally:
+            leave_slot(state)
             CURRENT.reset(token)
-            if invocation.slot is not None:
-                invocation.slot.leave()
-                if state["slots"].is_idle:
-                    state["collections"].make_due_ones()
+
+
+def leave_slot(state: State) -> None:
+    """Give back the slot of the request that is being answered, if it has one."""
+    invocation = CURRENT.get()
+    if invocation is not None and invocation.slot is not None:
+        slot, invocation.slot = invocation.slot, None
+        slot.leave()
+        if state["slots"].is_idle:
+            state["collections"].make_due_ones()

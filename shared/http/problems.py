@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import BodyLate, ServiceError
 from shared.http.headers import rate_headers
+from shared.http.unrouted import PATH_CHARS_MAX, hint, meant
 from shared.request.invocation import CURRENT
 
 log = logging.getLogger("warmthread")
@@ -97,10 +98,20 @@ async def on_http_exception(request: Request[Any], error: Exception) -> Response
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     slug = phrase.lower().replace(" ", "-")
-    detail = f"{request.method} {request.url.path[:200]}: {phrase}."
-    headers = dict(error.headers) if error.headers else None
+    path = request.scope["path"]
+    detail = f"{request.method} {path[:PATH_CHARS_MAX]}: {phrase}."
+    extensions: dict[str, object] = {}
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        detail = f"There is nothing at {path[:PATH_CHARS_MAX]}: {hint(path)}."
+        extensions = {"did_you_mean": wanted} if (wanted := meant(path)) else {}
     return problem_response(
-        error.status_code, slug, phrase, detail, error_type="invalid_request_error", headers=headers
+        error.status_code,
+        slug,
+        phrase,
+        detail,
+        error_type="invalid_request_error",
+        headers=dict(error.headers) if error.headers else None,
+        extensions=extensions,
     )
 
 

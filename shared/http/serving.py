@@ -10,6 +10,7 @@ worked on.
 
 from starlette.responses import Response
 
+from shared.config import SETTINGS
 from shared.http.guard import Body, admit, confirm, parse_json, take_slot
 from shared.http.headers import read_etags
 from shared.http.state import Request, State
@@ -49,7 +50,8 @@ async def serve(route: Route, request: Request) -> Response:
     if route.key == TENANT:
         asked.caller = admit(request, route.weight(request.query_params))
     elif route.key:
-        check_bearer(headers.get("authorization"), getattr(settings, f"{route.key}_secret"))
+        field = f"{route.key}_secret"
+        check_bearer(headers.get("authorization"), getattr(settings, field), SETTINGS[field].names(field)[0])
     if "Cache-Control" in route.headers:
         asked.freshness = read_freshness(headers)
     if "If-None-Match" in route.headers:

@@ -18,6 +18,8 @@ from shared.request.parameters import json
 from shared.tokens import rule
 from shared.tokens.counter import Counter
 from shared.tokens.models import ENCODING, MODEL, read_encoding
+from shared.tokens.requests import OTHERS, OURS, answer_schema
+from shared.tokens.where import naming
 
 ITEMS_MAX = 10_000
 LARGE_ITEMS = 100
@@ -29,6 +31,7 @@ FIELDS = (
     json("input", "count_input", "a text, items of a conversation, or chat messages", nullable=False),
     json("messages", "messages", "chat messages, as a Chat Completions body has them", nullable=False),
     json("tools", "tools", "the tools that go with them"),
+    *OTHERS,
 )
 
 
@@ -42,34 +45,58 @@ class TokenCount(NamedTuple):
 
 async def count_tokens(counter: Counter, values: Mapping[str, Any]) -> TokenCount:
     """
-    Return the count of what *values* of FIELDS say: `{model | encoding, input: text | items | messages, tools?}`.
+    Return the count of what *values* of FIELDS say: `{model | encoding, input: text | items | messages, …}`.
 
     A list without any `type` is chat messages, any other list is items. `messages` says so explicitly, so that
-    the body of a Chat Completions request counts as it stands.
+    the body of a Chat Completions request counts as it stands. So does that of a Responses request: a text beside
+    instructions, tools or a schema is a message of the user.
 
-    Raises:   InvalidValue, which names the field.
+    Raises:   InvalidValue, TextNotCountable, which name the field.
     """
     model, encoding = read_encoding(values, default=None)
     field = "input" if values["messages"] is None else "messages"
     if field == "messages" and values["input"] is not None:
         raise InvalidValue("input must be alone, not beside messages.", param="input")
-    value, tools = values[field], values["tools"]
-    is_text = True
-    if isinstance(value, str) and field == "input":
-        tokens = sum(await counter.count(encoding, [value]))
-    elif not isinstance(value, list):
-        raise wrong_kind(field, "a list" if field == "messages" else "a string or a list", value)
-    elif len(value) > ITEMS_MAX:
-        raise InvalidValue(f"{field} must hold at most {ITEMS_MAX} elements, not {len(value)}.", param=field)
-    elif field == "messages" or not any(isinstance(each, dict) and "type" in each for each in value):
-        tokens = await rule.count_messages(counter, encoding, value, path=field)
-        is_text = all(_is_text_message(message) for message in value)
-    else:
-        tokens, is_text = await _count_items(counter, encoding, value)
-    if tools is not None:
-        tokens += await rule.count_tools(counter, encoding, tools)
+    value, beside = values[field], _beside(values, encoding)
+    if isinstance(value, str) and beside:
+        value = [{"role": "user", "content": value}]
+    async with naming(counter.pool, values[field], field):
+        tokens, is_text = await _count(counter, encoding, value, field)
+    for name, parts in beside.items():
+        async with naming(counter.pool, values[name], name):
+            tokens += await rule.count_parts(counter, encoding, [parts])
     is_known = model is None or model.exact
-    return TokenCount(tokens, encoding, is_known and is_text)
+    return TokenCount(tokens, encoding, is_known and is_text and not beside.keys() & OURS)
+
+
+def _beside(values: Mapping[str, Any], encoding: str) -> dict[str, rule.Parts]:
+    """Return what is counted besides messages and items, by the name of its field; what counts nothing is left out."""
+    parts: dict[str, rule.Parts] = {}
+    if values["instructions"] is not None:
+        parts["instructions"] = rule.message_parts({"role": "system", "content": values["instructions"]})
+    for name in ("tools", "functions"):
+        if (tools := values[name]) is not None:
+            if name == "functions" and isinstance(tools, list):
+                tools = [{**each, "type": "function"} if isinstance(each, dict) else each for each in tools]
+            parts[name] = rule.tools_parts(tools, encoding, path=name)
+    for name in ("response_format", "text"):
+        if (schema := answer_schema(name, values[name])) is not None:
+            parts[name] = schema
+    return {name: each for name, each in parts.items() if each.texts or each.fixed_tokens}
+
+
+async def _count(counter: Counter, encoding: str, value: object, field: str) -> tuple[int, bool]:
+    """Return the tokens of a text, of messages or of items, and whether all of it is text."""
+    if isinstance(value, str) and field == "input":
+        return sum(await counter.count(encoding, [value])), True
+    if not isinstance(value, list):
+        raise wrong_kind(field, "a list" if field == "messages" else "a string or a list", value)
+    if len(value) > ITEMS_MAX:
+        raise InvalidValue(f"{field} must hold at most {ITEMS_MAX} elements, not {len(value)}.", param=field)
+    if field == "messages" or not any(isinstance(each, dict) and "type" in each for each in value):
+        tokens = await rule.count_messages(counter, encoding, value, path=field)
+        return tokens, all(_is_text_message(message) for message in value)
+    return await _count_items(counter, encoding, value)
 
 
 async def _count_items(counter: Counter, encoding: str, value: list[Any]) -> tuple[int, bool]:

@@ -5,7 +5,9 @@ JSON that is too large for one call: how much of it there is, and reading it in 
     loads_elements  the value of a body, some elements of its lists at a time; as strict as orjson.loads
     loads           the value of what the store replied, string by string
 
-Both first make every escape harmless: a backslash and what it escapes are replaced by as many other bytes, after which
+orjson makes a float of an integer of more than 64 bits; loads_elements keeps its digits.
+
+All first make every escape harmless: a backslash and what it escapes are replaced by as many other bytes, after which
 each quotation mark begins or ends a string. All of it runs at the speed of C, in calls of less than a millisecond.
 """
 
@@ -26,12 +28,25 @@ CHUNK_BYTES = 64 * 1024
 BREAK_BYTES = 256
 """How far from where it is wanted a string is broken; one of nothing but escaped backslashes is not."""
 
+CAREFUL_BYTES = 4 * 1024
+"""More than this takes over a millisecond when it is long integers."""
+
+LONG_DIGITS = 19
+"""Integers of fewer have at most 64 bits."""
+
+INTEGER_MIN, INTEGER_MAX = -(2**63), 2**64 - 1
+"""What orjson reads and writes as an integer."""
+
 _STRUCTURE = b",:[{"
 _STRING = re.compile(rb'"[^"]*"')
 _COLON = re.compile(rb"\s*:")
 _MARK = re.compile(rb'"[^"]*"?|[][{},]')
 _SCALAR = re.compile(rb'[^\s\[\]{}:,"]+')
 _SEPARATORS = re.compile(rb"[\s:,]*")
+_LONG = b"0" * LONG_DIGITS
+_AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
+_DIGITS = re.compile(rb"[0-9]+")
+_BEFORE, _BEHIND = b" \t\r\n,:[", b" \t\r\n,]}"
 _CLOSING = {ord("["): ord("]"), ord("{"): ord("}")}
 
 
@@ -74,30 +89,47 @@ def _harmless(raw: bytes | memoryview) -> Iterator[bytes]:
         yield chunk.replace(b"\\\\", b"__").replace(b'\\"', b"__")
 
 
+def has_long_digits(raw: bytes) -> bool:
+    """Tell whether so many digits stand together in *raw*, within a string maybe, that orjson may lose some of them."""
+    step = WHOLE_BYTES - LONG_DIGITS
+    return any(_LONG in raw[start : start + WHOLE_BYTES].translate(_AS_ZEROS) for start in range(0, len(raw), step))
+
+
+def is_slow(raw: bytes) -> bool:
+    """Tell whether reading *raw* with loads_elements belongs into a thread."""
+    return len(raw) > WHOLE_BYTES or (len(raw) > CAREFUL_BYTES and has_long_digits(raw))
+
+
 def loads_elements(raw: bytes, slice_bytes: int = WHOLE_BYTES) -> Any:
     """
-    Return the value of *raw*, JSON, as orjson.loads does; for a thread, unless *raw* is small.
+    Return the value of *raw*, JSON, as orjson.loads does, but all digits of integers; for a thread if it `is_slow`.
 
-    Strings longer than *slice_bytes*, but for names, are read by themselves. The lists in the outermost object are cut
-    between elements, in slices of about *slice_bytes*. Something short stands for each string and each slice in what
-    is left. All of them are parsed: *raw* is JSON if and only if they are.
+    An integer may have 4,300 digits, as Python's own. Strings longer than *slice_bytes*, but for names, are read by
+    themselves. The lists in the outermost object are cut between elements, in slices of about *slice_bytes*. Something
+    short stands for each integer, string and slice in what is left. All of them are parsed: *raw* is JSON if and only
+    if they are.
 
     Raises:   orjson.JSONDecodeError: it is no JSON.
     """
-    if len(raw) <= slice_bytes:
+    has_integers = has_long_digits(raw)
+    if len(raw) <= slice_bytes and not has_integers:
         return orjson.loads(raw)
     try:
-        return _loads_elements(raw, slice_bytes)
-    except orjson.JSONDecodeError:
+        return _loads_elements(raw, slice_bytes, has_integers=has_integers)
+    except ValueError:  # No JSON, or an integer of too many digits.
         return orjson.loads(raw)  # It says where in the whole the fault is.
 
 
-def _loads_elements(raw: bytes, slice_bytes: int) -> Any:
+def _loads_elements(raw: bytes, slice_bytes: int, *, has_integers: bool) -> Any:
     text, nonce = b"".join(_harmless(raw)), os.urandom(8).hex()
-    found = (match.span() for match in _STRING.finditer(text))
-    spans = [(start, end) for start, end in found if end - start > slice_bytes and not _COLON.match(text, end)]
-    strings = {f"{nonce}{start}": _load_string(raw[start:end], slice_bytes) for start, end in spans}
-    stand_ins = [b'"%b"' % name.encode() for name in strings]
+    apart: dict[tuple[int, int], Any] = dict(_long_integers(text)) if has_integers else {}
+    if len(raw) > slice_bytes:
+        found = (match.span() for match in _STRING.finditer(text))
+        long = [(start, end) for start, end in found if end - start > slice_bytes and not _COLON.match(text, end)]
+        apart |= {(start, end): _load_string(raw[start:end], slice_bytes) for start, end in long}
+    spans = sorted(apart)
+    values = {f"{nonce}{span[0]}": apart[span] for span in spans}
+    stand_ins = [b'"%b"' % name.encode() for name in values]
     raw, text = _replaced(raw, spans, stand_ins), _replaced(text, spans, stand_ins)
     ranges = list(_slices(text, slice_bytes))
     slices = [_load_slice(raw[start:end]) for start, end in ranges]
@@ -106,7 +138,28 @@ def _loads_elements(raw: bytes, slice_bytes: int) -> Any:
         for name, member in value.items():
             if isinstance(member, list):
                 value[name] = [element for number in member for element in slices[number]]
-    return _put_back(value, strings) if strings else value
+    return _put_back(value, values) if values else value
+
+
+def _long_integers(text: bytes) -> Iterator[tuple[tuple[int, int], int]]:
+    """
+    Yield the integers of *text* that orjson would make a float of, and where; the escapes of *text* are harmless.
+
+    Raises:   ValueError: one has more digits than Python reads.
+    """
+    zeros = text.translate(_AS_ZEROS)
+    at, counted, is_inside = 0, 0, False
+    while (start := zeros.find(_LONG, at)) >= 0:
+        is_inside ^= text.count(b'"', counted, start) % 2 == 1
+        counted = start
+        at = _DIGITS.match(text, start).end()  # type: ignore[union-attr]  # it begins with a digit.
+        if is_inside or text[start] == ord("0"):  # With a zero ahead it is no JSON.
+            continue
+        start -= text[start - 1 : start] == b"-"
+        if text[start - 1 : start] in _BEFORE and text[at : at + 1] in _BEHIND:  # Not part of a float.
+            value = int(text[start:at])
+            if not INTEGER_MIN <= value <= INTEGER_MAX:
+                yield (start, at), value
 
 
 def _load_slice(raw: bytes) -> list[Any]:
@@ -127,18 +180,18 @@ def _replaced(raw: bytes, spans: Sequence[tuple[int, int]], others: Sequence[byt
     return b"".join([*parts, raw[at:]])
 
 
-def _put_back(value: Any, strings: Mapping[str, str]) -> Any:
-    """Return *value* with *strings* in the place of what stands for them."""
+def _put_back(value: Any, apart: Mapping[str, Any]) -> Any:
+    """Return *value* with what was read *apart* in the place of what stands for it."""
     if isinstance(value, str):
-        return strings[value]
+        return apart[value]
     nodes = [value]
     while nodes:
         node = nodes.pop()
         for at, inner in node.items() if isinstance(node, dict) else enumerate(node):
             if isinstance(inner, (dict, list)):
                 nodes.append(inner)
-            elif isinstance(inner, str) and inner in strings:
-                node[at] = strings[inner]
+            elif isinstance(inner, str) and inner in apart:
+                node[at] = apart[inner]
     return value
 
 

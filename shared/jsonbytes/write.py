@@ -9,6 +9,8 @@ from typing import Any
 
 import orjson
 
+from shared.jsonbytes.read import INTEGER_MAX, INTEGER_MIN
+
 type Pieces = list[bytes]
 """Bytes that are JSON when joined."""
 
@@ -40,11 +42,23 @@ def splice(before: Mapping[str, Any], members: Mapping[str, Pieces], after: Mapp
 
 def dumps(value: Any) -> bytes:
     """
-    Return *value* as orjson.dumps does, its long strings in slices: one of 1 MB that is all quotes takes 3 ms at once.
+    Return *value*, which was JSON, as orjson.dumps does, with integers of any size.
 
-    Raises:   orjson.JSONEncodeError.
+    Raises:   orjson.JSONEncodeError: it nests more than 254 deep.
     """
-    return orjson.dumps(_with_slices(value))
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        return dumps_apart(value)
+
+
+def dumps_apart(value: Any) -> bytes:
+    """
+    Return the same as `dumps`, long strings in slices: one of 1 MB that is all quotes takes 3 ms at once.
+
+    Raises:   as `dumps`.
+    """
+    return orjson.dumps(_with_fragments(value))
 
 
 def string_slices(text: str, slice_chars: int) -> Iterator[memoryview]:
@@ -53,12 +67,24 @@ def string_slices(text: str, slice_chars: int) -> Iterator[memoryview]:
         yield memoryview(orjson.dumps(text[start : start + slice_chars]))[1:-1]
 
 
-def _with_slices(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > PIECE_BYTES:
-        return orjson.Fragment(b'"%b"' % b"".join(string_slices(value, PIECE_BYTES)))
-    if isinstance(value, dict):
-        return {name: _with_slices(member) for name, member in value.items()}
-    return [_with_slices(member) for member in value] if isinstance(value, list) else value
+def _with_fragments(value: Any) -> Any:
+    """Return a copy of *value* with fragments for what orjson does slowly, or not at all."""
+    top = [value]
+    left: list[tuple[Any, Any]] = [(top, 0)]  # JSON may nest deeper than Python calls.
+    while left:
+        holder, at = left.pop()
+        member = holder[at]
+        if isinstance(member, dict):
+            holder[at] = member = dict(member)
+            left += [(member, name) for name in member]
+        elif isinstance(member, list):
+            holder[at] = member = list(member)
+            left += [(member, index) for index in range(len(member))]
+        elif isinstance(member, str) and len(member) > PIECE_BYTES:
+            holder[at] = orjson.Fragment(b'"%b"' % b"".join(string_slices(member, PIECE_BYTES)))
+        elif type(member) is int and not INTEGER_MIN <= member <= INTEGER_MAX:
+            holder[at] = orjson.Fragment(str(member))
+    return top[0]
 
 
 def in_parts(pieces: Iterable[bytes]) -> Iterator[bytes | memoryview]:

@@ -57,7 +57,9 @@ class Field(NamedTuple):
 
 
 INTEGER, NUMBER, STRING, CHOICE, BOOLEAN = "integer", "number", "string", "choice", "boolean"
-IDENTIFIER, JSON, MAP, IGNORED = "identifier", "json", "map", "ignored"
+IDENTIFIER, JSON, MAP, IGNORED, REFUSED = "identifier", "json", "map", "ignored", "refused"
+UNREAD = frozenset({IGNORED, REFUSED})
+"""Kinds that no handler gets a value of."""
 
 
 def integer(name: str, low: int, high: int, text: str, default: int | None = None, *, required: bool = False) -> Field:
@@ -109,8 +111,13 @@ def pairs(name: str, schema: str, text: str) -> Field:
 
 
 def ignored(name: str, text: str) -> Field:
-    """Declare parameters `name` and `name[]` that clients may send; they change nothing, and no handler gets them."""
+    """Declare parameters `name` and `name[]`, or a member, that clients may send; no handler gets them."""
     return Field(name, IGNORED, text)
+
+
+def refused(name: str, text: str) -> Field:
+    """Declare a member that may only be null, and why: better than that there is none of that name."""
+    return Field(name, REFUSED, text)
 
 
 def read_path(fields: Iterable[Field], values: dict[str, str]) -> dict[str, Any]:
@@ -131,19 +138,21 @@ def read_query(fields: Sequence[Field], values: Mapping[str, str]) -> dict[str, 
         is_known = name in exact or any(field.has_name(name) for field in fields)
         if not is_known and not name.startswith(PLATFORM_PREFIXES):
             raise InvalidValue(f"There is no query parameter {name[:SHOWN_CHARS]!r} here.", param=name[:SHOWN_CHARS])
-    return {field.name: _read(field, given, is_text=True) for field in fields if field.kind != IGNORED}
+    return {field.name: _read(field, given, is_text=True) for field in fields if field.kind not in UNREAD}
 
 
 def read_members(fields: Iterable[Field], body: dict[str, Any]) -> dict[str, Any]:
     """Return the members of *body* that *fields* declare. Raises as `read_query`."""
-    known = {field.name for field in fields}
-    for name in body:
+    known = {field.name: field for field in fields}
+    for name, value in body.items():
         if name not in known:
+            names = ", ".join(sorted(name for name, field in known.items() if field.kind not in UNREAD))
             raise InvalidValue(
-                f"There is no field {name[:SHOWN_CHARS]!r} here; known are {', '.join(sorted(known))}.",
-                param=name[:SHOWN_CHARS],
+                f"There is no field {name[:SHOWN_CHARS]!r} here; known are {names}.", param=name[:SHOWN_CHARS]
             )
-    return {field.name: read_member(field, body) for field in fields}
+        if known[name].kind == REFUSED and value is not None:
+            raise InvalidValue(f"{name} must not be there: {known[name].text}.", param=name)
+    return {name: read_member(field, body) for name, field in known.items() if field.kind not in UNREAD}
 
 
 def read_member(field: Field, body: Mapping[str, Any]) -> Any:
@@ -172,6 +181,12 @@ def _got(value: Any, is_text: bool) -> str:
     return quoted(value) if is_text else kind_of(value)
 
 
+def _digits(value: float) -> str:
+    """Return a number, its beginning where it is long."""
+    text = str(value)
+    return text if len(text) <= SHOWN_CHARS else f"{text[:SHOWN_CHARS]}…"
+
+
 def _integer(field: Field, value: Any, is_text: bool) -> int:
     if is_text and DIGITS.fullmatch(value):
         value = int(value)
@@ -181,14 +196,14 @@ def _integer(field: Field, value: Any, is_text: bool) -> int:
         raise wrong_value(field.name, "an integer", _got(value, is_text))
     if not field.low <= value <= field.high:
         bounds = f"from {field.low} to {field.high}"
-        raise wrong_value(field.name, bounds, str(value), minimum=field.low, maximum=field.high)
+        raise wrong_value(field.name, bounds, _digits(value), minimum=field.low, maximum=field.high)
     return value
 
 
 def _number(field: Field, value: Any, is_text: bool) -> float:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not field.low <= value <= field.high:
-        got = str(value) if is_number else _got(value, is_text)
+        got = _digits(value) if is_number else _got(value, is_text)
         raise wrong_value(field.name, f"a number from {field.low} to {field.high}", got)
     return value  # type: ignore[no-any-return]  # it is one of the two.
 

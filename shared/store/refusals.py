@@ -15,8 +15,11 @@ MISSING = {
 """What is missing, as text and by the name of its field."""
 
 
-def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
-    """Raise the error that the *reply* of a script stands for; *name* is the id it could not find."""
+def raise_refusal(reply: list[Any], name: str, settings: Settings, *, param: str = "items") -> NoReturn:
+    """
+    Raise the error that the *reply* of a script stands for; *name* is the id it could not find, *param* what was too
+    much.
+    """
     match reply[0]:
         case "unauthorised":
             raise invalid_key()  # Of a script outside of any invocation, which would have raised it.
@@ -43,10 +46,10 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
             raise DuplicateItem(f"{field} is taken in this conversation; nothing was stored.", param=field)
         case "entries":
             limit = settings.conversation_entries_max
-            raise TooLarge(f"The conversation would exceed {limit} entries.", param="items", limit_entries=limit)
+            raise TooLarge(f"The conversation would exceed {limit} entries.", param=param, limit_entries=limit)
         case "bytes":
             limit = settings.conversation_bytes_max
-            raise TooLarge(f"The conversation would exceed {limit} bytes.", param="items", limit_bytes=limit)
+            raise TooLarge(f"The conversation would exceed {limit} bytes.", param=param, limit_bytes=limit)
         case "tenant_bytes":
             raise StorageExceeded(
                 f"The tenant's conversations would take more than {reply[1]} bytes; nothing was stored.",
@@ -57,7 +60,7 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
             raise InvalidValue(
                 f"System and developer messages would take {reply[1]} tokens of every context; "
                 f"the limit is {settings.pinned_tokens_max}.",
-                param="items",
+                param=param,
                 code="pinned_tokens_exceeded",
                 limit_tokens=settings.pinned_tokens_max,
             )
@@ -65,7 +68,7 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings) -> NoReturn:
             raise InvalidValue(
                 f"The conversation would mention {reply[1]} documents; "
                 f"the limit is {settings.conversation_documents_max}.",
-                param="items",
+                param=param,
                 code="documents_exceeded",
                 limit_documents=settings.conversation_documents_max,
             )

@@ -19,7 +19,7 @@ from collections.abc import Callable, Container, Generator, Iterable, Iterator, 
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from shared.errors import InvalidValue
+from shared.errors import TextNotCountable
 from shared.tokens.cuts import SoftCuts, digit_run_end, hard_cut, last_newline_end, white_run_end
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def count_text(encoding: "Encoding", text: str, *, piece_chars: int = PIECE_CHAR
     """
     Return the number of tokens of *text*.
 
-    Raises: InvalidValue: *text* has a lone surrogate, or a stretch too long to be counted exactly.
+    Raises: TextNotCountable: *text* has a lone surrogate, or a stretch too long to be counted exactly.
     """
     return sum(count_steps(encoding, text, piece_chars=piece_chars))
 
@@ -57,16 +57,14 @@ def count_steps(encoding: "Encoding", text: str, *, piece_chars: int = PIECE_CHA
     """
     Yield numbers whose sum is the number of tokens of *text*; each takes some milliseconds at most.
 
-    Raises: InvalidValue: as `count_text`.
+    Raises: TextNotCountable: as `count_text`.
     """
     try:
         yield from _Counting(encoding, text, piece_chars).steps()
     except UnicodeEncodeError as error:
         surrogate = ord(error.object[error.start])
-        raise InvalidValue(
-            f"The text has a lone surrogate, U+{surrogate:04X}, which no encoding can hold.",
-            code="lone_surrogate",
-        ) from error
+        reason = f"has a lone surrogate, U+{surrogate:04X}, which no encoding can hold"
+        raise TextNotCountable(reason, text, code="lone_surrogate") from error
 
 
 class _Window(NamedTuple):
@@ -201,9 +199,9 @@ class _Counting:
         joined: list[int] = self._bpe.encode_single_piece(pair)
         return joined == [last, first]
 
-    def _uncountable(self, start: int) -> InvalidValue:
-        return InvalidValue(
-            f"The text has more than {STRETCH_CHARS_MAX} characters, near character {start}, with no place where"
-            " they can be cut to be counted.",
-            code="text_not_countable",
+    def _uncountable(self, start: int) -> TextNotCountable:
+        return TextNotCountable(
+            f"has more than {STRETCH_CHARS_MAX} characters, near character {start}, with no place where they can be "
+            "cut to be counted",
+            self._text,
         )

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared.errors import InvalidValue, one_of, quoted, shown, wrong_kind, wrong_value
+from shared.jsonbytes.write import dumps
 from shared.tokens.counter import Counter
 from shared.tokens.images import data_url_size, image_bound, image_tokens
 
@@ -87,7 +88,7 @@ async def count_messages(
     """
     counted = await counter.pool.run_when(len(messages) > LARGE_MESSAGES, _messages_parts, messages, path)
     counted.append(tools_parts(tools or [], encoding))
-    return REPLY_TOKENS + await _count(counter, encoding, counted)
+    return REPLY_TOKENS + await count_parts(counter, encoding, counted)
 
 
 def _messages_parts(messages: Sequence[Mapping[str, Any]], path: str) -> list[Parts]:
@@ -96,10 +97,11 @@ def _messages_parts(messages: Sequence[Mapping[str, Any]], path: str) -> list[Pa
 
 async def count_tools(counter: Counter, encoding: str, tools: Sequence[Mapping[str, Any]]) -> int:
     """Return what *tools* count. Raises: as `count_messages`."""
-    return await _count(counter, encoding, [tools_parts(tools, encoding)])
+    return await count_parts(counter, encoding, [tools_parts(tools, encoding)])
 
 
-async def _count(counter: Counter, encoding: str, counted: list[Parts]) -> int:
+async def count_parts(counter: Counter, encoding: str, counted: Sequence[Parts]) -> int:
+    """Return the tokens of all that is *counted*. Raises: TextNotCountable."""
     texts = [text for parts in counted for text in parts.texts]
     return sum(parts.fixed_tokens for parts in counted) + sum(await counter.count(encoding, texts))
 
@@ -179,19 +181,19 @@ def _call_texts(message: Mapping[str, Any], param: str) -> list[str]:
     return texts
 
 
-def tools_parts(tools: Sequence[Mapping[str, Any]], encoding: str) -> Parts:
+def tools_parts(tools: Sequence[Mapping[str, Any]], encoding: str, *, path: str = "tools") -> Parts:
     """
     Return what *tools* count in the models of *encoding*; tools are as in the Chat or in the Responses API.
 
     Raises: InvalidValue: names the field that is no part of a tool.
     """
     texts: list[str] = []
-    fixed_tokens = _TOOLS_TOKENS if _list(tools, "tools") else 0
+    fixed_tokens = _TOOLS_TOKENS if _list(tools, path) else 0
     for index, each in enumerate(tools):
-        param = f"tools[{index}]"
+        param = f"{path}[{index}]"
         tool = _mapping(each, param)
         if tool.get("type") != "function":
-            texts.append(_json(tool, param))
+            texts.append(written(tool, param))
             continue
         function = _mapping(tool["function"], f"{param}.function") if "function" in tool else tool
         function_texts, tokens = _function_parts(function, param)
@@ -220,14 +222,14 @@ def _function_parts(function: Mapping[str, Any], param: str) -> Parts:
 def _property_parts(name: str, schema: object, param: str) -> Parts:
     """Return what a property counts; its schema may also be `true` or `false`, or anything that JSON can say."""
     if not isinstance(schema, Mapping):
-        return Parts([f"{name}::", _json(schema, param)], 0)
+        return Parts([f"{name}::", written(schema, param)], 0)
     simple = {field: schema[field] for field in ("type", "description") if isinstance(schema.get(field), str)}
     texts = [f"{name}:{simple.get('type', '')}:{simple.get('description', '').removesuffix('.')}"]
     fixed_tokens = 0
     counted = set(simple)
     if isinstance(schema.get("enum"), list):
         counted.add("enum")
-        items = [item if isinstance(item, str) else _json(item, param) for item in schema["enum"]]
+        items = [item if isinstance(item, str) else written(item, param) for item in schema["enum"]]
         texts += items
         fixed_tokens = _ENUM_TOKENS + _ENUM_ITEM_TOKENS * len(items)
     return Parts(texts + _rest(schema, counted, param), fixed_tokens)
@@ -235,12 +237,13 @@ def _property_parts(name: str, schema: object, param: str) -> Parts:
 
 def _rest(fields: Mapping[str, Any], counted: set[str], param: str) -> list[str]:
     rest = {field: value for field, value in fields.items() if field not in counted}
-    return [_json(rest, param)] if rest else []
+    return [written(rest, param)] if rest else []
 
 
-def _json(value: object, param: str) -> str:
+def written(value: object, param: str) -> str:
+    """Return *value* as the compact JSON that is counted of it. Raises InvalidValue: *param* nests too deeply."""
     try:
-        return orjson.dumps(value).decode()
+        return dumps(value).decode()
     except orjson.JSONEncodeError as error:  # JSON that was read can be written again, unless it nests too deeply.
         raise InvalidValue(f"{param} cannot be counted: {error}.", param=param) from error
 

@@ -21,6 +21,7 @@ from shared.items.chat import call_texts, part_text
 from shared.items.item import Item
 from shared.items.kinds import Kind
 from shared.items.part_types import Part
+from shared.jsonbytes.read import loads_elements
 from shared.jsonbytes.write import Pieces, encode, joined, nested_array
 
 _ID_LENGTH_MAX = 64
@@ -123,15 +124,19 @@ def _tool_use(tool_call: Part, call_id: str) -> Block:
     return {"type": "tool_use", "id": call_id, "name": name, "input": _input(tool_call["type"], text)}
 
 
-def _input(call_type: str, text: str) -> Block:
-    """Return a call's input as the object Anthropic demands; models do write arguments that are not JSON."""
+def _input(call_type: str, text: str) -> Block | orjson.Fragment:
+    """
+    Return a call's input as the object Anthropic demands; models do write arguments that are not JSON.
+
+    Those that are one stay as they were written: a number has no more digits once it was read and written again.
+    """
     if call_type == "custom":
         return {"input": text}
     try:
-        arguments = orjson.loads(text)
+        arguments = loads_elements(text.encode())
     except orjson.JSONDecodeError:
         arguments = None
-    return arguments if isinstance(arguments, dict) else {"arguments": text}
+    return orjson.Fragment(text) if isinstance(arguments, dict) else {"arguments": text}
 
 
 def _results(unit: SentUnit, call_ids: Sequence[str]) -> list[Block]:
