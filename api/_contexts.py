@@ -66,6 +66,7 @@ ROUTES = (
         headers=READ,
         refuses=(ContextDoesNotFit, TextNotCountable),
         billed="4; 3 when there is no news",
+        needs=("documents",),
     ),
     Route(
         "POST",
@@ -80,5 +81,6 @@ ROUTES = (
         answered=("Idempotency-Replayed",),
         refuses=(ContextDoesNotFit, ReservationEnded, TextNotCountable),
         billed="4; 17 with `reserve`, giving back included",
+        needs=("documents", "budgets"),
     ),
 )

@@ -61,12 +61,16 @@ async def item(asked: Asked, conversation_id: str, item_id: str) -> Response:
 
 
 async def delete_item(asked: Asked, conversation_id: str, item_id: str) -> Response:
-    info, etag, is_replay = await editing(asked).delete_item(
+    (info, etag, is_replay), is_summarised = await editing(asked).delete_item(
         Conversation(asked.caller, conversation_id), asked.attempt, item_id, asked.later
     )
-    return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
+    answer = answer_written(asked, info.as_json(), etag, is_replay=is_replay)
+    if is_summarised:
+        answer.headers[SUMMARY_COVERS] = "true"
+    return answer
 
 
+SUMMARY_COVERS = "Warmthread-Summary-Covers"
 ORDER = choice("order", ("asc", "desc"), "oldest or newest first", default="desc")
 SETTLED = ("reservation", "usage")
 BATCH = Body(
@@ -123,10 +127,12 @@ ROUTES = (
         CONVERSATION + "/items/{item_id}",
         delete_item,
         "Blank an item",
-        "blanks the content at once; answers the conversation",
+        "blanks the content at once; answers the conversation. `Warmthread-Summary-Covers: true`: the summary stands "
+        "for the item as well, and its text may still tell of it",
         "conversation",
         ids=ITEM,
         headers=WRITE,
-        billed="7",
+        answered=(SUMMARY_COVERS,),
+        billed="7; 8 with a summary",
     ),
 )

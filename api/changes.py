@@ -32,6 +32,7 @@ ROUTES = (
         body=Body(schema="notice"),
         key="changes",
         billed="at most 3 per folder",
+        needs=("documents",),
     ),
 )
 app = create_app(ROUTES)

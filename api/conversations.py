@@ -5,7 +5,9 @@ GET    /v1/conversations/{id}              the conversation
 POST   /v1/conversations/{id}              new metadata; the conversation
 DELETE /v1/conversations/{id}              gone, with its items
 POST   /v1/conversations/{id}/fork         a copy up to one of its items, as a new conversation
+GET    /v1/conversations/{id}/summary      the text that contexts show in the place of items
 POST   /v1/conversations/{id}/summary      a text in the place of the items up to one of them
+DELETE /v1/conversations/{id}/summary      blank it; the conversation
 POST   /v1/conversations/{id}/compact      take out what deletions left behind; the conversation
 POST   /api/conversations                  warm this instance; for the cron
 
@@ -93,7 +95,23 @@ async def summarise(asked: Asked, conversation_id: str, through: str, text: str)
     state = asked.state
     summaries = Summaries(state["store"], state["counter"], state["settings"])
     info, etag, is_replay = await summaries.summarise(
-        Conversation(asked.caller, conversation_id), asked.attempt, through, text
+        Conversation(asked.caller, conversation_id), asked.attempt, through, text, asked.later
+    )
+    return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
+
+
+async def summary(asked: Asked, conversation_id: str) -> Response:
+    from shared.conversations.summary_reading import SummaryReader
+
+    state = asked.state
+    reader = SummaryReader(state["store"], state["history"], state["settings"])
+    info, provenance = await reader.read(Conversation(asked.caller, conversation_id), asked.freshness, asked.later)
+    return answer_read(asked, info.as_json(), provenance)
+
+
+async def delete_summary(asked: Asked, conversation_id: str) -> Response:
+    info, etag, is_replay = await editing(asked).delete_summary(
+        Conversation(asked.caller, conversation_id), asked.attempt, asked.later
     )
     return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
 
@@ -137,7 +155,7 @@ OWN = (
         ),
         headers=CREATE,
         refuses=(DuplicateItem, TextNotCountable),
-        billed="7",
+        billed="9",
         is_prepared=True,
     ),
     Route(
@@ -174,7 +192,7 @@ OWN = (
         ids=ONE,
         body=Body((METADATA._replace(is_required=True),)),
         headers=WRITE,
-        billed="7",
+        billed="8",
     ),
     Route(
         "DELETE",
@@ -185,7 +203,7 @@ OWN = (
         "deleted",
         ids=ONE,
         headers=WRITE,
-        billed="6",
+        billed="9",
     ),
     Route(
         "POST",
@@ -197,8 +215,19 @@ OWN = (
         ids=ONE,
         body=Body((identifier("after", "item", "the last item that is copied; all of them without it"), METADATA)),
         headers=WRITE,
-        billed="9; 10 with `after`",
+        billed="13; 14 with `after`",
         permits=20,
+    ),
+    Route(
+        "GET",
+        CONVERSATION + "/summary",
+        summary,
+        "The summary",
+        "the summary that contexts show: its text, and `through`; 404 without one",
+        "summary_with_text",
+        ids=ONE,
+        headers=READ,
+        billed="4",
     ),
     Route(
         "POST",
@@ -206,7 +235,8 @@ OWN = (
         summarise,
         "A text in the place of the items up to one that ends a unit",
         "`{through: item id, text}`: contexts show the text, as a user message that is always kept, in the place of "
-        "the items up to there; they stay readable. `through` must not tear what belongs together",
+        "the items up to there; they stay readable. `through` must not tear what belongs together. The text of the "
+        "summary before it is gone",
         "summary",
         ids=ONE,
         body=Body(
@@ -217,9 +247,20 @@ OWN = (
         ),
         headers=WRITE,
         refuses=(TextNotCountable,),
-        billed="7",
+        billed="7; 8 in the place of another",
         is_prepared=True,
         permits=10,
+    ),
+    Route(
+        "DELETE",
+        CONVERSATION + "/summary",
+        delete_summary,
+        "Blank the summary",
+        "blanks its text at once; contexts show the items again; answers the conversation",
+        "conversation",
+        ids=ONE,
+        headers=WRITE,
+        billed="7",
     ),
     Route(
         "POST",
@@ -232,7 +273,7 @@ OWN = (
         ids=ONE,
         body=Body(),
         answered=("ETag",),
-        billed="3; 7 when there is something to take out, and more beyond 4,000 entries",
+        billed="3; 10 when there is something to take out, and more beyond 4,000 entries",
         permits=20,
     ),
     Route(
@@ -244,6 +285,7 @@ OWN = (
         "warm",
         key="cron",
         billed="3 per document",
+        needs=("documents", "warm"),
     ),
 )
 

@@ -86,6 +86,7 @@ ROUTES = (
         ),
         refuses=(UnsupportedMedia, SourceUnavailable, TextNotCountable),
         billed="5; more when it has to be loaded",
+        needs=("documents",),
     ),
 )
 app = create_app(ROUTES)

@@ -75,6 +75,7 @@ ROUTES = (
         answered=("Idempotency-Replayed",),
         refuses=(ReservationEnded,),
         billed="10",
+        needs=("budgets",),
     ),
     Route(
         "POST",
@@ -87,6 +88,7 @@ ROUTES = (
         body=Body(SETTLE_FIELDS, _forms("output_tokens"), BODY_BYTES_MAX),
         refuses=(AlreadySettled,),
         billed="9",
+        needs=("budgets",),
     ),
     Route(
         "DELETE",

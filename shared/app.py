@@ -19,10 +19,11 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route as PathRoute
 
-from shared.config import read_settings
+from shared.config import read_configuration
 from shared.conversations.history import History
 from shared.documents.documents import Documents
 from shared.errors import OutOfTime, ServiceError
+from shared.http.closed import refuse_when_closed, report
 from shared.http.counted import Counted
 from shared.http.guard import charge, complete
 from shared.http.headers import rate_headers
@@ -53,7 +54,8 @@ GET, HEAD = "GET", "HEAD"
 
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[State]:
-    settings = read_settings()
+    settings, wrong = read_configuration()
+    report(wrong)
     pool = Pool(settings.pool_threads)
     store = Store(settings, pool=pool)
     pressure = Pressure(read_limit_bytes(settings.memory_bytes_max, settings.function_memory_mb, cgroup_limits()))
@@ -64,6 +66,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         history, documents = History(store, settings, pool=pool), Documents(store, counter, settings)
         yield {
             "settings": settings,
+            "wrong": wrong,
             "store": store,
             "pool": pool,
             "counter": counter,
@@ -154,7 +157,10 @@ def _guarded(methods: Mapping[str, Route]) -> Callable[[Request], Awaitable[Resp
         assert invocation is not None
         try:
             async with asyncio.timeout_at(invocation.cut_at_s - ANSWER_MARGIN_S):
-                response = await _charged(methods[GET if request.method == HEAD else request.method], request)
+                route = methods[GET if request.method == HEAD else request.method]
+                if request.state["wrong"]:
+                    refuse_when_closed(route, request.state["wrong"])
+                response = await _charged(route, request)
         except TimeoutError:
             raise OutOfTime(
                 "There was not enough time left for this request.",

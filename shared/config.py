@@ -1,92 +1,50 @@
 """
 Settings of one function instance: read from the environment once, in lifespan, and frozen.
 
-The only reader of the environment in the bundle. A wrong value stops the instance with the variable's name. Each
-setting is declared once, with its default, its bounds and its meaning: checks and the table of the docs come from that.
-A named tuple and neither a pydantic model nor a dataclass: for so many fields these cost a cold start 50 ms and 2 ms.
+The only reader of the environment in the bundle. A wrong value closes what needs it, with a sentence that names the
+variable and its rule. Each setting is declared once, with its default, its bounds, its meaning and who needs it: checks
+and the table of the docs come from that. A named tuple and neither a pydantic model nor a dataclass: for so many fields
+these cost a cold start 50 ms and 2 ms.
 """
 
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, cast
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
+from shared.setting import (
+    EVERYTHING,
+    PREFIX,
+    VISIBLE,
+    ConfigError,
+    Secret,
+    Setting,
+    Wrong,
+    choice,
+    is_address,
+    number,
+    read_address,
+    read_digits,
+    read_folder,
+    read_value,
+    read_visible,
+    required,
+    secret,
+    words,
+)
 
-class ConfigError(Exception):
-    """A variable is missing or has a value outside its bounds; the text names it."""
-
-
-class Secret(str):
-    """A string that does not print itself."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "Secret(***)"
-
-
-NO_SECRET = Secret("")
-SECRET_CHARS_MIN = 16
-
-
-class Setting(NamedTuple):
-    """
-    What a setting is when nobody says (None: somebody has to), what it may be, and what it means (Markdown).
-
-    *variables*: its names in the environment, of which the first that is set wins; none: WARMTHREAD_<FIELD>. A number
-    has *low* and *high*, a word *choices*, a secret *chars_min*.
-    """
-
-    default: Any
-    text: str
-    low: float = 0
-    high: float = 0
-    choices: tuple[str, ...] = ()
-    chars_min: int = 0
-    variables: tuple[str, ...] = ()
-    read: Callable[[str, str], str] | None = None
-    """Checks a word, and returns it as it is kept; takes the variable that it may have to name."""
-
-    def names(self, field: str) -> tuple[str, ...]:
-        """Return the variables of the setting that is called *field*."""
-        return self.variables or (f"WARMTHREAD_{field.upper()}",)
-
-
-def number[N: (int, float)](default: N, low: float, high: float, text: str) -> N:
-    """Declare a number; one that is written with a point by default may have a fraction."""
-    return cast(N, Setting(default, text, low, high))
-
-
-def choice(choices: tuple[str, ...], text: str) -> str:
-    """Declare one of some words, by default the first."""
-    return cast(str, Setting(choices[0], text, choices=choices))
-
-
-def words(default: str, text: str, *variables: str, read: Callable[[str, str], str] | None = None) -> str:
-    """Declare an address or a name."""
-    return cast(str, Setting(default, text, variables=variables, read=read))
-
-
-def secret(text: str, variable: str, *, chars_min: int = SECRET_CHARS_MIN) -> Secret:
-    """Declare a secret; what is shorter than *chars_min* is refused, since it may be guessed."""
-    return cast(Secret, Setting(NO_SECRET, text, chars_min=chars_min, variables=(variable,)))
-
-
-def required(text: str, variables: tuple[str, ...]) -> Any:
-    """Declare what has no default."""
-    return Setting(None, text, variables=variables)
-
-
-def _read_folder(variable: str, value: str) -> str:
-    scheme, separator, _ = value.partition("://")
-    if separator and scheme not in DOCUMENT_SCHEMES:
-        raise ConfigError(f"{variable} is neither a folder nor one of {', '.join(DOCUMENT_SCHEMES)}")
-    return value
-
-
-def _read_address(variable: str, value: str) -> str:
-    return value.rstrip("/") if "://" in value else f"https://{value}"
-
+__all__ = [
+    "EVERYTHING",
+    "SETTINGS",
+    "STORE_VARIABLES",
+    "ConfigError",
+    "Configuration",
+    "Secret",
+    "Setting",
+    "Settings",
+    "Wrong",
+    "read_configuration",
+    "read_settings",
+]
 
 STORE_VARIABLES = (
     ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"),
@@ -94,8 +52,10 @@ STORE_VARIABLES = (
 )
 """The two pairs of names: Upstash's own, and those that Vercel's integration sets."""
 
+TEST_PREFIX = "WARMTHREAD_LIVE_"
+"""What the tests of a real store are told by."""
+
 STORE_URLS, STORE_TOKENS = zip(*STORE_VARIABLES, strict=True)
-DOCUMENT_SCHEMES = ("s3", "file", "memory")
 
 
 class Settings(NamedTuple):
@@ -108,18 +68,27 @@ class Settings(NamedTuple):
     store_timeout_s: float = number(2.0, 0.05, 30, "the longest that one request to the store may take")
     store_connect_timeout_s: float = number(1.0, 0.05, 30, "of which connecting")
     store_reply_bytes_max: int = number(
-        4_000_000, 1_000, 9_000_000, "stored bytes in one reply; what exceeds it is read by further requests"
+        4_000_000,
+        1_000,
+        9_000_000,
+        "stored bytes in one reply; what exceeds it is read by further requests",
+        "conversations",
     )
     store_request_bytes_max: int = number(8_000_000, 10_000, 10_000_000, "bytes of one request to the store")
-    body_bytes_max: int = number(4_500_000, 1_000, 4_500_000, "bytes of a request's body")
+    body_bytes_max: int = number(4_500_000, 1_000, 4_500_000, "bytes of a request's body", "bodies")
     body_s: float = number(
         5.0,
         0.1,
         60,
         "seconds in which a body has to come, and one more for each megabyte that came; then the request is refused",
+        "bodies",
     )
     body_structure_max: int = number(
-        60_000, 1_000, 60_000, "commas, colons and opening brackets outside the strings of a body"
+        60_000,
+        1_000,
+        60_000,
+        "commas, colons and opening brackets outside the strings of a body",
+        "bodies",
     )
     strangers_max: int = number(
         16,
@@ -127,59 +96,85 @@ class Settings(NamedTuple):
         256,
         "requests at work at once of callers whose key an instance has not had confirmed in the last 5 s, and never "
         "more than every second of all",
+        "tenants",
     )
     list_scan_max: int = number(
-        1_000, 1, 1_000, "conversations that a list with a filter looks at in one step; 10 of which find one or give up"
+        1_000,
+        1,
+        1_000,
+        "conversations that a list with a filter looks at in one step; 10 of which find one or give up",
+        "conversations",
     )
-    batch_items_max: int = number(100, 1, 100, "items of one append")
-    item_bytes_max: int = number(1_048_576, 1_000, 1_048_576, "bytes of one item's JSON")
+    batch_items_max: int = number(100, 1, 100, "items of one append", "writes")
+    item_bytes_max: int = number(1_048_576, 1_000, 1_048_576, "bytes of one item's JSON", "writes")
     item_structure_max: int = number(
-        20_000, 100, 20_000, "commas, colons and opening brackets outside the strings of an item"
+        20_000,
+        100,
+        20_000,
+        "commas, colons and opening brackets outside the strings of an item",
+        "writes",
     )
     conversation_entries_max: int = number(
-        100_000, 10, 100_000, "entries of a conversation: items, deletions, changes of metadata"
+        100_000,
+        10,
+        100_000,
+        "entries of a conversation: items, deletions, changes of metadata",
+        "writes",
     )
-    conversation_bytes_max: int = number(64 * 1_048_576, 10_000, 80 * 1_048_576, "bytes of a conversation")
+    conversation_bytes_max: int = number(64 * 1_048_576, 10_000, 80 * 1_048_576, "bytes of a conversation", "writes")
     tenant_bytes_max: int = number(
         10 * 1_073_741_824,
         0,
         10_240 * 1_073_741_824,
         "bytes of all conversations of a tenant without a limit of its own (`scripts/keys set --bytes`); counted to "
         "within a percent, and added up by every sweep",
+        "writes",
     )
-    metadata_bytes_max: int = number(8_192, 100, 8_192, "bytes of a conversation's metadata, as JSON")
+    metadata_bytes_max: int = number(8_192, 100, 8_192, "bytes of a conversation's metadata, as JSON", "writes")
     index_shard_bytes_max: int = number(
         30_000_000,
         1_000,
         30_000_000,
         "what one record of a tenant's list of conversations may take; past it the sweep spreads them over twice as "
         "many, up to 1,024",
+        "cron",
     )
     conversation_expiry_s: int = number(
         30 * 86_400,
         0,
         3_650 * 86_400,
         "life of a conversation after its last use, when its creator says nothing; 0: for ever",
+        "writes",
     )
     pinned_tokens_max: int = number(
-        32_000, 0, 1_000_000, "tokens of all system and developer messages of a conversation"
+        32_000,
+        0,
+        1_000_000,
+        "tokens of all system and developer messages of a conversation",
+        "writes",
     )
-    idempotency_s: int = number(86_400, 60, 7 * 86_400, "how long an `Idempotency-Key` is remembered")
-    l1_bytes_max: int = number(32 * 1_048_576, 0, 1_073_741_824, "what an instance remembers of conversations")
+    idempotency_s: int = number(86_400, 60, 7 * 86_400, "how long an `Idempotency-Key` is remembered", "writes")
+    l1_bytes_max: int = number(
+        32 * 1_048_576, 0, 1_073_741_824, "what an instance remembers of conversations", "conversations"
+    )
     l1_whole_bytes_max: int = number(
         262_144,
         0,
         4_000_000,
         "a conversation of at most so many bytes comes whole with the first read of its items, and is remembered",
+        "conversations",
     )
     pool_threads: int = number(4, 1, 32, "threads for counting, and for whatever large must not hold the loop")
     rate_outage: str = choice(
         ("closed", "open"),
         "while the store is away, tenants with a rate get only answers for which permits are held already; "
         "`open`: also those for which no permit could be taken",
+        "tenants",
     )
     budget_outage: str = choice(
-        ("closed", "open"), "while the store is away nothing is reserved; `open`: everything is, unrecorded"
+        ("closed", "open"),
+        "while the store is away nothing is reserved; `open`: everything is, unrecorded",
+        "budgets",
     )
     max_duration_s: int = number(
         30,
@@ -187,61 +182,91 @@ class Settings(NamedTuple):
         1_800,
         "how long the platform lets an invocation run, as `maxDuration` in vercel.json, where its runtime does not say",
     )
-    reservation_s: int = number(600, 1, 3_600, "life of a reservation")
-    reservation_kept_s: int = number(86_400, 3_600, 30 * 86_400, "how long after its end a reservation can be settled")
-    reservations_max: int = number(10_000, 1, 100_000, "live reservations of a tenant")
+    reservation_s: int = number(600, 1, 3_600, "life of a reservation", "budgets")
+    reservation_kept_s: int = number(
+        86_400, 3_600, 30 * 86_400, "how long after its end a reservation can be settled", "budgets"
+    )
+    reservations_max: int = number(10_000, 1, 100_000, "live reservations of a tenant", "budgets")
     documents_url: str = words(
         ".warmthread/documents",
         "where documents come from: a folder, `file:///folder`, `memory:///`, or `s3://bucket/prefix` with the "
         "usual `AWS_…` variables and, for R2 or MinIO, `AWS_ENDPOINT_URL`",
-        read=_read_folder,
+        "documents",
+        read=read_folder,
     )
     document_bytes_max: int = number(
-        1_048_576, 1_000, 1_048_576, "what the tiers keep of one document; of a larger one, its beginning"
+        1_048_576,
+        1_000,
+        1_048_576,
+        "what the tiers keep of one document; of a larger one, its beginning",
+        "documents",
     )
-    document_l1_bytes_max: int = number(16 * 1_048_576, 0, 1_073_741_824, "what an instance remembers of documents")
-    document_fresh_s: int = number(60, 1, 86_400, "a copy is an answer for so long after its source was asked")
-    document_missing_s: int = number(5, 1, 3_600, "the same for a document that does not exist")
-    document_stale_s: int = number(86_400, 0, 30 * 86_400, "the same while the source is away")
+    document_l1_bytes_max: int = number(
+        16 * 1_048_576, 0, 1_073_741_824, "what an instance remembers of documents", "documents"
+    )
+    document_fresh_s: int = number(
+        60, 1, 86_400, "a copy is an answer for so long after its source was asked", "documents"
+    )
+    document_missing_s: int = number(5, 1, 3_600, "the same for a document that does not exist", "documents")
+    document_stale_s: int = number(86_400, 0, 30 * 86_400, "the same while the source is away", "documents")
     document_expiry_s: int = number(
-        7 * 86_400, 60, 365 * 86_400, "the store forgets a document that its source was not asked about for so long"
+        7 * 86_400,
+        60,
+        365 * 86_400,
+        "the store forgets a document that its source was not asked about for so long",
+        "documents",
     )
-    document_timeout_s: float = number(3.0, 0.05, 20, "the longest that one request to the source may take")
-    document_lease_s: float = number(4.0, 0.1, 30, "after so long another instance loads a document whose loader died")
+    document_timeout_s: float = number(
+        3.0, 0.05, 20, "the longest that one request to the source may take", "documents"
+    )
+    document_lease_s: float = number(
+        4.0, 0.1, 30, "after so long another instance loads a document whose loader died", "documents"
+    )
     documents_max: int = number(
-        10_000, 1, 100_000, "documents of a tenant that the store keeps; others are loaded each time"
+        10_000,
+        1,
+        100_000,
+        "documents of a tenant that the store keeps; others are loaded each time",
+        "documents",
     )
-    conversation_documents_max: int = number(64, 0, 256, "documents that a conversation may mention")
-    changes_max: int = number(1_000, 1, 10_000, "paths of one change notice")
+    conversation_documents_max: int = number(64, 0, 256, "documents that a conversation may mention", "writes")
+    changes_max: int = number(1_000, 1, 10_000, "paths of one change notice", "changes")
     cron_s: int = number(
         50,
         1,
         300,
         "how long a cron may work, at most until 8 s before the platform would end it; the next one goes on where "
         "it stopped",
+        "cron",
     )
-    warm_documents_max: int = number(2_000, 0, 10_000, "documents that one run of the warming cron looks at")
+    warm_documents_max: int = number(2_000, 0, 10_000, "documents that one run of the warming cron looks at", "warm")
     changes_secret: Secret = secret(
-        "what change notices have to show; `/v1/changes` is closed without it", "WARMTHREAD_CHANGES_SECRET"
+        "what change notices have to show; `/v1/changes` is closed without it", "changes", "WARMTHREAD_CHANGES_SECRET"
     )
     cron_secret: Secret = secret(
-        "what crons have to show, as Vercel sends it; their routes are closed without it", "CRON_SECRET"
+        "what crons have to show, as Vercel sends it; their routes are closed without it", "cron", "CRON_SECRET"
     )
     own_url: str = words(
         "",
         "where the warming cron finds the conversations' function",
+        "warm",
         "WARMTHREAD_OWN_URL",
         "VERCEL_URL",
-        read=_read_address,
+        read=read_address,
     )
     bypass_secret: Secret = secret(
         "lets that call through the platform's protection of deployments",
+        "warm",
         "VERCEL_AUTOMATION_BYPASS_SECRET",
         chars_min=0,
     )
-    metrics_flush_s: int = number(10, 0, 3_600, "after so long an instance hands over what it counted; 0: never")
+    metrics_flush_s: int = number(
+        10, 0, 3_600, "after so long an instance hands over what it counted; 0: never", "metrics"
+    )
     metrics_secret: Secret = secret(
-        "what whoever reads metrics has to show; `/api/metrics` is closed without it", "WARMTHREAD_METRICS_SECRET"
+        "what whoever reads metrics has to show; `/api/metrics` is closed without it",
+        "metrics",
+        "WARMTHREAD_METRICS_SECRET",
     )
     memory_bytes_max: int = number(
         0,
@@ -250,10 +275,18 @@ class Settings(NamedTuple):
         "memory of the function; 0: the least of what the cgroup and `AWS_LAMBDA_FUNCTION_MEMORY_SIZE` say",
     )
     function_memory_mb: str = words(
-        "", "memory of the function, where the platform says it", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
+        "",
+        "memory of the function, where the platform says it",
+        EVERYTHING,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        read=read_digits,
     )
     deployment: str = words(
-        "local", "what answers and metrics name the deployment by; the platform sets it", "VERCEL_DEPLOYMENT_ID"
+        "local",
+        "what answers and metrics name the deployment by; the platform sets it",
+        EVERYTHING,
+        "VERCEL_DEPLOYMENT_ID",
+        read=read_visible,
     )
 
 
@@ -264,59 +297,80 @@ SETTINGS: dict[str, Setting] = Settings._field_defaults
 Settings.__new__.__defaults__ = tuple(each.default for each in SETTINGS.values() if each.default is not None)
 
 
-def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """
-    Return the settings that *environ* (the process's own by default) describes.
+class Configuration(NamedTuple):
+    """The *settings*, with the default in the place of each value that is *wrong*."""
 
-    Raises:   ConfigError: no store is named, or a value does not parse or is out of bounds.
-    """
+    settings: Settings
+    wrong: tuple[Wrong, ...]
+
+
+NO_STORE = ("https://store.invalid", Secret("none"))
+"""What settings without a store have; nobody asks it anything."""
+
+
+def read_configuration(environ: Mapping[str, str] | None = None) -> Configuration:
+    """Return what *environ* (the process's own by default) describes, right or wrong."""
     environ = os.environ if environ is None else environ
-    values: dict[str, Any] = dict(zip(("store_url", "store_token"), _read_store(environ), strict=True))
+    values: dict[str, Any] = {}
+    wrong: list[Wrong] = []
+    store = _read_store(environ)
+    if isinstance(store, Wrong):
+        wrong.append(store)
+        store = NO_STORE
+    values["store_url"], values["store_token"] = store
     for field, setting in SETTINGS.items():
         if setting.default is None:
             continue
         for variable in setting.names(field):
-            raw = environ.get(variable)
-            if raw is not None and (value := _read(setting, variable, raw)) is not None:
-                values[field] = value
-                break
-    return Settings(**values)
+            raw = environ.get(variable, "").strip()
+            if not raw:
+                continue  # Forms of settings cannot always leave a variable away.
+            try:
+                values[field] = read_value(setting, raw)
+            except ConfigError as error:
+                wrong.append(Wrong(variable, str(error), setting.closes))
+            break
+    if values["store_url"] == NO_STORE[0]:
+        values["metrics_flush_s"] = 0
+    wrong += _unknown(environ)
+    return Configuration(Settings(**values), tuple(wrong))
 
 
-def _read(setting: Setting, variable: str, raw: str) -> Any:
-    """Return what *raw* says, None where it says nothing. Raises ConfigError."""
-    if isinstance(setting.default, int | float):
-        return _read_number(setting, variable, raw)
-    if setting.choices:
-        if raw not in setting.choices:
-            raise ConfigError(f"{variable} is {raw[:40]!r}; it is one of {', '.join(setting.choices)}")
-        return raw
-    value = raw.strip()
-    if value and len(value) < setting.chars_min:
-        raise ConfigError(f"{variable} has fewer than {setting.chars_min} characters")
-    if not value:
-        return None
-    return setting.read(variable, value) if setting.read else type(setting.default)(value)
+def read_settings(environ: Mapping[str, str] | None = None, *, only: str | None = None) -> Settings:
+    """
+    Return the settings that *environ* (the process's own by default) describes.
+
+    Raises:   ConfigError: one is wrong that closes something; with *only*, one that closes that area.
+    """
+    settings, wrong = read_configuration(environ)
+    if found := [each.sentence for each in wrong if each.closes and only in (None, each.closes)]:
+        raise ConfigError(" ".join(found))
+    return settings
 
 
-def _read_number(setting: Setting, variable: str, raw: str) -> float:
-    try:
-        value: float = type(setting.default)(raw)
-    except ValueError:
-        raise ConfigError(f"{variable} is not a number: {raw[:40]!r}") from None
-    if not setting.low <= value <= setting.high:
-        raise ConfigError(f"{variable} is {raw}; it goes from {setting.low:g} to {setting.high:g}")
-    return value
-
-
-def _read_store(environ: Mapping[str, str]) -> tuple[str, Secret]:
+def _read_store(environ: Mapping[str, str]) -> tuple[str, Secret] | Wrong:
     for url_name, token_name in STORE_VARIABLES:
         url, token = environ.get(url_name, "").strip(), environ.get(token_name, "").strip()
-        if url and token:
-            parts = urlsplit(url)
-            if parts.scheme not in ("https", "http") or not parts.hostname:
-                raise ConfigError(f"{url_name} is not an http(s) address")
-            return url.rstrip("/"), Secret(token)
-        if url or token:
-            raise ConfigError(f"{url_name} and {token_name} go together; one of them is missing")
-    raise ConfigError(f"no store is configured: set {' or '.join(STORE_URLS)}, with its token")
+        if not url and not token:
+            continue
+        if not url or not token:
+            there, missing = (token_name, url_name) if token else (url_name, token_name)
+            return Wrong(missing, f"must be set, because {there} is", EVERYTHING)
+        if not is_address(url):
+            return Wrong(url_name, "must be an address that begins with https:// or http://", EVERYTHING)
+        if not VISIBLE.fullmatch(token):
+            return Wrong(token_name, "must have visible ASCII characters only", EVERYTHING)
+        return url.rstrip("/"), Secret(token)
+    return Wrong(STORE_URLS[0], f"or {STORE_URLS[1]} must be set, with its token", EVERYTHING)
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[Wrong]:
+    """Yield what was meant as a setting, and is none."""
+    known = {variable for field, setting in SETTINGS.items() for variable in setting.names(field)}
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable not in known and not variable.startswith(TEST_PREFIX):
+            from difflib import get_close_matches  # Who makes no mistake is spared the import.
+
+            names = [each.removeprefix(PREFIX) for each in known if each.startswith(PREFIX)]
+            near = get_close_matches(variable.removeprefix(PREFIX), names, 1, 0.7)
+            yield Wrong(variable, f"is no setting{f', but {PREFIX}{near[0]} is' if near else ''}", "")

@@ -233,6 +233,13 @@ class StoreFull(StoreUnavailable):
     is_worth_retry = False
 
 
+class Misconfigured(ServiceError):
+    """A setting that the route needs is wrong: `settings` says which, and what it has to be."""
+
+    status, slug, title = 503, "misconfigured", "Misconfigured"
+    error_type = "server_error"
+
+
 class SourceUnavailable(ServiceError):
     """The object store that documents come from did not answer, or refused, and no copy will do."""
 

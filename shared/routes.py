@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from shared.errors import ServiceError
 from shared.request.parameters import UNREAD, Field
+from shared.setting import EVERYTHING
 
 FRESHNESS = ("Cache-Control", "Warmthread-Min-Version")
 """Headers of requests for what an instance may hold."""
@@ -70,6 +71,8 @@ class Route(NamedTuple):
     refuses: tuple[type[ServiceError], ...] = ()
     key: str = TENANT
     billed: str = ""
+    needs: tuple[str, ...] = ()
+    """Areas of settings (shared/setting.py) besides those that follow from the rest."""
     name: str = ""
     """Of the operation; that of the handler by default."""
     is_confirmed_first: bool = False
@@ -97,6 +100,18 @@ class Route(NamedTuple):
     def template(self) -> str:
         """The path with its parameters in braces."""
         return self.path.replace(":path}", "}")
+
+    @property
+    def areas(self) -> frozenset[str]:
+        """The areas of settings without which it is closed."""
+        found = {EVERYTHING, *self.needs, "tenants" if self.key == TENANT else self.key}
+        if self.body is not None:
+            found.add("bodies")
+        if "Idempotency-Key" in self.headers:
+            found.add("writes")
+        if self.path.startswith("/v1/conversations"):
+            found.add("conversations")
+        return frozenset(found - {""})
 
     def argument_names(self) -> list[str]:
         """Return the names of what the handler gets."""

@@ -56,6 +56,12 @@ def again(path: str) -> Prepare:
     return prepare
 
 
+def summarised(api: httpx.Client, id_: str) -> str:
+    path = f"/v1/conversations/{id_}/summary"
+    assert api.post(path, json=SUMMARY).status_code == 200
+    return path
+
+
 PREPARED: dict[str, tuple[int, Prepare]] = {
     "retrieve_again": (3, again("")),
     "page_again": (3, again("/items?limit=20")),
@@ -82,6 +88,16 @@ PREPARED: dict[str, tuple[int, Prepare]] = {
         lambda api, _: (reserved(api), lambda name: api.post(f"/v1/reservations/{name}/settle", json={"tokens": 1})),
     ),
     "release": (9, lambda api, _: (reserved(api), lambda name: api.delete(f"/v1/reservations/{name}"))),
+    "summary_again": (8, lambda api, id_: (summarised(api, id_), lambda url: api.post(url, json=SUMMARY))),
+    "summary_read": (4, lambda api, id_: (summarised(api, id_), api.get)),
+    "summary_deleted": (7, lambda api, id_: (summarised(api, id_), api.delete)),
+    "delete_item_summarised": (
+        8,
+        lambda api, id_: (
+            summarised(api, id_),
+            lambda _: api.delete(f"/v1/conversations/{id_}/items/msg_1"),
+        ),
+    ),
     "compact_sparse": (
         10,
         lambda api, id_: (

@@ -39,11 +39,15 @@ class Summarise(NamedTuple):
     which: int
 
 
+class Unsummarise(NamedTuple):
+    """Delete the summary, where there is one."""
+
+
 class Compact(NamedTuple):
     """On request."""
 
 
-Event = Append | Delete | Update | Summarise | Compact
+Event = Append | Delete | Update | Summarise | Unsummarise | Compact
 Life = list[Event]
 
 kinds = st.sampled_from("uuusaacor")
@@ -54,6 +58,8 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.integers(0, 60).map(Delete),
     st.sampled_from("ab").map(Update),
     st.integers(0, 60).map(Summarise),
+    st.integers(0, 60).map(Summarise),
+    st.builds(Unsummarise),
 )
 lives = st.lists(events, min_size=1, max_size=14)
 
@@ -73,15 +79,19 @@ def item(kind: str, number: int) -> dict[str, Any]:
 
 
 class Told(NamedTuple):
-    """How a life went: the conversation, every id in order, those that were deleted."""
+    """
+    How a life went: the conversation, every id in order, those that were deleted; *summaries*: what the summary came
+    to stand for each time that it changed, "" where it was deleted.
+    """
 
     id: str
     ids: list[str]
     deleted: list[str]
+    summaries: list[str]
 
 
 def begin(api: httpx.Client) -> Told:
-    return Told(str(api.post("/v1/conversations", json={"metadata": {"k": "0"}}).json()["id"]), [], [])
+    return Told(str(api.post("/v1/conversations", json={"metadata": {"k": "0"}}).json()["id"]), [], [], [])
 
 
 def live(api: httpx.Client, told: Told, life: Iterable[Event]) -> None:
@@ -100,15 +110,26 @@ def live(api: httpx.Client, told: Told, life: Iterable[Event]) -> None:
             ok(api.post(url, json={"metadata": {"k": event.value}}))
         elif isinstance(event, Compact):
             ok(api.post(url + "/compact"))
+        elif isinstance(event, Unsummarise):
+            unsummarise(api, told)
         elif told.ids:
             through = told.ids[event.which % len(told.ids)]
             answer = api.post(url + "/summary", json={"through": through, "text": f"all up to {through}"})
             assert answer.status_code in (200, 400), answer.text
+            if answer.status_code == 200:
+                told.summaries.append(through)
 
 
 def delete(api: httpx.Client, told: Told, item_id: str) -> None:
     ok(api.delete(f"/v1/conversations/{told.id}/items/{item_id}"))
     told.deleted.append(item_id)
+
+
+def unsummarise(api: httpx.Client, told: Told) -> None:
+    answer = api.delete(f"/v1/conversations/{told.id}/summary")
+    assert answer.status_code == (200 if told.summaries and told.summaries[-1] else 404), answer.text
+    if answer.status_code == 200:
+        told.summaries.append("")
 
 
 def ok(answer: httpx.Response) -> dict[str, Any]:
@@ -132,6 +153,11 @@ def seen(api: httpx.Client, told: Told) -> dict[str, Any]:
     """Return what the reads of the conversation answer, but its own id, its version and the ids of summaries' notes."""
     url = f"/v1/conversations/{told.id}"
     views: dict[str, Any] = {"metadata": api.get(url).json()["metadata"]}
+    views["summary"] = {
+        name: value
+        for name, value in api.get(url + "/summary").json().items()
+        if name in ("through", "tokens", "text", "status")
+    }
     for query in QUERIES:
         body = api.get(f"{url}/context?{query}").json()
         for sent in body.get("input", []):

@@ -51,12 +51,15 @@ def recount(items: list[Item]) -> dict[int, Counts]:
 
 @st.composite
 def lives(draw: st.DrawFn) -> tuple[list[list[Entry]], int]:
-    """The entries of a conversation as they are read, batch by batch: items, deletions, summaries; and a budget."""
+    """
+    The entries of a conversation as they are read, batch by batch: items, deletions, summaries that replace each other
+    and are deleted; and a budget.
+    """
     case = draw(logs_with_budgets())
     waiting, there = numbered(case[0]), list[Item]()
     batches: list[list[Entry]] = []
-    seq = 0
-    for kinds in draw(st.lists(st.lists(st.sampled_from("iiiiiiii-y"), min_size=1, max_size=12), max_size=12)):
+    seq = note_seq = 0
+    for kinds in draw(st.lists(st.lists(st.sampled_from("iiiiiiii-yz"), min_size=1, max_size=12), max_size=12)):
         batch = []
         for kind in kinds:
             seq += 1
@@ -71,6 +74,10 @@ def lives(draw: st.DrawFn) -> tuple[list[list[Entry]], int]:
                 [note] = to_log([{"id": f"note_{seq}", **message("user", ["They spoke."])}], characters)
                 summary = Summary(note._replace(kind=Kind.SUMMARY, seq=seq), through.seq, through.id)
                 batch.append(Entry(seq, f"{seq:x}", Kind.SUMMARY, summary=summary))
+                note_seq = seq
+            elif kind == "z" and note_seq:
+                batch.append(Entry(seq, f"{seq:x}", DELETION, target=note_seq))
+                note_seq = 0
             else:
                 batch.append(Entry(seq, f"{seq:x}", "m"))
         batches.append(batch)

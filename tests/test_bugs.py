@@ -26,7 +26,7 @@ async def wrong_later(asked: Asked) -> Response:
     async def fail() -> None:
         raise ValueError(MARK)
 
-    asked.later.add(fail)
+    asked.later.add(fail, "failing")
     return json_response({"status": "ok"}, asked.later)
 
 

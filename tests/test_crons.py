@@ -69,7 +69,7 @@ def test_a_sweep_finds_what_nobody_reported_and_leaves_the_rest(
     first, second = sweep(service), sweep(service)
     asked = gets(front, f"{tenant}/same.txt")
 
-    assert first == {"outcome": "done", "scopes": 1, "listed": 4, "same": 1, "changed": 3, "removed": 0}
+    assert first == {"outcome": "done", "scopes": 1, "failed": 0, "listed": 4, "same": 1, "changed": 3, "removed": 0}
     assert second == {**first, "same": 4, "changed": 0}
     assert read(service, *paths) == ["new", 404, "there", "old"]
     assert gets(front, f"{tenant}/same.txt") == asked

@@ -125,3 +125,13 @@ def test_a_tenant_is_new_only_where_that_is_asked_for(tenant: str) -> None:
     keys("revoke", keys("create", tenant))
     keys("set", tenant, "--tokens-day", "none")
     assert json.loads(keys("list", tenant, "--json"))["keys"] == []
+
+
+def test_a_wrong_setting_that_keys_do_not_need_does_not_stop_them(tenant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRON_SECRET", "abc")
+    assert keys("create", tenant).startswith("wt_")
+
+    monkeypatch.setenv("UPSTASH_REDIS_REST_URL", "redis://x")
+    refused = keys("list", tenant, status=1)
+    assert "UPSTASH_REDIS_REST_URL must be an address that begins with https:// or http://" in refused
+    assert "\n" not in refused

@@ -15,6 +15,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[1]
 
 FLOORS: list[set[str]] = [
+    {"shared.setting"},
     {"shared.config", "shared.errors"},
     {"shared.jsonbytes", "shared.process"},
     {"shared.cache", "shared.request"},

@@ -199,6 +199,6 @@ def test_an_instance_that_knows_less_is_told(
 
 def test_how_far_a_sweep_is_can_be_read_back() -> None:
     assert read_pass("") == Pass()
-    at = Pass("12", "9", 3, 1_000, 20, 30)
+    at = Pass("12", "9", "0", 3, 1_000, 20, 30)
     assert read_pass(at.as_text()) == at
     assert str(Layout(4, 2)) == "4 2"

@@ -225,8 +225,10 @@ def test_a_sweep_that_runs_out_of_time_is_continued_and_forgets_what_expired(
 def test_what_expires_later_is_forgotten_later_and_what_lives_is_listed(
     api: httpx.Client, settle: Callable[[], None], run: Any, tenant: str, key_of: Callable[[str], str]
 ) -> None:
-    told = [Told(api.post("/v1/conversations", json={"expires_after_s": 60}).json()["id"], [], []) for _ in range(3)]
-    for_ever = Told(api.post("/v1/conversations", json={"expires_after_s": 0}).json()["id"], [], [])
+    told = [
+        Told(api.post("/v1/conversations", json={"expires_after_s": 60}).json()["id"], [], [], []) for _ in range(3)
+    ]
+    for_ever = Told(api.post("/v1/conversations", json={"expires_after_s": 0}).json()["id"], [], [], [])
     settle()
     assert sweep(api)["forgotten"] == 0
     # The first two are over by their rows; of these one was read just now, and its row not yet written.

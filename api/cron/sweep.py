@@ -7,10 +7,11 @@ import time
 from starlette.responses import Response
 
 from shared.app import create_app
-from shared.conversations.sweep import ConversationSweep
-from shared.documents.sweep import Sweep
+from shared.conversations.sweep import ConversationSweep, SweptConversations
+from shared.documents.sweep import Sweep, Swept
 from shared.http.answers import json_response
 from shared.http.serving import Asked
+from shared.process.background import Contained
 from shared.request.cron_time import cron_end_at_s
 from shared.routes import Route
 
@@ -23,8 +24,14 @@ async def sweep(asked: Asked) -> Response:
     end_at_s = cron_end_at_s(settings)
     now_s = time.monotonic()
     documents_end_at_s = now_s + (end_at_s - now_s) * DOCUMENTS_SHARE
-    documents = await Sweep(state["store"], state["documents"].source, settings, documents_end_at_s).run()
-    conversations = await ConversationSweep(state["store"], settings, end_at_s).run()
+    documents, conversations = Swept("failed"), SweptConversations("failed")
+    # What goes wrong with the one is nothing to the other.
+    with Contained("the sweep of documents") as first:
+        documents = await Sweep(state["store"], state["documents"].source, settings, documents_end_at_s).run()
+    with Contained("the sweep of conversations") as second:
+        conversations = await ConversationSweep(state["store"], settings, end_at_s).run()
+    if first.error is not None and second.error is not None:
+        raise first.error
     return json_response({"object": "sweep", **documents._asdict(), "conversations": conversations._asdict()})
 
 
@@ -38,6 +45,7 @@ SWEEP = Route(
     "sweep",
     key="cron",
     billed="3 per 500 changes, and the marks; 10 per tenant and 500 conversations, 1 per conversation written since",
+    needs=("documents",),
 )
 ROUTES = (SWEEP, SWEEP._replace(method="POST", name="sweep_by_post", text="the same as GET", billed=""))
 app = create_app(ROUTES)

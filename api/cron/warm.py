@@ -26,6 +26,7 @@ WARM = Route(
     "warm",
     key="cron",
     billed="3 to 9 per document",
+    needs=("documents", "warm"),
 )
 ROUTES = (WARM, WARM._replace(method="POST", name="warm_by_post", text="the same as GET", billed=""))
 app = create_app(ROUTES)

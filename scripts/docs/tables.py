@@ -23,6 +23,7 @@ from shared.request.parameters import (
     Field,
 )
 from shared.routes import TENANT, Route
+from shared.setting import AREAS
 
 
 class UnknownTableError(ValueError):
@@ -58,13 +59,14 @@ def parameters_table(*names: str) -> str:
 def settings_table() -> str:
     """Return every setting; one with several variables is read from the first that is set."""
     return table(
-        ("variable", "default", "allowed", "meaning"),
+        ("variable", "default", "allowed", "meaning", "while it is wrong"),
         (
             (
                 ", ".join(f"`{name}`" for name in setting.names(field)),
                 "" if setting.default is None else str(setting.default),
                 _allowed(setting),
                 setting.text,
+                AREAS[setting.closes],
             )
             for field, setting in SETTINGS.items()
         ),

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from scripts.local.dev_store import STORE_FILE, running
 from scripts.local.tenants import BUDGETS, WrongValue, describe, is_known, mint, read_limits, revoke, rotate, set_limits
-from shared.config import STORE_VARIABLES, ConfigError, read_settings
+from shared.config import EVERYTHING, STORE_VARIABLES, ConfigError, read_settings
 from shared.errors import ServiceError
 from shared.request.caller import TENANT_PATTERN, Caller, make_key, read_key
 from shared.store.upstash import Store
@@ -42,7 +42,7 @@ def store_environ(environ: Mapping[str, str]) -> Mapping[str, str]:
 
 
 async def _run(arguments: argparse.Namespace) -> int:
-    store = Store(read_settings(store_environ(os.environ)))
+    store = Store(read_settings(store_environ(os.environ), only=EVERYTHING))
     try:
         return await ACTIONS[arguments.action](store, arguments)
     finally:

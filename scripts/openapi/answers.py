@@ -51,9 +51,12 @@ OUTCOME: Schema = {"outcome": {"type": "string"}}
 SWEPT: Schema = {
     "object": {"const": "sweep"},
     **OUTCOME,
-    **dict.fromkeys(("scopes", "listed", "same", "changed", "removed"), COUNT),
+    **dict.fromkeys(("scopes", "failed", "listed", "same", "changed", "removed"), COUNT),
     "conversations": obj(
-        OUTCOME | dict.fromkeys(("tenants", "looked_at", "compacted", "entries", "forgotten", "failed"), COUNT)
+        OUTCOME
+        | dict.fromkeys(
+            ("tenants", "looked_at", "compacted", "entries", "forgotten", "failed", "tenants_failed"), COUNT
+        )
     ),
 }
 WARMED: Schema = {
@@ -61,6 +64,13 @@ WARMED: Schema = {
     **OUTCOME,
     **dict.fromkeys(("documents", "from_source", "failed"), COUNT),
     "instance": {"type": ["integer", "null"]},
+}
+SUMMARY: Schema = {
+    "object": {"const": "conversation.summary"},
+    "conversation_id": ID,
+    "through": ID,
+    "tokens": COUNT,
+    "created_at": COUNT,
 }
 AMOUNT: Schema = {"tokens": COUNT, "usd": USD}
 RESERVED: Schema = {"id": {"type": "string"}, "object": {"const": "reservation"}, **AMOUNT}
@@ -73,16 +83,8 @@ ANSWERS: dict[str, Schema] = {
     "conversations": _answer("A page", _page("conversation") | {"next_after": NEXT_AFTER}),
     "page": _answer("A page", _page("stored_item")),
     "item": _answer_of("The item", {"$ref": "#/components/schemas/stored_item"}),
-    "summary": _answer(
-        "The summary",
-        {
-            "object": {"const": "conversation.summary"},
-            "conversation_id": ID,
-            "through": ID,
-            "tokens": COUNT,
-            "created_at": COUNT,
-        },
-    ),
+    "summary": _answer("The summary", SUMMARY),
+    "summary_with_text": _answer("The summary and its text", SUMMARY | {"text": {"type": "string"}}),
     "context": _answer_of("The context, in the format that was asked for", context()),
     "count": _answer(
         "The count",
@@ -111,5 +113,13 @@ ANSWERS: dict[str, Schema] = {
     "sweep": _answer("What it did", SWEPT),
     "warm": _answer("What it did", WARMED),
     "metrics": _text("The metrics", "text/plain"),
-    "health": _answer("It does", {"status": {"const": "ok"}, "deployment": {"type": "string"}}),
+    "health": _answer(
+        "It does",
+        {
+            "status": {"const": "ok"},
+            "deployment": {"type": "string"},
+            "store": obj({"eviction": {"enum": ["on", "off", "unknown"]}}),
+            "warnings": {"type": "array", "items": {"type": "string"}},
+        },
+    ),
 }

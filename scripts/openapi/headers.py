@@ -49,6 +49,9 @@ ANSWERS: Schema = {
     "Age": _answered("Seconds since this was validated", {"type": "integer", "minimum": 0}),
     "Cache-Status": _answered("What answered (RFC 9211); `detail` is L0, L1, L2, source or STALE"),
     "Idempotency-Replayed": _answered("`true`: this was done before, and nothing was done now", {"enum": ["true"]}),
+    "Warmthread-Summary-Covers": _answered(
+        "`true`: the summary stands for the deleted item too, and its text may still tell of it", {"enum": ["true"]}
+    ),
     "Retry-After": _answered("Seconds", {"type": "integer", "minimum": 1}),
     "Retry-After-Ms": _answered("The same in milliseconds", {"type": "integer", "minimum": 1}),
     "X-Should-Retry": _answered("What OpenAI's clients obey", {"enum": ["false"]}),

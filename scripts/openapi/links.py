@@ -16,6 +16,8 @@ LINKS: dict[str, dict[str, dict[str, str]]] = {
     "fork": dict.fromkeys(("retrieve", "items", "context", "append", "delete"), CONVERSATION),
     "append": {**dict.fromkeys(("item", "delete_item"), FIRST), **dict.fromkeys(("items", "context", "compact"), SAME)},
     "delete_item": dict.fromkeys(("items", "context", "compact"), SAME),
+    "summarise": dict.fromkeys(("summary", "delete_summary", "context"), SAME),
+    "delete_summary": dict.fromkeys(("summary", "context"), SAME),
     "delete": dict.fromkeys(("retrieve", "items", "context", "append"), SAME),
     "reserve": dict.fromkeys(("settle", "release"), RESERVATION),
     "settle": {"release": {"reservation_id": "$request.path.reservation_id"}},

@@ -12,6 +12,7 @@ from shared.errors import (
     KeyReused,
     Malformed,
     MemoryPressed,
+    Misconfigured,
     NotCached,
     NotFound,
     OutOfTime,
@@ -24,7 +25,7 @@ from shared.errors import (
 )
 from shared.routes import CREATE, FRESHNESS, TENANT, Route
 
-FOR_ALL = (InvalidValue, OutOfTime, StoreUnavailable)
+FOR_ALL = (InvalidValue, Misconfigured, OutOfTime, StoreUnavailable)
 FOR_KEYS = (Malformed, Unauthorized, TooLarge, QuotaExceeded, MemoryPressed)
 """What may become of any request, and of any with a credential."""
 

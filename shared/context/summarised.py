@@ -23,6 +23,7 @@ class Summary(NamedTuple):
     item: Item
     through_seq: int
     through_id: str
+    created_at_unix_s: int = 0
 
 
 def summarised(items: Sequence[Item], summary: Summary | None) -> list[Item]:

@@ -53,4 +53,4 @@ class Compaction:
 
     def compact_later(self, conversation: Conversation, later: Later) -> None:
         """Do it after the response, when it is still worth its while then."""
-        later.add(partial(self.compact, conversation, is_forced=False))
+        later.add(partial(self.compact, conversation, is_forced=False), "compaction", *conversation.place)

@@ -125,7 +125,8 @@ class Contexts:
         kept = reading.add_counts(encoding, fresh)
         blocks = await self._pool.run_when(large, write_kept_counts, kept, list(fresh))
         generation = reading.held.snapshot.header.generation
-        later.add(partial(self._keep_counts, conversation, generation, encoding, blocks))
+        keep = partial(self._keep_counts, conversation, generation, encoding, blocks)
+        later.add(keep, "keeping counts", *conversation.place)
 
     async def _embed(
         self, embedding: Embedding, reading: Reading, wanted: ContextRequest, composed: Composed, *, may_ask: bool

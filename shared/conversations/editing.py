@@ -2,15 +2,15 @@
 What callers change in conversations that exist, and the list of them. Each operation is one script: one request,
 atomic, done once (shared/store/attempts.py).
 
-    update, delete, delete_item    script -> the conversation as it is then
-    find                           script -> rows of the tenant's index
+    update, delete, delete_item, delete_summary    script -> the conversation as it is then
+    find                                           script -> rows of the tenant's index
 
 Creating and appending are in append.py, reading in reading.py and contexts.py.
 """
 
 import asyncio
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.config import Settings
 from shared.conversations.compaction import Compaction
@@ -36,6 +36,13 @@ REPAIRS_MAX = 3
 """How often one list is asked for anew because rows had to be made right first."""
 ROW_BYTES_MAX = 10_000
 """What a list holds of one conversation: id, creation, metadata."""
+
+
+class DeletedItem(NamedTuple):
+    """What came of deleting an item. *is_summarised*: the summary stands for it too, and may still tell of it."""
+
+    written: Written[ConversationInfo]
+    is_summarised: bool
 
 
 class Conversations:
@@ -67,9 +74,17 @@ class Conversations:
 
     async def delete_item(
         self, conversation: Conversation, attempt: Attempt, item_id: str, later: Later
-    ) -> Written[ConversationInfo]:
+    ) -> DeletedItem:
         """Blank one item and return its conversation. Raises NotFound, VersionMoved, KeyReused."""
         reply = await self._write("delete_item", conversation, attempt, [item_id])
+        *facts, is_summarised = reply
+        return DeletedItem(self._written(conversation, attempt, facts, later), is_summarised == "1")
+
+    async def delete_summary(
+        self, conversation: Conversation, attempt: Attempt, later: Later
+    ) -> Written[ConversationInfo]:
+        """Blank the summary and return its conversation. Raises NotFound, VersionMoved, KeyReused."""
+        reply = await self._write("delete_summary", conversation, attempt, [])
         return self._written(conversation, attempt, reply, later)
 
     def _written(

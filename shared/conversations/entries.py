@@ -8,9 +8,10 @@ context needs, so that a read never parses an item: two counts, whose place the 
 paths of the documents that the item mentions come last, if there are any. The body is the item's JSON, encoded once,
 at append, and spliced into answers ever after.
 
-Kinds: those of items (shared/items/kinds.py), `x` a deleted item's blank, `-` a deletion, `m` new metadata, `y` a
-summary. A summary's facts are those of its note, a user message, and then the id and the seq of the last item that it
-stands for, and the seq of the summary before it (0: none). The store's script writes these two numbers.
+Kinds: those of items (shared/items/kinds.py), `x` a deleted item's blank, `-` a deletion of an item or a summary, `m`
+new metadata, `y` the summary, `z` the blank of one that was replaced or deleted. A summary's facts are those of its
+note, a user message, and then the id of the last item that it stands for, when it was made (Unix seconds), and the seq
+of that item. The store's script writes these two numbers.
 """
 
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ from shared.items.item import Item
 from shared.items.kinds import Kind
 from shared.items.traits import Traits
 
-BLANK, DELETION, METADATA = "x", "-", "m"
+BLANK, DELETION, METADATA, NO_SUMMARY = "x", "-", "m", "z"
 
 
 class Entry(NamedTuple):
@@ -62,7 +63,7 @@ def read_entry(seq: int, raw: str) -> Entry:
     chain, preceding, kind, facts = head.split(" ", 3)
     if kind == DELETION:
         return Entry(seq, chain, kind, target=orjson.loads(facts)[0])
-    if kind in (BLANK, METADATA):
+    if kind in (BLANK, METADATA, NO_SUMMARY):
         return Entry(seq, chain, kind)
     overhead, content, hosted, item_id, pair_key, name, is_text, *more = orjson.loads(facts)
     item = Item(
@@ -80,8 +81,8 @@ def read_entry(seq: int, raw: str) -> Entry:
         tuple(more[0]) if more and kind != Kind.SUMMARY else (),
     )
     if kind == Kind.SUMMARY:
-        through_id, through_seq, _ = more
-        return Entry(seq, chain, kind, summary=Summary(item, through_seq, through_id))
+        through_id, created_at_unix_s, through_seq = more
+        return Entry(seq, chain, kind, summary=Summary(item, through_seq, through_id, created_at_unix_s))
     return Entry(seq, chain, kind, item)
 
 

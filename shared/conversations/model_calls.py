@@ -83,7 +83,7 @@ class ModelCalls:
         reservation = read_reservation(context.reserved, self._settings)
         kept = reservation.lowered(context.tokens + wanted.overhead_tokens, output_tokens)
         if kept != reservation:
-            later.add(partial(self._budgets.keep, caller, kept))
+            later.add(partial(self._budgets.keep, caller, kept), "giving back", caller.tenant, kept.id)
         *pieces, last = context.body
         body = [*pieces, last[:-1], b',"reservation":', orjson.dumps(kept.as_json()), b"}"]
         return Written(context._replace(body=body), context.etag, reservation.is_replay)

@@ -51,4 +51,4 @@ def touch_when_due(store: Store, conversation: Conversation, provenance: Provena
         caller = conversation.caller
         names: list[str | Names] = [*conversation.names, rows_name(caller.tenant, conversation.id)]
         arguments: list[str | int | Spread] = [caller.key_hash, now_unix_s, conversation.id, Spread(caller.tenant)]
-        later.add(partial(store.eval, "touch", names, arguments))
+        later.add(partial(store.eval, "touch", names, arguments), "renewing the expiry", *conversation.place)

@@ -146,13 +146,17 @@ def extend(snapshot: Snapshot, first: int, older: list[Entry]) -> Snapshot:
 
 
 def _with_summary(snapshot: Snapshot, entries: list[Entry]) -> Snapshot:
-    """Return *snapshot* with the newest summary among *entries*, if there is one."""
-    summary = next((entry.summary for entry in reversed(entries) if entry.summary is not None), None)
-    if summary is None:
+    """Return *snapshot* with the newest summary after *entries*: the last that they bring and do not delete."""
+    summary = snapshot.summary
+    for entry in entries:
+        if entry.summary is not None:
+            summary = entry.summary
+        elif summary is not None and entry.target == summary.item.seq:
+            summary = None
+    if summary is snapshot.summary:
         return snapshot
-    before_bytes = _size_bytes(snapshot.summary.item) if snapshot.summary else 0
-    size_bytes = snapshot.size_bytes - before_bytes + _size_bytes(summary.item)
-    return snapshot._replace(summary=summary, size_bytes=size_bytes)
+    before_bytes, after_bytes = (_size_bytes(each.item) if each else 0 for each in (snapshot.summary, summary))
+    return snapshot._replace(summary=summary, size_bytes=snapshot.size_bytes - before_bytes + after_bytes)
 
 
 def tail_start(snapshot: Snapshot, tokens_min: int | None) -> int:

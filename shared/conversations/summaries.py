@@ -3,8 +3,9 @@ Summaries: a caller's text in the place of the items up to one of them. One scri
 
     check -> note (a user message) -> count, off the loop -> script
 
-A summary is an entry of the log. Contexts show the newest one's note and leave out the items it stands for, which stay
-readable as items. The note is pinned: it takes part in the limit on pinned tokens.
+A summary is an entry of the log, and a conversation has one, the newest: what it replaces leaves the store in the same
+step. Contexts show its note and leave out the items it stands for, which stay readable as items. The note is pinned: it
+takes part in the limit on pinned tokens.
 
 An item may end a summary when nothing that belongs together is torn by it. What the script decides that from is kinds,
 names and pairs, which the entries carry:
@@ -17,49 +18,30 @@ The last is stricter than contexts are, which send such a call: its output is li
 all the same is an orphan, left out of contexts and listed there.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from shared.config import Settings
+from shared.conversations.compaction import Compaction
 from shared.conversations.conversation import Conversation
 from shared.conversations.entries import write_summary
+from shared.conversations.summary_reading import FIRST_LINE, SummaryInfo
 from shared.errors import InvalidValue, NotFound, ServiceError, TextNotCountable, TooLarge
 from shared.items.counts import PRIMARY_ENCODING, count_items
 from shared.items.normalize import normalize_items
 from shared.items.traits import describe
+from shared.request.after_response import Later
 from shared.store.attempts import Attempt, Written, etag
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
-
-FIRST_LINE = "Summary of the conversation so far:\n"
 
 TORN = {
     "response": "is followed by more of the same response",
     "output": "comes before the output of a call up to there",
     "open": "ends a turn with a call that has no output yet",
 }
-
-
-class SummaryInfo(NamedTuple):
-    """A summary as its maker sees it; *tokens* is what contexts pay for it."""
-
-    conversation_id: str
-    through: str
-    tokens: int
-    created_at_unix_s: int
-
-    def as_json(self) -> bytes:
-        return orjson.dumps(
-            {
-                "object": "conversation.summary",
-                "conversation_id": self.conversation_id,
-                "through": self.through,
-                "tokens": self.tokens,
-                "created_at": self.created_at_unix_s,
-            }
-        )
 
 
 class Summaries:
@@ -71,10 +53,10 @@ class Summaries:
         self._settings = settings
 
     async def summarise(
-        self, conversation: Conversation, attempt: Attempt, through: str, text: str
+        self, conversation: Conversation, attempt: Attempt, through: str, text: str, later: Later
     ) -> Written[SummaryInfo]:
         """
-        Let *text* stand for the items up to and including *through*.
+        Let *text* stand for the items up to and including *through*. The text of the summary before it is gone.
 
         Raises:   InvalidValue, TextNotCountable, NotFound: `param` says which of the two is wrong; TooLarge,
                   VersionMoved, KeyReused, Unauthorized: nothing was stored.
@@ -108,7 +90,9 @@ class Summaries:
         )
         if reply[0] != "ok":
             raise _refusal(reply, through, settings) or raise_refusal(reply, conversation.id, settings)
-        _, seed, generation, version, chain, now_s = reply
+        _, seed, generation, version, chain, now_s, is_sparse = reply
+        if is_sparse == "1":
+            Compaction(self._store, settings).compact_later(conversation, later)
         info = SummaryInfo(conversation.id, through, tokens, int(now_s))
         return Written(info, etag(generation, version, chain), is_replay=seed != attempt.seed)
 

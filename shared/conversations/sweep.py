@@ -8,7 +8,8 @@ The sweep of conversations: compaction that was due and did not happen, and what
 
 A conversation moves to the end of that order when it is written, so a pass that goes on behind an instant misses
 nothing. How far it got is noted with the tenant after each page. Doing it twice, or at the same time, does no harm:
-each step is one script that looks again at what it changes.
+each step is one script that looks again at what it changes. A tenant or a conversation that fails does not stop the
+others: it is counted, told in the log by a hash, and the tenant's turn comes after theirs the next time.
 """
 
 import asyncio
@@ -21,8 +22,10 @@ from shared.conversations.compaction import compaction
 from shared.conversations.conversation import Conversation
 from shared.conversations.spreading import Spreading
 from shared.errors import StoreFull, StoreUnavailable
+from shared.process.background import Contained
 from shared.request.caller import Caller
 from shared.store import keys
+from shared.store.failure import Failure, Sign
 from shared.store.lease import Lease, taken
 from shared.store.upstash import Store
 
@@ -37,12 +40,13 @@ SETTLED_S = 60
 class Pass(NamedTuple):
     """
     How far the sweep of a tenant is: in *shard*, through what was written until *at_us* ("0" between two passes); what
-    was written until *since_us* was looked at by a pass before. Until there its conversations take *bytes*, and the
-    rows of this shard *shard_bytes*, those of the largest one *largest_bytes*.
+    was written until *since_us* was looked at by a pass before. *tried_us*: when it failed the last time. Until there
+    its conversations take *bytes*, and the rows of this shard *shard_bytes*, those of the largest one *largest_bytes*.
     """
 
     at_us: str = "0"
     since_us: str = "0"
+    tried_us: str = "0"
     shard: int = 0
     bytes: int = 0
     shard_bytes: int = 0
@@ -51,17 +55,25 @@ class Pass(NamedTuple):
     def as_text(self) -> str:
         return " ".join(map(str, self))
 
+    @property
+    def waits_since_us(self) -> int:
+        return max(int(self.since_us), int(self.tried_us))
+
 
 def read_pass(text: str) -> Pass:
-    """Return what was noted with a tenant, "" at first."""
-    at_us, since_us, *counts = text.split() or ("0", "0")
-    return Pass(at_us, since_us, *map(int, counts))
+    """Return what was noted with a tenant; one that nothing is known of begins."""
+    parts = text.split()
+    if len(parts) != len(Pass._fields) or not all(map(str.isdecimal, parts)):
+        return Pass()
+    at_us, since_us, tried_us, *counts = parts
+    return Pass(at_us, since_us, tried_us, *map(int, counts))
 
 
 class SweptConversations(NamedTuple):
     """
     What a sweep did. *outcome*: `done`, `unfinished` (the next goes on), `busy` (another is at it), `lost` (another
-    took over). *looked_at*, *compacted*, *forgotten*, *failed* count conversations, *entries* what compaction took out.
+    took over), `failed`. *looked_at*, *compacted*, *forgotten*, *failed* count conversations, *entries* what compaction
+    took out, *tenants* those whose pass is done, *tenants_failed* those that could not be gone through.
     """
 
     outcome: str
@@ -71,6 +83,7 @@ class SweptConversations(NamedTuple):
     entries: int = 0
     forgotten: int = 0
     failed: int = 0
+    tenants_failed: int = 0
 
 
 class ConversationSweep:
@@ -81,6 +94,8 @@ class ConversationSweep:
         self._settings = settings
         self._end_at_s = end_at_s
         self._swept = SweptConversations("done")
+        self._at = Pass()
+        """How far the tenant is that is being swept."""
 
     async def run(self) -> SweptConversations:
         """Sweep until done or out of time. Raises StoreUnavailable."""
@@ -90,7 +105,7 @@ class ConversationSweep:
             through_us = str((int(time.time()) - SETTLED_S) * 1_000_000)
             passes = await self._passes()
             # Those that were left out the longest come first.
-            order = sorted(passes, key=lambda each: (int(passes[each].since_us), each))
+            order = sorted(passes, key=lambda each: (passes[each].waits_since_us, each))
             for tenant in order:
                 outcome = await self._tenant(tenant, passes[tenant], through_us, lease)
                 if outcome == "done" and time.monotonic() >= self._end_at_s and tenant != order[-1]:
@@ -100,25 +115,33 @@ class ConversationSweep:
         return self._swept
 
     async def _tenant(self, tenant: str, at: Pass, through_us: str, lease: Lease) -> str:
-        """Do one pass of *tenant*, or what is left of it, and return the outcome."""
+        """Do one pass of *tenant*, or what is left of it, and return the outcome: one that fails is done with."""
+        self._at = at
+        with Contained("the sweep of a tenant", tenant):
+            return await self._pass(tenant, through_us, lease)
+        self._add(tenants_failed=1)
+        with Contained("noting that a sweep failed", tenant):
+            await self._note(tenant, self._at._replace(tried_us=through_us))
+        return "done"
+
+    async def _pass(self, tenant: str, through_us: str, lease: Lease) -> str:
         spreading = Spreading(self._store, tenant, self._settings, self._end_at_s)
         layout = await spreading.settle()
         while layout.moving_from == 0:
             if not await lease.keep(""):
                 return "lost"
-            if at.shard == 0 and at.at_us == "0":
-                await self._unlink(keys.built_key(tenant))
-            page = await self._page(tenant, at, through_us)
-            if page is None:
+            if self._at.shard == 0 and self._at.at_us == "0":
+                await self._store.command("UNLINK", keys.built_key(tenant), is_idempotent=True)
+            at = await self._page(tenant, self._at, through_us)
+            if at is None:
                 break
-            at = page
             if not at.at_us:
                 largest = max(at.largest_bytes, at.shard_bytes)
                 at = at._replace(at_us="0", shard=at.shard + 1, shard_bytes=0, largest_bytes=largest)
             if at.shard >= layout.shards:
                 # By now what was counted with each write may be a little off.
-                done = self._write("HSET", keys.tenant_key(tenant), "bytes", at.bytes)
-                await asyncio.gather(done, self._note(tenant, Pass("0", through_us)))
+                counted = self._write("HSET", keys.tenant_key(tenant), "bytes", at.bytes)
+                await asyncio.gather(counted, self._note(tenant, Pass("0", through_us)))
                 self._add(tenants=1)
                 await spreading.grow(layout, at.largest_bytes)
                 return "done"
@@ -128,61 +151,72 @@ class ConversationSweep:
         return "unfinished"
 
     async def _note(self, tenant: str, at: Pass) -> None:
+        self._at = at
         await self._write("HSET", keys.TENANTS_KEY, tenant, at.as_text())
+
+    async def _write(self, *parts: str | int) -> None:
+        """Note something that the next sweep can do without: a full store does not take it."""
+        with suppress(StoreFull):
+            await self._store.command(*parts, is_idempotent=True)
 
     async def _page(self, tenant: str, at: Pass, through_us: str) -> Pass | None:
         """Do one page; return how far that is, with "" for the end of the shard, None when time ran out in it."""
         names = [keys.activity_key(tenant, at.shard), keys.rows_key(tenant, at.shard)]
         arguments: list[str | int] = [at.at_us, through_us, PAGE_CONVERSATIONS, at.since_us, int(time.time())]
         _, at_us, count, held_bytes, rows_bytes, ids = await self._store.eval("sweep_page", names, arguments)
-        looked_bytes = 0
-        if ids:
-            sparse, looked_bytes = await self._look(tenant, names, ids)
-            for number, each in enumerate(sparse):
-                # However late it is, each run gets further than the one before.
-                if number and time.monotonic() >= self._end_at_s:
-                    return None
-                await self._compact(tenant, each)
+        sparse, looked_bytes = await self._look(tenant, names, ids) if ids else ([], 0)
+        for number, each in enumerate(sparse):
+            # However late it is, each run gets further than the one before.
+            if number and time.monotonic() >= self._end_at_s:
+                return None
+            await self._compact(tenant, each)
         self._add(looked_at=int(count))
         sums = at.bytes + int(held_bytes) + looked_bytes, at.shard_bytes + int(rows_bytes)
         return at._replace(at_us=str(at_us), bytes=sums[0], shard_bytes=sums[1])
 
     async def _look(self, tenant: str, names: list[str], ids: list[str]) -> tuple[list[str], int]:
-        """Look at conversations; return which are sparse, and what those that are there take."""
-        conversations = [keys.conversation_key(tenant, each) for each in ids]
+        """Forget those of the conversations *ids* that expired; return those that are sparse, and what all take."""
         try:
-            reply = await self._store.eval("sweep_look", [*names, *conversations], ids, is_idempotent=True)
+            return await self._look_at(tenant, names, ids)
         except StoreFull:
-            # What only makes room is taken also then, though not by a script that could write.
-            _, gone = await self._store.eval("sweep_gone", conversations, ids)
-            if gone:
-                await self._store.command("ZREM", names[0], *gone, is_idempotent=True)
-                await self._store.command("HDEL", names[1], *gone, is_idempotent=True)
-            self._add(forgotten=len(gone))
+            await self._forget(tenant, names, ids)
             return [], 0
+        except StoreUnavailable as error:
+            if not _was_refused(error):
+                raise
+        # Because of one of them, so each is looked at alone.
+        sparse, looked_bytes = list[str](), 0
+        for each in ids:
+            with Contained("the sweep of a conversation", tenant, each) as work:
+                more, more_bytes = await self._look_at(tenant, names, [each])
+                sparse, looked_bytes = sparse + more, looked_bytes + more_bytes
+            self._add(failed=int(work.error is not None))
+        return sparse, looked_bytes
+
+    async def _look_at(self, tenant: str, names: list[str], ids: list[str]) -> tuple[list[str], int]:
+        conversations = [keys.conversation_key(tenant, each) for each in ids]
+        reply = await self._store.eval("sweep_look", [*names, *conversations], ids, is_idempotent=True)
         _, forgotten, looked_bytes, sparse = reply
         self._add(forgotten=int(forgotten))
-        return sparse, int(looked_bytes)
+        return list(sparse), int(looked_bytes)
+
+    async def _forget(self, tenant: str, names: list[str], ids: list[str]) -> None:
+        """Forget what expired, in a store that takes no script that may write: what only makes room, it takes."""
+        _, gone = await self._store.eval("sweep_gone", [keys.conversation_key(tenant, each) for each in ids], ids)
+        if gone:
+            await self._store.command("ZREM", names[0], *gone, is_idempotent=True)
+            await self._store.command("HDEL", names[1], *gone, is_idempotent=True)
+        self._add(forgotten=len(gone))
 
     async def _compact(self, tenant: str, conversation_id: str) -> None:
         conversation = Conversation(Caller(tenant, ""), conversation_id)
         names, arguments = compaction(conversation, self._settings, is_forced=False)
-        try:
+        with Contained("compaction", tenant, conversation_id) as work:
             reply = await self._store.eval("sweep_compact", names, arguments, is_idempotent=True)
-        except StoreUnavailable:
-            # One that takes too long must not be the end of every sweep. Without a store the next step will say so.
-            self._add(failed=1)
-            return
-        if reply[0] == "ok" and reply[-1] != "0":
-            self._add(compacted=1, entries=int(reply[-1]))
-
-    async def _unlink(self, name: str) -> None:
-        await self._store.command("UNLINK", name, is_idempotent=True)
-
-    async def _write(self, *parts: str | int) -> None:
-        """Note something that the next sweep can do without: a full store does not take it."""
-        with suppress(StoreFull):
-            await self._store.command(*parts, is_idempotent=True)
+            if reply[0] == "ok" and reply[-1] != "0":
+                self._add(compacted=1, entries=int(reply[-1]))
+        # One that takes too long must not be the end of every sweep. Without a store the next step will say so.
+        self._add(failed=int(work.error is not None))
 
     async def _passes(self) -> dict[str, Pass]:
         passes: dict[str, Pass] = {}
@@ -200,3 +234,8 @@ class ConversationSweep:
         self._swept = self._swept._replace(
             **{name: getattr(self._swept, name) + count for name, count in counts.items()}
         )
+
+
+def _was_refused(error: StoreUnavailable) -> bool:
+    """Tell whether the store is there and would not do it: not so while it is away."""
+    return isinstance(error.__cause__, Failure) and error.__cause__.sign is Sign.THERE

@@ -96,7 +96,8 @@ class Documents:
         is_new = encoding not in document.counts
         tokens = await count_document(self._counter, encoding, path, document)
         if is_new and found.mark is not None:
-            later.offer(partial(self.shelf.keep_count, place, document, encoding))
+            keep = partial(self.shelf.keep_count, place, document, encoding)
+            later.offer(keep, "keeping the count of a document", place.object_path)
         return tokens
 
     async def rest(self, place: Place, document: Document) -> AsyncIterator[bytes]:
@@ -111,13 +112,8 @@ class Documents:
 
     def refresh_when_due(self, place: Place, found: Answer, later: Later) -> None:
         if found.is_due and found.mark is not None:
-            later.offer(partial(self._refresh, place, found.mark))
-
-    async def _refresh(self, place: Place, mark: Mark) -> None:
-        try:
-            await self.tiers.refresh(place, mark)
-        except SourceUnavailable:
-            return  # The next request finds it due again.
+            refresh = partial(self.tiers.refresh, place, found.mark)
+            later.offer(refresh, "refreshing a document", place.object_path)
 
     async def _load(self, key: Place, held_etag: str) -> Document | Unmodified | None:
         try:

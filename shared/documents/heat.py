@@ -37,7 +37,7 @@ class Heat:
             self._uses[place.object_path] += 1
         if abs(self._clock() - self._flushed_at_unix_s) >= FLUSH_S:
             self._flushed_at_unix_s = self._clock()
-            later.offer(self.flush)
+            later.offer(self.flush, "handing over uses of documents")
 
     async def flush(self) -> None:
         """Hand the counts over. Raises StoreUnavailable: they are lost, and it is no matter."""

@@ -6,20 +6,22 @@ The sweep: what the object store lists, compared with the marks of what is kept.
 
 It is what notices a change that nobody reported. One instance does it at a time, and notes after each page how far it
 got, so that one that ran out of time is continued by the next. Doing it twice, or at the same time, does no harm: each
-verdict is carried out only where the mark still is the one that was compared.
+verdict is carried out only where the mark still is the one that was compared. A scope that fails does not stop the
+others.
 """
 
 import time
 from bisect import bisect_right
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple
 
 from shared.cache.tiered import ABSENT, UNKNOWN, Mark
 from shared.config import Settings
 from shared.documents.shelf import read_mark, write_mark
 from shared.documents.source import Source, SourceDown
+from shared.process.background import Contained
 from shared.store import keys
-from shared.store.lease import taken
+from shared.store.lease import Lease, taken
 from shared.store.upstash import Store
 
 NAME = "sweep"
@@ -32,11 +34,13 @@ VERDICTS_MAX = 500
 class Swept(NamedTuple):
     """
     What a sweep did. *outcome*: `done`, `unfinished` (the next goes on), `busy` (another is at it), `lost` (another
-    took over), `source-unavailable`. *same*, *changed*, *removed* count marks.
+    took over), `source-unavailable`, `failed`. *scopes* were swept whole, *failed* ones were not; *same*, *changed*,
+    *removed* count marks.
     """
 
     outcome: str
     scopes: int = 0
+    failed: int = 0
     listed: int = 0
     same: int = 0
     changed: int = 0
@@ -59,31 +63,51 @@ class Sweep:
         self._source = source
         self._settings = settings
         self._end_at_s = end_at_s
+        self._swept = Swept("done")
 
     async def run(self) -> Swept:
         """Sweep until done or out of time. Raises StoreUnavailable."""
-        swept = Swept("done")
         async with taken(self._store, keys.cron_key(NAME), LEASE_S) as lease:
             if lease is None:
                 return Swept("busy")
             done_scope, _, after = lease.progress.partition("/")
-            for scope in sorted(await self._store.command("SMEMBERS", keys.SCOPES_KEY, is_idempotent=True)):
+            scopes = sorted(await self._store.command("SMEMBERS", keys.SCOPES_KEY, is_idempotent=True))
+            for number, scope in enumerate(scopes):
                 if scope < done_scope:
                     continue
-                marks = await self._marks(scope)
-                begin = after if scope == done_scope else ""
-                try:
-                    async for page in self._pages(scope, begin, sorted(marks)):
-                        swept = await self._compare(scope, {path: marks[path] for path in page.kept}, page, swept)
-                        if not await lease.keep(f"{scope}/{page.last}"):
-                            return swept._replace(outcome="lost")
-                        if time.monotonic() >= self._end_at_s:
-                            return swept._replace(outcome="unfinished")
-                except SourceDown:
-                    return swept._replace(outcome="source-unavailable")
-                swept = swept._replace(scopes=swept.scopes + 1)
+                outcome = ""
+                with Contained("the sweep of a folder", scope) as work:
+                    outcome = await self._scope(lease, scope, after if scope == done_scope else "")
+                if work.error is not None:
+                    self._add(failed=1)
+                    is_away = isinstance(work.error, SourceDown)
+                    self._swept = self._swept._replace(outcome="source-unavailable" if is_away else "failed")
+                    # The next run begins behind it, so that it never keeps the others waiting.
+                    outcome = await self._note(lease, f"{scopes[number + 1]}/" if number + 1 < len(scopes) else "")
+                if outcome:
+                    return self._swept._replace(outcome=outcome)
             lease.progress = ""
-        return swept
+        return self._swept
+
+    async def _scope(self, lease: Lease, scope: str, after: str) -> str:
+        """Sweep what *scope* has behind *after*; return how the run ends with it, "" if it goes on."""
+        marks = await self._marks(scope)
+        async for page in self._pages(scope, after, sorted(marks)):
+            await self._compare(scope, {path: marks[path] for path in page.kept}, page)
+            if outcome := await self._note(lease, f"{scope}/{page.last}"):
+                return outcome
+        self._add(scopes=1)
+        return ""
+
+    async def _note(self, lease: Lease, progress: str) -> str:
+        if not await lease.keep(progress):
+            return "lost"
+        return "unfinished" if time.monotonic() >= self._end_at_s else ""
+
+    def _add(self, **counts: int) -> None:
+        self._swept = self._swept._replace(
+            **{name: getattr(self._swept, name) + count for name, count in counts.items()}
+        )
 
     async def _pages(self, scope: str, after: str, paths: list[str]) -> AsyncIterator[Page]:
         """Yield the listing behind *after*, and with each page the kept *paths* that lie in its stretch."""
@@ -97,7 +121,7 @@ class Sweep:
         if paths[at:]:
             yield Page(paths[at:], {}, paths[-1])
 
-    async def _compare(self, scope: str, marks: dict[str, Mark], page: Page, swept: Swept) -> Swept:
+    async def _compare(self, scope: str, marks: Mapping[str, Mark], page: Page) -> None:
         now_unix_s = int(time.time())
         verdicts = {path: self._verdict(mark, page.tags.get(path), now_unix_s) for path, mark in marks.items()}
         due = [(path, verdict) for path, verdict in verdicts.items() if verdict]
@@ -108,11 +132,11 @@ class Sweep:
             names = [keys.document_marks_key(scope), keys.SCOPES_KEY]
             await self._store.eval("document_sweep", names, arguments, is_idempotent=True)
         found = list(verdicts.values())
-        return swept._replace(
-            listed=swept.listed + len(page.tags),
-            same=swept.same + found.count(""),
-            changed=swept.changed + found.count("changed"),
-            removed=swept.removed + found.count("gone"),
+        self._add(
+            listed=len(page.tags),
+            same=found.count(""),
+            changed=found.count("changed"),
+            removed=found.count("gone"),
         )
 
     def _verdict(self, mark: Mark, etag: str | None, now_unix_s: int) -> str:

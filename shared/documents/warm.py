@@ -15,9 +15,9 @@ from typing import NamedTuple
 from shared.cache.tiered import Origin
 from shared.config import Settings
 from shared.documents.documents import Documents
-from shared.errors import SourceUnavailable
 from shared.items.counts import PRIMARY_ENCODING
 from shared.items.document_paths import INSTANCE_PATH, Place
+from shared.process.background import Contained
 from shared.request.cron_time import cron_end_at_s
 from shared.store import keys
 from shared.store.lease import taken
@@ -35,7 +35,10 @@ L1_SHARE = 0.5
 
 
 class Warmed(NamedTuple):
-    """*outcome*: `done`, `unfinished` (out of time, or full), `busy`. *instance*: what the function answered."""
+    """
+    *outcome*: `done`, `unfinished` (out of time, or full), `busy`, `failed`. *failed* counts documents. *instance*:
+    what the function answered.
+    """
 
     outcome: str
     documents: int = 0
@@ -63,12 +66,15 @@ class Warm:
                 return Warmed("busy")
             end_at_s = cron_end_at_s(self._settings)
             remaining_s = end_at_s - time.monotonic()
-            warmed = await self._load(end_at_s - remaining_s * (1 - LOADING_SHARE), None)
+            warmed = Warmed("failed")
+            with Contained("warming the store"):
+                warmed = await self._load(end_at_s - remaining_s * (1 - LOADING_SHARE), None)
             return warmed._replace(instance=await self._call_instance(end_at_s - time.monotonic()))
 
     async def this_instance(self) -> Warmed:
         """Warm the instance that runs this. Raises StoreUnavailable."""
-        await self._counter.load(PRIMARY_ENCODING)
+        with Contained(f"loading {PRIMARY_ENCODING}"):
+            await self._counter.load(PRIMARY_ENCODING)
         bytes_max = int(self._settings.document_l1_bytes_max * L1_SHARE)
         now_s = time.monotonic()
         # Who calls waits no longer than for its own share.
@@ -91,10 +97,9 @@ class Warm:
         return warmed
 
     async def _get(self, place: Place) -> Origin | None:
-        try:
+        with Contained("warming a document", place.object_path):
             return (await self._documents.tiers.get(place, None)).origin
-        except SourceUnavailable:
-            return None
+        return None
 
     async def _call_instance(self, timeout_s: float) -> int | None:
         """Return the status that the conversations' function of this deployment answered, None without an answer."""
@@ -102,14 +107,12 @@ class Warm:
         if not settings.own_url or timeout_s <= 0:
             return None
         from pyreqwest.client import ClientBuilder
-        from pyreqwest.exceptions import PyreqwestError
 
         headers = {"authorization": f"Bearer {settings.cron_secret}"}
         if settings.bypass_secret:
             headers["x-vercel-protection-bypass"] = str(settings.bypass_secret)
-        try:
+        with Contained("warming an instance"):
             async with ClientBuilder().timeout(timedelta(seconds=timeout_s)).follow_redirects(False).build() as client:
                 answer = await client.post(settings.own_url + INSTANCE_PATH).headers(headers).build().send()
                 return int(answer.status)
-        except PyreqwestError:
-            return None
+        return None

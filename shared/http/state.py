@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from starlette.requests import Request as StarletteRequest
 
-from shared.config import Settings
+from shared.config import Settings, Wrong
 from shared.conversations.history import History
 from shared.documents.documents import Documents
 from shared.process.garbage import Collections
@@ -24,6 +24,7 @@ class State(TypedDict):
     """What the requests of one instance share."""
 
     settings: Settings
+    wrong: tuple[Wrong, ...]
     store: Store
     pool: Pool
     counter: Counter

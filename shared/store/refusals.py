@@ -9,6 +9,7 @@ from shared.store.attempts import etag
 
 MISSING = {
     "unknown_item": ("There is no item {!r} in this conversation.", "item_id"),
+    "unknown_summary": ("There is no summary of the conversation {!r}.", "conversation_id"),
     "after": ("There is nothing with the id {!r} to start after.", "after"),
     "reservation": ("There is no such reservation; nothing was stored.", "reservation"),
 }
@@ -25,7 +26,7 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings, *, param: str
             raise invalid_key()  # Of a script outside of any invocation, which would have raised it.
         case "unknown":
             raise NotFound(f"There is no conversation {name!r}.", param="conversation_id")
-        case ("unknown_item" | "after" | "reservation") as what:
+        case ("unknown_item" | "unknown_summary" | "after" | "reservation") as what:
             text, param = MISSING[what]
             raise NotFound(text.format(name), param=param)
         case "reused":

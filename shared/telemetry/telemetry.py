@@ -93,7 +93,7 @@ class Telemetry:
         """Have the counts handed over, if it is time."""
         if self.is_due():
             self._flushed_at_unix_s = self._clock()
-            later.offer(self.flush)
+            later.offer(self.flush, "handing over metrics")
 
     async def flush(self) -> None:
         """Hand the counts over. Raises StoreUnavailable: they are kept if nothing was stored, else they are lost."""

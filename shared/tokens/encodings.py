@@ -13,10 +13,12 @@ instance. The files hold the tokens of the published ones in a form that is read
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from shared.errors import InvalidValue
+from shared.process.background import tell
 from shared.process.pool import Pool
 from shared.tokens.vocabulary import read_ranks, select_ranks
 
@@ -173,8 +175,8 @@ class Encodings:
             return await self.get(name)
         _check(name)
         self._partial_counts[name] += 1
-        if self._partial_counts[name] > PARTIAL_COUNTS_MAX:
-            self._load(name)
+        if self._partial_counts[name] > PARTIAL_COUNTS_MAX and name not in self._loading:
+            self._load(name).add_done_callback(partial(_tell_failure, name))
         return await self._pool.run(load_partial_encoding, name, texts, self._folder)
 
     async def settle(self) -> None:
@@ -193,6 +195,12 @@ class Encodings:
             return self._loaded[name]
         finally:
             del self._loading[name]
+
+
+def _tell_failure(name: str, load: "asyncio.Task[Encoding]") -> None:
+    """Nobody may be waiting for *load*, so what became of it is told here."""
+    if not load.cancelled() and (error := load.exception()):
+        tell(f"loading {name}", (), error)
 
 
 def _check(name: str) -> None:

@@ -1,6 +1,6 @@
 -- Compact, with the KEYS and ARGV of compact.lua.
 -- @part
--- @include batches, entries, fields, sparse, text
+-- @include batches, entries, fields, sparse, summarised, text
 local function compact(KEYS, ARGV)
   local conversation, side, generation, is_forced = KEYS[2], KEYS[3], ARGV[2], ARGV[3] == '1'
   local now_s, batches_s = ARGV[4], ARGV[5]
@@ -43,9 +43,7 @@ local function compact(KEYS, ARGV)
       if last then set(text(kept), last) end
       kept = kept + 1
       if kind == 'y' then
-        local through, before = string.match(entry, '^[^\n]*,(%d+),(%d+)%]\n')
-        local now_at = ',' .. text(place_of[tonumber(through)]) .. ',' .. text(place_of[tonumber(before)]) .. ']\n'
-        entry = string.gsub(entry, ',%d+,%d+%]\n', now_at, 1)
+        entry = string.gsub(entry, ',%d+%]\n', ',' .. text(place_of[through_of(entry)]) .. ']\n', 1)
       else
         set('i:' .. id_of(entry), text(kept))
       end
@@ -77,7 +75,7 @@ local function compact(KEYS, ARGV)
   set('b', text(kept_bytes))
   set('pin', table.concat(pins, ','))
   set('x', table.concat(gone))
-  if header.y then set('y', text(place_of[tonumber(header.y)])) end
+  if header.y and header.y ~= '' then set('y', text(place_of[tonumber(header.y)])) end
   flush()
   local left_ms = redis.call('PTTL', conversation)
   if left_ms >= 0 then redis.call('PEXPIRE', side, math.max(1, left_ms)) end

@@ -1,22 +1,24 @@
 -- Blank an item's content at once and write down that it is gone.
--- @include change, entries, fields, sparse
+-- @include change, entries, fields, sparse, summarised
 -- KEYS: tenant, conversation, activity index, rows, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards, item id
--- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, '1' if compaction is worth its while
+-- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, '1' if compaction is worth its while,
+--        '1' if the summary stands for the item as well
 --        | 'unauthorised' | 'shards', how many | 'reused' | 'unknown' | 'unknown_item'
 --        | 'moved', generation, version, chain hash
 -- The limit on entries does not hold here: an item can be deleted once, so deletions are bounded by it already.
 local conversation, record, item_id = KEYS[2], KEYS[5], ARGV[9]
 local kept, wanted, refused = look_back(record)
 if refused then return refused end
-local names = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. item_id, 'd', 'g', 'o'}
+local names = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. item_id, 'd', 'g', 'o', 'y'}
 for _, name in ipairs(names) do wanted[#wanted + 1] = name end
 local header = fields_of(conversation, wanted)
-local done = replayed(kept, header, header.c, header.m, '0')
+local target = header['i:' .. item_id]
+local told = is_summarised(conversation, header.y, target) and '1' or '0'
+local done = replayed(kept, header, header.c, header.m, '0', told)
 if done then return done end
 if not header.v then return {'unknown'} end
 if has_moved(expected, header) then return moved(header) end
-local target = header['i:' .. item_id]
 local entry = target and redis.call('HGET', conversation, target)
 if not entry or not is_item(entry) then return {'unknown_item'} end
 local version = tonumber(header.v) + 1
@@ -40,4 +42,4 @@ local change = {conversation = conversation, activity = KEYS[3], record = record
   bytes = tonumber(header.b) - #entry + #blank + #news, bytes_before = tonumber(header.b)}
 local fields = {target, blank, place, news, 'n', text(live), 'p', text(pinned), 'pin', pins,
   'd', text(tonumber(header.d or 0) + tokens)}
-return commit(change, fields, header.c, header.m, is_sparse(entries, live) and '1' or '0')
+return commit(change, fields, header.c, header.m, is_sparse(entries, live) and '1' or '0', told)

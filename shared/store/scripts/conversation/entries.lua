@@ -12,7 +12,7 @@ end
 
 local function is_item(entry)
   local kind = kind_of(entry)
-  return kind ~= 'x' and kind ~= '-' and kind ~= 'm' and kind ~= 'y'
+  return kind ~= 'x' and kind ~= '-' and kind ~= 'm' and kind ~= 'y' and kind ~= 'z'
 end
 
 local function facts_of(entry)

@@ -55,7 +55,6 @@ local function doom(field)
 end
 
 local function cut()
-  local oldest_note, newest_note
   local kept_until, live_tokens = last == 0 and 0 or nil, 0
   if last == 0 then chain = '' end
   walk(conversation, last, newest, 1, chunk_for(bytes, newest, newest - last + 1), function(seq, entry)
@@ -72,7 +71,8 @@ local function cut()
     if kind == 'x' then
       doom('i:' .. string.match(entry, '%["([^"]*)"%]'))
     elseif kind == 'y' then
-      oldest_note, newest_note = oldest_note or entry, entry
+      -- The one before it is blank already: up to the cut there is none.
+      pinned, summary = pinned - tokens_of(entry), ''
     elseif is_item(entry) then
       live, live_tokens = live - 1, live_tokens + tokens_of(entry)
       if kind == 's' then pinned = pinned - tokens_of(entry) end
@@ -82,17 +82,6 @@ local function cut()
   -- Of the tokens written behind the cut, those of no live item are deleted ones.
   deleted = deleted - (written - kept_until - live_tokens)
   written = kept_until
-  if oldest_note then
-    -- The last fact of a summary is the version of the one before it.
-    pinned = pinned - tokens_of(newest_note)
-    summary = string.match(facts_of(oldest_note), ',(%d+)%]$')
-    if summary == '0' then
-      doom('y')
-      summary = nil
-    else
-      pinned = pinned + tokens_of(redis.call('HGET', conversation, summary))
-    end
-  end
 end
 
 if last < newest then

@@ -1,8 +1,7 @@
 -- When compaction is worth its while, and what it leaves behind.
 -- @part
 
--- Whether so many entries are none that live that compaction is worth its while. Summaries count among them, but
--- are few.
+-- Whether so many entries are none that live that compaction is worth its while. The summary counts among them.
 local function is_sparse(entries, live)
   return entries >= 64 and 2 * live < entries
 end

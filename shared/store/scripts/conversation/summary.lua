@@ -1,22 +1,22 @@
--- Append a summary that stands for all items up to one of them.
--- @include change, entries, fields
+-- Append a summary that stands for all items up to one of them; the one before it is blanked.
+-- @include change, entries, fields, sparse, summarised
 -- KEYS: tenant, conversation, activity index, rows, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards,
 --       entries_max, bytes_max, tenant_bytes_max, pinned_tokens_max, id of the last item it stands for, its tokens, its
 --       facts, its body
--- Reply: 'ok', seed, generation, version, chain hash, now_s | 'unauthorised' | 'shards', how many | 'reused'
---        | 'unknown' | 'moved', generation, version, chain hash | 'through' | 'deleted' | 'older' | 'torn', how
---        | 'entries' | 'bytes' | 'tenant_bytes', limit | 'pinned', sum
+-- Reply: 'ok', seed, generation, version, chain hash, now_s, '1' if compaction is worth its while | 'unauthorised'
+--        | 'shards', how many | 'reused' | 'unknown' | 'moved', generation, version, chain hash | 'through' | 'deleted'
+--        | 'older' | 'torn', how | 'entries' | 'bytes' | 'tenant_bytes', limit | 'pinned', sum
 local conversation, record = KEYS[2], KEYS[5]
 local entries_max, bytes_max, pinned_max = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[12])
 local through_id, tokens, facts, body = ARGV[13], tonumber(ARGV[14]), ARGV[15], ARGV[16]
 local kept, wanted, refused = look_back(record)
 if refused then return refused end
-for _, name in ipairs({'v', 'h', 'w', 'b', 'p', 'e', 'y', 'g', 'i:' .. through_id, 'o'}) do
+for _, name in ipairs({'v', 'h', 'n', 'w', 'b', 'p', 'e', 'y', 'g', 'i:' .. through_id, 'o'}) do
   wanted[#wanted + 1] = name
 end
 local header = fields_of(conversation, wanted)
-local done = replayed(kept, header, now_s)
+local done = replayed(kept, header, now_s, '0')
 if done then return done end
 if not header.v then return {'unknown'} end
 if has_moved(expected, header) then return moved(header) end
@@ -24,14 +24,15 @@ if not header['i:' .. through_id] then return {'through'} end
 local removed, through = tonumber(header.o or 0), tonumber(header['i:' .. through_id])
 local newest = tonumber(header.v) - removed
 if through % 1 ~= 0 then return {'deleted'} end
-local bytes, pinned, before = tonumber(header.b), tonumber(header.p), header.y or '0'
+local bytes, pinned, before = tonumber(header.b), tonumber(header.p), header.y or ''
 
 -- What the newest summary stands for is out of contexts already.
-local floor = 0
-if before ~= '0' then
-  local old = cjson.decode(facts_of(redis.call('HGET', conversation, before)))
-  pinned, floor = pinned - old[1] - old[2], old[9]
+local floor, blank = 0, nil
+if before ~= '' then
+  local old = redis.call('HGET', conversation, before)
+  floor, blank = through_of(old), without_summary(old)
   if through < floor then return {'older'} end
+  pinned, bytes = pinned - tokens_of(old), bytes - #old + #blank
 end
 
 local ASSISTANT_SIDE = {a = true, c = true, r = true, h = true}
@@ -99,14 +100,16 @@ end
 if newest + 1 > entries_max then return {'entries'} end
 local place = text(newest + 1)
 local chain = linked(header.h, place)
-facts = string.sub(facts, 1, -2) .. ',' .. header['i:' .. through_id] .. ',' .. before .. ']'
+facts = string.sub(facts, 1, -2) .. ',' .. now_s .. ',' .. header['i:' .. through_id] .. ']'
 local news = chain .. ' ' .. header.w .. ' y ' .. facts .. '\n' .. body
 bytes, pinned = bytes + #news, pinned + tokens
 if bytes > bytes_max then return {'bytes'} end
-local full = refusal_of_room(#news, ARGV[11])
+local full = refusal_of_room(bytes - tonumber(header.b), ARGV[11])
 if full then return full end
 if pinned > pinned_max then return {'pinned', text(pinned)} end
 local change = {conversation = conversation, activity = KEYS[3], record = record,
   generation = header.g, version = tonumber(header.v) + 1, chain = chain, bytes = bytes,
   bytes_before = tonumber(header.b), expiry = header.e}
-return commit(change, {place, news, 'p', text(pinned), 'y', place}, now_s)
+local fields = {place, news, 'p', text(pinned), 'y', place}
+if blank then fields[#fields + 1], fields[#fields + 2] = before, blank end
+return commit(change, fields, now_s, is_sparse(newest + 1, header.n) and '1' or '0')

@@ -1,0 +1,63 @@
+"""
+Work that nobody waits for: its failures are told, and kept from the rest of it.
+
+    with Contained("compaction", tenant, conversation_id) as work: ...
+    work.error      None, or what was told: in one line, which work, for what, and why
+
+What is worked on is told by a hash, so that lines about the same thing can be found, and nobody's names are in the log.
+Not what an exception says either, but for what the store's client says of itself: it may be a caller's text.
+"""
+
+import asyncio
+import logging
+import traceback
+from hashlib import sha256
+from types import TracebackType
+from typing import Self
+
+from shared.errors import ServiceError, StoreUnavailable
+
+log = logging.getLogger("warmthread")
+
+ENDS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
+"""What has to go on to whoever ends the work."""
+
+MARK_DIGITS = 12
+
+
+class Contained:
+    """A block that is the work *name* for *subject*; its failure is told instead of raised. *error*: that failure."""
+
+    def __init__(self, name: str, *subject: str) -> None:
+        self._name = name
+        self._subject = subject
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        # All but what ends the work: a panic of a library's native code is no Exception.
+        if error is None or isinstance(error, ENDS):
+            return False
+        self.error = error
+        tell(self._name, self._subject, error)
+        return True
+
+
+def tell(name: str, subject: tuple[str, ...], error: BaseException) -> None:
+    """Write into the log that the work *name* for *subject* failed with *error*."""
+    what = f"{name}, for {mark(*subject)}," if subject else name
+    if isinstance(error, ServiceError):
+        cause = f": {error.__cause__}" if isinstance(error, StoreUnavailable) and error.__cause__ else ""
+        log.warning("background: %s failed: %s%s", what, error.slug, cause)
+    else:
+        where = "".join(traceback.format_tb(error.__traceback__))
+        log.error("background: %s failed: %s\n%s", what, type(error).__name__, where)
+
+
+def mark(*names: str) -> str:
+    """Return what stands for *names* in the log."""
+    return sha256("\n".join(names).encode(errors="surrogatepass")).hexdigest()[:MARK_DIGITS]
