@@ -151,11 +151,11 @@ def test_a_tenant_or_a_conversation_that_fails_does_not_stop_the_sweep(
     api: httpx.Client, run: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     run("HSET", keys.TENANTS_KEY, "broken", "", "odd", "x y z w", "fine", "")
-    run("SET", keys.activity_key("broken"), "no index")
+    run("SET", keys.activity_key("broken", 0), "no index")
     for tenant, names in (("fine", ("conv_a", "conv_b", "conv_c")), ("odd", ("conv_d",))):
         for number, name in enumerate(names, 1):
             run("ZADD", keys.activity_key(tenant, 0), number, name)
-            run("HSET", keys.rows_key(tenant, 0), name, "1 60 1 {}")
+            run("HSET", keys.rows_key(tenant, 0), name, "1 60 1 0 {}")
     run("SET", keys.conversation_key("fine", "conv_b"), "no conversation")
     first, second = (api.get("/api/cron/sweep", headers=CRON).json()["conversations"] for _ in range(2))
 
@@ -170,7 +170,7 @@ def test_a_tenant_or_a_conversation_that_fails_does_not_stop_the_sweep(
         f"the sweep of a conversation, for {mark('fine', 'conv_b')}, failed: store-unavailable: "
     )
     assert not any(name in line for line in lines for name in ("broken", "fine", "conv_b"))
-    run("DEL", keys.activity_key("broken"), keys.conversation_key("fine", "conv_b"))
+    run("DEL", keys.activity_key("broken", 0), keys.conversation_key("fine", "conv_b"))
 
 
 @pytest.mark.usefixtures("fresh_crons")

@@ -141,3 +141,15 @@ def test_strangers_at_work_are_few_and_the_others_get_their_turn(
     assert 1 <= at_work <= 2  # Those of one tick share a request.
     assert answer.status_code == 200
     assert [received(each)[:12] for each in strangers] == [b"HTTP/1.1 401"] * 6
+
+
+def test_one_that_goes_away_in_the_middle_of_its_body_is_no_bug(
+    behind: Behind, connect: Any, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = behind()
+    for _ in range(3):
+        connect(client, head(f"{key}x", "Content-Length: 10") + b"{").close()
+    time.sleep(0.2)
+
+    assert client.get("/v1/conversations").status_code == 200
+    assert [record for record in caplog.records if "unhandled" in record.getMessage()] == []
