@@ -5,9 +5,10 @@ from types import ModuleType
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
-from shared.conversations import compaction, forks, history, kept_counts
+from shared.conversations import compaction, forks, kept_counts, needs
 from tests.lives import Append, Delete, Told, begin, live
 
 PREFIX = "q:cl100k_base:"
@@ -15,7 +16,7 @@ PREFIX = "q:cl100k_base:"
 
 @pytest.fixture(autouse=True)
 def blocks_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
-    modules: list[ModuleType] = [kept_counts, compaction, forks, history]
+    modules: list[ModuleType] = [kept_counts, compaction, forks, needs]
     for module in modules:
         monkeypatch.setattr(module, "BLOCK_ENTRIES", 4)
 
@@ -67,6 +68,27 @@ def test_another_instance_reads_every_block(
         count(cold, told.id)
 
     assert blocks(told.id) == {}, "what was read is not counted again"
+
+
+@pytest.mark.parametrize("held", ["", "/items", "/context?budget=8000"])
+def test_kept_counts_come_with_the_first_context_that_needs_them_whatever_is_held(
+    api: httpx.Client,
+    told: Told,
+    make_api: Callable[[], httpx.Client],
+    blocks: Callable[[str], dict[str, str]],
+    run: Any,
+    key_of: Any,
+    held: str,
+) -> None:
+    cold, url = make_api(), f"/v1/conversations/{told.id}"
+    wanted = f"{url}/context?model=gpt-4&budget=8000&format=chat"
+    if held:
+        assert cold.get(url + held).status_code == 200
+    (seq, overhead, content, *rest), *others = orjson.loads(blocks(told.id)["0"])
+    marked = orjson.dumps([[seq, overhead, content + 1_000, *rest], *others]).decode()
+    run("HSET", key_of(told.id), PREFIX + "0", marked)
+
+    assert cold.get(wanted).json()["tokens"] == api.get(wanted).json()["tokens"] + 1_000
 
 
 def test_a_fork_keeps_the_blocks_that_its_own_entries_fill(

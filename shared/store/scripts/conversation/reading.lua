@@ -136,9 +136,10 @@ local function read(KEYS, ARGV)
     return first, reversed(entries)
   end
 
+  -- Who holds entries already may hold none of their counts.
   local function answer(kind, first, entries, pinned)
-    local has_counts = encoding ~= '' and log.newest > 0
-    local counts = has_counts and kept_counts(log.name, encoding, tonumber(ARGV[9]), first, log.newest) or {}
+    local has_counts, from = encoding ~= '' and log.newest > 0, kind == 'news' and 1 or first
+    local counts = has_counts and kept_counts(log.name, encoding, tonumber(ARGV[9]), from, log.newest) or {}
     return reply_of(log, KEYS, kind, first, entries, pinned, counts)
   end
 
