@@ -12,9 +12,8 @@ a page from the newest end begins a tail, the next one extends it, and other pag
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from shared.config import Settings
 from shared.conversations.entries import read_body, read_entry
@@ -44,7 +43,11 @@ NOTHING = Told()
 
 
 class Needed[T](Protocol):
-    """What a read needs, of which it makes a T. *script*: what asks for it. *encoding*: whose kept counts come too."""
+    """
+    What a read needs, of which it makes a T. *script*: what asks for it. *encoding*: whose kept counts come too.
+
+    Loads of equal needs are shared. No two kinds have fields of the same types, so that needs of two kinds differ.
+    """
 
     @property
     def script(self) -> str: ...
@@ -68,14 +71,15 @@ class Needed[T](Protocol):
         """Return what is needed where the reply brought that alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """How much of a conversation is needed: its newest *tail_tokens*, or all of it; and the counts in *encoding*."""
 
     tail_tokens: int | None = None
     encoding: str = ""
 
-    script: ClassVar[str] = "read"
+    @property
+    def script(self) -> str:
+        return "read"
 
     def reply_bytes_max(self, settings: Settings) -> int:
         return settings.store_reply_bytes_max
@@ -103,8 +107,7 @@ class Need:
         raise AssertionError("read.lua replies with parts of the conversation")
 
 
-@dataclass(frozen=True, slots=True)
-class PageNeed:
+class PageNeed(NamedTuple):
     """
     At most *limit* items behind the one of the id *after*, in *order*, and no more than *bytes_max* of JSON.
 
@@ -119,8 +122,13 @@ class PageNeed:
     whole_bytes_max: int
     tail_bytes_max: int
 
-    script: ClassVar[str] = "page"
-    encoding: ClassVar[str] = ""
+    @property
+    def script(self) -> str:
+        return "page"
+
+    @property
+    def encoding(self) -> str:
+        return ""
 
     def reply_bytes_max(self, settings: Settings) -> int:
         return settings.store_reply_bytes_max
@@ -180,15 +188,19 @@ class PageNeed:
         return str(self.limit - len(window))
 
 
-@dataclass(frozen=True, slots=True)
-class ItemNeed:
+class ItemNeed(NamedTuple):
     """The item of the id *item_id*. A conversation of at most *whole_bytes_max* comes whole."""
 
     item_id: str
     whole_bytes_max: int
 
-    script: ClassVar[str] = "item"
-    encoding: ClassVar[str] = ""
+    @property
+    def script(self) -> str:
+        return "item"
+
+    @property
+    def encoding(self) -> str:
+        return ""
 
     def reply_bytes_max(self, settings: Settings) -> int:
         return max(settings.item_bytes_max, self.whole_bytes_max)
@@ -209,14 +221,18 @@ class ItemNeed:
         return read_body(reply[4][0])
 
 
-@dataclass(frozen=True, slots=True)
-class HeadNeed:
+class HeadNeed(NamedTuple):
     """The header alone, which every snapshot has. A conversation of at most *whole_bytes_max* comes whole."""
 
     whole_bytes_max: int
 
-    script: ClassVar[str] = "head"
-    encoding: ClassVar[str] = ""
+    @property
+    def script(self) -> str:
+        return "head"
+
+    @property
+    def encoding(self) -> str:
+        return ""
 
     def reply_bytes_max(self, settings: Settings) -> int:
         return self.whole_bytes_max
