@@ -19,9 +19,9 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route as PathRoute
 
-from shared.config import read_configuration
 from shared.conversations.history import History
 from shared.documents.documents import Documents
+from shared.environment import read_configuration
 from shared.errors import OutOfTime, ServiceError
 from shared.http.closed import refuse_when_closed, report
 from shared.http.counted import Counted

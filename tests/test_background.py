@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from scripts.faults.server import Fault, FaultyServer
-from shared.config import read_settings
+from shared.environment import read_settings
 from shared.errors import StoreUnavailable
 from shared.process.background import Contained, mark
 from shared.process.pool import Pool

@@ -15,7 +15,7 @@ import pytest
 from scripts.faults.server import FaultyServer
 from scripts.local.upstash import LocalUpstash
 from shared.budgets.reservations import UNRECORDED, make_id, reservation_keys
-from shared.config import read_settings
+from shared.environment import read_settings
 from shared.errors import StoreUnavailable
 from shared.request.caller import read_key
 from shared.store.keys import reservations_key, tenant_key

@@ -29,7 +29,7 @@ from scripts.local.tenants import mint, set_limits
 from scripts.local.upstash import LocalUpstash
 from shared.budgets.amounts import Amount
 from shared.budgets.reservations import Budgets
-from shared.config import read_settings
+from shared.environment import read_settings
 from shared.errors import AlreadySettled, BudgetExceeded
 from shared.request.caller import make_key, read_key
 from shared.store.attempts import Attempt

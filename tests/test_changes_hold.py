@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from scripts.local.upstash import LocalUpstash
-from shared.config import read_settings
 from shared.conversations.conversation import Conversation
 from shared.conversations.history import History
 from shared.conversations.needs import Need
+from shared.environment import read_settings
 from shared.errors import RateExceeded, Unauthorized
 from shared.request.caller import read_key
 from shared.request.freshness import Freshness, Tier

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from scripts.local.upstash import LocalUpstash
 from scripts.openapi.routes import routes
-from shared.config import read_configuration
+from shared.environment import read_configuration
 from shared.errors import Misconfigured
 from shared.http.closed import refuse_when_closed
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET

@@ -5,8 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.openapi.routes import routes
-from shared.config import EVERYTHING, SETTINGS, ConfigError, Secret, Settings, read_configuration, read_settings
-from shared.setting import ADDRESS, AREAS, is_address
+from shared.config import SETTINGS, Settings
+from shared.environment import read_configuration, read_settings
+from shared.setting import ADDRESS, AREAS, EVERYTHING, ConfigError, Secret, is_address
 from shared.store.transport import Transport
 
 STORE = {"UPSTASH_REDIS_REST_URL": "https://example.upstash.io/", "UPSTASH_REDIS_REST_TOKEN": "very-secret"}

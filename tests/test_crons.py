@@ -11,8 +11,8 @@ import pytest
 from scripts.faults.server import Fault, FaultyServer
 from scripts.local.object_store import ObjectStore
 from scripts.local.upstash import LocalUpstash
-from shared.config import read_settings
 from shared.documents.heat import HALF_LIFE_S, Heat
+from shared.environment import read_settings
 from shared.items.document_paths import Place
 from shared.request.after_response import Later
 from shared.store import keys

@@ -31,7 +31,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 
 async def create(request):
-    call = urllib.request.Request(os.environ["UPSTASH_REDIS_REST_URL"], b'["HKEYS","wt1:dev:tenant"]',
+    call = urllib.request.Request(os.environ["UPSTASH_REDIS_REST_URL"], b'["HKEYS","wt2:{dev}:tenant"]',
                                   {"Authorization": "Bearer " + os.environ["UPSTASH_REDIS_REST_TOKEN"]})
     keys = json.load(urllib.request.urlopen(call))["result"]
     return JSONResponse({"key": request.headers["authorization"], "body": await request.json(), "valid": keys})

@@ -12,9 +12,9 @@ from scripts.faults.server import Fault, FaultyServer
 from scripts.local.object_store import ObjectStore
 from scripts.local.upstash import LocalUpstash
 from shared.cache.tiered import Grant, Refusal
-from shared.config import read_settings
 from shared.documents.document import Document
 from shared.documents.shelf import Shelf
+from shared.environment import read_settings
 from shared.items.document_paths import Place
 from shared.store import keys
 from shared.store.upstash import Store

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from scripts.local.upstash import LocalUpstash
-from shared.config import read_settings
 from shared.context.formats.unit_form import NO_FORMS, Forms, UnitForm
 from shared.conversations.conversation import Conversation
 from shared.conversations.entries import read_entry
@@ -19,6 +18,7 @@ from shared.conversations.held import COUNT_BYTES
 from shared.conversations.history import History
 from shared.conversations.needs import Need, PageNeed
 from shared.conversations.snapshot import ITEM_BYTES, begin, read_header
+from shared.environment import read_settings
 from shared.errors import NotCached, NotFound
 from shared.items.counts import Counts
 from shared.request.caller import read_key

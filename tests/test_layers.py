@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS: list[set[str]] = [
     {"shared.setting"},
     {"shared.config", "shared.errors"},
+    {"shared.environment"},
     {"shared.jsonbytes", "shared.process"},
     {"shared.cache", "shared.request"},
     {"shared.routes", "shared.store", "shared.tokens"},

@@ -8,10 +8,10 @@ import httpx
 import pytest
 
 from scripts.local.upstash import LocalUpstash
-from shared.config import read_settings
 from shared.conversations.conversation import Conversation
 from shared.conversations.history import NEWS_BYTES_MAX, History
 from shared.conversations.needs import Need
+from shared.environment import read_settings
 from shared.request.caller import read_key
 from shared.request.freshness import Freshness
 from shared.store.upstash import Store

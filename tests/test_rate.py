@@ -13,7 +13,7 @@ import pytest
 
 from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
-from shared.config import read_settings
+from shared.environment import read_settings
 from shared.errors import RateExceeded
 from shared.request.caller import Caller, read_key
 from shared.request.invocation import CURRENT, Invocation

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from scripts.local.upstash import LocalUpstash
-from shared.config import read_settings
+from shared.environment import read_settings
 from shared.errors import RateExceeded
 from shared.request.caller import Caller, read_key
 from shared.request.invocation import CURRENT, Invocation

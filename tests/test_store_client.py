@@ -10,7 +10,8 @@ import pytest
 
 from scripts.faults.server import FaultyServer
 from scripts.local.upstash import LocalUpstash
-from shared.config import Secret, Settings
+from shared.config import Settings
+from shared.setting import Secret
 from shared.store import pipeline
 from shared.store.transport import IDLE_S, Transport
 from shared.store.turns import AT_ONCE

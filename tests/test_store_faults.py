@@ -12,8 +12,9 @@ import pytest
 
 from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
-from shared.config import Secret, Settings
+from shared.config import Settings
 from shared.errors import StoreUnavailable
+from shared.setting import Secret
 from shared.store.upstash import Store
 
 TIMEOUT_S = 0.2

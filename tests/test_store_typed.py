@@ -7,8 +7,9 @@ import pytest
 
 from scripts.local.typed import TypedCommands
 from scripts.local.upstash import LocalUpstash
-from shared.config import Secret, Settings
+from shared.config import Settings
 from shared.errors import StoreUnavailable
+from shared.setting import Secret
 from shared.store.upstash import Store
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
-from shared.config import Settings, read_settings
+from shared.config import Settings
+from shared.environment import read_settings
 from shared.errors import StoreUnavailable
 from shared.request.after_response import Later
 from shared.store import keys

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts.deploy.vercel_json import api_files, first_globs, read_config
-from shared.config import read_settings
+from shared.environment import read_settings
 from shared.http.unrouted import NAMES
 
 ROOT = Path(__file__).resolve().parents[1]

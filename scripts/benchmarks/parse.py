@@ -14,8 +14,9 @@ from functools import partial
 import orjson
 
 from scripts.measuring.tables import markdown
-from shared.config import Secret, Settings
+from shared.config import Settings
 from shared.jsonbytes.read import is_crowded, loads
+from shared.setting import Secret
 
 DEFAULTS = Settings(store_url="", store_token=Secret(""))
 BYTES, STRUCTURE = DEFAULTS.body_bytes_max, DEFAULTS.body_structure_max

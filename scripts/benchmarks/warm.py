@@ -186,8 +186,8 @@ class Bench:
 
     async def _replay_uses(self, past: list[Request]) -> list[str]:
         """Count the uses of *past*, each at its time; return the hottest documents."""
-        from shared.config import read_settings
         from shared.documents.heat import Heat
+        from shared.environment import read_settings
         from shared.items.document_paths import Place
         from shared.request.after_response import Later
         from shared.store.upstash import Store

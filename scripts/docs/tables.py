@@ -7,7 +7,7 @@ from itertools import groupby
 
 from scripts.openapi.headers import REQUESTS
 from scripts.openapi.routes import routes
-from shared.config import SETTINGS, Setting
+from shared.config import SETTINGS
 from shared.errors import ServiceError, problem_types
 from shared.http.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED
 from shared.request.parameters import (
@@ -23,7 +23,7 @@ from shared.request.parameters import (
     Field,
 )
 from shared.routes import TENANT, Route
-from shared.setting import AREAS
+from shared.setting import AREAS, Setting
 
 
 class UnknownTableError(ValueError):

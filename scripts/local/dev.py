@@ -68,8 +68,8 @@ def _serve(listener: socket.socket, stop: Stop, arguments: argparse.Namespace) -
     from scripts.local.mint import mint
     from scripts.local.serving import quiet_server
     from scripts.local.valkey import ValkeyError
-    from shared.config import ConfigError
     from shared.errors import ServiceError
+    from shared.setting import ConfigError
 
     root = arguments.root.resolve()
     starting = threading.Timer(TELL_AFTER_S, print, ["Starting …"], {"file": sys.stderr, "flush": True})

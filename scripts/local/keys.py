@@ -23,9 +23,11 @@ from pathlib import Path
 
 from scripts.local.dev_store import STORE_FILE, running
 from scripts.local.tenants import BUDGETS, WrongValue, describe, is_known, mint, read_limits, revoke, rotate, set_limits
-from shared.config import EVERYTHING, STORE_VARIABLES, ConfigError, read_settings
+from shared.config import STORE_VARIABLES
+from shared.environment import read_settings
 from shared.errors import ServiceError
 from shared.request.caller import TENANT_PATTERN, Caller, make_key, read_key
+from shared.setting import EVERYTHING, ConfigError
 from shared.store.upstash import Store
 
 DEV_STORE = Path(__file__).parents[2] / STORE_FILE

@@ -5,7 +5,7 @@ Mint an API key from a program that has no loop of its own, in the store that it
 import asyncio
 
 from scripts.local import tenants
-from shared.config import read_settings
+from shared.environment import read_settings
 from shared.store.upstash import Store
 
 

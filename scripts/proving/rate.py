@@ -17,7 +17,7 @@ import httpx
 
 from scripts.local.tenants import mint, set_limits
 from scripts.local.upstash import LocalUpstash
-from shared.config import read_settings
+from shared.environment import read_settings
 from shared.request.caller import make_key, read_key
 from shared.store.upstash import Store
 

@@ -5,9 +5,9 @@ What is closed because a setting is wrong, and what else a wrong setting leads t
 import logging
 from collections.abc import Sequence
 
-from shared.config import Wrong
 from shared.errors import Misconfigured
 from shared.routes import Route
+from shared.setting import Wrong
 
 log = logging.getLogger("warmthread")
 

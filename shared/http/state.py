@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from starlette.requests import Request as StarletteRequest
 
-from shared.config import Settings, Wrong
+from shared.config import Settings
 from shared.conversations.history import History
 from shared.documents.documents import Documents
 from shared.process.garbage import Collections
@@ -15,6 +15,7 @@ from shared.process.pool import Pool
 from shared.request.concurrency import Slots
 from shared.request.deadline import Deadlines
 from shared.request.permits import Permits
+from shared.setting import Wrong
 from shared.store.upstash import Store
 from shared.telemetry.telemetry import Telemetry
 from shared.tokens.counter import Counter

@@ -4,8 +4,8 @@ Bearer secrets of machines: the object store that reports changes, the platform 
 
 import hmac
 
-from shared.config import Secret
 from shared.errors import Unauthorized
+from shared.setting import Secret
 
 
 def check_bearer(header: str | None, secret: Secret, variable: str) -> None:

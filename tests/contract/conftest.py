@@ -54,7 +54,7 @@ def wire(rig: Rig) -> FaultyServer:
 @pytest.fixture
 def key(rig: Rig) -> Iterator[str]:
     """A name in the store that nothing else uses."""
-    name = f"wt1:contract:{uuid4().hex}"
+    name = f"wt2:contract:{uuid4().hex}"
     yield name
     rig.run("DEL", name)
 

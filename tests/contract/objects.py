@@ -16,8 +16,8 @@ import pytest
 
 from scripts.faults.server import Fault, FaultyServer
 from scripts.local.object_store import BUCKET, ObjectStore
-from shared.config import read_settings
 from shared.documents.source import Source
+from shared.environment import read_settings
 
 STORE = {"UPSTASH_REDIS_REST_URL": "http://127.0.0.1:1", "UPSTASH_REDIS_REST_TOKEN": "none"}
 Put = Callable[[str, bytes], Awaitable[None]]

@@ -15,7 +15,8 @@ import pytest
 
 from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
-from shared.config import Secret, Settings
+from shared.config import Settings
+from shared.setting import Secret
 from shared.store.upstash import Store
 
 LIVE_URL, LIVE_TOKEN = "WARMTHREAD_LIVE_STORE_URL", "WARMTHREAD_LIVE_STORE_TOKEN"

@@ -26,7 +26,7 @@ from scripts.local.tenants import mint, set_limits
 from scripts.local.upstash import LocalUpstash
 from scripts.proving.budgets.worker import CRASHED, NOT_KEYED, amount
 from shared.budgets.reservations import Budgets
-from shared.config import read_settings
+from shared.environment import read_settings
 from shared.errors import BudgetExceeded
 from shared.request.caller import Caller, make_key, read_key
 from shared.store.upstash import Store

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable
 
 from shared.budgets.amounts import Amount
 from shared.budgets.reservations import Budgets, Reservation
-from shared.config import read_settings
+from shared.environment import read_settings
 from shared.errors import BudgetExceeded, ReservationEnded, StoreUnavailable
 from shared.request.caller import Caller, read_key
 from shared.store.attempts import Attempt
