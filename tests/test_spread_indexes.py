@@ -197,6 +197,19 @@ def test_an_instance_that_knows_less_is_told(
     assert (first, upstash.requests) == (2, 1)
 
 
+def test_what_a_creation_left_half_way_goes_from_both_places(
+    api: httpx.Client, conversation: str, run: Callable[..., Any], tenant: str
+) -> None:
+    ghosts = [f"conv_{digit * 48}" for digit in "0123"]
+    for ghost in ghosts:
+        run("ZADD", keys.activity_key(tenant, 0), 1_790_000_000_000_000, ghost)
+        run("HSET", keys.rows_key(tenant, 0), ghost, "?1790000000 0 1790000000 0 {}")
+    Model(run, tenant).begin_to_spread()
+    assert [each["id"] for each in api.get("/v1/conversations").json()["data"]] == [conversation]
+    assert run("ZRANGE", keys.activity_key(tenant, 0), 0, -1) == [conversation]
+    assert run("HKEYS", keys.rows_key(tenant, 0)) == [conversation]
+
+
 def test_how_far_a_sweep_is_can_be_read_back() -> None:
     assert read_pass("") == Pass()
     at = Pass("12", "9", "0", 3, 1_000, 20, 30)

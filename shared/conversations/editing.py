@@ -164,7 +164,7 @@ class Conversations:
     async def _repair(self, caller: Caller, conversation_id: str) -> None:
         """Make the row of a conversation right that a script left half-way."""
         conversation = Conversation(caller, conversation_id)
-        names: list[str | Names] = [conversation.names[1], conversation.index_names]
+        names: list[str | Names] = [conversation.names[1], every_place(caller.tenant, conversation_id)]
         await self._store.eval("repair", names, [conversation_id], is_idempotent=True)
 
     async def find(self, caller: Caller, after: str, limit: int, metadata: dict[str, str]) -> Page:

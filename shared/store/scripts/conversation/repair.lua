@@ -1,7 +1,7 @@
--- Make the row of one conversation right, or take away its place in the indexes when there is none.
+-- Make the row of one conversation right, or take away its places in the indexes when there is none.
 -- @keyless
 -- @include fields, index
--- KEYS: conversation, activity index, rows
+-- KEYS: conversation, then activity index and rows, of each shard it may stand in, its own first
 -- ARGV: id
 -- Reply: 'ok', '1' if it is there
 local header = fields_of(KEYS[1], {'v', 'b', 'c', 'e', 't', 'm'})
@@ -10,6 +10,8 @@ if header.v then
   return {'ok', '1'}
 end
 redis.call('UNLINK', KEYS[1])
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('HDEL', KEYS[3], ARGV[1])
+for i = 2, #KEYS, 2 do
+  redis.call('ZREM', KEYS[i], ARGV[1])
+  redis.call('HDEL', KEYS[i + 1], ARGV[1])
+end
 return {'ok', '0'}
