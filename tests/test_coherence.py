@@ -44,6 +44,13 @@ def test_a_batch_that_an_openai_client_sends_again_is_stored_once_while_it_is_th
     assert report.violations == []
 
 
+def test_scripts_that_end_half_way_leave_nothing_half_done() -> None:
+    report = experiment(Options(OPERATIONS, idempotency=True, halfway=True))
+
+    assert report.violations == []
+    assert int(str(report.facts["scripts ended half-way"])) > OPERATIONS / 30
+
+
 def test_an_instance_that_was_stopped_for_a_while_answers_at_once_and_fresh() -> None:
     report = experiment(Options(OPERATIONS, suspend_s=1.5))
 

@@ -85,6 +85,7 @@ def test_a_sweep_removes_what_nothing_needs(service: httpx.Client, s3: ObjectSto
 
     assert sweep(service)["removed"] == 3
     assert run("EXISTS", keys.document_marks_key(tenant)) == 0
+    assert sweep(service)["scopes"] == 0
     assert run("SISMEMBER", keys.SCOPES_KEY, tenant) == 0
     assert read(service, "old.txt") == ["old"]
 

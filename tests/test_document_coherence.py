@@ -18,6 +18,14 @@ def test_after_a_notice_no_process_shows_the_old_text() -> None:
     assert len({read.number for read in report.reads}) > 5
 
 
+def test_nor_while_scripts_end_half_way() -> None:
+    report = experiment(Options(reads=600, halfway=True))
+
+    assert report.violations == []
+    assert report.refused < 60
+    assert report.ended_half_way > 20
+
+
 def test_without_a_notice_no_process_shows_it_for_longer_than_a_copy_is_fresh() -> None:
     report = experiment(Options(reads=800, with_notices=False, fresh_s=1))
 

@@ -247,6 +247,21 @@ def test_a_script_with_the_flag_touches_only_the_keys_it_declares(upstash: Local
     assert command(upstash, "EVAL", "return redis.call('DEL', 'lua:o')", 0) == 0
 
 
+def test_a_script_with_keys_that_a_cluster_could_part_is_refused(upstash: LocalUpstash) -> None:
+    read = "return redis.call('MGET', unpack(KEYS))"
+    refused = "CROSSSLOT Keys in request don't hash to the same slot"
+    same = [("a{t}1", "{t}2", "x{t}}{u}"), ("lua:n", "lua:n"), ("{t}", "t"), ("{}a",)]
+    parted = [("{t}1", "{u}2"), ("lua:n", "lua:o"), ("{}a", "{}b")]
+
+    for names in same:
+        assert "CROSSSLOT" not in str(command(upstash, "EVAL", read, len(names), *names))
+    for names in parted:
+        assert command(upstash, "EVAL", read, len(names), *names) == refused
+        assert command(upstash, "EVALSHA", "0" * 40, len(names), *names) == refused
+    pipeline = [["SET", "{a}1", "x"], ["EVAL", read, 2, "{a}1", "{b}2"], ["GET", "{a}1"]]
+    assert call(upstash, "POST", "/pipeline", pipeline).body == [{"result": "OK"}, {"error": refused}, {"result": "x"}]
+
+
 def test_a_request_over_10_mib_is_refused_and_one_under_it_is_stored(upstash: LocalUpstash) -> None:
     value = "x" * (10 * 1024 * 1024 - 100)
 

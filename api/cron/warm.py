@@ -25,7 +25,7 @@ WARM = Route(
     "loads the hottest documents into the store, then calls `POST /api/conversations` of the deployment",
     "warm",
     key="cron",
-    billed="3 to 9 per document",
+    billed="3 to 18 per document",
     needs=("documents", "warm"),
 )
 ROUTES = (WARM, WARM._replace(method="POST", name="warm_by_post", text="the same as GET", billed=""))

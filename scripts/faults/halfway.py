@@ -7,12 +7,16 @@ carries out all others. Line numbers in errors stay right.
 """
 
 import json
+import random
 from collections.abc import Callable
 
 WRITES = (
     "SET SETEX DEL UNLINK GETDEL EXPIRE PEXPIRE EXPIREAT PEXPIREAT PERSIST COPY RENAME RENAMENX "
     "HSET HSETNX HDEL HINCRBY ZADD ZREM ZINCRBY ZREMRANGEBYRANK ZREMRANGEBYSCORE SADD SREM INCRBY"
 )
+SHARE, WRITES_MAX = 0.3, 10
+"""Of the scripts, and which of their writes at the most: few have so many, so that about every tenth ends half-way."""
+
 REASON = "ERR max single record size exceeded"
 WRAPPER = " ".join(
     """
@@ -36,6 +40,12 @@ WRAPPER = " ".join(
     .replace("REASON", REASON)
     .split()
 )
+
+
+def drawn(seed: object) -> Callable[[str], int]:
+    """Return what draws, for each script, which of its writes is refused; the same for the same *seed*."""
+    dice = random.Random(f"{seed} half-way")  # noqa: S311  # no secret.
+    return lambda source: dice.randint(1, WRITES_MAX) if dice.random() < SHARE else 0
 
 
 def end_half_way(body: bytes, nth_write: Callable[[str], int]) -> bytes:

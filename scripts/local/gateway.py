@@ -14,7 +14,7 @@ from typing import NamedTuple
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from scripts.local.lua import Scripts
+from scripts.local.lua import Scripts, cross_slot
 from scripts.local.resp import Command, Failure, Pool, Reply
 from scripts.local.rest import (
     REQUEST_BYTES_MAX,
@@ -161,7 +161,7 @@ class Gateway:
 
     async def _carry_out(self, call: Call) -> list[Reply]:
         """Return a reply for each command. Raises RequestError when a transaction is discarded as a whole."""
-        refusals = [refusal(command) for command in call.commands]
+        refusals = [refusal(command) or cross_slot(command) for command in call.commands]
         if call.form is Form.TRANSACTION:
             for failure in filter(None, refusals):
                 raise RequestError(failure.decode())

@@ -9,6 +9,7 @@ process dies, however it dies, so does the instance.
 """
 
 import argparse
+import logging
 import os
 import sys
 import threading
@@ -27,7 +28,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.local.instance", description=__doc__.split("\n\n")[0])
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one by default")
     parser.add_argument("--function", help="serve this one only, /api/conversations for instance")
+    parser.add_argument("--quiet", action="store_true", help="no warnings: what goes wrong is wanted")
     arguments = parser.parse_args()
+    if arguments.quiet:
+        logging.disable(logging.WARNING)
     with loopback_listener(arguments.port) as listener:
         print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
         server = quiet_server(Project(ROOT, arguments.function), lifespan="on", http="h11", keep_alive_s=KEEP_ALIVE_S)

@@ -6,16 +6,22 @@ the whole database, and may touch no others. Valkey refuses a flag it does not k
 script on its way, and a prologue put in that refuses undeclared keys in Upstash's words and shifts the clock that
 scripts see, by as much as a test wants. The script's SHA then differs from the one its author computes; the table here
 leads from one to the other.
+
+A script whose keys a cluster could have in two places is refused in a cluster's words, which Upstash's single databases
+do not: the hash tags of all keys it declares have to be the same.
 """
 
 import hashlib
 import re
 
-from scripts.local.resp import Reply, Status
+from scripts.local.resp import Failure, Reply, Status
 
 FLAG = b"allow-key-locking"
 SHEBANG_FLAGS = re.compile(rb"\A#!lua\b[^\r\n]*?(?P<flags>[ \t]+flags=(?P<names>[^\s]*))")
 SCRIPTS_MAX = 1_000
+WITH_KEYS = (b"EVAL", b"EVAL_RO", b"EVALSHA", b"EVALSHA_RO")
+TAG = re.compile(rb"[^{]*\{([^}]+)\}")
+CROSSSLOT = Failure(b"CROSSSLOT Keys in request don't hash to the same slot")
 
 # How many of a command's arguments are keys, from the first on; -1: all of them. The server is asked about the
 # others (COMMAND GETKEYS), which its statistics show: those that scripts use all the time stand here.
@@ -75,6 +81,13 @@ PROLOGUE = " ".join(
 ).encode()
 
 
+def cross_slot(command: list[bytes]) -> Failure | None:
+    """Return the error for a script whose keys have more than one hash tag, None for any other command."""
+    if command[0].upper() not in WITH_KEYS or len(command) < 3 or not command[2].isdigit():
+        return None
+    return CROSSSLOT if len({_tag(key) for key in command[3 : 3 + int(command[2])]}) > 1 else None
+
+
 class Scripts:
     """Rewrites the commands that carry a script or its SHA, and the one reply that is a SHA."""
 
@@ -124,6 +137,12 @@ class Scripts:
             self._stored_sha.pop(next(iter(self._stored_sha)))
         self._stored_sha[_sha1(script)] = _sha1(stored)
         return stored
+
+
+def _tag(key: bytes) -> bytes:
+    """Return what of *key* decides its slot: what stands in its first braces, or all of it where that is nothing."""
+    found = TAG.match(key)
+    return found[1] if found else key
 
 
 def _sha1(script: bytes) -> bytes:

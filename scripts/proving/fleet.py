@@ -17,6 +17,8 @@ from typing import Any
 
 import httpx
 
+from scripts.faults.halfway import drawn
+from scripts.faults.server import FaultyServer
 from scripts.local.mint import mint
 from scripts.local.upstash import LocalUpstash
 from shared.request.caller import make_key
@@ -30,17 +32,18 @@ STORE_VARIABLES = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
 class Instance:
     """One instance; `url` changes with each start."""
 
-    def __init__(self, number: int, environment: dict[str, str]) -> None:
+    def __init__(self, number: int, environment: dict[str, str], *, is_quiet: bool = False) -> None:
         self.number = number
         self.url = ""
         self.is_stopped = False
         self._environment = environment
+        self._options = ["--quiet"] if is_quiet else []
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Start the process; it answers once its functions have started."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "scripts.local.instance"],
+            [sys.executable, "-m", "scripts.local.instance", *self._options],
             cwd=ROOT,
             env=self._environment,
             stdin=subprocess.PIPE,
@@ -107,17 +110,40 @@ class Instance:
 
 
 class Fleet:
-    """Instances, the store behind them and a key that is valid there."""
+    """
+    Instances, the store behind them and a key that is valid there; *front*: what they have for the store, where it may
+    refuse a write.
+    """
 
-    def __init__(self, upstash: LocalUpstash, instances: list[Instance], key: str) -> None:
+    def __init__(
+        self, upstash: LocalUpstash, instances: list[Instance], key: str, front: FaultyServer | None = None
+    ) -> None:
         self.instances = instances
         self.key = key
+        self._front = front
         self._store = httpx.Client(base_url=upstash.url, headers={"authorization": f"Bearer {upstash.token}"})
 
     @property
     def available(self) -> list[Instance]:
         """Those that were not stopped."""
         return [each for each in self.instances if not each.is_stopped]
+
+    @property
+    def ended_half_way(self) -> int:
+        """How many scripts did."""
+        return self._front.ended_half_way if self._front is not None else 0
+
+    @contextlib.contextmanager
+    def ending_half_way(self, seed: object) -> Iterator[None]:
+        """Have some scripts of the instances end half-way during the block, if the fleet was made for that."""
+        if self._front is None:
+            yield
+            return
+        self._front.nth_write = drawn(seed)
+        try:
+            yield
+        finally:
+            self._front.nth_write = None
 
     def run(self, *command: str | int) -> Any:
         """Run one command on the store, past the service."""
@@ -131,10 +157,10 @@ class Fleet:
 
 
 @contextlib.contextmanager
-def running_instances(count: int, environment: dict[str, str]) -> Iterator[list[Instance]]:
-    """Run *count* instances in *environment*, which have answered their first request."""
+def running_instances(count: int, environment: dict[str, str], *, is_quiet: bool = False) -> Iterator[list[Instance]]:
+    """Run *count* instances in *environment*, which have answered their first request. *is_quiet*: without warnings."""
     with contextlib.ExitStack() as stack:
-        instances = [Instance(number, environment) for number in range(count)]
+        instances = [Instance(number, environment, is_quiet=is_quiet) for number in range(count)]
         for instance in instances:
             stack.callback(instance.end)
             instance.start()
@@ -144,15 +170,19 @@ def running_instances(count: int, environment: dict[str, str]) -> Iterator[list[
 
 
 @contextlib.contextmanager
-def running_fleet(count: int, settings: Mapping[str, str] | None = None) -> Iterator[Fleet]:
-    """Run a store of its own and *count* instances with *settings*, which have answered their first request."""
+def running_fleet(count: int, settings: Mapping[str, str] | None = None, *, halfway: bool = False) -> Iterator[Fleet]:
+    """
+    Run a store of its own and *count* instances with *settings*, which have answered their first request. *halfway*:
+    their scripts can be made to end half-way.
+    """
     with contextlib.ExitStack() as stack:
         upstash = stack.enter_context(LocalUpstash())
         key = make_key(f"t{secrets.token_hex(10)}")
         mint(upstash.url, upstash.token, key)
+        front = stack.enter_context(FaultyServer(upstash.url)) if halfway else None
         environment = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
-        environment |= {"UPSTASH_REDIS_REST_URL": upstash.url, "UPSTASH_REDIS_REST_TOKEN": upstash.token}
-        instances = stack.enter_context(running_instances(count, environment | dict(settings or {})))
-        fleet = Fleet(upstash, instances, key)
+        environment |= {"UPSTASH_REDIS_REST_URL": (front or upstash).url, "UPSTASH_REDIS_REST_TOKEN": upstash.token}
+        instances = stack.enter_context(running_instances(count, environment | dict(settings or {}), is_quiet=halfway))
+        fleet = Fleet(upstash, instances, key, front)
         stack.callback(fleet.close)
         yield fleet

@@ -21,6 +21,7 @@ from shared.cache.l1 import L1
 from shared.config import Settings
 from shared.context.formats.unit_form import NO_FORMS
 from shared.conversations.conversation import Conversation
+from shared.conversations.document_marks import with_shared_marks
 from shared.conversations.entries import Entry, read_entry
 from shared.conversations.held import Held, Reading, remember
 from shared.conversations.kept_counts import read_kept_counts
@@ -29,7 +30,6 @@ from shared.conversations.provenance import Provenance
 from shared.conversations.snapshot import Header, Snapshot, advance, begin, extend, read_header
 from shared.errors import NotCached, NotFound, StoreUnavailable
 from shared.items.counts import Counts
-from shared.items.document_paths import SHARED
 from shared.process.clock import Clock, Instant
 from shared.process.pool import Pool
 from shared.request.freshness import Copy, Freshness, Tier
@@ -247,11 +247,7 @@ class History:
         is_short: bool,
     ) -> list[Any]:
         """Return what the script of *need* replies to who holds *held*. Raises as it refuses."""
-        names = [
-            *conversation.names,
-            keys.document_marks_key(conversation.caller.tenant),
-            keys.document_marks_key(SHARED),
-        ]
+        names = [*conversation.names, keys.document_marks_key(conversation.caller.tenant)]
         bytes_max = self._settings.store_reply_bytes_max
         largest = NEWS_BYTES_MAX + SMALL_REPLY_BYTES if is_short else need.reply_bytes_max(self._settings)
         position = held.snapshot.header[:3] if held else ("", 0, "")
@@ -265,7 +261,9 @@ class History:
             names, arguments = [*names, *reserve.keys], [*arguments, *reserve.arguments]
         script = need.script if reserve is None else "read_reserve"
         # A reservation has an id of its own: sent again it is the same one.
-        reply = await self._store.eval(script, names, arguments, is_idempotent=True, reply_bytes_max=largest)
+        read = self._store.eval(script, names, arguments, is_idempotent=True, reply_bytes_max=largest)
+        known = held or self._l1.get(conversation.place)
+        reply = await with_shared_marks(self._store, read, known.marks if known else ())
         if reply[0] == "unknown":
             self._l1.forget(conversation.place)
         if reply[0] in RESERVE_REFUSALS:

@@ -2,13 +2,16 @@
 The second tier of documents: marks, documents and leases in the store, each step one script.
 """
 
+import asyncio
 import secrets
 import time
+from contextlib import suppress
 from typing import Any
 
 from shared.cache.tiered import ABSENT, UNKNOWN, Grant, Mark, Refusal
 from shared.config import Settings
 from shared.documents.document import Document
+from shared.errors import StoreUnavailable
 from shared.items.document_paths import Place
 from shared.store import keys
 from shared.store.upstash import Store
@@ -31,14 +34,16 @@ class Shelf:
 
     async def begin(self, key: Place, seen: Mark | None) -> Grant | Refusal:
         owner = secrets.token_hex(8)
-        reply = await self._store.eval(
+        begin = self._store.eval(
             "document_begin",
-            [keys.document_marks_key(key.scope), keys.document_lease_key(*key), keys.SCOPES_KEY],
+            [keys.document_marks_key(key.scope), keys.document_lease_key(*key)],
             [
                 *(key.path, write_mark(seen), owner, int(self._settings.document_lease_s * 1_000), _now_ms()),
-                *(key.scope, self._settings.documents_max),
+                self._settings.documents_max,
             ],
         )
+        # They travel together, in this order.
+        _, reply = await asyncio.gather(self._note_scope(key.scope), begin)
         return Grant(int(reply[1]), owner) if reply[0] == "ok" else Refusal(reply[0])
 
     async def store(self, key: Place, grant: Grant, value: Document | None, checked_at_unix_s: int) -> bool:
@@ -66,6 +71,11 @@ class Shelf:
             "document_notice", [keys.document_marks_key(scope)], arguments, is_idempotent=True
         )
         return int(reply[1])
+
+    async def _note_scope(self, scope: str) -> None:
+        """Have the sweep look at *scope*. Each load says so anew: what the sweep forgets too early comes back."""
+        with suppress(StoreUnavailable):
+            await self._store.command("SADD", keys.SCOPES_KEY, scope, is_idempotent=True)
 
     async def _finish(
         self, key: Place, grant: Grant, mode: str, checked_at_unix_s: int, etag: str, *fields: str | int

@@ -3,6 +3,7 @@ The sweep: what the object store lists, compared with the marks of what is kept.
 
     each scope -> its marks -> the source's listing, page by page -> changed, or gone: outdated
                                                                   -> marks that nothing needs: removed
+               -> no marks                                        -> the scope is forgotten
 
 It is what notices a change that nobody reported. One instance does it at a time, and notes after each page how far it
 got, so that one that ran out of time is continued by the next. Doing it twice, or at the same time, does no harm: each
@@ -92,6 +93,10 @@ class Sweep:
     async def _scope(self, lease: Lease, scope: str, after: str) -> str:
         """Sweep what *scope* has behind *after*; return how the run ends with it, "" if it goes on."""
         marks = await self._marks(scope)
+        if not marks:
+            # A load that begins at this moment is noted by the next one of its scope.
+            await self._store.command("SREM", keys.SCOPES_KEY, scope, is_idempotent=True)
+            return ""
         async for page in self._pages(scope, after, sorted(marks)):
             await self._compare(scope, {path: marks[path] for path in page.kept}, page)
             if outcome := await self._note(lease, f"{scope}/{page.last}"):
@@ -126,11 +131,10 @@ class Sweep:
         verdicts = {path: self._verdict(mark, page.tags.get(path), now_unix_s) for path, mark in marks.items()}
         due = [(path, verdict) for path, verdict in verdicts.items() if verdict]
         for start in range(0, len(due), VERDICTS_MAX):
-            arguments: list[str | int] = [scope, time.time_ns() // 1_000_000]
+            arguments: list[str | int] = [time.time_ns() // 1_000_000]
             for path, verdict in due[start : start + VERDICTS_MAX]:
                 arguments += [path, write_mark(marks[path]), verdict]
-            names = [keys.document_marks_key(scope), keys.SCOPES_KEY]
-            await self._store.eval("document_sweep", names, arguments, is_idempotent=True)
+            await self._store.eval("document_sweep", [keys.document_marks_key(scope)], arguments, is_idempotent=True)
         found = list(verdicts.values())
         self._add(
             listed=len(page.tags),

@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--idempotency", action="store_true", help="lose answers; send again with Idempotency-Key")
     parser.add_argument("--retries", action="store_true", help="lose answers; send again as OpenAI's clients do")
     parser.add_argument("--rollback", action="store_true", help="set the store back to a snapshot, twice")
+    parser.add_argument("--halfway", action="store_true", help="refuse a write in the middle of some scripts")
     parser.add_argument("--suspend-s", type=float, default=0, metavar="S", help="stop a reader's instance for so long")
 
 

@@ -39,13 +39,15 @@ class Report(NamedTuple):
 
 def experiment(options: Options, pulse: Callable[[int], None] = lambda begun: None) -> Report:
     """Carry out one experiment. Raises what *pulse* raises, with everything ended."""
-    with running_fleet(INSTANCES) as fleet:
+    with running_fleet(INSTANCES, halfway=options.halfway) as fleet:
         run = Run(fleet, options, pulse)
         try:
             started_s = time.monotonic()
-            with run.running():
+            with fleet.ending_half_way(options.seed), run.running():
                 rollbacks = cause_faults(run)
             seconds = time.monotonic() - started_s
+            if options.halfway:
+                run.facts["scripts ended half-way"] = fleet.ended_half_way
             finals = read_finals(run)
             log = run.stored.log()
         finally:

@@ -33,6 +33,7 @@ class Options(NamedTuple):
     retries: bool = False
     rollback: bool = False
     suspend_s: float = 0.0
+    halfway: bool = False
 
 
 class Run:

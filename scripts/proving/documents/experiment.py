@@ -12,6 +12,9 @@ A version is a number in the text. What may not happen:
 
 A request may be told that the source is away: moto's server fails a read of what is just being overwritten. Such a
 request showed nothing, or without notices an old text that is marked as such, and is counted.
+
+The store may refuse writes meanwhile, so that scripts end half-way; who writes then reports the same again, until it is
+acknowledged.
 """
 
 import random
@@ -31,6 +34,7 @@ INSTANCES, READERS = 4, 4
 SECRET = "changes-secret-of-the-experiment"  # noqa: S105  # of a store that lives as long as the experiment.
 PAUSE_S = 0.03
 """Between two versions: several reads begin and end within each."""
+ATTEMPTS_MAX = 100
 CLOCK_S = 1.0
 """Marks hold whole seconds."""
 
@@ -42,6 +46,7 @@ class Options(NamedTuple):
     with_notices: bool = True
     fresh_s: int = 60
     seed: int = 0
+    halfway: bool = False
 
 
 class Write(NamedTuple):
@@ -68,6 +73,7 @@ class Report(NamedTuple):
     reads: list[Seen]
     refused: int
     violations: list[str]
+    ended_half_way: int = 0
 
 
 def experiment(options: Options, pulse: Callable[[int], None] = lambda begun: None) -> Report:
@@ -77,10 +83,12 @@ def experiment(options: Options, pulse: Callable[[int], None] = lambda begun: No
             "WARMTHREAD_CHANGES_SECRET": SECRET,
             "WARMTHREAD_DOCUMENT_FRESH_S": str(options.fresh_s),
         }
-        with running_fleet(INSTANCES, settings) as fleet:
+        with running_fleet(INSTANCES, settings, halfway=options.halfway) as fleet:
             run = _Run(fleet, s3, options)
-            run.carry_out(pulse)
-    return Report(run.writes, run.reads, run.refused, check(run.writes, run.reads, options))
+            with fleet.ending_half_way(options.seed):
+                run.carry_out(pulse)
+            ended_half_way = fleet.ended_half_way
+    return Report(run.writes, run.reads, run.refused, check(run.writes, run.reads, options), ended_half_way)
 
 
 def check(writes: list[Write], reads: list[Seen], options: Options) -> list[str]:
@@ -114,7 +122,7 @@ class _Run:
             part = {"type": "input_file", "file_url": "document:a.txt"}
             body = {"items": [{"role": "user", "content": [part]}]}
             url = self._fleet.instances[0].url
-            conversation = http.post(f"{url}/v1/conversations", json=body).raise_for_status().json()["id"]
+            conversation = _acknowledged(lambda: http.post(f"{url}/v1/conversations", json=body)).json()["id"]
         threads = [threading.Thread(target=self._read, args=(number, conversation)) for number in range(READERS)]
         for thread in threads:
             thread.start()
@@ -142,7 +150,7 @@ class _Run:
             url = self._fleet.instances[number % INSTANCES].url
             body = {"changes": [{"path": f"{self._tenant}/a.txt"}]}
             headers = {"authorization": f"Bearer {SECRET}"}
-            httpx.post(f"{url}/v1/changes", json=body, headers=headers, timeout=20).raise_for_status()
+            _acknowledged(lambda: httpx.post(f"{url}/v1/changes", json=body, headers=headers, timeout=20))
         self.writes.append(Write(number, begin_s, written_s, time.monotonic()))
 
     def _read(self, reader: int, conversation: str) -> None:
@@ -168,3 +176,13 @@ class _Run:
                     self._failures.append(ValueError(f"no document in {answer.text[:2_000]}"))
                     return
                 self.reads.append(Seen(instance.number, kind, begin_s, time.monotonic(), int(match[1])))
+
+
+def _acknowledged(send: Callable[[], httpx.Response]) -> httpx.Response:
+    """Send until the store has refused no part of it. Raises httpx.HTTPStatusError: it keeps refusing."""
+    for _ in range(ATTEMPTS_MAX):
+        answer = send()
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(PAUSE_S)
+    return answer.raise_for_status()

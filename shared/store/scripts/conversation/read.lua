@@ -1,7 +1,7 @@
 -- The news of a conversation for a reader that holds some of it, or all of it, or its tail.
 -- @reads
 -- @include reading
--- KEYS: tenant, conversation, marks of the tenant's documents, marks of the shared ones
+-- KEYS: tenant, conversation, marks of the tenant's documents
 -- ARGV: key hash, reply_bytes_max (negative: not even one entry may exceed it),
 --       generation, version and chain hash that the reader holds ('' for none),
 --       'all', or 'tail' and the tokens that the tail should hold,
@@ -9,7 +9,7 @@
 --       place before which the tail should end ('' for the newest end)
 -- Reply: 'ok', {g, v, h, n, e, t, c, m, w, d, o, pin, y}, 'news' | 'all' | 'tail' | 'older', first place, entries,
 --        pinned entries before the first as {place, entry, …} ('all' and 'tail'), kept counts by block,
---        the documents that it mentions as {path, mark, …}
+--        the documents that it mentions as {path, mark, …}, '' for the marks of shared ones
 --        | 'unauthorised' | 'unknown'
 -- 'news' starts behind the version held; where generation, version or chain hash do not belong to this history, for
 -- instance because the store was set back, the reader gets 'all' or 'tail' as if it held nothing. A reply ends where

@@ -12,26 +12,22 @@ local function kept_counts(conversation, encoding, block_entries, first, newest)
 end
 
 -- {path, mark, …} of documents, '' for one without a mark. *paths*: one a line; the marks of those under shared/ are
--- kept apart.
-local function marks_of(paths, own_marks, shared_marks)
-  local own, shared, found = {}, {}, {}
+-- no tenant's, and '' here: the reader asks for them (document_marks.py).
+local function marks_of(paths, marks)
+  local own, found = {}, {}
   for path in string.gmatch(paths, '[^\n]+') do
-    local within = string.match(path, '^shared/(.+)$')
-    if within then
-      shared[#shared + 1] = within
+    if string.sub(path, 1, 7) == 'shared/' then
+      found[#found + 1] = path
+      found[#found + 1] = ''
     else
       own[#own + 1] = path
     end
   end
-  local function look_up(marks, names, prefix)
-    if #names == 0 then return end
-    for i, mark in ipairs(redis.call('HMGET', marks, unpack(names))) do
-      found[#found + 1] = prefix .. names[i]
-      found[#found + 1] = mark or ''
-    end
+  if #own == 0 then return found end
+  for i, mark in ipairs(redis.call('HMGET', marks, unpack(own))) do
+    found[#found + 1] = own[i]
+    found[#found + 1] = mark or ''
   end
-  look_up(own_marks, own, '')
-  look_up(shared_marks, shared, 'shared/')
   return found
 end
 
@@ -111,7 +107,7 @@ end
 
 -- A reply of *entries*, which begin at *first*; *counts*: the kept ones.
 local function reply_of(log, KEYS, kind, first, entries, pinned, counts)
-  local documents = log.header.docs and marks_of(log.header.docs, KEYS[3], KEYS[4]) or {}
+  local documents = log.header.docs and marks_of(log.header.docs, KEYS[3]) or {}
   return {'ok', shown(log), kind, text(first), entries, pinned, counts, documents}
 end
 

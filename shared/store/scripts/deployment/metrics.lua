@@ -6,7 +6,7 @@
 --       counters follow; field and increase of each counter, then field and value of each maximum
 -- Reply: 'ok', how many series found no room
 -- The field `seen` says when the expiry was last put off: once an hour will do. A maximum is kept as
--- '<window> <its maximum> <that of the window before>'.
+-- '<window> <its maximum> <that of the window before>'. The counters are written last: they are added, or they are not.
 local now, series_max = tonumber(ARGV[2]), tonumber(ARGV[5])
 local window = math.floor(now / tonumber(ARGV[4]))
 local fields = {'seen'}
@@ -44,11 +44,13 @@ if is_renewed then
   changed[#changed + 1] = 'seen'
   changed[#changed + 1] = ARGV[2]
 end
-if #changed > 0 then redis.call('HSET', KEYS[1], unpack(changed)) end
 if is_renewed then
+  -- Only what exists can expire.
+  if not held[1] then redis.call('HSET', KEYS[1], 'seen', 0) end
   redis.call('EXPIRE', KEYS[1], ARGV[3])
   redis.call('ZADD', KEYS[2], now, ARGV[1])
   redis.call('ZREMRANGEBYRANK', KEYS[2], 0, -1 - tonumber(ARGV[6]))
   redis.call('EXPIRE', KEYS[2], ARGV[3])
 end
+if #changed > 0 then redis.call('HSET', KEYS[1], unpack(changed)) end
 return {'ok', text(left_out)}

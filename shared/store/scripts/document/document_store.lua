@@ -4,12 +4,16 @@
 -- ARGV: path, owner, fence, mode ('value', 'same', 'absent', 'none'), checked_at, expiry_s, entity tag,
 --       then with 'value' the fields of the document
 -- Reply: 'ok' | 'late': a notice came, or another has the lease by now, and nothing was kept
+-- The mark is what commits: a document whose tag is another than that of its mark is not there. Before it is written,
+-- a document gets its expiry, so that none stays for ever whose mark was refused.
+local mark = ARGV[4] ~= 'none' and redis.call('HGET', KEYS[1], ARGV[1]) or ''
+local is_late = ARGV[4] ~= 'none' and string.match(mark, '^%d+') ~= ARGV[3]
+if ARGV[4] ~= 'none' and not is_late then
+  if ARGV[4] ~= 'same' then redis.call('DEL', KEYS[3]) end
+  if ARGV[4] == 'value' then redis.call('HSET', KEYS[3], 'size', 0) end
+  if ARGV[4] ~= 'absent' then redis.call('EXPIRE', KEYS[3], ARGV[6]) end
+  if ARGV[4] == 'value' then redis.call('HSET', KEYS[3], unpack(ARGV, 8)) end
+  redis.call('HSET', KEYS[1], ARGV[1], ARGV[3] .. ' ' .. ARGV[5] .. ' ' .. ARGV[7])
+end
 if redis.call('GET', KEYS[2]) == ARGV[2] then redis.call('DEL', KEYS[2]) end
-if ARGV[4] == 'none' then return {'ok'} end
-local mark = redis.call('HGET', KEYS[1], ARGV[1]) or ''
-if string.match(mark, '^%d+') ~= ARGV[3] then return {'late'} end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3] .. ' ' .. ARGV[5] .. ' ' .. ARGV[7])
-if ARGV[4] ~= 'same' then redis.call('DEL', KEYS[3]) end
-if ARGV[4] == 'value' then redis.call('HSET', KEYS[3], unpack(ARGV, 8)) end
-if ARGV[4] ~= 'absent' then redis.call('EXPIRE', KEYS[3], ARGV[6]) end
-return {'ok'}
+return {is_late and 'late' or 'ok'}

@@ -20,5 +20,6 @@ for i, name in ipairs(names) do
   fields[#fields + 1] = name
 end
 redis.call('ZADD', KEYS[1], unpack(fields))
-redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[2]))
+-- It is done: what is too much can go with the next.
+redis.pcall('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[2]))
 return {'ok'}
