@@ -15,10 +15,10 @@ import pytest
 from scripts.faults.server import FaultyServer
 from scripts.local.upstash import LocalUpstash
 from shared.cache.tiered import ABSENT, UNKNOWN, Grant, Mark
-from shared.config import read_settings
 from shared.documents.document import Document
 from shared.documents.heat import Heat
 from shared.documents.shelf import Shelf, write_mark
+from shared.environment import read_settings
 from shared.errors import StoreUnavailable
 from shared.items.document_paths import Place
 from shared.request.after_response import Later
