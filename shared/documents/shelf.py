@@ -30,7 +30,11 @@ class Shelf:
         names = [keys.document_marks_key(key.scope), keys.document_key(*key)]
         largest = self._settings.document_bytes_max
         reply = await self._store.eval("document_read", names, [key.path, held_etag], reply_bytes_max=largest)
-        return read_mark(reply[1]), _read_fields(reply[2]) if len(reply) > 2 else None
+        mark, document = read_mark(reply[1]), _read_fields(reply[2]) if len(reply) > 2 else None
+        if document is not None and mark is not None and mark.etag not in (UNKNOWN, document.etag):
+            # The store ended half-way, before the mark of this one: it is not there.
+            document = None
+        return mark, document
 
     async def begin(self, key: Place, seen: Mark | None) -> Grant | Refusal:
         owner = secrets.token_hex(8)
