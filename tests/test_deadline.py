@@ -11,7 +11,13 @@ import pytest
 from vercel_runtime import deadline as runtime
 
 from scripts.faults.server import Fault, FaultyServer
+from scripts.local.upstash import LocalUpstash
+from shared.config import read_settings
+from shared.errors import StoreUnavailable
 from shared.request.deadline import COLD_START_S_MAX, Deadlines
+from shared.request.invocation import CURRENT, Invocation
+from shared.request.permits import Permits
+from shared.store.upstash import Store
 
 DURATION_S = 2
 CUT_MARGIN_S = 0.25
@@ -40,6 +46,20 @@ def test_a_silent_store_is_given_up_before_the_platform_cuts(
     assert time.monotonic() - began_at_s < DURATION_S - CUT_MARGIN_S
     assert (answer.status_code, answer.json()["outcome_unknown"]) == (503, is_open)
     assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_a_command_beside_a_script_is_not_awaited_for_longer(upstash: LocalUpstash) -> None:
+    store, invocation = Store(read_settings()), Invocation(Permits(), cut_at_s=time.monotonic())
+    token = CURRENT.set(invocation)
+    upstash.reset()
+    try:
+        with pytest.raises(StoreUnavailable):
+            await store.command("GET", "any")
+    finally:
+        CURRENT.reset(token)
+        await store.close()
+
+    assert upstash.requests == 0
 
 
 def test_a_body_that_does_not_come_is_given_up_too(service: httpx.Client, key: str) -> None:

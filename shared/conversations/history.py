@@ -5,7 +5,8 @@ Conversations as this instance knows them: L1 in front of the store, never stale
     held here                                 -> "I have version v; what came after?" -> L1, or L2 with the news
     not held                                  -> as much as is needed, and a small conversation whole (needs.py)
 
-One request each, and one more for every further 4 MB; news of more than NEWS_BYTES_MAX take one more. The reader names
+One request each, and one more for every further 4 MB; news of more than NEWS_BYTES_MAX take one more, and so does a
+shared document of which this instance did not know that it is mentioned (document_marks.py). The reader names
 generation, version and chain hash of what it holds, so a store that was set back is noticed, and read anew. Callers of
 one tick of the loop share a request; one that comes while a conversation is first read waits for that, and then asks
 for the news.

@@ -101,9 +101,7 @@ class Store:
         reply_bytes_max: int,
     ) -> list[Any]:
         """Run a script whose names are made, admitted as the current invocation is."""
-        invocation = CURRENT.get()
-        if invocation is not None:
-            deadline_at_s = min(invocation.deadline_at_s, deadline_at_s or invocation.deadline_at_s)
+        invocation, deadline_at_s = CURRENT.get(), _within_invocation(deadline_at_s)
         if not scripts.asks_for_key(name):
             return await self._run(name, keys, arguments, "", is_idempotent, deadline_at_s, reply_bytes_max)
         if invocation is None:
@@ -153,7 +151,7 @@ class Store:
         reply_bytes_max: int = SMALL_REPLY_BYTES,
     ) -> Any:
         """Send one command and return its result: None, str, int or nested lists. Otherwise as `eval`."""
-        end_at_s = self._end_at_s(deadline_at_s, reply_bytes_max)
+        end_at_s = self._end_at_s(_within_invocation(deadline_at_s), reply_bytes_max)
         return await self._call(Command(parts, end_at_s, is_idempotent, is_read=False, reply_bytes_max=reply_bytes_max))
 
     def _end_at_s(self, deadline_at_s: float | None, reply_bytes_max: int) -> float:
@@ -205,6 +203,14 @@ class Store:
         await self._pipeline.close()
         await self._transport.close()
         await asyncio.sleep(EXIT_S)
+
+
+def _within_invocation(deadline_at_s: float | None) -> float | None:
+    """Return *deadline_at_s*, or that of the current invocation where it is earlier."""
+    invocation = CURRENT.get()
+    if invocation is None:
+        return deadline_at_s
+    return min(invocation.deadline_at_s, deadline_at_s or invocation.deadline_at_s)
 
 
 async def _escaped(part: str) -> AsyncIterator[bytes | memoryview]:
