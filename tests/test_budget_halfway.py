@@ -171,7 +171,7 @@ def test_a_script_that_ends_half_way_and_the_same_call_again_have_one_effect(
         books = make_books()
         call = operation.prepare(books)
         before = server.ended_half_way
-        server.nth_write = lambda nth=nth_write: nth
+        server.nth_write = lambda _, nth=nth_write: nth
         first = call()
         server.nth_write = None
         is_refused = server.ended_half_way > before
@@ -210,7 +210,7 @@ async def test_a_grant_without_a_key_is_sent_again_under_its_id_and_has_one_effe
         reservation_id, before = make_id(), server.ended_half_way
         names = [tenant_key(caller.tenant), *reservation_keys(caller.tenant, reservation_id)]
         arguments: list[str | int] = [caller.key_hash, "", 60, reservation_id, LIFE_S, KEPT_S, 100, "-", 10, "", ""]
-        server.nth_write = lambda nth=nth_write: nth
+        server.nth_write = lambda _, nth=nth_write: nth
         with suppress(StoreUnavailable):
             await store.eval("reserve", names, arguments)
         server.nth_write = None

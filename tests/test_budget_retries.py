@@ -184,7 +184,7 @@ def test_without_its_model_such_a_one_cannot_be_priced(api: httpx.Client, path: 
     used = {"model": "gpt-4o", "input_tokens": 20, "output_tokens": 5}
     settled = api.post(f"/v1/reservations/{unrecorded}/settle", json=used)
 
-    assert (refused.status_code, refused.json()["param"]) == (422, "reservation")
+    assert (refused.status_code, refused.json()["param"]) == (400, "reservation")
     assert settled.status_code == 200
     assert settled_by_append(api, path, unrecorded).status_code == 200
     assert len(api.get(f"{path}/items").json()["data"]) == 2

@@ -46,7 +46,7 @@ CLOSED: dict[str, set[str]] = {
     "WARMTHREAD_OWN_URL": {"warm"},
     "WARMTHREAD_WARM_DOCUMENTS_MAX": {"warm"},
     "WARMTHREAD_L1_BYTES_MAX": CONVERSATIONS,
-    "WARMTHREAD_BATCH_ITEMS_MAX": {"create", "reserve"},
+    "WARMTHREAD_BATCH_ITEMS_MAX": {"create", "reserve", "context_for_call"},
     "WARMTHREAD_BODY_BYTES_MAX": {"create", "compact", "context_for_call", "count", "reserve", "changes"},
     "WARMTHREAD_RESERVATION_S": {"reserve", "context_for_call"},
     "WARMTHREAD_DOCUMENTS_URL": {"document", "context", "context_for_call", "changes", "sweep", "warm"},

@@ -8,7 +8,7 @@ import httpx
 import orjson
 import pytest
 
-from shared.conversations import compaction, forks, kept_counts, needs
+from shared.conversations import forks, kept_counts, needs
 from tests.lives import Append, Delete, Told, begin, live
 
 PREFIX = "q:cl100k_base:"
@@ -16,7 +16,7 @@ PREFIX = "q:cl100k_base:"
 
 @pytest.fixture(autouse=True)
 def blocks_of_four(monkeypatch: pytest.MonkeyPatch) -> None:
-    modules: list[ModuleType] = [kept_counts, compaction, forks, needs]
+    modules: list[ModuleType] = [kept_counts, forks, needs]
     for module in modules:
         monkeypatch.setattr(module, "BLOCK_ENTRIES", 4)
 

@@ -136,7 +136,7 @@ def test_those_whose_rest_is_dropped_hold_no_turn(service_url: str, api: httpx.C
     try:
         for each in many:
             each.begin("/v1/conversations", f"Content-Length: {4 * MEGABYTE}")
-            each.send(b" " * 100)
+            each.send(b" " * 20_000)
 
         assert api.get("/v1/usage").status_code == 200
         assert {each.answer()[0] for each in many} == {401}
