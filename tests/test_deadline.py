@@ -12,7 +12,7 @@ from vercel_runtime import deadline as runtime
 
 from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
-from shared.config import read_settings
+from shared.environment import read_settings
 from shared.errors import StoreUnavailable
 from shared.request.deadline import COLD_START_S_MAX, Deadlines
 from shared.request.invocation import CURRENT, Invocation
