@@ -22,8 +22,8 @@ from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
 from tests.instances import client_of, running_instance
 
 NOT_BILLED = {"info", "ping", "hello", "select", "client", "config", "hincrby"}
-"""What this look, and the local server's own connections, cost; and what counts a tenant's bytes: one for every 16 KiB,
-by lot (room.lua)."""
+"""What this look, and the local server's own connections, cost; and what counts a tenant's bytes: one for every 16 KiB
+(charge.lua)."""
 
 SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
 

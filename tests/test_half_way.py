@@ -63,7 +63,7 @@ OPERATIONS = {
 }
 
 
-def _begin(api: httpx.Client, deleted: int) -> str:
+def begin(api: httpx.Client, deleted: int) -> str:
     """Make a conversation with items of all kinds, a summary and what compaction takes out; return its id."""
     items = [{**_message(f"item {at}", id=f"item_{at}"), **({"role": "system"} if at == 4 else {})} for at in range(6)]
     body = {"items": items, "metadata": {"k": "old"}, "expires_after_s": 5_000}
@@ -97,14 +97,14 @@ def test_each_write_of_a_change_can_be_refused(
     for nth in failures(server, operation.script):
         key = mint()
         with client_of(service_url, key) as api, client_of(str(instance.base_url), key) as faulty:
-            conversation = _begin(api, operation.deleted)
+            conversation = begin(api, operation.deleted)
             before = tenant_seen(api)
             first = operation.call(faulty, conversation, headers(nth))
             between = tenant_seen(api)
             again = operation.call(faulty, conversation, headers(nth) if keyed else RETRY)
             after = tenant_seen(api)
         with client_of(service_url, mint()) as api:
-            operation.call(api, _begin(api, operation.deleted), {})
+            operation.call(api, begin(api, operation.deleted), {})
             expected = tenant_seen(api)
 
         assert first.status_code in (200, 503), first.text

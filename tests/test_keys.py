@@ -63,6 +63,8 @@ def test_a_key_is_made_with_limits_and_listed_without_its_secret(tenant: str, st
         "tokens-month": 2_000_000,
         "usd-day": 5.0,
         "usd-month": 100.0,
+        "bytes": None,
+        "bytes_used": 0,
         "prices": {"gpt-4o": [2.5, 10.0]},
     }
 

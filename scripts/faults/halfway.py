@@ -36,9 +36,7 @@ WRAPPER = " ".join(
       end
       return setmetatable({ call = call, pcall = pcall }, { __index = redis })
     end)(redis);
-    """.replace("WRITES", ",".join(f"{name}=true" for name in WRITES.split()))
-    .replace("REASON", REASON)
-    .split()
+    """.replace("WRITES", ",".join(f"{name}=true" for name in WRITES.split())).split()
 )
 
 
@@ -48,15 +46,16 @@ def drawn(seed: object) -> Callable[[str], int]:
     return lambda source: dice.randint(1, WRITES_MAX) if dice.random() < SHARE else 0
 
 
-def end_half_way(body: bytes, nth_write: Callable[[str], int]) -> bytes:
+def end_half_way(body: bytes, nth_write: Callable[[str], int], reason: str = REASON) -> bytes:
     """
     Return a request *body*, one command or a pipeline, in which scripts are refused a write.
 
-    *nth_write* is asked once for each script, by its source, which of its writes that is, from 1; 0: none.
+    *nth_write* is asked once for each script, by its source, which of its writes that is, from 1; 0: none. The store
+    gives *reason* for it.
     """
-    parts = json.loads(body)
+    parts, wrapper = json.loads(body), WRAPPER.replace("REASON", reason)
     for command in parts if parts and isinstance(parts[0], list) else [parts]:
         if str(command[0]).upper() == "EVAL" and (count := nth_write(command[1])):
             first_line, newline, rest = command[1].partition("\n")
-            command[1] = f"{first_line}{newline}{WRAPPER.replace('COUNT', str(count))} {rest}"
+            command[1] = f"{first_line}{newline}{wrapper.replace('COUNT', str(count))} {rest}"
     return json.dumps(parts).encode()

@@ -6,6 +6,7 @@ A TCP server in front of a store that misbehaves on command.
         server.faults.append(Fault.CLOSE)          the next answer only
         server.leave(), server.come_back()         connections are refused, and accepted again
         server.nth_write = lambda source: 3        every script's third write is refused (halfway.py); 0: none
+        server.reason = "ERR …"                    why that is, if not for the size of a record
 
 Faults meet a request that the store has carried out, unless they say otherwise: what is lost is the answer.
 `connections`, `requests` and `paths` tell what arrived, `arrived` that something did, `statuses` what was answered,
@@ -64,6 +65,7 @@ class FaultyServer:
         self.faults: deque[Fault] = deque()
         self.delay_s = 0.0
         self.nth_write: Callable[[str], int] | None = None
+        self.reason = REASON
         self.ended_half_way = 0
         self.connections = 0
         self.requests = 0
@@ -157,7 +159,7 @@ class FaultyServer:
     async def _forward(self, request: bytes) -> bytes:
         if self.nth_write is not None:
             head, blank, body = request.partition(b"\r\n\r\n")
-            body = end_half_way(body, self.nth_write)
+            body = end_half_way(body, self.nth_write, self.reason)
             request = LENGTH.sub(b"\r\ncontent-length: %d\r\n" % len(body), head + blank) + body
         reader, writer = await asyncio.open_connection(*self._upstream, ssl=self._is_tls or None)
         if self._is_tls:
@@ -166,7 +168,7 @@ class FaultyServer:
         try:
             writer.write(request)
             answer = await _read_message(reader)
-            self.ended_half_way += answer.count(REASON.encode())
+            self.ended_half_way += answer.count(self.reason.encode())
             return answer
         finally:
             writer.transport.abort()

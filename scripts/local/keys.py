@@ -2,9 +2,9 @@
 Make, replace, list and revoke API keys, and set what a tenant may use.
 
     scripts/keys create acme --rate 600 --burst 100 --tokens-day 100000 --usd-month 100
-    scripts/keys set acme --rate none --price gpt-4o=2.5,10
+    scripts/keys set acme --rate none --price gpt-4o=2.5,10 --bytes 500MB
     scripts/keys rotate wt_acme_… --overlap 3600     a new key; the old one ends an hour later
-    scripts/keys list acme                           the hashes of the tenant's keys; with --json its limits too
+    scripts/keys list acme                           the tenant's keys by their hashes, and its bytes; --json: all
     scripts/keys revoke wt_acme_…                    end a key at once; a hash from the list does as well
 
 A new key is shown once and stored only as its SHA-256. The store is the one of UPSTASH_REDIS_REST_URL/_TOKEN or
@@ -20,6 +20,7 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from scripts.local.dev_store import STORE_FILE, running
 from scripts.local.tenants import BUDGETS, WrongValue, describe, is_known, mint, read_limits, revoke, rotate, set_limits
@@ -83,7 +84,7 @@ async def _list(store: Store, arguments: argparse.Namespace) -> int:
     if not await is_known(store, arguments.tenant):
         return _unknown(arguments.tenant)
     tenant = await describe(store, arguments.tenant)
-    print(json.dumps(tenant) if arguments.json else "\n".join(tenant["keys"]))
+    print(json.dumps(tenant) if arguments.json else "\n".join([*tenant["keys"], _space(tenant)]))
     return 0
 
 
@@ -105,6 +106,11 @@ def _caller(arguments: argparse.Namespace) -> Caller:
 def _show(arguments: argparse.Namespace, tenant: str, key: str) -> int:
     print(json.dumps({"tenant": tenant, "key": key}) if arguments.json else key)
     return 0
+
+
+def _space(tenant: Mapping[str, Any]) -> str:
+    limit = tenant["bytes"]
+    return f"bytes: {tenant['bytes_used']} used of {'the default' if limit is None else limit}"
 
 
 def _unknown(tenant: str, way_out: str = "") -> int:
@@ -144,6 +150,7 @@ def _parser() -> argparse.ArgumentParser:
         action.add_argument("--burst", help="requests at once (a sixth of the rate)")
         for name in BUDGETS:
             action.add_argument(f"--{name}", help=f"budget of {name.replace('-', ' in a ')} (UTC), or none")
+        action.add_argument("--bytes", help="what its conversations may take, as 500MB; none: the default")
         action.add_argument("--price", action="append", metavar="MODEL=IN,OUT", help="USD for a million tokens")
     listing = actions.add_parser("list", help="print the hashes of a tenant's keys")
     listing.add_argument("tenant", type=_tenant)

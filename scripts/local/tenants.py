@@ -1,5 +1,6 @@
 """
-What the store keeps of a tenant, as a person sets it: its keys, its rate, its budgets, the prices of its models.
+What the store keeps of a tenant, as a person sets it: its keys, its rate, its budgets, the bytes that its conversations
+may take, the prices of its models.
 
 Everything is a field of one hash (shared/store/keys.py) that every script reads, so a change holds everywhere with the
 next request that reaches the store, and for answers from memory within 5 s. Money is in USD here and in micro-USD
@@ -19,12 +20,15 @@ from shared.store.upstash import Store
 RATE_MAX = 600_000
 BURST_MAX = 600_000
 TOKENS_MAX = 1_000_000_000_000
+BYTES_MAX = 10_240 * 1_073_741_824
 USD_MAX = Decimal(1_000_000)
 MICRO = 1_000_000
 NONE = "none"
 """What takes a limit away again."""
 
 BUDGETS = ("tokens-day", "tokens-month", "usd-day", "usd-month")
+BYTES = re.compile(r"([0-9]{1,15})([KMGT]?B)?")
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 MODEL = re.compile(r"[A-Za-z0-9._:/-]{1,100}")
 
 
@@ -64,7 +68,10 @@ async def is_known(store: Store, tenant: str) -> bool:
 
 
 async def describe(store: Store, tenant: str) -> dict[str, Any]:
-    """Return the tenant's keys, by their hashes, and its limits. There is no secret in it."""
+    """
+    Return the tenant's keys, by their hashes, its limits, and what its conversations take, `bytes_used`, about: one
+    that has just expired still counts. There is no secret in it.
+    """
     raw = await store.command("HGETALL", tenant_key(tenant))
     fields = dict(zip(raw[::2], raw[1::2], strict=True))
     names = sorted(name for name in fields if name.startswith("k:"))
@@ -74,6 +81,8 @@ async def describe(store: Store, tenant: str) -> dict[str, Any]:
     for name in BUDGETS:
         amount = fields.get(f"limit:{name}")
         limits[name] = None if amount is None else int(amount) if name.startswith("tokens") else int(amount) / MICRO
+    limits["bytes"] = int(fields["limit:bytes"]) if "limit:bytes" in fields else None
+    limits["bytes_used"] = max(0, int(fields.get("bytes", 0)))
     prices = {
         name.removeprefix("price:"): [int(part) / MICRO for part in value.split()]
         for name, value in sorted(fields.items())
@@ -117,6 +126,9 @@ def read_limits(options: Mapping[str, Any]) -> dict[str, str | None]:
                 if is_tokens
                 else str(_micro_usd(f"--{name}", value))
             )
+    size = options.get("bytes")
+    if size is not None:
+        changes["limit:bytes"] = None if size == NONE else str(_bytes("--bytes", size))
     for value in options.get("price") or []:
         model, _, prices = value.partition("=")
         if MODEL.fullmatch(model) is None:
@@ -136,6 +148,15 @@ def _integer(option: str, text: str, high: int) -> int:
     if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= high:
         raise WrongValue(f"{option} is {text}; it goes from 1 to {high}, or is none")
     return int(text)
+
+
+def _bytes(option: str, text: str) -> int:
+    """Return a number of bytes, which may have a unit: 500MB are 500,000,000."""
+    match = BYTES.fullmatch(text)
+    size_bytes = int(match[1]) * UNITS[match[2] or ""] if match else 0
+    if not 1 <= size_bytes <= BYTES_MAX:
+        raise WrongValue(f"{option} is {text}; it goes from 1 to {BYTES_MAX}, as in 500MB or 10GB, or is none")
+    return size_bytes
 
 
 def _micro_usd(option: str, text: str) -> int:

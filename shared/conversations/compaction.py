@@ -19,15 +19,20 @@ from shared.conversations.info import ConversationInfo
 from shared.request.after_response import Later
 from shared.store import keys
 from shared.store.attempts import Written, etag
+from shared.store.indexes import Names, Spread, rows_name
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
 
-def compaction(conversation: Conversation, settings: Settings, *, is_forced: bool) -> tuple[list[str], list[str | int]]:
+def compaction(
+    conversation: Conversation, settings: Settings, *, is_forced: bool
+) -> tuple[list[str | Names], list[str | int | Spread]]:
     """Return the names and the arguments of compact.lua and sweep_compact.lua."""
-    caller = conversation.caller
-    names = [*conversation.names, keys.built_key(caller.tenant)]
-    return names, [caller.key_hash, secrets.token_hex(8), int(is_forced), int(time.time()), settings.idempotency_s]
+    caller, (tenant, conversation_id) = conversation.caller, conversation.place
+    names: list[str | Names] = [*conversation.names, keys.built_key(tenant), rows_name(tenant, conversation_id)]
+    times = int(time.time()), settings.idempotency_s
+    generation = secrets.token_hex(8)
+    return names, [caller.key_hash, generation, int(is_forced), *times, conversation_id, Spread(tenant)]
 
 
 class Compaction:

@@ -12,6 +12,8 @@ import asyncio
 import time
 from typing import Any, NamedTuple
 
+import orjson
+
 from shared.config import Settings
 from shared.conversations.compaction import Compaction
 from shared.conversations.conversation import Conversation
@@ -144,22 +146,30 @@ class Conversations:
         """
         Remove a conversation from a store that takes no script that may write: what only frees memory, it takes.
 
-        The key is confirmed first, and the version; another writer may come between that and the removal. Where the
-        script *has_begun*, what is gone may be what it removed.
+        The key is confirmed first, and the version; another writer may come between that and the removal. A removal
+        is known when it comes again by what the script noted of it, before the store was full or where it *has_begun*;
+        of this one nothing can be noted, and its repetition is a NotFound.
         """
         caller, store = conversation.caller, self._store
-        reply = await store.eval("expected", conversation.names, [caller.key_hash, attempt.expected])
-        if reply[0] == "unknown" and has_begun:
-            left = await store.command("GET", conversation.left_name, is_idempotent=True)
-            reply = ["ok"] if left and left.startswith(attempt.seed) else reply
-        if reply[0] != "ok":
+        arguments: list[str | int | Spread] = [caller.key_hash, attempt.expected, Spread(caller.tenant)]
+        reply = await store.eval("expected", conversation.names, arguments)
+        noted = [await store.command("GET", name, is_idempotent=True) for name in attempt.record_keys(caller.tenant)]
+        if has_begun:
+            noted.append(await store.command("GET", conversation.left_name, is_idempotent=True))
+        was_noted = any(each and each.startswith((attempt.fingerprint, attempt.seed)) for each in noted)
+        if noted and noted[0] and attempt.has_key and not was_noted:
+            reply = ["reused"]
+        if reply[0] not in ("ok", "unknown"):
             raise_refusal(reply, conversation.id, self._settings)
-        removed = await store.command("UNLINK", conversation.names[1], is_idempotent=True)
+        await store.command("UNLINK", conversation.names[1], is_idempotent=True)
+        # Also of what is not there: an attempt before this one may have come no further.
         places = store.names([every_place(caller.tenant, conversation.id)])
         for activity, rows in zip(places[::2], places[1::2], strict=True):
-            await store.command("ZREM", activity, conversation.id, is_idempotent=True)
             await store.command("HDEL", rows, conversation.id, is_idempotent=True)
-        return not (removed or has_begun)
+            await store.command("ZREM", activity, conversation.id, is_idempotent=True)
+        if reply[0] == "unknown" and not was_noted:
+            raise_refusal(reply, conversation.id, self._settings)
+        return reply[0] == "unknown" and not has_begun
 
     async def _repair(self, caller: Caller, conversation_id: str) -> None:
         """Make the row of a conversation right that a script left half-way."""
@@ -173,7 +183,8 @@ class Conversations:
 
         A filter looks at Settings.list_scan_max conversations in a step, of which there are STEPS_MAX until one is
         found: a page that is empty although there are more ends the loop of a client that goes on after its last
-        element. Behind the last step it is empty all the same, and only `next_after` goes on.
+        element. Behind the last step it is empty all the same, and only `next_after` goes on. Where rows cannot be made
+        right, as in a store that is full, the conversations are asked; a page may then hold fewer than *limit*.
         """
         found: list[ConversationInfo] = []
         more = True
@@ -188,7 +199,7 @@ class Conversations:
         self, caller: Caller, after: str, limit: int, metadata: dict[str, str]
     ) -> tuple[list[ConversationInfo], str, bool]:
         """Return what one step finds, the last conversation that it looked at, and whether there are more."""
-        tenant, spread = caller.tenant, Spread(caller.tenant)
+        tenant, spread, is_full = caller.tenant, Spread(caller.tenant), False
         wanted = [part for pair in metadata.items() for part in pair]
         names: list[str | Names] = [keys.tenant_key(tenant), keys.left_key(tenant, after), all_indexes(tenant)]
         arguments: list[str | int | Spread] = [
@@ -198,15 +209,31 @@ class Conversations:
             limit,
             int(time.time()),
             self._settings.list_scan_max,
-            *wanted,
         ]
-        for _ in range(REPAIRS_MAX):
-            reply = await self._store.eval("list", names, arguments, reply_bytes_max=limit * ROW_BYTES_MAX)
+        for left in reversed(range(REPAIRS_MAX + 1)):
+            told = [*arguments, int(left == 0 or is_full), *wanted]
+            reply = await self._store.eval("list", names, told, reply_bytes_max=limit * ROW_BYTES_MAX)
             if reply[0] != "pending":
                 break
-            await asyncio.gather(*(self._repair(caller, each) for each in reply[1]))
+            try:
+                await asyncio.gather(*(self._repair(caller, each) for each in reply[1]))
+            except StoreFull:
+                is_full = True
         if reply[0] != "ok":
             raise_refusal(reply, after, self._settings)
         _, more, last, rows = reply
-        found = [ConversationInfo(rows[i], int(rows[i + 1]), rows[i + 2]) for i in range(0, len(rows), 3)]
+        read = (self._read_row(caller, rows[at : at + 3], metadata) for at in range(0, len(rows), 3))
+        found = [each for each in await asyncio.gather(*read) if each is not None]
         return found, last, more == "1"
+
+    async def _read_row(self, caller: Caller, row: list[str], wanted: dict[str, str]) -> ConversationInfo | None:
+        """Return what a *row* of a list says, or the conversation where it is in doubt: None if it is not *wanted*."""
+        conversation_id, created_at, metadata = row
+        if created_at == "?":
+            name = Conversation(caller, conversation_id).names[1]
+            version, created_at, metadata = await self._store.command(
+                "HMGET", name, "v", "c", "m", is_idempotent=True, reply_bytes_max=ROW_BYTES_MAX
+            )
+            if version is None or not wanted.items() <= orjson.loads(metadata).items():
+                return None
+        return ConversationInfo(conversation_id, int(created_at), metadata)

@@ -35,7 +35,7 @@ class Spreading:
 
     async def settle(self) -> Layout:
         """Move what has to move, as long as there is time, and return how the indexes then are."""
-        layout = await self._layout()
+        layout = await self.layout()
         for shard in range(layout.moving_from):
             if not await self._move(shard, layout):
                 return layout
@@ -62,7 +62,8 @@ class Spreading:
             if time.monotonic() >= self._end_at_s:
                 return False
 
-    async def _layout(self) -> Layout:
+    async def layout(self) -> Layout:
+        """Return how the indexes are."""
         text = await self._store.command("HGET", keys.tenant_key(self._tenant), "shards", is_idempotent=True)
         return read_layout(text) if text else Layout()
 

@@ -26,6 +26,7 @@ from shared.process.background import Contained
 from shared.request.caller import Caller
 from shared.store import keys
 from shared.store.failure import Failure, Sign
+from shared.store.indexes import Layout
 from shared.store.lease import Lease, taken
 from shared.store.upstash import Store
 
@@ -33,6 +34,9 @@ NAME = "compact"
 LEASE_S = 60.0
 PAGE_CONVERSATIONS = 500
 PAGE_TENANTS = 500
+PLACE_BYTES = 100
+"""What a page holds of one conversation: id, time."""
+
 SETTLED_S = 60
 """What was written so recently is left alone: its own compaction may be under way, and clocks differ."""
 
@@ -126,8 +130,8 @@ class ConversationSweep:
 
     async def _pass(self, tenant: str, through_us: str, lease: Lease) -> str:
         spreading = Spreading(self._store, tenant, self._settings, self._end_at_s)
-        layout = await spreading.settle()
-        while layout.moving_from == 0:
+        layout, is_full = await self._settled(spreading)
+        while is_full or layout.moving_from == 0:
             if not await lease.keep(""):
                 return "lost"
             if self._at.shard == 0 and self._at.at_us == "0":
@@ -136,19 +140,30 @@ class ConversationSweep:
             if at is None:
                 break
             if not at.at_us:
+                at = at._replace(bytes=at.bytes + await self._recent_bytes(tenant, at.shard, through_us))
                 largest = max(at.largest_bytes, at.shard_bytes)
                 at = at._replace(at_us="0", shard=at.shard + 1, shard_bytes=0, largest_bytes=largest)
             if at.shard >= layout.shards:
-                # By now what was counted with each write may be a little off.
-                counted = self._write("HSET", keys.tenant_key(tenant), "bytes", at.bytes)
-                await asyncio.gather(counted, self._note(tenant, Pass("0", through_us)))
                 self._add(tenants=1)
-                await spreading.grow(layout, at.largest_bytes)
+                if not is_full:
+                    # By now what was counted with each write may be a little off.
+                    done = self._write("HSET", keys.tenant_key(tenant), "bytes", at.bytes)
+                    await asyncio.gather(done, self._note(tenant, Pass("0", through_us)))
+                    with suppress(StoreFull):
+                        await spreading.grow(layout, at.largest_bytes)
                 return "done"
             await self._note(tenant, at)
             if time.monotonic() >= self._end_at_s:
                 break
         return "unfinished"
+
+    async def _settled(self, spreading: Spreading) -> tuple[Layout, bool]:
+        """Return the layout, settled but for lack of time, and whether the store has no room to settle it."""
+        try:
+            return await spreading.settle(), False
+        except StoreFull:
+            # A conversation may then stand in two shards: what is gone is forgotten in both.
+            return await spreading.layout(), True
 
     async def _note(self, tenant: str, at: Pass) -> None:
         self._at = at
@@ -173,6 +188,22 @@ class ConversationSweep:
         self._add(looked_at=int(count))
         sums = at.bytes + int(held_bytes) + looked_bytes, at.shard_bytes + int(rows_bytes)
         return at._replace(at_us=str(at_us), bytes=sums[0], shard_bytes=sums[1])
+
+    async def _recent_bytes(self, tenant: str, shard: int, through_us: str) -> int:
+        """Return what the conversations take that are too recent to be swept; their rows are made right."""
+        names = [keys.activity_key(tenant, shard), keys.rows_key(tenant, shard)]
+        sum_bytes, after_us = 0, f"({through_us}"
+        while True:
+            scored = await self._store.command(
+                *("ZRANGEBYSCORE", names[0], after_us, "+inf", "WITHSCORES", "LIMIT", 0, PAGE_CONVERSATIONS),
+                is_idempotent=True,
+                reply_bytes_max=PAGE_CONVERSATIONS * PLACE_BYTES,
+            )
+            if not scored:
+                return sum_bytes
+            _, looked_bytes = await self._look(tenant, names, scored[::2])
+            sum_bytes += looked_bytes
+            after_us = f"({scored[-1]}"
 
     async def _look(self, tenant: str, names: list[str], ids: list[str]) -> tuple[list[str], int]:
         """Forget those of the conversations *ids* that expired; return those that are sparse, and what all take."""
@@ -204,8 +235,8 @@ class ConversationSweep:
         """Forget what expired, in a store that takes no script that may write: what only makes room, it takes."""
         _, gone = await self._store.eval("sweep_gone", [keys.conversation_key(tenant, each) for each in ids], ids)
         if gone:
-            await self._store.command("ZREM", names[0], *gone, is_idempotent=True)
             await self._store.command("HDEL", names[1], *gone, is_idempotent=True)
+            await self._store.command("ZREM", names[0], *gone, is_idempotent=True)
         self._add(forgotten=len(gone))
 
     async def _compact(self, tenant: str, conversation_id: str) -> None:

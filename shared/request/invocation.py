@@ -107,6 +107,10 @@ class Invocation:
         if self._state is _State.ASKING:
             self._state = _State.NONE
 
+    def admit_uncounted(self) -> None:
+        """The store has no room to count a permit, and what is asked for stores nothing."""
+        self._state = _State.ADMITTED
+
     def became_limited(self) -> None:
         """A script found a rate where none was known."""
         if self.caller is not None:

@@ -17,7 +17,7 @@ def tenant_key(tenant: str) -> str:
     `price:<model>` prices of a million tokens of input and output, money in micro-USD; `w:<day or month>` what is used
     and reserved in it, `u:<month>` what each model used, `ws` the windows there are (budget.lua); `r:<id>` each
     reservation that is live (reservation.lua); `shards` how the indexes are spread (index.lua); `bytes` what its
-    conversations take, `limit:bytes` what they may (room.lua).
+    conversations take, about (charge.lua), `limit:bytes` what they may (room.lua).
     """
     return f"{SCHEMA}:{{{tenant}}}:tenant"
 

@@ -47,7 +47,11 @@ class Lease:
         if not self._is_noted:
             return True
         arguments: list[str | int] = [mode, self._fence, self._lease_ms, self.progress]
-        reply = await self._store.eval("lease", [self._name], arguments, is_idempotent=True)
+        try:
+            reply = await self._store.eval("lease", [self._name], arguments, is_idempotent=True)
+        except StoreFull:
+            self._is_noted = False
+            return True
         return bool(reply[0] == "ok")
 
 

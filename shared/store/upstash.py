@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from shared.config import Settings
-from shared.errors import TooLarge
+from shared.errors import StoreFull, TooLarge
 from shared.jsonbytes.write import string_slices
 from shared.process.pool import Pool
 from shared.request.invocation import CURRENT, HOLDS_PERMIT
@@ -72,7 +72,7 @@ class Store:
         is awaited after *deadline_at_s* on the monotonic clock, nor after that of the current invocation, whose permit
         the script takes if it has none. *reply_bytes_max*: what the reply may hold, about; what may be large travels
         alone. Names that depend on a tenant's layout are made here, and anew when the script says that they are not
-        right.
+        right. A script that only reads is not counted against the rate while the store has no room for that.
 
         Raises:   Unauthorized, RateExceeded (both only within an invocation): nothing was done.
                   StoreUnavailable: `outcome_unknown` says whether it may have run.
@@ -111,6 +111,12 @@ class Store:
             ask, asked_at = invocation.ask(str(arguments[0])), invocation.now()
             try:
                 reply = await self._run(name, keys, arguments, ask, is_idempotent, deadline_at_s, reply_bytes_max)
+            except StoreFull:
+                # A script that counts permits may write. Until there is room, what only reads goes uncounted.
+                if not (ask.startswith(" ") and scripts.is_read(name)):
+                    raise
+                invocation.admit_uncounted()
+                continue
             finally:
                 invocation.give_up()
             if reply[0] == "limited":

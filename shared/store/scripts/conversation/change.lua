@@ -1,6 +1,6 @@
 -- How an operation that writes to a conversation knows what was done before, and how it ends.
 -- @part
--- @include batches, index, once, room, text
+-- @include batches, charge, index, once, room, text
 --
 -- Redis takes nothing back, and any command of a script may be refused. So an operation is one HSET of the
 -- conversation, its last write but for one: what is written before it means nothing without it, and what comes behind
@@ -56,7 +56,7 @@ local function commit(change, fields, ...)
   local reply = {'ok', seed, change.generation, version, change.chain, ...}
   local line = change.metadata and row(change.created, change.expiry, now_s, bytes, change.metadata)
   remember(change.record, fingerprint, record_s, reply)
-  charge(seed, change.bytes + BATCH_BYTES - change.bytes_before)
+  charge(conversation_id, change.bytes_before, change.bytes + BATCH_BYTES)
   redis.call('ZADD', change.activity, now_us, conversation_id)
   if line then redis.call('HSET', change.rows, conversation_id, PENDING .. line) end
   if change.expiry ~= '0' then

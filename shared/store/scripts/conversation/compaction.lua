@@ -1,9 +1,9 @@
 -- Compact, with the KEYS and ARGV of compact.lua.
 -- @part
--- @include batches, entries, fields, sparse, summarised, text
+-- @include batches, charge, entries, fields, index, sparse, summarised, text
 local function compact(KEYS, ARGV)
   local conversation, side, generation, is_forced = KEYS[2], KEYS[3], ARGV[2], ARGV[3] == '1'
-  local now_s, batches_s = ARGV[4], ARGV[5]
+  local now_s, batches_s, conversation_id, shards = unpack(ARGV, 4, 7)
   local header = fields_of(conversation,
     {'v', 'o', 'n', 'b', 'h', 'w', 'd', 'p', 'pin', 'y', 'x', 'g', 'c', 'm', 'e', 't', 'docs', 'last'})
   if not header.v then return {'unknown'} end
@@ -13,6 +13,8 @@ local function compact(KEYS, ARGV)
     return {'ok', header.g, header.v, header.h, header.c, header.m, text(count)}
   end
   if not is_sparse(entries, live) and not (is_forced and live < entries) then return done(0) end
+  local told = redis.call('HGET', KEYS[1], 'shards') or '1'
+  if told ~= shards then return {'shards', told} end
 
   -- What stays is written anew under another name, in portions that unpack can hold, names and values, and that copy
   -- about CALL_BYTES. It takes the conversation's name with the last write.
@@ -29,7 +31,7 @@ local function compact(KEYS, ARGV)
   end
 
   -- place_of[p]: how many entries stay up to and including the one that was at p.
-  local place_of, kept, kept_bytes, gone, last = {[0] = 0}, 0, 0, {}, nil
+  local place_of, kept, kept_bytes, gone, last = {[0] = 0}, 0, #header.m, {}, nil
   local function note_gone(id, place)
     gone[#gone + 1] = id .. ' ' .. text(place) .. ';'
     kept_bytes = kept_bytes + gone_bytes(id)
@@ -79,6 +81,9 @@ local function compact(KEYS, ARGV)
   flush()
   local left_ms = redis.call('PTTL', conversation)
   if left_ms >= 0 then redis.call('PEXPIRE', side, math.max(1, left_ms)) end
+  charge(conversation_id, bytes, kept_bytes)
   redis.call('RENAME', side, conversation)
+  -- The list goes by what stays the same, the sum of the tenant's bytes by the row.
+  redis.pcall('HSET', KEYS[4], conversation_id, row(header.c, header.e, header.t, text(kept_bytes), header.m))
   return done(entries - kept)
 end

@@ -1,5 +1,5 @@
 -- Remove a conversation, its items and its place in the indexes.
--- @include fields, index, once, room
+-- @include charge, fields, index, once
 -- KEYS: tenant, conversation, what is left of it, then activity index and rows, of each shard it may stand in, record
 -- (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, conversation id, shards, '1' with an Idempotency-Key,
@@ -25,10 +25,10 @@ if header.v then
   redis.call('HSET', indexes[2], id, PENDING .. row('0', '0', '0', '0', '{}'))
 end
 redis.call('UNLINK', conversation)
-if header.v then charge(seed, -tonumber(header.b)) end
+if header.v then charge(id, tonumber(header.b), 0) end
 for i = 1, #indexes, 2 do
-  redis.call('ZREM', indexes[i], id)
   redis.call('HDEL', indexes[i + 1], id)
+  redis.call('ZREM', indexes[i], id)
 end
 if header.v then
   return {'ok', seed}

@@ -132,7 +132,7 @@ redis.call('HSET', side, unpack(fields))
 if expiry ~= '0' then redis.call('EXPIRE', side, expiry) end
 local reply = remember(record, fingerprint, record_s,
   {'ok', seed, generation, version, chain, now_s, metadata, expiry, header.t})
-charge(seed, bytes)
+charge(conversation_id, 0, bytes)
 local line = row(now_s, expiry, now_s, text(bytes), metadata)
 redis.call('ZADD', KEYS[3], now_us, conversation_id)
 redis.call('HSET', KEYS[4], conversation_id, PENDING .. line)

@@ -6,7 +6,8 @@
 -- random, say which is its own. Scripts are told what their caller believes, because that decides their KEYS.
 --
 -- A row is '<created> <expiry> <last use> <bytes> <metadata>'. One that begins with '?' was written by a script that
--- did not come to its end: nobody knows whether the conversation is as the row says, and it has to be asked.
+-- did not come to its end: nobody knows whether the conversation is as the row says, and it has to be asked. So it is
+-- where the sorted set names one without a row; therefore a place there is made before the row, and goes after it.
 
 local function row(created, expiry, used, bytes, metadata)
   return created .. ' ' .. expiry .. ' ' .. used .. ' ' .. bytes .. ' ' .. metadata

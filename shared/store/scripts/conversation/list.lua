@@ -3,12 +3,14 @@
 -- @reads
 -- @include index, text
 -- KEYS: tenant, what is left of the one to start after, the activity index of each shard, the rows of each
--- ARGV: key hash, shards, id to start after ('' for none), limit, now_s, scan_max, then pairs: metadata key, value
--- Reply: 'ok', '1' if there may be more, id to go on after, {id, created_at, metadata, …} | 'unauthorised'
+-- ARGV: key hash, shards, id to start after ('' for none), limit, now_s, scan_max,
+--       '1' to name also conversations whose rows are in doubt, then pairs: metadata key, value
+-- Reply: 'ok', '1' if there may be more, id to go on after, {id, created_at, metadata, …}, '?' and '' for a row in
+--        doubt | 'unauthorised'
 --        | 'shards', how many | 'after' | 'pending', {ids whose rows are to be made right first}
 local shards, after, limit, now_s, scan_max = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 if shards ~= owner.shards then return {'shards', owner.shards} end
-local FIRST_FILTER = 7
+local names_doubtful, FIRST_FILTER = ARGV[7] == '1', 8
 local filtered = #ARGV >= FIRST_FILTER
 local count, moving_from = string.match(shards, '^(%d+) ?(%d*)$')
 count, moving_from = tonumber(count), tonumber(moving_from)
@@ -93,13 +95,16 @@ while true do
   source.at = source.at + 1
   last, looked_at = id, looked_at + 1
   local mark, created, expiry, used, _, metadata = read_row(line or '')
-  if mark ~= '' then
+  local is_doubtful = mark ~= ''
+  if is_doubtful then
+    created, metadata = PENDING, ''
     pending[#pending + 1] = id
-  elseif created and is_wanted(time, expiry, used, metadata) then
+  end
+  if is_doubtful or is_wanted(time, expiry, used, metadata) then
     found[#found + 1] = id
     found[#found + 1] = created
     found[#found + 1] = metadata
   end
 end
-if #pending > 0 then return {'pending', pending} end
+if #pending > 0 and not names_doubtful then return {'pending', pending} end
 return {'ok', more, last, found}

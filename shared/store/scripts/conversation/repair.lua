@@ -11,7 +11,7 @@ if header.v then
 end
 redis.call('UNLINK', KEYS[1])
 for i = 2, #KEYS, 2 do
-  redis.call('ZREM', KEYS[i], ARGV[1])
   redis.call('HDEL', KEYS[i + 1], ARGV[1])
+  redis.call('ZREM', KEYS[i], ARGV[1])
 end
 return {'ok', '0'}

@@ -22,7 +22,7 @@ end
 if #lines > 0 then redis.call('HSET', KEYS[2], unpack(lines)) end
 if #gone > 0 then
   redis.call('UNLINK', unpack(gone_keys))
-  redis.call('ZREM', KEYS[1], unpack(gone))
   redis.call('HDEL', KEYS[2], unpack(gone))
+  redis.call('ZREM', KEYS[1], unpack(gone))
 end
 return {'ok', text(#gone), text(bytes), sparse}

@@ -27,7 +27,7 @@ if #ids > 0 then
   end
   if #lines > 0 then redis.call('HSET', KEYS[4], unpack(lines)) end
   redis.call('ZADD', KEYS[3], 'GT', unpack(places))
-  redis.call('ZREM', KEYS[1], unpack(ids))
   redis.call('HDEL', KEYS[2], unpack(ids))
+  redis.call('ZREM', KEYS[1], unpack(ids))
 end
 return {'ok', text(#scored / 2), text(#scored / 2 - #ids)}
