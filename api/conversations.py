@@ -273,7 +273,7 @@ OWN = (
         ids=ONE,
         body=Body(),
         answered=("ETag",),
-        billed="3; 10 when there is something to take out, and more beyond 4,000 entries",
+        billed="3; 12 when there is something to take out, and more beyond 4,000 entries",
         permits=20,
     ),
     Route(

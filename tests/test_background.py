@@ -199,6 +199,8 @@ def test_a_folder_that_fails_does_not_stop_the_sweep_of_others(
     api: httpx.Client, run: Callable[..., Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     run("SADD", keys.SCOPES_KEY, "aaa", "bbb", "ccc")
+    for scope in ("bbb", "ccc"):
+        run("HSET", keys.document_marks_key(scope), "a.md", f"1 {int(time.time())} -")
     run("SET", keys.document_marks_key("aaa"), "no hash")
     swept = api.get("/api/cron/sweep", headers=CRON).json()
     run("DEL", keys.document_marks_key("aaa"))
