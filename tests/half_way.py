@@ -51,14 +51,19 @@ class _Refusal:
         return self._nth
 
 
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for what is done after a response."""
+    give_up_at_s = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < give_up_at_s, "it did not come"
+        time.sleep(0.005)
+
+
 def wait_for_refusal(server: FaultyServer) -> None:
     """Wait until the script was run that `failures` is about, also behind an answer, and the store has answered."""
-    give_up_at_s = time.monotonic() + 10
     refusal = server.nth_write
     assert isinstance(refusal, _Refusal)
-    while not (refusal.is_done and server.requests == len(server.statuses)):
-        assert time.monotonic() < give_up_at_s, "it was not run"
-        time.sleep(0.005)
+    wait_until(lambda: refusal.is_done and server.requests == len(server.statuses))
 
 
 def failures(server: FaultyServer, name: str) -> Iterator[int]:

@@ -14,14 +14,13 @@ from scripts.faults.server import FaultyServer
 from shared.conversations.editing import REPAIRS_MAX
 from shared.store import keys
 from tests.bearers import CRON
+from tests.conversations import WRITES, Call, begin, check_bytes, everything
 from tests.half_way import check_indexes, failures
 from tests.instances import client_of
 
 pytestmark = pytest.mark.usefixtures("fresh_crons")
 
-MESSAGE = {"items": [{"role": "user", "content": "And in Rome?"}]}
 KEYED = {"idempotency-key": "once"}
-Call = Callable[[httpx.Client, str], httpx.Response]
 
 READS: dict[str, Call] = {
     "list": lambda api, _: api.get("/v1/conversations"),
@@ -34,15 +33,6 @@ READS: dict[str, Call] = {
     "context of a call": lambda api, path: api.post(f"{path}/context", json={"budget": 1_000}),
     "usage": lambda api, _: api.get("/v1/usage"),
     "count": lambda api, _: api.post("/v1/tokens/count", json={"model": "gpt-4o", "input": "x"}),
-}
-WRITES: dict[str, Call] = {
-    "create": lambda api, _: api.post("/v1/conversations", json=MESSAGE),
-    "append": lambda api, path: api.post(f"{path}/items", json=MESSAGE),
-    "update": lambda api, path: api.post(path, json={"metadata": {"k": "new"}}),
-    "delete item": lambda api, path: api.delete(f"{path}/items/item_2"),
-    "summary": lambda api, path: api.post(f"{path}/summary", json={"through": "item_1", "text": "so far"}),
-    "fork": lambda api, path: api.post(f"{path}/fork", json={}),
-    "compact": lambda api, path: api.post(f"{path}/compact", json={}),
 }
 
 
@@ -58,29 +48,6 @@ def fill(run: Callable[..., Any]) -> Iterator[Callable[[], None]]:
 def empty(run: Callable[..., Any]) -> Callable[[], None]:
     """Let it have memory again."""
     return lambda: run("CONFIG", "SET", "maxmemory", "0")
-
-
-def begin(api: httpx.Client, **more: Any) -> str:
-    """Make a conversation of five items, one of them deleted; return its path."""
-    items = [{"role": "user", "content": f"item {at}", "id": f"item_{at}"} for at in range(5)]
-    path = f"/v1/conversations/{api.post('/v1/conversations', json={'items': items, **more}).json()['id']}"
-    assert api.delete(f"{path}/items/item_4").status_code == 200
-    return path
-
-
-def everything(run: Callable[..., Any], tenant: str) -> dict[str, Any]:
-    """Return all that the store holds of a tenant, but for its permits."""
-    found: dict[str, Any] = {}
-    for name in run("KEYS", keys.tenant_key(tenant).removesuffix("tenant") + "*"):
-        kind = run("TYPE", name)
-        read = {"hash": ("HGETALL",), "zset": ("ZRANGE", 0, -1, "WITHSCORES"), "string": ("GET",)}[kind]
-        value = run(read[0], name, *read[1:])
-        if kind == "hash":
-            fields = dict(zip(value[::2], value[1::2], strict=True))
-            fields.pop("tat", None)
-            value = sorted(fields.items())
-        found[name] = value
-    return found
 
 
 @pytest.mark.parametrize("is_rated", [False, True], ids=["no rate", "rate"])
@@ -237,12 +204,6 @@ def test_a_sweep_forgets_what_expired(
     empty()
     assert api.get("/api/cron/sweep", headers=CRON).json()["conversations"]["outcome"] == "done"
     check_bytes(run, tenant)
-
-
-def check_bytes(run: Any, tenant: str) -> None:
-    """What is counted of the tenant's bytes is what its conversations take."""
-    names = run("KEYS", keys.conversation_key(tenant, "*"))
-    assert int(run("HGET", keys.tenant_key(tenant), "bytes")) == sum(int(run("HGET", name, "b")) for name in names)
 
 
 def test_a_list_is_shown_whose_rows_cannot_be_made_right(

@@ -13,11 +13,10 @@ from scripts.faults.server import FaultyServer
 from shared.store import keys
 from shared.store.script import scripts
 from tests.bearers import CRON
-from tests.half_way import ELSEWHERE, check_indexes, failures, tenant_seen, wait_for_refusal
+from tests.half_way import ELSEWHERE, check_indexes, failures, tenant_seen, wait_for_refusal, wait_until
+from tests.half_way_operations import OPERATIONS, begin
 from tests.instances import client_of
-from tests.test_compaction import wait_until
-from tests.test_half_way import OPERATIONS, begin
-from tests.test_sweep_conversations import PAD, PADDING
+from tests.sparse import PAD, PADDING
 
 pytestmark = pytest.mark.usefixtures("fresh_crons")
 
@@ -170,7 +169,7 @@ def test_each_write_of_a_job_can_be_refused(
             if job.script != "repair":  # Who looks at the list repairs.
                 assert tenant_seen(api) == before
             job.do(world, faulty)
-            assert wait_until(lambda world=world: job.is_done(world))  # type: ignore[misc]
+            wait_until(lambda world=world: job.is_done(world))  # type: ignore[misc]
 
             assert tenant_seen(api) == before
             check_indexes(run, world.tenant)

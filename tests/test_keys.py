@@ -1,10 +1,6 @@
 """scripts/keys: what it makes, replaces, sets and shows."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,23 +10,10 @@ import pytest
 from scripts.local.tenants import WrongValue, read_limits
 from scripts.local.upstash import LocalUpstash
 from shared.request.caller import read_key
+from tests.keys_script import run_keys as keys
 
-ROOT = Path(__file__).parents[1]
 LIMITS = ["--rate", "600", "--burst", "100", "--tokens-day", "100000", "--tokens-month", "2000000"]
 LIMITS += ["--usd-day", "5", "--usd-month", "100"]
-
-
-def keys(*arguments: str, status: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "scripts.local.keys", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=dict(os.environ),
-        check=False,
-    )
-    assert done.returncode == status, done.stderr
-    return done.stdout.strip() or done.stderr.strip()
 
 
 @pytest.fixture

@@ -14,10 +14,9 @@ from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
 from shared.request.caller import make_key, read_key
 from shared.store import keys
+from tests.conversations import check_bytes, everything, sweep
 from tests.half_way import check_indexes
 from tests.instances import client_of, running_instance
-from tests.test_full_store import check_bytes, everything
-from tests.test_tenant_bytes import sweep
 
 pytestmark = pytest.mark.usefixtures("fresh_crons")
 

@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.store import keys
-from tests.bearers import CRON
+from tests.conversations import WRITES, begin, check_bytes, everything, sweep
+from tests.keys_script import run_keys
 from tests.lives import SETTINGS
-from tests.test_full_store import WRITES, begin, check_bytes, everything
-from tests.test_keys import keys as run_keys
 
 pytestmark = pytest.mark.usefixtures("fresh_crons")
 
@@ -33,10 +32,6 @@ def counted(run: Callable[..., Any], tenant: str) -> Callable[[], int]:
 def taken(run: Callable[..., Any], tenant: str) -> Callable[[], int]:
     """Return what its conversations take."""
     return lambda: sum(int(run("HGET", name, "b")) for name in run("KEYS", keys.conversation_key(tenant, "*")))
-
-
-def sweep(api: httpx.Client) -> None:
-    assert api.get("/api/cron/sweep", headers=CRON).json()["conversations"]["outcome"] == "done"
 
 
 def assert_refused(answer: httpx.Response, limit_bytes: int) -> None:

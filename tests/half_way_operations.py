@@ -1,0 +1,65 @@
+"""The changes that are made to end half-way, and what they change."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import httpx
+
+Call = Callable[[httpx.Client, str, dict[str, str]], httpx.Response]
+
+
+class Operation(NamedTuple):
+    """A *call* on a conversation, the *script* that it runs, and the statuses that its repetition may have."""
+
+    script: str
+    call: Call
+    again: tuple[int, ...] = (200,)
+    deleted: int = 0
+    """How many of the conversation's items were deleted before."""
+
+
+def _message(text: str, **more: Any) -> dict[str, Any]:
+    return {"role": "user", "content": text, **more}
+
+
+def _post(path: str, **body: Any) -> Call:
+    return lambda api, conversation, headers: api.post(
+        f"/v1/conversations{path.replace('ID', conversation)}", json=body, headers=headers
+    )
+
+
+def _delete(path: str) -> Call:
+    return lambda api, conversation, headers: api.delete(
+        f"/v1/conversations{path.replace('ID', conversation)}", headers=headers
+    )
+
+
+OPERATIONS = {
+    "create": Operation("append", _post("", items=[_message("a"), _message("b", id="mine")], metadata={"k": "v"})),
+    "create for ever": Operation("append", _post("", items=[_message("a")], expires_after_s=0)),
+    "create empty": Operation("append", _post("")),
+    "append": Operation(
+        "append", _post("/ID/items", items=[_message("a"), _message("b"), {**_message("c"), "role": "system"}])
+    ),
+    "update": Operation("update", _post("/ID", metadata={"k": "new"})),
+    "delete item": Operation("delete_item", _delete("/ID/items/item_1"), again=(200, 404)),
+    "summary": Operation("summary", _post("/ID/summary", through="item_1", text="so far")),
+    "fork": Operation("fork", _post("/ID/fork")),
+    "fork after": Operation("fork", _post("/ID/fork", after="item_2", metadata={"k": "fork"}), deleted=1),
+    "delete": Operation("delete", _delete("/ID"), again=(200, 404)),
+    "compact": Operation("compact", _post("/ID/compact"), deleted=3),
+}
+
+
+def begin(api: httpx.Client, deleted: int) -> str:
+    """Make a conversation with items of all kinds, a summary and what compaction takes out; return its id."""
+    items = [{**_message(f"item {at}", id=f"item_{at}"), **({"role": "system"} if at == 4 else {})} for at in range(6)]
+    body = {"items": items, "metadata": {"k": "old"}, "expires_after_s": 5_000}
+    conversation = str(api.post("/v1/conversations", json=body).json()["id"])
+    path = f"/v1/conversations/{conversation}"
+    for at in range(deleted):
+        assert api.delete(f"{path}/items/item_{3 + at}").status_code == 200
+    if deleted:
+        assert api.post(f"{path}/summary", json={"through": "item_0", "text": "the first"}).status_code == 200
+        assert api.post(path, json={"metadata": {"k": "newer"}}).status_code == 200
+    return conversation
