@@ -118,6 +118,12 @@ def _sparse(world: World) -> None:
     world.age()
 
 
+def _sweep_all(world: World, through: httpx.Client) -> None:
+    """Sweep, also what a pass before looked at: one that could not be compacted waits until it is written again."""
+    world.age()
+    world.sweep(through)
+
+
 def _spreading(world: World) -> None:
     world.run("HSET", keys.tenant_key(world.tenant), "shards", "2 1")
     world.age()
@@ -137,7 +143,9 @@ JOBS = {
     "repair": Job("repair", _half_updated, _list, lambda world: True),
     "repair what is gone": Job("repair", _half_deleted, _list, _is_gone),
     "look": Job("sweep_look", _expired, World.sweep, _is_gone),
-    "compact": Job("sweep_compact", _sparse, World.sweep, lambda world: world.field("o") == str(PADDING)),
+    "compact": Job(
+        "sweep_compact", _sparse, _sweep_all, lambda world: int(world.run("HGET", world.name, "o") or 0) > PADDING
+    ),
     "spread": Job("sweep_spread", _spreading, World.sweep, _is_spread),
 }
 
@@ -168,7 +176,8 @@ def test_each_write_of_a_job_can_be_refused(
             wait_for_refusal(server)
             if job.script != "repair":  # Who looks at the list repairs.
                 assert tenant_seen(api) == before
-            job.do(world, faulty)
+            # Another instance, for what the first one holds it does not keep twice.
+            job.do(world, api)
             wait_until(lambda world=world: job.is_done(world))  # type: ignore[misc]
 
             assert tenant_seen(api) == before
