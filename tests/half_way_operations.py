@@ -44,6 +44,8 @@ OPERATIONS = {
     "update": Operation("update", _post("/ID", metadata={"k": "new"})),
     "delete item": Operation("delete_item", _delete("/ID/items/item_1"), again=(200, 404)),
     "summary": Operation("summary", _post("/ID/summary", through="item_1", text="so far")),
+    "summary again": Operation("summary", _post("/ID/summary", through="item_1", text="so far"), deleted=1),
+    "delete summary": Operation("delete_summary", _delete("/ID/summary"), again=(200, 404), deleted=1),
     "fork": Operation("fork", _post("/ID/fork")),
     "fork after": Operation("fork", _post("/ID/fork", after="item_2", metadata={"k": "fork"}), deleted=1),
     "delete": Operation("delete", _delete("/ID"), again=(200, 404)),
