@@ -222,6 +222,8 @@ async def test_a_job_is_taken_kept_and_left_with_one_write(
     stores: Stores, server: FaultyServer, run: Any, tenant: str
 ) -> None:
     name = keys.cron_key(f"test-{tenant}")
+    # A job goes on without a note where the store has no room for one.
+    server.reason = "ERR the script was refused a write"
     for _ in failures(server, "lease"):
         try:
             async with taken(stores.faulty, name, LEASE_S):
