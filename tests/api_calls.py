@@ -99,7 +99,7 @@ PREPARED: dict[str, tuple[int, Prepare]] = {
         ),
     ),
     "compact_sparse": (
-        12,
+        11,
         lambda api, id_: (
             api.delete(f"/v1/conversations/{id_}/items/msg_1"),
             lambda _: api.post(f"/v1/conversations/{id_}/compact"),

@@ -196,17 +196,20 @@ class History:
         if held is not None and not need.can_start_from(held):
             held = None
         tier, reserved = Tier.L1, None
-        # What is news to who has the rest is little, and then travels with what others ask for.
-        may_be_short = held is not None and _lacks_only_news(need, held)
+        is_first = True
         for _ in range(REPLIES_MAX):
             asked_at = self._clock.now()
             is_reserving = reserve is not None and reserved is None
-            is_short = may_be_short and self._settings.store_reply_bytes_max > NEWS_BYTES_MAX
-            reply = await self._eval(conversation, need, held, reserve if is_reserving else None, is_short=is_short)
+            has_all = _has_all(need, held)
+            # What is news to who has the rest is little, and then travels with what others ask for.
+            may_be_short = self._settings.store_reply_bytes_max > NEWS_BYTES_MAX
+            is_short = may_be_short and is_first and has_all and _has_counts(need, held)
+            besides = reserve if is_reserving else None
+            reply = await self._eval(conversation, need, held, besides, has_all=has_all, is_short=is_short)
             if is_reserving:
                 reserved = reply.pop()
             header, kind = read_header(reply[1]), reply[2]
-            may_be_short = False
+            is_first = False
             if is_short and not _is_usable(held, kind, header, reply[4]):
                 tier = Tier.L2
                 continue
@@ -245,6 +248,7 @@ class History:
         held: Held | None,
         reserve: Besides | None,
         *,
+        has_all: bool,
         is_short: bool,
     ) -> list[Any]:
         """Return what the script of *need* replies to who holds *held*. Raises as it refuses."""
@@ -256,7 +260,7 @@ class History:
             conversation.caller.key_hash,
             -NEWS_BYTES_MAX if is_short else bytes_max,
             *position,
-            *need.arguments(held),
+            *need.arguments(held, has_all=has_all),
         ]
         if reserve is not None:
             names, arguments = [*names, *reserve.keys], [*arguments, *reserve.arguments]
@@ -308,9 +312,13 @@ def _take(held: Held | None, encoding: str, reply: list[Any]) -> Taken | None:
     return Taken(kind, snapshot, counts, dict(zip(documents[::2], documents[1::2], strict=True)), told)
 
 
-def _lacks_only_news[T](need: Needed[T], held: Held) -> bool:
-    """Tell whether all that is needed is held, as far as it was written then."""
-    if need.encoding and need.encoding not in held.counts:
+def _has_counts[T](need: Needed[T], held: Held | None) -> bool:
+    return not need.encoding or (held is not None and need.encoding in held.counts)
+
+
+def _has_all[T](need: Needed[T], held: Held | None) -> bool:
+    """Tell whether all that is needed is held, but for counts, as far as it was written then."""
+    if held is None:
         return False
     try:
         return need.cut(held.snapshot) is not None

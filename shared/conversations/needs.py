@@ -4,7 +4,7 @@ What a read needs of a conversation: how it asks the store for it, and how it is
     Need        the newest tokens, or all of it: a context
     PageNeed    a page of items
     ItemNeed    one item
-    HEAD        what the conversation is, without its items
+    HeadNeed    what the conversation is, without its items
 
 The last three get a small conversation whole with the first of them, and are cut from that ever after. Of a larger one
 a page from the newest end begins a tail, the next one extends it, and other pages and items come alone.
@@ -21,8 +21,8 @@ from shared.conversations.held import Held
 from shared.conversations.info import Page
 from shared.conversations.kept_counts import BLOCK_ENTRIES
 from shared.conversations.snapshot import Snapshot
-from shared.errors import NotFound
 from shared.items.item import Item
+from shared.store.refusals import missing
 
 _SEQ = attrgetter("seq")
 
@@ -61,8 +61,11 @@ class Needed[T](Protocol):
     def can_start_from(self, held: Held) -> bool:
         """Tell whether the script is told of *held*, or asked as by who holds nothing."""
 
-    def arguments(self, held: Held | None) -> list[str | int]:
-        """Return what the script takes behind generation, version and chain hash of *held*."""
+    def arguments(self, held: Held | None, *, has_all: bool) -> list[str | int]:
+        """
+        Return what the script takes behind generation, version and chain hash of *held*. *has_all*: all that is needed
+        can be cut from it.
+        """
 
     def cut(self, snapshot: Snapshot, told: Told = NOTHING) -> T | None:
         """Return what is needed of *snapshot*, None where that does not tell. Raises NotFound."""
@@ -87,8 +90,8 @@ class Need(NamedTuple):
     def can_start_from(self, held: Held) -> bool:
         return self.cut(held.snapshot) is not None
 
-    def arguments(self, held: Held | None) -> list[str | int]:
-        is_older = held is not None and not self.can_start_from(held)
+    def arguments(self, held: Held | None, *, has_all: bool) -> list[str | int]:
+        is_older = held is not None and not has_all
         tokens_min, before = self.tail_tokens or 0, ""
         if held is not None and is_older:
             tokens_min -= held.snapshot.tail_tokens
@@ -136,10 +139,11 @@ class PageNeed(NamedTuple):
     def can_start_from(self, held: Held) -> bool:
         return True
 
-    def arguments(self, held: Held | None) -> list[str | int]:
+    def arguments(self, held: Held | None, *, has_all: bool) -> list[str | int]:
         lack, before = "", ""
         if held is not None:
-            lack, before = self._lack(held.snapshot), str(held.snapshot.first)
+            lack = "0" if has_all or held.snapshot.is_whole else self._lack(held.snapshot)
+            before = str(held.snapshot.first)
         return [self.whole_bytes_max, self.after, self.order, self.limit, lack, before]
 
     def cut(self, snapshot: Snapshot, told: Told = NOTHING) -> Page | None:
@@ -180,8 +184,6 @@ class PageNeed(NamedTuple):
 
     def _lack(self, snapshot: Snapshot) -> str:
         """Return how many items are needed from before what is held, "" where it is no part of the page."""
-        if snapshot.is_whole or self.cut(snapshot) is not None:
-            return "0"
         window = self._window(snapshot, None)
         if self.order == "asc" or window is None or snapshot.size_bytes >= self.tail_bytes_max:
             return ""
@@ -208,13 +210,13 @@ class ItemNeed(NamedTuple):
     def can_start_from(self, held: Held) -> bool:
         return held.snapshot.is_whole or self.cut(held.snapshot) is not None
 
-    def arguments(self, held: Held | None) -> list[str | int]:
+    def arguments(self, held: Held | None, *, has_all: bool) -> list[str | int]:
         return [self.whole_bytes_max, self.item_id]
 
     def cut(self, snapshot: Snapshot, told: Told = NOTHING) -> bytes | None:
         body = next((item.body for item in snapshot.items if item.id == self.item_id), None)
         if body is None and snapshot.is_whole:
-            raise NotFound(f"There is no item {self.item_id!r} in this conversation.", param="item_id")
+            raise missing("unknown_item", self.item_id)
         return body
 
     def read_apart(self, reply: list[Any]) -> bytes:
@@ -240,7 +242,7 @@ class HeadNeed(NamedTuple):
     def can_start_from(self, held: Held) -> bool:
         return True
 
-    def arguments(self, held: Held | None) -> list[str | int]:
+    def arguments(self, held: Held | None, *, has_all: bool) -> list[str | int]:
         return [self.whole_bytes_max]
 
     def cut(self, snapshot: Snapshot, told: Told = NOTHING) -> Snapshot:

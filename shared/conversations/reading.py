@@ -10,6 +10,7 @@ from shared.conversations.history import History
 from shared.conversations.info import ConversationInfo, Page
 from shared.conversations.needs import HeadNeed, ItemNeed, PageNeed
 from shared.conversations.provenance import Provenance, touch_when_due
+from shared.conversations.snapshot import Snapshot
 from shared.request.after_response import Later
 from shared.request.freshness import Freshness
 from shared.store.upstash import Store
@@ -23,14 +24,18 @@ class Reader:
         self._history = history
         self._reply_bytes_max = settings.store_reply_bytes_max
 
+    async def head(self, conversation: Conversation, freshness: Freshness, later: Later) -> tuple[Snapshot, Provenance]:
+        """Return what has at least the header and the summary. Raises NotFound, NotCached, StoreUnavailable."""
+        need = HeadNeed(self._history.whole_bytes_max)
+        snapshot, provenance = await self._history.view(conversation, need, freshness)
+        touch_when_due(self._store, conversation, provenance, later)
+        return snapshot, provenance
+
     async def retrieve(
         self, conversation: Conversation, freshness: Freshness, later: Later
     ) -> tuple[ConversationInfo, Provenance]:
-        """Return a conversation. Raises NotFound, NotCached, StoreUnavailable."""
-        snapshot, provenance = await self._history.view(
-            conversation, HeadNeed(self._history.whole_bytes_max), freshness
-        )
-        touch_when_due(self._store, conversation, provenance, later)
+        """Return a conversation. Raises as `head`."""
+        snapshot, provenance = await self.head(conversation, freshness, later)
         header = snapshot.header
         return ConversationInfo(conversation.id, header.created_at_unix_s, header.metadata), provenance
 

@@ -8,16 +8,8 @@ from typing import NamedTuple
 
 import orjson
 
-from shared.config import Settings
 from shared.context.summarised import Summary
-from shared.conversations.conversation import Conversation
-from shared.conversations.history import History
-from shared.conversations.needs import HeadNeed
-from shared.conversations.provenance import Provenance, touch_when_due
-from shared.request.after_response import Later
-from shared.request.freshness import Freshness
-from shared.store.refusals import raise_refusal
-from shared.store.upstash import Store
+from shared.store.refusals import missing
 
 FIRST_LINE = "Summary of the conversation so far:\n"
 """What models read before the caller's text."""
@@ -45,27 +37,10 @@ class SummaryInfo(NamedTuple):
         )
 
 
-class SummaryReader:
-    """Reads summaries."""
-
-    def __init__(self, store: Store, history: History, settings: Settings) -> None:
-        self._store = store
-        self._history = history
-        self._settings = settings
-
-    async def read(
-        self, conversation: Conversation, freshness: Freshness, later: Later
-    ) -> tuple[SummaryInfo, Provenance]:
-        """Return the summary that contexts show. Raises NotFound, NotCached, StoreUnavailable."""
-        need = HeadNeed(self._history.whole_bytes_max)
-        snapshot, provenance = await self._history.view(conversation, need, freshness)
-        touch_when_due(self._store, conversation, provenance, later)
-        if snapshot.summary is None:
-            raise_refusal(["unknown_summary"], conversation.id, self._settings)
-        return _info(conversation.id, snapshot.summary), provenance
-
-
-def _info(conversation_id: str, summary: Summary) -> SummaryInfo:
+def summary_of(conversation_id: str, summary: Summary | None) -> SummaryInfo:
+    """Return the *summary* of a conversation as its snapshot has it. Raises NotFound: there is none."""
+    if summary is None:
+        raise missing("unknown_summary", conversation_id)
     item = summary.item
     [part] = orjson.loads(item.body)["content"]
     text = part["text"].removeprefix(FIRST_LINE)

@@ -16,6 +16,12 @@ MISSING = {
 """What is missing, as text and by the name of its field."""
 
 
+def missing(what: str, name: str) -> NotFound:
+    """Return the error for *what*, one of MISSING, that is not there by the id *name*."""
+    text, param = MISSING[what]
+    return NotFound(text.format(name), param=param)
+
+
 def raise_refusal(reply: list[Any], name: str, settings: Settings, *, param: str = "items") -> NoReturn:
     """
     Raise the error that the *reply* of a script stands for; *name* is the id it could not find, *param* what was too
@@ -27,8 +33,7 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings, *, param: str
         case "unknown":
             raise NotFound(f"There is no conversation {name!r}.", param="conversation_id")
         case ("unknown_item" | "unknown_summary" | "after" | "reservation") as what:
-            text, param = MISSING[what]
-            raise NotFound(text.format(name), param=param)
+            raise missing(what, name)
         case "reused":
             raise KeyReused(
                 "This Idempotency-Key was sent with another method, path or body before; nothing was stored.",

@@ -4,16 +4,16 @@ The durable tier: Upstash Redis over HTTP.
     eval, command -> encode -> Pipeline (what is called in one tick of the loop travels together) -> Transport
 
 Every call ends within Settings.store_timeout_s, and before its caller's own deadline; one whose reply may be large may
-before that wait for its turn. It is sent once; a script that
-only reads, or what its caller declares idempotent, once more when the answer was lost. Whatever keeps a result from
-arriving becomes StoreUnavailable, whose `outcome_unknown` tells whether a write may have happened. While the store
-is away, the Breaker lets calls fail at once. A Store may be used from one event loop after another.
+before that wait for its turn. It is sent once; a script that only reads, or what its caller declares idempotent, once
+more when the answer was lost. Whatever keeps a result from arriving becomes StoreUnavailable, whose `outcome_unknown`
+tells whether a write may have happened. While the store is away, the Breaker lets calls fail at once. A Store may be
+used from one event loop after another.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -40,6 +40,14 @@ LAYOUTS_MAX = 4
 EXIT_S = 0.01
 """The HTTP library's thread lets go of the interpreter a moment after the last answer; one that ends in that moment
 is aborted. Measured: 4 of 120 processes without this pause, none of 120 with it."""
+
+
+class _Sending(NamedTuple):
+    """How a script is sent, each time that it is: whether it may be sent twice, until when, what it may bring."""
+
+    is_idempotent: bool
+    deadline_at_s: float | None
+    reply_bytes_max: int
 
 
 class Store:
@@ -78,9 +86,10 @@ class Store:
                   StoreUnavailable: `outcome_unknown` says whether it may have run.
                   TooLarge: the request would exceed the store's limit; nothing was sent.
         """
+        sending = _Sending(is_idempotent or scripts.is_read(name), _within_invocation(deadline_at_s), reply_bytes_max)
         for _ in range(LAYOUTS_MAX):
             names, told = self._indexes.names(keys), self._indexes.arguments(arguments)
-            reply = await self._eval(name, names, told, is_idempotent, deadline_at_s, reply_bytes_max)
+            reply = await self._eval(name, names, told, sending)
             if reply[0] != "shards":
                 return reply
             [tenant] = {each.tenant for each in arguments if isinstance(each, Spread)}
@@ -96,21 +105,19 @@ class Store:
         name: str,
         keys: Sequence[str],
         arguments: Sequence[str | int],
-        is_idempotent: bool,
-        deadline_at_s: float | None,
-        reply_bytes_max: int,
+        sending: _Sending,
     ) -> list[Any]:
         """Run a script whose names are made, admitted as the current invocation is."""
-        invocation, deadline_at_s = CURRENT.get(), _within_invocation(deadline_at_s)
+        invocation = CURRENT.get()
         if not scripts.asks_for_key(name):
-            return await self._run(name, keys, arguments, "", is_idempotent, deadline_at_s, reply_bytes_max)
+            return await self._run(name, keys, arguments, "", sending)
         if invocation is None:
-            return await self._run(name, keys, arguments, HOLDS_PERMIT, is_idempotent, deadline_at_s, reply_bytes_max)
+            return await self._run(name, keys, arguments, HOLDS_PERMIT, sending)
         invocation.has_written |= not scripts.is_read(name)
         while True:
             ask, asked_at = invocation.ask(str(arguments[0])), invocation.now()
             try:
-                reply = await self._run(name, keys, arguments, ask, is_idempotent, deadline_at_s, reply_bytes_max)
+                reply = await self._run(name, keys, arguments, ask, sending)
             except StoreFull:
                 # A script that counts permits may write. Until there is room, what only reads goes uncounted.
                 if not (ask.startswith(" ") and scripts.is_read(name)):
@@ -133,17 +140,16 @@ class Store:
         keys: Sequence[str],
         arguments: Sequence[str | int],
         ask: str,
-        is_idempotent: bool,
-        deadline_at_s: float | None,
-        reply_bytes_max: int,
+        sending: _Sending,
     ) -> list[Any]:
         """Send a script that asks for permits as *ask* says, and return what it replies, those included."""
         is_read = scripts.is_read(name)
         source = scripts.source(name, takes_permits=ask.startswith(" "))
         parts = ["EVAL", source, len(keys), *keys, f"{arguments[0]}{ask}", *arguments[1:]]
+        is_idempotent, deadline_at_s, reply_bytes_max = sending
         end_at_s = self._end_at_s(deadline_at_s, reply_bytes_max)
         owner = keys[0] if keys else ""
-        reply = await self._call(Command(parts, end_at_s, is_idempotent or is_read, is_read, reply_bytes_max, owner))
+        reply = await self._call(Command(parts, end_at_s, is_idempotent, is_read, reply_bytes_max, owner))
         if not isinstance(reply, list) or not reply:
             strange = Failure("a reply that is none of ours", outcome_unknown=True, sign=Sign.THERE)
             raise strange.for_caller(is_read=is_read)

@@ -13,7 +13,6 @@ again.
 import argparse
 import asyncio
 import os
-import random
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import time
 from pathlib import Path
 from uuid import uuid4
 
+from scripts.faults.halfway import drawn
 from scripts.faults.server import FaultyServer
 from scripts.local.tenants import mint, set_limits
 from scripts.local.upstash import LocalUpstash
@@ -35,7 +35,6 @@ ROOT = Path(__file__).parents[3]
 LIMIT_TOKENS = 150_000
 LIFE_S = 1
 LOOK_S = 0.02
-HALFWAY_SHARE, WRITES = 0.3, 10
 
 
 async def verify(
@@ -126,11 +125,6 @@ async def _settle_books(budgets: Budgets, caller: Caller, folder: Path) -> list[
     return wrong
 
 
-def _nth_write(_source: str) -> int:
-    """Return which write of a script is refused, 0 for none."""
-    return random.randint(1, WRITES) if random.random() < HALFWAY_SHARE else 0  # noqa: S311  # no secret.
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operations", type=int, default=50_000)
     parser.add_argument("--processes", type=int, default=16)
@@ -144,7 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
         tempfile.TemporaryDirectory() as folder,
     ):
         if arguments.halfway:
-            server.nth_write = _nth_write
+            server.nth_write = drawn(time.time_ns())
         environ = {
             **os.environ,
             "UPSTASH_REDIS_REST_URL": upstash.url,

@@ -91,7 +91,7 @@ class Caller:
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
                 self.outcomes["append sent again"] += 1
-                time.sleep(RETRY_PAUSE_S)
+                time.sleep(RETRY_PAUSE_S)  # As a client does before it sends again.
             to = self._dice.choice([instance, *self._fleet.available]) if attempt else instance
             answer = self._attempt(attempt, to, {"items": items}, headers)
             if answer.outcome is Outcome.OK:
@@ -219,7 +219,7 @@ class Caller:
                     return Answer(start_ns, time.monotonic_ns(), Outcome.UNKNOWN)
                 response.read()
         except (httpx.ConnectError, httpx.ConnectTimeout):
-            time.sleep(RETRY_PAUSE_S)
+            time.sleep(RETRY_PAUSE_S)  # An instance that was killed is not back at once.
             return Answer(start_ns, time.monotonic_ns(), Outcome.REFUSED)
         except httpx.TransportError:
             return Answer(start_ns, time.monotonic_ns(), Outcome.UNKNOWN)

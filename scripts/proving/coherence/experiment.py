@@ -98,7 +98,7 @@ def suspend(run: Run) -> None:
         continue_at_s = time.monotonic() + run.options.suspend_s
         while time.monotonic() < continue_at_s:
             run.check_pulse()
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # It is the time that it stands still; meanwhile a failure is to be seen.
     finally:
         instance.resume()
     for max_age_s in (min(MAX_AGE_S, int(run.options.suspend_s)), 0):

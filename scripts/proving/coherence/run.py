@@ -68,7 +68,7 @@ class Run:
                 yield
                 while not all(each.done() for each in self._work_going_on):
                     self.check_pulse()
-                    time.sleep(POLL_S)
+                    time.sleep(POLL_S)  # Callers end by themselves; meanwhile progress is told, and failures are seen.
             finally:
                 self._is_over = True
         self.check_pulse()
@@ -86,7 +86,7 @@ class Run:
         """Return when so many operations have begun."""
         while self.begun < operations:
             self.check_pulse()
-            time.sleep(POLL_S)
+            time.sleep(POLL_S)  # Operations are counted in other threads, which tell nobody of each.
 
     def check_pulse(self) -> None:
         for each in self._work_going_on:
@@ -130,7 +130,7 @@ class Run:
         # Each has its part: a caller that waits for an instance to come back is not overtaken for good.
         while not self._is_over and self._begun[number] < self.options.operations // INSTANCES:
             if self._begun[number] >= self.limit // INSTANCES:
-                time.sleep(POLL_S)
+                time.sleep(POLL_S)  # The experiment raises the limit, and tells nobody.
                 continue
             self._begun[number] += 1
             actor.act()

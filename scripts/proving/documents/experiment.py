@@ -132,7 +132,7 @@ class _Run:
                 pulse(len(self.reads))
                 number += 1
                 self._write(number)
-                time.sleep(PAUSE_S)
+                time.sleep(PAUSE_S)  # Versions that nobody has the time to read prove nothing.
         finally:
             for thread in threads:
                 thread.join()
@@ -184,5 +184,5 @@ def _acknowledged(send: Callable[[], httpx.Response]) -> httpx.Response:
         answer = send()
         if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
             break
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_S)  # As a sender of notices does before it sends again.
     return answer.raise_for_status()

@@ -142,7 +142,7 @@ class _Run:
         for until_s in (half_s, end_s):
             while (now_s := time.monotonic() - self._away_at_s) < until_s:
                 pulse(int(now_s))
-                time.sleep(PAUSE_S)
+                time.sleep(PAUSE_S)  # The length of the outage is what is measured.
             if until_s == half_s:
                 self._front.fault = Fault.SILENT
                 self._front.come_back()

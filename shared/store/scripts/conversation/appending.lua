@@ -50,14 +50,12 @@ local function append(KEYS, ARGV, before)
   local mode, is_retry = ARGV[9], ARGV[10] == '1'
   local entries_max, bytes_max, pinned_max = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
   local count = (#ARGV - FIRST + 1) / WIDTH
-  local kept, wanted, refused = look_back(record)
+  local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'last', 'docs'}
+  local kept, refused = look_back(record, wanted)
   if refused then return refused end
   -- The conversation of another attempt has another name: only its own attempt can tell what became of it.
   if kept and mode == 'create' and kept[2] ~= seed then return {'again', kept[2]} end
 
-  for _, name in ipairs({'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'last', 'docs'}) do
-    wanted[#wanted + 1] = name
-  end
   for at = FIRST, #ARGV, WIDTH do
     if ARGV[at + 1] == '1' then wanted[#wanted + 1] = 'i:' .. ARGV[at] end
   end

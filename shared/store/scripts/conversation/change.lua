@@ -18,13 +18,16 @@ local function batch_of(any_seed)
 end
 local batch = batch_of(seed)
 
--- What is known of this operation: *kept*, the reply that its Idempotency-Key stands for, nil without one; the names of
--- the fields that say whether it was done; what to reply when the key stands for something else.
-local function look_back(record)
+-- What is known of this operation: *kept*, the reply that its Idempotency-Key stands for, nil without one; what to
+-- reply when the key stands for something else. *names*: the fields of the conversation that are wanted; those that say
+-- whether it was done are added.
+local function look_back(record, names)
   local kept = recall(record, fingerprint)
-  if not kept then return nil, {'b:' .. batch} end
-  if kept[1] == 'reused' then return nil, nil, kept end
-  return kept, {'b:' .. batch, 'b:' .. batch_of(kept[2])}
+  names[#names + 1] = 'b:' .. batch
+  if not kept then return nil, nil end
+  if kept[1] == 'reused' then return nil, kept end
+  names[#names + 1] = 'b:' .. batch_of(kept[2])
+  return kept, nil
 end
 
 -- What was replied when this operation was done, nil when it was not, or ended half-way: a reply is kept before it

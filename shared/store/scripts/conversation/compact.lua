@@ -8,4 +8,4 @@
 --        | 'shards', how many | 'unknown'
 -- Content, tokens and the version stay; so do the ids of deleted items, which are never used again and from which a
 -- page may start: their places are from then on half-way between two others.
-return compact(KEYS, ARGV)
+return compact(KEYS, ARGV, function() return owner.shards end)

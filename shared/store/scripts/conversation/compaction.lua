@@ -1,7 +1,7 @@
--- Compact, with the KEYS and ARGV of compact.lua.
+-- Compact, with the KEYS and ARGV of compact.lua. *layout_of*: returns how the tenant's indexes are spread.
 -- @part
 -- @include batches, charge, entries, fields, index, sparse, summarised, text
-local function compact(KEYS, ARGV)
+local function compact(KEYS, ARGV, layout_of)
   local conversation, side, generation, is_forced = KEYS[2], KEYS[3], ARGV[2], ARGV[3] == '1'
   local now_s, batches_s, conversation_id, shards = unpack(ARGV, 4, 7)
   local header = fields_of(conversation,
@@ -13,7 +13,7 @@ local function compact(KEYS, ARGV)
     return {'ok', header.g, header.v, header.h, header.c, header.m, text(count)}
   end
   if not is_sparse(entries, live) and not (is_forced and live < entries) then return done(0) end
-  local told = redis.call('HGET', KEYS[1], 'shards') or '1'
+  local told = layout_of()
   if told ~= shards then return {'shards', told} end
 
   -- What stays is written anew under another name, in portions that unpack can hold, names and values, and that copy

@@ -8,10 +8,9 @@
 --        | 'moved', generation, version, chain hash
 -- The limit on entries does not hold here: an item can be deleted once, so deletions are bounded by it already.
 local conversation, record, item_id = KEYS[2], KEYS[5], ARGV[9]
-local kept, wanted, refused = look_back(record)
+local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. item_id, 'd', 'g', 'o', 'y'}
+local kept, refused = look_back(record, wanted)
 if refused then return refused end
-local names = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. item_id, 'd', 'g', 'o', 'y'}
-for _, name in ipairs(names) do wanted[#wanted + 1] = name end
 local header = fields_of(conversation, wanted)
 local target = header['i:' .. item_id]
 local told = is_summarised(conversation, header.y, target) and '1' or '0'

@@ -7,9 +7,9 @@
 --        | 'moved', generation, version, chain hash
 -- The limit on entries does not hold here: a summary can be deleted once.
 local conversation, record = KEYS[2], KEYS[5]
-local kept, wanted, refused = look_back(record)
+local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'y', 'e', 'c', 'm', 'g', 'o'}
+local kept, refused = look_back(record, wanted)
 if refused then return refused end
-for _, name in ipairs({'v', 'h', 'n', 'w', 'b', 'p', 'y', 'e', 'c', 'm', 'g', 'o'}) do wanted[#wanted + 1] = name end
 local header = fields_of(conversation, wanted)
 local done = replayed(kept, header, header.c, header.m, '0')
 if done then return done end

@@ -14,7 +14,7 @@
 -- is overwritten by the next.
 local conversation, fork, side, record = KEYS[2], KEYS[5], KEYS[6], KEYS[7]
 local after, generation, block_entries, FIRST_ENCODING = ARGV[9], ARGV[11], tonumber(ARGV[13]), 14
-local kept, _, refused = look_back(record)
+local kept, refused = look_back(record, {})
 if refused then return refused end
 if kept and kept[2] ~= seed then return {'again', kept[2]} end
 

@@ -10,11 +10,9 @@
 local conversation, record = KEYS[2], KEYS[5]
 local entries_max, bytes_max, pinned_max = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[12])
 local through_id, tokens, facts, body = ARGV[13], tonumber(ARGV[14]), ARGV[15], ARGV[16]
-local kept, wanted, refused = look_back(record)
+local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'e', 'y', 'g', 'i:' .. through_id, 'o'}
+local kept, refused = look_back(record, wanted)
 if refused then return refused end
-for _, name in ipairs({'v', 'h', 'n', 'w', 'b', 'p', 'e', 'y', 'g', 'i:' .. through_id, 'o'}) do
-  wanted[#wanted + 1] = name
-end
 local header = fields_of(conversation, wanted)
 local done = replayed(kept, header, now_s, '0')
 if done then return done end

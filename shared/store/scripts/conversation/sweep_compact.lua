@@ -2,4 +2,4 @@
 -- @keyless
 -- @include compaction
 -- KEYS, ARGV, Reply: as compact.lua
-return compact(KEYS, ARGV)
+return compact(KEYS, ARGV, function() return redis.call('HGET', KEYS[1], 'shards') or '1' end)

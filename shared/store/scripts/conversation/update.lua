@@ -8,9 +8,9 @@
 --        | 'entries' | 'bytes' | 'tenant_bytes', limit
 local conversation, record = KEYS[2], KEYS[5]
 local metadata, entries_max, bytes_max = ARGV[9], tonumber(ARGV[10]), tonumber(ARGV[11])
-local kept, wanted, refused = look_back(record)
+local wanted = {'v', 'h', 'w', 'b', 'e', 'c', 'g', 'o', 'n'}
+local kept, refused = look_back(record, wanted)
 if refused then return refused end
-for _, name in ipairs({'v', 'h', 'w', 'b', 'e', 'c', 'g', 'o', 'n'}) do wanted[#wanted + 1] = name end
 local header = fields_of(conversation, wanted)
 local done = replayed(kept, header, header.c, '0')
 if done then return done end
