@@ -5,6 +5,7 @@ fresh tenant for each test.
 
 import contextlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -91,6 +92,22 @@ def behind(server: FaultyServer, key: str, monkeypatch: pytest.MonkeyPatch) -> I
             return stack.enter_context(client_of(stack.enter_context(running_instance()), key))
 
         yield start
+
+
+@pytest.fixture
+def tenant_behind(
+    behind: Callable[..., httpx.Client], service_url: str, mint: Callable[[], str]
+) -> Callable[[], AbstractContextManager[tuple[str, httpx.Client, httpx.Client]]]:
+    """Make a fresh tenant: its name, the warm instance, and one that has the faulty server as its store."""
+    instance_url = str(behind().base_url)
+
+    @contextlib.contextmanager
+    def make() -> Iterator[tuple[str, httpx.Client, httpx.Client]]:
+        key = mint()
+        with client_of(service_url, key) as api, client_of(instance_url, key) as faulty:
+            yield read_key(key).tenant, api, faulty
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,11 @@ Idempotency-Key or as a client's retry, there is one effect, whole, and the inde
 from collections.abc import Callable
 from typing import Any
 
-import httpx
 import pytest
 
 from scripts.faults.server import FaultyServer
 from tests.half_way import check_indexes, failures, tenant_seen
 from tests.half_way_operations import OPERATIONS, begin
-from tests.instances import client_of
 
 RETRY = {"x-stainless-retry-count": "1"}
 
@@ -22,26 +20,18 @@ RETRY = {"x-stainless-retry-count": "1"}
 @pytest.mark.parametrize("keyed", [True, False], ids=["key", "no key"])
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_each_write_of_a_change_can_be_refused(
-    name: str,
-    keyed: bool,
-    behind: Callable[..., httpx.Client],
-    server: FaultyServer,
-    service_url: str,
-    mint: Callable[[], str],
-    tenant_of: Callable[[str], str],
-    run: Callable[..., Any],
+    name: str, keyed: bool, tenant_behind: Callable[[], Any], server: FaultyServer, run: Callable[..., Any]
 ) -> None:
-    operation, instance = OPERATIONS[name], behind()
+    operation = OPERATIONS[name]
 
     def headers(nth: int) -> dict[str, str]:
         return {"idempotency-key": f"attempt-{nth}"} if keyed else {}
 
-    with client_of(service_url, mint()) as api:
+    with tenant_behind() as (_, api, _):
         operation.call(api, begin(api, operation.deleted), {})
         expected = tenant_seen(api)
     for nth in failures(server, operation.script):
-        key = mint()
-        with client_of(service_url, key) as api, client_of(str(instance.base_url), key) as faulty:
+        with tenant_behind() as (tenant, api, faulty):
             conversation = begin(api, operation.deleted)
             before = tenant_seen(api)
             first = operation.call(faulty, conversation, headers(nth))
@@ -54,4 +44,4 @@ def test_each_write_of_a_change_can_be_refused(
             assert again.status_code in operation.again, again.text
             assert between in (before, expected)
             assert after == expected
-            check_indexes(run, tenant_of(key))
+            check_indexes(run, tenant)

@@ -15,7 +15,6 @@ from shared.store.script import scripts
 from tests.bearers import CRON
 from tests.half_way import ELSEWHERE, check_indexes, failures, tenant_seen, wait_for_refusal, wait_until
 from tests.half_way_operations import OPERATIONS, begin
-from tests.instances import client_of
 from tests.sparse import PAD, PADDING
 
 pytestmark = pytest.mark.usefixtures("fresh_crons")
@@ -152,25 +151,18 @@ JOBS = {
 
 @pytest.mark.parametrize("name", JOBS)
 def test_each_write_of_a_job_can_be_refused(
-    name: str,
-    behind: Callable[..., httpx.Client],
-    server: FaultyServer,
-    service_url: str,
-    mint: Callable[[], str],
-    tenant_of: Callable[[str], str],
-    run: Callable[..., Any],
+    name: str, tenant_behind: Callable[[], Any], server: FaultyServer, run: Callable[..., Any]
 ) -> None:
-    job, instance = JOBS[name], behind()
+    job = JOBS[name]
     for _ in failures(server, job.script):
         run("DEL", keys.TENANTS_KEY)
-        key = mint()
-        with client_of(service_url, key) as api, client_of(str(instance.base_url), key) as faulty:
+        with tenant_behind() as (tenant, api, faulty):
             conversation = begin(api, 0)
             for at in range(8 if name == "spread" else 0):
                 assert api.post("/v1/conversations", json={"metadata": {"at": str(at)}}).is_success
             assert api.post(f"/v1/conversations/{conversation}", json={"metadata": METADATA}).is_success
             before = tenant_seen(api)
-            world = World(run, tenant_of(key), conversation)
+            world = World(run, tenant, conversation)
             job.prepare(world)
             job.do(world, faulty)
             wait_for_refusal(server)
