@@ -120,6 +120,19 @@ def test_an_instance_that_holds_the_tail_reads_what_a_deleted_summary_stood_for(
     assert "word word" in ok(tail.get(query))["text"]
 
 
+def test_an_instance_that_holds_a_summary_hears_of_one_that_took_its_place_and_is_gone(
+    api: httpx.Client, make_api: Callable[[], httpx.Client], url: str
+) -> None:
+    summarise(api, url, "u1", FIRST)
+    reader = make_api()
+    assert FIRST in context(reader, url)["text"]
+    summarise(api, url, "u1", "the second")
+    ok(api.delete(f"{url}/summary"))
+
+    assert context(reader, url) == context(make_api(), url)
+    assert reader.get(f"{url}/summary").status_code == 404
+
+
 def test_a_deletion_of_a_summary_that_comes_again_is_done_once(
     behind: Callable[..., httpx.Client], server: FaultyServer, url: str
 ) -> None:

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from shared.context.summarised import Summary, summarised
-from shared.conversations.entries import DELETION, Entry
+from shared.conversations.entries import DELETION, NO_SUMMARY, Entry
 from shared.items.item import Item
 from shared.items.kinds import Kind
 
@@ -146,10 +146,14 @@ def extend(snapshot: Snapshot, first: int, older: list[Entry]) -> Snapshot:
 
 
 def _with_summary(snapshot: Snapshot, entries: list[Entry]) -> Snapshot:
-    """Return *snapshot* with the newest summary after *entries*: the last that they bring and do not delete."""
+    """
+    Return *snapshot* with the newest summary after *entries*: the last that they bring and do not delete.
+
+    What is left of a summary that is gone had taken the place of the one before it.
+    """
     summary = snapshot.summary
     for entry in entries:
-        if entry.summary is not None:
+        if entry.summary is not None or entry.kind == NO_SUMMARY:
             summary = entry.summary
         elif summary is not None and entry.target == summary.item.seq:
             summary = None
