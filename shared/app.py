@@ -29,6 +29,7 @@ from shared.http.guard import charge, complete
 from shared.http.headers import rate_headers
 from shared.http.leftover import Leftover
 from shared.http.middleware import Invocations
+from shared.http.pace import Pace
 from shared.http.problems import Bugs, on_bug, on_http_exception, on_service_error
 from shared.http.serving import serve
 from shared.http.state import Request, State
@@ -76,6 +77,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "deadlines": Deadlines(settings.max_duration_s),
             "pressure": pressure,
             "slots": Slots(partial(_relieve, pressure, history, documents), settings.strangers_max),
+            "pace": Pace(),
             "collections": Collections(),
             "telemetry": Telemetry(store, settings, partial(_totals, store, pressure), read_resident_bytes),
         }

@@ -104,7 +104,8 @@ def test_every_operation_of_ours_has_its_row_with_requests_and_commands() -> Non
 
     rows = [line.strip("| ").split(" | ") for line in operations.splitlines()[2:]]
     assert [row[0] for row in rows] == list(store.ROWS.values())
-    assert all(float(requests) <= 1 and float(commands) <= 9 for _, requests, commands, *_ in rows)
+    # Deleting takes the most: 9, and 1 where a portion of the bytes of its tenant goes with it.
+    assert all(float(requests) <= 1 and float(commands) <= 10 for _, requests, commands, *_ in rows)
     assert "µs (p50 / p95)" in l1
     assert len(at_once.splitlines()) == 2 + len(store.AT_ONCE_ROWS)
 

@@ -4,12 +4,14 @@ What others cost a caller: strangers who send slowly, and a tenant that reads la
 An instance in a process of its own serves over HTTP; the local Upstash server and Valkey have processes of theirs. The
 caller has a key of its own and reads its conversation of one message, one read after the other. Beside it first nothing
 happens; then strangers hold connections on which bodies never come, to an instance of 256 MiB, which has few slots;
-then a tenant asks for pages of 4 MB, all at once and again when all have come.
+then a tenant asks for pages of 4 MB, all at once and again when all have come, from a process of its own: what it costs
+to receive them is not what they cost the caller.
 """
 
 import argparse
 import asyncio
 import contextlib
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -20,6 +22,7 @@ import orjson
 from pyreqwest.client import Client, ClientBuilder
 
 from scripts.measuring.counted_store import CountedStore, counted_store
+from scripts.measuring.environment import ROOT
 from scripts.measuring.served import KEY, Answer, Served, client_of, create, instance_at, timed
 from scripts.measuring.tables import markdown, percentile
 
@@ -68,8 +71,7 @@ def measure(seconds: float) -> dict[str, Row]:
 
 async def _rows(store: CountedStore, small: Served, served: Served, seconds: float) -> dict[str, Row]:
     rows: dict[str, Row] = {}
-    other = ClientBuilder().base_url(served.url).default_headers({"authorization": f"Bearer {OTHER_KEY}"}).http1_only()
-    async with client_of(small) as crowded, client_of(served) as client, other.build() as neighbour:
+    async with client_of(small) as crowded, client_of(served) as client, _neighbour(served.url) as neighbour:
         mine = await create(client, orjson.dumps({"items": [{"role": "user", "content": "hi"}]}))
         half = orjson.dumps({"items": [{"role": "user", "content": "x" * (PAGE_BYTES // 8)}] * 4})
         theirs = await create(neighbour, half, half)
@@ -78,7 +80,7 @@ async def _rows(store: CountedStore, small: Served, served: Served, seconds: flo
             f"{STRANGERS} strangers whose bodies do not come": (crowded, lambda: _strangers(small)),
             f"{PAGES} pages of 4 MB at once, of another tenant": (
                 client,
-                lambda: _pages(neighbour, f"{theirs}/items"),
+                lambda: _pages(served, f"{theirs}/items"),
             ),
         }
         for name, (caller, begin) in beside.items():
@@ -126,16 +128,36 @@ async def _strangers(served: Served) -> AsyncIterator[list[Answer]]:
 
 
 @contextlib.asynccontextmanager
-async def _pages(client: Client, path: str) -> AsyncIterator[list[Answer]]:
+async def _pages(served: Served, path: str) -> AsyncIterator[list[Answer]]:
     answers: list[Answer] = []
-
-    async def ask() -> None:
-        while True:
-            pages = await asyncio.gather(*(timed(client, "GET", path) for _ in range(PAGES)))
-            answers.extend(page._replace(body=b"") for page in pages)
-
-    async with _while(ask, 1):
+    command = [sys.executable, "-m", __name__, served.url, path]
+    reader = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    assert reader.stdout is not None
+    try:
+        await reader.stdout.readline()
         yield answers
+    finally:
+        out, _ = await reader.communicate()  # It reads until its input ends.
+        answers += [Answer(status, took_ms, b"") for status, took_ms in orjson.loads(out or b"[]")]
+
+
+async def _read_pages(url: str, path: str) -> list[tuple[int, float]]:
+    """Ask for the pages at once, and again when all have come, until the input of this process ends."""
+    answers: list[tuple[int, float]] = []
+    ended = asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    async with _neighbour(url) as client:
+        print("reading", flush=True)
+        while not ended.done():
+            pages = await asyncio.gather(*(timed(client, "GET", path) for _ in range(PAGES)))
+            answers += [(page.status, page.took_ms) for page in pages]
+    return answers
+
+
+def _neighbour(url: str) -> Client:
+    headers = {"authorization": f"Bearer {OTHER_KEY}"}
+    return ClientBuilder().base_url(url).default_headers(headers).http1_only().build()
 
 
 @contextlib.asynccontextmanager
@@ -171,3 +193,7 @@ def table(rows: dict[str, Row]) -> str:
             for name, row in rows.items()
         ],
     )
+
+
+if __name__ == "__main__":
+    print(orjson.dumps(asyncio.run(_read_pages(*sys.argv[1:]))).decode())

@@ -2,14 +2,15 @@
 Answers: JSON as bytes or as pieces, in one part or streamed, and "you have it already".
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import orjson
 from starlette.background import BackgroundTask
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from shared.http.pace import Pace
 from shared.jsonbytes.write import Pieces, in_parts
 from shared.request.after_response import Later
 
@@ -31,7 +32,7 @@ def json_response(
     headers = {**HEADERS, **(headers or {})}
     if sum(map(len, pieces)) <= STREAMED_BYTES:
         return Response(b"".join(pieces), headers=headers, media_type="application/json", background=task)
-    return StreamingResponse(_stream(pieces), headers=headers, media_type="application/json", background=task)
+    return _Streamed(pieces, headers, task)
 
 
 def unchanged_response(later: Later | None = None, headers: Mapping[str, str] | None = None) -> Response:
@@ -40,7 +41,19 @@ def unchanged_response(later: Later | None = None, headers: Mapping[str, str] | 
     return Response(status_code=304, headers={**HEADERS, **(headers or {})}, background=task)
 
 
-async def _stream(pieces: Pieces) -> AsyncIterator[bytes | memoryview]:
+class _Streamed(StreamingResponse):
+    """JSON sent in parts, at the pace of the instance."""
+
+    def __init__(self, pieces: Pieces, headers: Mapping[str, str], task: BackgroundTask | None) -> None:
+        self._pieces = pieces
+        super().__init__(iter(()), headers=headers, media_type="application/json", background=task)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.body_iterator = _parts(self._pieces, scope["state"]["pace"])
+        await super().__call__(scope, receive, send)
+
+
+async def _parts(pieces: Pieces, pace: Pace) -> AsyncIterator[bytes | memoryview]:
     for part in in_parts(pieces):
+        await pace.turn()
         yield part
-        await asyncio.sleep(0)  # A connection that takes everything at once would keep the others waiting.

@@ -9,6 +9,7 @@ from starlette.requests import Request as StarletteRequest
 from shared.config import Settings
 from shared.conversations.history import History
 from shared.documents.documents import Documents
+from shared.http.pace import Pace
 from shared.process.garbage import Collections
 from shared.process.memory import Pressure
 from shared.process.pool import Pool
@@ -35,6 +36,7 @@ class State(TypedDict):
     deadlines: Deadlines
     pressure: Pressure
     slots: Slots
+    pace: Pace
     collections: Collections
     telemetry: Telemetry
 
