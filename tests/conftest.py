@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from hypothesis import is_hypothesis_test
 
 from scripts.faults.server import FaultyServer
 from scripts.local.object_store import ObjectStore, running_s3
@@ -27,6 +28,12 @@ NOT_BILLED = {"info", "ping", "hello", "select", "client", "config", "hincrby"}
 (charge.lua)."""
 
 SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker("unmeasured")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ from scripts.proving.coherence.experiment import KILLS_AT, experiment
 from scripts.proving.coherence.run import Options
 from scripts.proving.fleet import Instance, running_fleet
 
+pytestmark = pytest.mark.unmeasured
+
 OPERATIONS = 300
 
 

@@ -16,6 +16,7 @@ from shared.errors import ContextDoesNotFit
 from shared.items.counts import PRIMARY_ENCODING
 from shared.process.clock import Instant
 from shared.request.parameters import read_members
+from tests.examples import examples
 from tests.snapshots import HEADER, SECOND, grown, lives, recount, snapshot_of, talk
 
 NOW = Instant(0.0, 0.0)
@@ -39,7 +40,7 @@ def composed(what: Held, request: ContextRequest) -> Composed | int:
     return answer
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(lives(), st.sampled_from(["", SECOND]), st.booleans(), st.data())
 def test_the_bytes_are_those_of_a_context_that_nothing_was_kept_for(
     life: tuple[list[list[Entry]], int], encoding: str, stable_prefix: bool, data: st.DataObject

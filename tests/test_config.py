@@ -9,6 +9,7 @@ from shared.config import SETTINGS, Settings
 from shared.environment import read_configuration, read_settings
 from shared.setting import ADDRESS, AREAS, EVERYTHING, ConfigError, Secret, is_address
 from shared.store.transport import Transport
+from tests.examples import examples
 
 STORE = {"UPSTASH_REDIS_REST_URL": "https://example.upstash.io/", "UPSTASH_REDIS_REST_TOKEN": "very-secret"}
 
@@ -121,7 +122,7 @@ def test_a_store_that_is_not_named_rightly_closes_everything(environ: dict[str, 
         read_settings(environ, only=EVERYTHING)
 
 
-@settings(max_examples=300, deadline=None, database=None)
+@settings(max_examples=examples(300), deadline=None, database=None)
 @given(st.from_regex(ADDRESS, fullmatch=True).filter(is_address))
 async def test_the_client_takes_every_address_that_the_rule_takes(address: str) -> None:
     read = read_settings({**STORE, "UPSTASH_REDIS_REST_URL": address})

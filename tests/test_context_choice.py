@@ -8,6 +8,7 @@ from shared.context.fit import Selection, fit
 from shared.context.units import fold
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
+from tests.examples import examples
 from tests.logs import chats, logs_with_budgets
 
 
@@ -22,7 +23,7 @@ def chosen(log: list[Item], budget: int, *, stable_prefix: bool) -> Expected:
     return Expected(sent, [item.id for item in selection.items], selection.tokens)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(logs_with_budgets())
 def test_the_newest_turns_that_fit_are_kept(case: tuple[list[Item], int]) -> None:
     log, budget = case
@@ -30,7 +31,7 @@ def test_the_newest_turns_that_fit_are_kept(case: tuple[list[Item], int]) -> Non
     assert expected(log, budget) == chosen(log, budget, stable_prefix=False)
 
 
-@settings(max_examples=1200, deadline=None)
+@settings(max_examples=examples(1200), deadline=None)
 @given(st.one_of(logs_with_budgets(), chats()))
 def test_a_stable_window_starts_at_the_earliest_anchor_that_fits(case: tuple[list[Item], int]) -> None:
     log, budget = case

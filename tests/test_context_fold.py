@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from shared.context.units import NOTHING, Folded, extend, fold
 from shared.items.item import Item
+from tests.examples import examples
 from tests.logs import chats, logs
 
 cuts = st.lists(st.integers(0, 60), max_size=8).map(sorted)
@@ -26,20 +27,20 @@ def plain(folded: Folded) -> Folded:
     return folded._replace(items=list(folded.items))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(logs(), cuts)
 def test_it_does_not_matter_in_which_pieces_the_items_came(log: list[Item], ends: list[int]) -> None:
     assert plain(grown(log, ends)[-1]) == plain(fold(log))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(logs())
 def test_items_that_come_one_by_one_give_the_same_at_each_of_them(log: list[Item]) -> None:
     for each in grown(log, range(len(log))):
         assert plain(each) == plain(fold(each.items))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(logs(), logs(), cuts)
 def test_what_a_fold_grew_into_leaves_it_as_it_was(log: list[Item], other: list[Item], ends: list[int]) -> None:
     folds = grown(log, ends)
@@ -50,7 +51,7 @@ def test_what_a_fold_grew_into_leaves_it_as_it_was(log: list[Item], other: list[
     assert [plain(each) for each in folds] == copies
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(chats())
 def test_what_nothing_new_touches_is_taken_over(case: tuple[list[Item], int]) -> None:
     log, _ = case

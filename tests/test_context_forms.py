@@ -13,6 +13,7 @@ from shared.context.render import FORMATS, render
 from shared.context.units import fold
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
+from tests.examples import examples
 from tests.logs import characters, logs_with_budgets
 
 MESSAGE_FORMATS = [name for name in FORMATS if name != "items"]
@@ -28,7 +29,7 @@ def select(log: list[Item], budget: int) -> Selection:
 
 
 @pytest.mark.parametrize("context_format", MESSAGE_FORMATS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(case=logs_with_budgets(), data=st.data())
 def test_a_context_is_the_same_whatever_was_kept(
     context_format: str, case: tuple[list[Item], int], data: st.DataObject

@@ -11,6 +11,7 @@ from shared.context.render import FORMATS, render
 from shared.context.units import fold
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
+from tests.examples import examples
 from tests.logs import characters, logs, logs_with_budgets
 
 Case = tuple[list[Item], int]
@@ -27,7 +28,7 @@ def select(case: Case, *, stable_prefix: bool = False) -> Selection:
 
 @pytest.mark.parametrize("stable_prefix", [False, True])
 @pytest.mark.parametrize("context_format", FORMATS)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(case=logs_with_budgets())
 def test_every_format_keeps_the_promises(context_format: str, stable_prefix: bool, case: Case) -> None:
     selection = select(case, stable_prefix=stable_prefix)
@@ -36,7 +37,7 @@ def test_every_format_keeps_the_promises(context_format: str, stable_prefix: boo
     assert broken_promises(*case, selection.tokens, context_format, rendering.members) == set()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(logs_with_budgets())
 def test_tokens_are_those_of_the_chat_messages(case: Case) -> None:
     selection = select(case)
@@ -45,7 +46,7 @@ def test_tokens_are_those_of_the_chat_messages(case: Case) -> None:
     assert recount(messages, characters) == selection.tokens <= case[1]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(logs_with_budgets())
 def test_newest_user_message_and_last_unit_are_always_kept(case: Case) -> None:
     log, _ = case
@@ -57,7 +58,7 @@ def test_newest_user_message_and_last_unit_are_always_kept(case: Case) -> None:
     assert {log[at].id for at in wanted} <= kept
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(logs_with_budgets())
 def test_only_what_cannot_fit_is_refused_and_the_needed_budget_does(case: Case) -> None:
     log, budget = case
@@ -73,7 +74,7 @@ def test_only_what_cannot_fit_is_refused_and_the_needed_budget_does(case: Case) 
     assert selection.tokens <= needed
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(logs())
 def test_a_budget_for_everything_leaves_out_only_what_can_never_be_sent(log: list[Item]) -> None:
     known = facts(log)
@@ -86,7 +87,7 @@ def test_a_budget_for_everything_leaves_out_only_what_can_never_be_sent(log: lis
     assert selection.omitted.tokens == sum(log[at].overhead_tokens + log[at].content_tokens for at in never)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(logs_with_budgets())
 def test_what_can_never_be_sent_is_named_from_the_start_of_the_window_on(case: Case) -> None:
     log, _ = case
@@ -101,7 +102,7 @@ def test_what_can_never_be_sent_is_named_from_the_start_of_the_window_on(case: C
     assert omitted.dangling_reasoning == [log[at].id for at in known.dangling if at >= start]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(logs_with_budgets())
 def test_the_same_log_and_parameters_give_the_same_bytes(case: Case) -> None:
     log, budget = case
@@ -111,7 +112,7 @@ def test_the_same_log_and_parameters_give_the_same_bytes(case: Case) -> None:
     assert [render(form, first) for form in FORMATS] == [render(form, second) for form in FORMATS]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(logs_with_budgets())
 def test_a_context_is_exact_only_when_it_is_messages_of_one_text(case: Case) -> None:
     selection = select(case)

@@ -10,6 +10,7 @@ from shared.context.fit import Selection, fit
 from shared.context.render import render
 from shared.context.units import fold
 from shared.items.item import Item
+from tests.examples import examples
 from tests.logs import chats
 
 Case = tuple[list[Item], int]
@@ -22,7 +23,7 @@ def growing(case: Case) -> list[tuple[list[Item], Selection]]:
     return [(log[:end], fit(fold(log[:end]), budget, stable_prefix=True)) for end in ends]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(chats())
 def test_it_gives_up_at_most_an_eighth_of_the_budget_and_one_turn(case: Case) -> None:
     _, budget = case
@@ -42,7 +43,7 @@ def test_it_gives_up_at_most_an_eighth_of_the_budget_and_one_turn(case: Case) ->
         assert start == longest or weights[start - 1] - weights[longest] < max(1, budget // 8)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(chats())
 def test_the_window_moves_only_forward_and_only_when_it_overflows(case: Case) -> None:
     _, budget = case
@@ -60,7 +61,7 @@ def test_the_window_moves_only_forward_and_only_when_it_overflows(case: Case) ->
         assert before == after or not anchored or system_tokens + from_before > budget
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(chats())
 def test_while_it_stands_a_longer_log_only_adds_messages(case: Case) -> None:
     for (_, earlier), (_, later) in pairwise(growing(case)):

@@ -12,6 +12,7 @@ from shared.context.render import render
 from shared.context.units import fold
 from shared.errors import ContextDoesNotFit
 from shared.tokens.rule import REPLY_TOKENS, message_parts
+from tests.examples import examples
 from tests.logs import call, characters, message, output
 
 Raw = dict[str, object]
@@ -26,7 +27,7 @@ raws = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(raws, max_size=12), st.integers(20, 300))
 def test_the_count_is_that_of_the_messages(raw_items: list[Raw], budget: int) -> None:
     numbered = [{"id": f"item_{seq}", "status": "completed", **raw} for seq, raw in enumerate(raw_items)]
@@ -51,7 +52,7 @@ said = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.one_of(raws, said), max_size=8))
 def test_it_is_the_count_of_the_rule_for_messages_that_come_from_elsewhere(raw_items: list[Raw]) -> None:
     numbered = [{"id": f"item_{seq}", "status": "completed", **raw} for seq, raw in enumerate(raw_items)]

@@ -20,6 +20,8 @@ import pytest
 
 from scripts.local.upstash import LocalUpstash
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).resolve().parents[1]
 SECRETS = ("CRON_SECRET", "WARMTHREAD_CHANGES_SECRET", "WARMTHREAD_METRICS_SECRET")
 STORE_VARIABLES = ("REDIS_URL", "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN", "KV_REST_API_URL")

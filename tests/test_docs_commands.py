@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ import pytest
 from shared.request.caller import read_key
 from shared.store import keys
 from tests.pages import PAGES, ROOT, Block, Command, blocks, commands
+
+pytestmark = pytest.mark.unmeasured
 
 KEY = "wt_dev_local"
 """What `scripts/dev` mints."""
@@ -96,6 +99,7 @@ def test_what_is_shown_is_compared_but_for_ids_and_times() -> None:
     assert not is_alike("hit; detail=L0", "hit; detail=L1")
 
 
+@cache
 def help_of(script: str, *subcommand: str) -> str:
     shown = subprocess.run(
         [f"scripts/{script}", *subcommand, "--help"], cwd=ROOT, capture_output=True, text=True, check=True

@@ -14,6 +14,7 @@ from shared.conversations.folds import Kept, newest_fold, news_of, stored_items
 from shared.conversations.kept_counts import Uncounted, recounted
 from shared.conversations.snapshot import Snapshot, advance
 from shared.items.kinds import Kind
+from tests.examples import examples
 from tests.snapshots import HEADER, SECOND, grown, lives, outcome, recount, snapshot_of, talk
 
 
@@ -21,7 +22,7 @@ def plain(folded: Folded) -> Folded:
     return folded._replace(items=list(folded.items))
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=examples(800), deadline=None)
 @given(lives(), st.booleans(), st.sampled_from(["", SECOND]), st.data())
 def test_a_kept_fold_decides_as_everything_does(
     life: tuple[list[list[Entry]], int], stable_prefix: bool, encoding: str, data: st.DataObject
@@ -44,7 +45,7 @@ def test_a_kept_fold_decides_as_everything_does(
         assert decided == outcome(counted, asked, stable_prefix=stable_prefix)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(lives(), st.booleans(), st.integers(1, 30))
 def test_a_fold_of_a_tail_decides_as_everything_does_or_says_that_it_cannot(
     life: tuple[list[list[Entry]], int], stable_prefix: bool, first: int

@@ -19,6 +19,8 @@ import pytest
 from scripts.local.steps import StepFailed, Steps
 from scripts.local.uv_settings import list_of_environ, uv_environ
 
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[1]
 BASE = str(getattr(sys, "_base_executable", sys.executable))
 NO_UV = "/nowhere"

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from shared.jsonbytes.read import INTEGER_MAX, INTEGER_MIN, loads_elements
 from shared.jsonbytes.write import dumps, dumps_apart
+from tests.examples import examples
 
 LONG = 1234567890123456789012345678901234567890
 EDGES = [INTEGER_MIN - 1, INTEGER_MIN, INTEGER_MAX, INTEGER_MAX + 1, 10**19, -(10**19), 10**18]
@@ -25,7 +26,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 @given(value=VALUES, slice_bytes=st.integers(0, 200) | st.just(10**6), indent=st.none() | st.integers(0, 2))
 @example(value={"a": LONG, "b": [-LONG, [LONG], "x"]}, slice_bytes=0, indent=None)
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=examples(1_000), deadline=None)
 def test_what_is_read_and_written_again_is_the_same(value: Any, slice_bytes: int, indent: int | None) -> None:
     read = loads_elements(json.dumps(value, indent=indent).encode(), slice_bytes)
 

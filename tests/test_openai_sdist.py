@@ -34,7 +34,10 @@ LEFT_OUT = "not aiohttp and not test_method_list_with_all_params"
 TIMEOUT_S = 300
 TESTS_MIN = 130
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="pip, which fetches it, is not here")
+pytestmark = [
+    pytest.mark.unmeasured,
+    pytest.mark.skipif(importlib.util.find_spec("pip") is None, reason="pip, which fetches it, is not here"),
+]
 
 
 @pytest.fixture(scope="module")

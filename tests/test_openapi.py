@@ -33,6 +33,7 @@ from schemathesis.specs.openapi.checks import (
 from scripts.local.functions import find_functions, load_app
 from scripts.openapi.document import document
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
+from tests.examples import examples
 
 ROOT = Path(__file__).parents[1]
 
@@ -148,7 +149,7 @@ def test_the_service_does_what_the_document_says(
 
 
 @schema.include(operation_id=LARGE).parametrize()
-@settings(SETTINGS, max_examples=40, phases=[Phase.generate])
+@settings(SETTINGS, max_examples=examples(40), phases=[Phase.generate])
 def test_the_service_takes_items_and_messages_as_the_document_says(
     case: Any, service_url: str, conversation: str, headers: Headers
 ) -> None:

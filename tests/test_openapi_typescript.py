@@ -14,9 +14,12 @@ PACKAGES = ("openapi-typescript@7.13.0", "typescript@5.9.3")
 STRICT = ("--strict", "--noUncheckedIndexedAccess", "--noEmit", "--target", "es2022", "--module", "esnext")
 TIMEOUT_S = 180
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("node") is None or shutil.which("npm") is None, reason="Node.js and npm are not installed"
-)
+pytestmark = [
+    pytest.mark.unmeasured,
+    pytest.mark.skipif(
+        shutil.which("node") is None or shutil.which("npm") is None, reason="Node.js and npm are not installed"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.jsonbytes.read import CHUNK_BYTES, WHOLE_BYTES, is_crowded, loads, loads_elements
+from tests.examples import examples
 
 PADDING = "x" * WHOLE_BYTES
 TEXTS = st.text(alphabet=st.sampled_from('"\\,:[]{}a\n\x01é世'), max_size=12)
@@ -28,7 +29,7 @@ def structure_of(value: Any) -> int:
 
 
 @given(value=VALUES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_what_is_read_in_pieces_is_what_was_written(value: Any) -> None:
     raw = orjson.dumps([value, PADDING, value])
 
@@ -49,7 +50,7 @@ def test_an_escape_may_lie_across_two_chunks(text: str, shift: int) -> None:
 
 
 @given(value=VALUES)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_structure_is_counted_outside_strings_only(value: Any) -> None:
     raw, exact = orjson.dumps([value, '",:[{' * 50]), 2 + structure_of(value)
 
@@ -76,7 +77,7 @@ def loaded(read: Callable[[bytes], Any], raw: bytes) -> Any:
     damage=st.none() | st.tuples(st.integers(0, 200), st.integers(0, 1), st.sampled_from([*b'"\\,:[]{}0 \xff'])),
     is_indented=st.booleans(),
 )
-@settings(max_examples=2_000, deadline=None)
+@settings(max_examples=examples(2_000), deadline=None)
 def test_a_body_that_is_read_in_slices_is_as_if_read_at_once(
     value: Any, slice_bytes: int, damage: tuple[int, int, int] | None, is_indented: bool
 ) -> None:

@@ -19,6 +19,7 @@ from shared.conversations.snapshot import (
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
 from shared.items.kinds import Kind
+from tests.examples import examples
 from tests.logs import chats, logs_with_budgets
 from tests.snapshots import HEADER, numbered, outcome, snapshot_of
 
@@ -29,7 +30,7 @@ def tail(snapshot: Snapshot, tokens_min: int) -> tuple[list[Item], bool]:
     return list(items_from(snapshot, start)), is_all_from(snapshot, start)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=examples(1500), deadline=None)
 @given(st.one_of(logs_with_budgets(), chats()), st.booleans(), st.floats(0, 2))
 def test_a_tail_that_is_enough_decides_as_everything_does(
     case: tuple[list[Item], int], stable_prefix: bool, share: float
@@ -42,7 +43,7 @@ def test_a_tail_that_is_enough_decides_as_everything_does(
         assert outcome(items, budget, stable_prefix=stable_prefix) == everything
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=examples(800), deadline=None)
 @given(st.one_of(logs_with_budgets(), chats()), st.booleans(), st.data())
 def test_what_does_not_matter_does_not_matter_when_kept_items_grow(
     case: tuple[list[Item], int], stable_prefix: bool, data: st.DataObject
@@ -63,7 +64,7 @@ def test_what_does_not_matter_does_not_matter_when_kept_items_grow(
     assert outcome(items, budget, stable_prefix=stable_prefix) == outcome(log, budget, stable_prefix=stable_prefix)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.one_of(logs_with_budgets(), chats()), st.booleans())
 def test_from_before_what_fits_a_window_holds_a_user_message_and_the_last_unit_at_most(
     case: tuple[list[Item], int], stable_prefix: bool
@@ -81,7 +82,7 @@ def test_from_before_what_fits_a_window_holds_a_user_message_and_the_last_unit_a
     assert all(log[unit.first].kind == Kind.USER or folded.last_sent in unit.members for unit in before)
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(st.one_of(logs_with_budgets(), chats()), st.booleans(), st.integers(0, 60))
 def test_a_tail_that_a_full_reply_cut_anywhere_is_enough_only_where_it_decides_the_same(
     case: tuple[list[Item], int], stable_prefix: bool, first: int
@@ -94,7 +95,7 @@ def test_a_tail_that_a_full_reply_cut_anywhere_is_enough_only_where_it_decides_t
         assert outcome(items, budget, stable_prefix=stable_prefix) == everything
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(chats())
 def test_the_usual_tail_of_an_ordinary_conversation_is_enough(case: tuple[list[Item], int]) -> None:
     log, budget = numbered(case[0]), case[1]
@@ -103,7 +104,7 @@ def test_the_usual_tail_of_an_ordinary_conversation_is_enough(case: tuple[list[I
     assert is_all or is_enough(fold(items), budget)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(chats(), st.integers(0, 60), st.integers(0, 3000))
 def test_a_tail_of_a_tail_is_the_tail_of_the_whole(case: tuple[list[Item], int], first: int, tokens_min: int) -> None:
     log = numbered(case[0])
@@ -113,7 +114,7 @@ def test_a_tail_of_a_tail_is_the_tail_of_the_whole(case: tuple[list[Item], int],
         assert tail(partial, tokens_min)[0] == tail(snapshot_of(log), tokens_min)[0]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(logs_with_budgets(), st.data())
 def test_a_snapshot_is_the_same_whichever_way_its_entries_came(
     case: tuple[list[Item], int], data: st.DataObject
@@ -136,7 +137,7 @@ def test_a_snapshot_is_the_same_whichever_way_its_entries_came(
     assert snapshot.chains == whole.chains
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(logs_with_budgets(), st.integers(1, 60), st.integers(1, 60))
 def test_a_tail_that_older_entries_extend_is_the_longer_tail(
     case: tuple[list[Item], int], one: int, other: int
@@ -154,7 +155,7 @@ def test_a_tail_that_older_entries_extend_is_the_longer_tail(
     assert extended._replace(chains=()) == tail_from(first)._replace(chains=())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(logs_with_budgets(), st.integers(1, 60))
 def test_a_tail_that_begins_anywhere_counts_as_much_as_it_holds_of_whole_turns(
     case: tuple[list[Item], int], first: int

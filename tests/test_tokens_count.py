@@ -13,6 +13,7 @@ from shared.tokens import cuts
 from shared.tokens.count import STRETCH_CHARS_MAX, count_steps, count_text, count_texts
 from shared.tokens.encodings import DATA, DEFINITIONS, load_encoding
 from shared.tokens.vocabulary import read_ranks
+from tests.examples import examples
 
 ENCODINGS = {name: load_encoding(name) for name in DEFINITIONS}
 
@@ -46,14 +47,14 @@ def plain_count(encoding: Encoding, text: str) -> int:
 
 
 @every_encoding
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(text=texts(), piece_chars=st.sampled_from([2, 3, 5, 8, 13, 40, 300]))
 def test_a_text_counts_as_in_tiktoken(encoding: Encoding, text: str, piece_chars: int) -> None:
     assert plain_count(encoding, text) == count_text(encoding, text, piece_chars=piece_chars)
 
 
 @every_encoding
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(text=st.text(st.characters(exclude_categories=["Cs"])), piece_chars=st.integers(1, 20))
 def test_any_characters_count_as_in_tiktoken(encoding: Encoding, text: str, piece_chars: int) -> None:
     assert plain_count(encoding, text) == count_text(encoding, text, piece_chars=piece_chars)

@@ -5,11 +5,13 @@ The object store of tests: moto's S3 server on loopback, written to past the ser
 import contextlib
 import logging
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import httpx
-import pytest
-from moto.server import ThreadedMotoServer
+
+if TYPE_CHECKING:
+    import pytest
 
 BUCKET = "documents"
 AWS_VARIABLES = {
@@ -39,7 +41,7 @@ class ObjectStore:
     def delete(self, path: str) -> None:
         self._http.delete(f"/{BUCKET}/{quote(path)}").raise_for_status()
 
-    def use(self, patch: pytest.MonkeyPatch, endpoint: str = "") -> None:
+    def use(self, patch: "pytest.MonkeyPatch", endpoint: str = "") -> None:
         """Let instances that start from now on use this bucket, through *endpoint* if one is given."""
         for name, value in self.settings(endpoint).items():
             patch.setenv(name, value)
@@ -55,6 +57,9 @@ class ObjectStore:
 
 @contextlib.contextmanager
 def running_s3() -> Iterator[ObjectStore]:
+    # Two seconds, which who asks a script for its --help does not wait for.
+    from moto.server import ThreadedMotoServer
+
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

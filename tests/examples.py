@@ -1,0 +1,13 @@
+"""
+How many cases Hypothesis draws: a quarter of what is thorough, all of it where EXAMPLES is 1.
+"""
+
+import os
+
+SHARE = float(os.environ.get("EXAMPLES", "0.25"))
+LEAST = 20
+
+
+def examples(thorough: int) -> int:
+    """Return how many cases to draw where *thorough* are all."""
+    return max(min(LEAST, thorough), round(thorough * SHARE))
