@@ -115,7 +115,11 @@ def test_two_checkouts_are_measured_in_turns_and_do_the_same_here() -> None:
 
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     assert [row[0] for row in rows] == list(against.CONTEXT_ROWS.values())
-    assert all(there == here for *_, there, here in rows)
+    for *_, there, here in rows:
+        (asked, commands), (asked_here, commands_here) = (each.split(", ") for each in (there, here))
+        assert asked == asked_here
+        # Where a portion of the bytes of its tenant is counted the append takes one more.
+        assert abs(float(commands) - float(commands_here)) < 1
     requests = {row[0]: row[-1].partition(",")[0] for row in rows}
     assert {requests[f"context, from memory, as {form}"] for form in FORMATS} == {"0"}
     assert {requests[f"context, after an append of 2, as {form}"] for form in FORMATS} == {"2"}
