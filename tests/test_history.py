@@ -223,6 +223,13 @@ def test_a_read_during_a_rollback_that_mixes_both_sides_is_found() -> None:
     assert found(log("a", "b", "d"), AB, C, ROLLBACK, D, read(11, 14, "abd")) == []
 
 
+def test_a_read_may_be_of_before_a_rollback_when_it_may_be_that_old() -> None:
+    assert found(log("a", "b", "d"), AB, C, ROLLBACK, D, read(15, 16, "abc", version=3, max_age_ns=4)) == []
+    assert found(log("a", "b", "d"), AB, C, ROLLBACK, D, read(15, 16, "abd", max_age_ns=4)) == []
+    assert found(log("a", "b", "d"), AB, C, ROLLBACK, D, read(15, 16, "abcd", max_age_ns=4)) == ["mixed"]
+    assert found(log("a", "b", "d"), AB, C, ROLLBACK, D, read(17, 18, "abc", max_age_ns=4)) == ["phantom"]
+
+
 def test_what_a_rollback_took_and_is_in_the_log_again_is_found() -> None:
     assert found(log("a", "b", "c"), AB, C, ROLLBACK) == ["phantom"]
     assert found(log("a", "b", "c"), AB, C._replace(end_ns=15), ROLLBACK) == []

@@ -65,6 +65,11 @@ class Read(NamedTuple):
     max_age_ns: int = 0
 
     @property
+    def as_of_ns(self) -> int:
+        """The instant that it may be as old as."""
+        return self.start_ns - self.max_age_ns
+
+    @property
     def is_whole(self) -> bool:
         return self.after == "" and self.to_end
 
@@ -78,6 +83,11 @@ class Lookup(NamedTuple):
     id: str
     found: bool
     max_age_ns: int = 0
+
+    @property
+    def as_of_ns(self) -> int:
+        """The instant that it may be as old as."""
+        return self.start_ns - self.max_age_ns
 
 
 class Log(NamedTuple):
@@ -123,8 +133,13 @@ class Epoch(NamedTuple):
     last: Log
 
     def may_hold(self, operation: Append | Delete | Seen) -> bool:
-        return operation.end_ns >= self.begin[0] and operation.start_ns <= self.end[1]
+        return operation.end_ns >= self.begin[0] and _since_ns(operation) <= self.end[1]
 
     def holds(self, operation: Append | Delete | Seen) -> bool:
         """Whether all of *operation* lies between the two rollbacks."""
-        return operation.start_ns > self.begin[1] and operation.end_ns < self.end[0]
+        return _since_ns(operation) > self.begin[1] and operation.end_ns < self.end[0]
+
+
+def _since_ns(operation: Append | Delete | Seen) -> int:
+    """Return when *operation* can have happened at the earliest; a read may be of before a rollback as well."""
+    return operation.as_of_ns if isinstance(operation, Read | Lookup) else operation.start_ns

@@ -100,7 +100,7 @@ class Timeline:
 
     def _range(self, read: Seen) -> tuple[int, int, frozenset[int]]:
         """Return the first and the last position that *read* must show if it is live, and those that it shows."""
-        required = max(self._acknowledged.at(_as_of_ns(read)), self._shown.at(_as_of_ns(read)))
+        required = max(self._acknowledged.at(read.as_of_ns), self._shown.at(read.as_of_ns))
         if isinstance(read, Lookup):
             at = self._position.get(read.id, NEVER)
             if read.found:
@@ -171,7 +171,7 @@ class Timeline:
         unknown = [each for each in _ids_shown(read) if each not in self._position]
         if unknown:
             return [f"phantom: {who} showed {unknown[0]}, which is not in the log"]
-        as_of_ns = _as_of_ns(read)
+        as_of_ns = read.as_of_ns
         low, high, shown = self._range(read)
         broken = []
         if isinstance(read, Read):
@@ -203,7 +203,7 @@ class Timeline:
         }
         contents: dict[int, tuple[str, ...]] = {}
         for each, (_, version) in zip(reads, versions, strict=True):
-            if newest.at(_as_of_ns(each)) > version or own[each.process].at(each.start_ns) > version:
+            if newest.at(each.as_of_ns) > version or own[each.process].at(each.start_ns) > version:
                 yield f"version: process {each.process} went back to {version}"
             if each.is_whole and contents.setdefault(version, each.ids) != each.ids:
                 yield f"version: {version} has two contents, one shown by process {each.process}"
@@ -221,8 +221,8 @@ class Timeline:
         most = _sums(((each.start_ns, _entries(each) * _copies_max(each)) for each in possible), base)
         for read in reads:
             version = read.version or 0
-            if version < least.at(_as_of_ns(read)):
-                yield f"version: process {read.process} read {version}, {least.at(_as_of_ns(read))} were acknowledged"
+            if version < least.at(read.as_of_ns):
+                yield f"version: process {read.process} read {version}, {least.at(read.as_of_ns)} were acknowledged"
             if version > most.at(read.end_ns):
                 yield f"version: process {read.process} read {version}, {most.at(read.end_ns)} had been sent"
 
@@ -240,11 +240,6 @@ WRONG = {
     "gap": "showed later items without earlier ones",
     "split": "showed part of a batch",
 }
-
-
-def _as_of_ns(read: Seen) -> int:
-    """Return the instant that *read* may be as old as."""
-    return read.start_ns - read.max_age_ns
 
 
 def _ids_shown(read: Seen) -> tuple[str, ...]:
