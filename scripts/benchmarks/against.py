@@ -10,7 +10,6 @@ but among the requests and commands. For cold starts there is `scripts/bench col
 
 import argparse
 import statistics
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from scripts.benchmarks.store_operations import FORMATS
 from scripts.benchmarks.worker import Place, Worker
 from scripts.measuring.counted_store import Cost, CountedStore, counted_store
 from scripts.measuring.environment import ROOT
+from scripts.measuring.served import mint_as
 from scripts.measuring.tables import each, markdown, ratio
 
 CONTEXT_ROWS = {
@@ -53,8 +53,8 @@ def measure(checkout: Path, rows: dict[str, str], pairs: int, runs: int, items: 
     """Return *rows* as a Markdown table. Raises ContenderError: an operation fails, or *checkout* does not know it."""
     lines = []
     with counted_store() as store, items_file(items) as path:
-        for each_checkout in (ROOT, checkout.resolve()):  # Each keeps its keys under names of its own.
-            _mint(store, each_checkout)
+        for root in (ROOT, checkout.resolve()):
+            mint_as(root, store, KEY)
         place, python = Place(0, store.url, store.token, KEY, path), Path(sys.executable)
         with Worker(python, OURS, place, checkout.resolve()) as there, Worker(python, OURS, place) as here:
             there.open()
@@ -63,11 +63,6 @@ def measure(checkout: Path, rows: dict[str, str], pairs: int, runs: int, items: 
                 print(title, file=sys.stderr, flush=True)
                 lines.append([title, *_row(store, [there, here], name, pairs, runs)])
     return markdown(["operation", "there ms", "here ms", "ratio", "requests, commands", "here"], lines)
-
-
-def _mint(store: CountedStore, checkout: Path) -> None:
-    program = "import sys; from scripts.local.mint import mint; mint(*sys.argv[1:])"
-    subprocess.run([sys.executable, "-c", program, store.url, store.token, KEY], cwd=checkout, check=True)
 
 
 def _row(store: CountedStore, workers: Sequence[Worker], name: str, pairs: int, runs: int) -> list[str]:

@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 from scripts.measuring.counted_store import CountedStore, counted_store
 from scripts.measuring.environment import ROOT
-from scripts.measuring.served import KEY, instance_at
+from scripts.measuring.served import KEY, instance_at, mint_as
 from scripts.measuring.tables import markdown, percentile, ratio
 
 START_TIMEOUT_S = 30.0
@@ -110,18 +110,15 @@ def measure(starts: int) -> dict[str, list[Start]]:
 
 def measure_in_turns(starts: int, checkouts: Sequence[Path]) -> list[dict[str, list[Start]]]:
     """Return the starts by row for each of *checkouts*, over one store. Raises OSError: as `measure`."""
-    from scripts.local.mint import mint
-
     rows: list[dict[str, list[Start]]] = [{name: [] for name in PROBES} for _ in checkouts]
     with counted_store() as store, tempfile.TemporaryDirectory() as folder:
-        mint(store.url, store.token, KEY)
         deployed = [_deploy(Path(folder) / str(number), root) for number, root in enumerate(checkouts)]
-        conversation = _make_conversation(store)
+        conversations = [_make_conversation(store, root.resolve()) for root in checkouts]
         for number in range(starts + 1):
             print(f"round {number} of {starts}", file=sys.stderr, flush=True)
             for name, probe in PROBES.items():
-                sides = list(zip(deployed, rows, strict=True))
-                for functions, own_rows in sides if number % 2 else reversed(sides):
+                sides = list(zip(deployed, conversations, rows, strict=True))
+                for functions, conversation, own_rows in sides if number % 2 else reversed(sides):
                     start = _start(functions, probe._replace(path=probe.path.format(id=conversation)), store)
                     if number:  # The first start brings the files into memory.
                         own_rows[name].append(start)
@@ -233,10 +230,11 @@ def _port(channel: socket.socket) -> int:
     raise OSError("a function did not start")
 
 
-def _make_conversation(store: CountedStore) -> str:
-    """Store a conversation that a context has something to choose from; return its id."""
+def _make_conversation(store: CountedStore, checkout: Path) -> str:
+    """Store, as *checkout* does, a conversation that a context has something to choose from; return its id."""
+    mint_as(checkout, store, KEY)
     items = [{"role": role, "content": "How are you today? " * 5} for role in ("user", "assistant") * 50]
-    with instance_at(store) as served:
+    with instance_at(store, checkout) as served:
         made = _request(f"{served.url}/v1/conversations", json.dumps({"items": items}).encode())
     return str(json.loads(made)["id"])
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 import orjson
@@ -38,8 +39,8 @@ class Answer(NamedTuple):
 
 
 @contextlib.contextmanager
-def instance_at(store: CountedStore, **variables: str) -> Iterator[Served]:
-    """Run an instance for this block, with settings of its own. Raises OSError: it did not start."""
+def instance_at(store: CountedStore, checkout: Path = ROOT, **variables: str) -> Iterator[Served]:
+    """Run an instance of *checkout* for this block, with settings of its own. Raises OSError: it did not start."""
     environ = {
         **os.environ,
         **variables,
@@ -47,7 +48,7 @@ def instance_at(store: CountedStore, **variables: str) -> Iterator[Served]:
         "UPSTASH_REDIS_REST_TOKEN": store.token,
     }
     command = [sys.executable, "-m", "scripts.benchmarks.lag_server"]
-    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, cwd=checkout, env=environ, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
             url = server.stdout.readline().strip()
@@ -56,6 +57,12 @@ def instance_at(store: CountedStore, **variables: str) -> Iterator[Served]:
             yield Served(url, server.pid)
         finally:
             server.terminate()
+
+
+def mint_as(checkout: Path, store: CountedStore, key: str) -> None:
+    """Make *key* valid for instances of *checkout*: each version keeps its keys under names of its own."""
+    program = "import sys; from scripts.local.mint import mint; mint(*sys.argv[1:])"
+    subprocess.run([sys.executable, "-c", program, store.url, store.token, key], cwd=checkout, check=True)
 
 
 @contextlib.asynccontextmanager
