@@ -23,7 +23,7 @@ from shared.routes import FRESHNESS, READ, Body, Route
 
 async def context(asked: Asked, conversation_id: str, **values: Any) -> Response:
     conversation, wanted = Conversation(asked.caller, conversation_id), read_context_request(values)
-    answer = await _contexts(asked).context(conversation, wanted, asked.freshness, asked.known, asked.later)
+    answer = await contexts_of(asked).context(conversation, wanted, asked.freshness, asked.known, asked.later)
     headers = provenance_headers(answer.provenance, answer.etag)
     if answer.body is None:
         return unchanged_response(asked.later, headers)
@@ -32,9 +32,10 @@ async def context(asked: Asked, conversation_id: str, **values: Any) -> Response
 
 async def context_for_call(asked: Asked, conversation_id: str, reserve: bool, **values: Any) -> Response:
     conversation, wanted = Conversation(asked.caller, conversation_id), read_context_request(values)
-    contexts, settings, is_replay = _contexts(asked), asked.state["settings"], False
+    contexts, store, settings = contexts_of(asked), asked.state["store"], asked.state["settings"]
+    is_replay = False
     if reserve:
-        calls = ModelCalls(contexts, Budgets(asked.state["store"], settings), settings)
+        calls = ModelCalls(store, contexts, Budgets(store, settings), settings)
         output_tokens = answer_tokens(wanted.model, values["reserve_output"])
         answer, _, is_replay = await calls.context(
             conversation, asked.attempt, wanted, output_tokens, asked.freshness, asked.later
@@ -46,7 +47,7 @@ async def context_for_call(asked: Asked, conversation_id: str, reserve: bool, **
     return json_response(answer.body, asked.later, headers)
 
 
-def _contexts(asked: Asked) -> Contexts:
+def contexts_of(asked: Asked) -> Contexts:
     state = asked.state
     return Contexts(state["store"], state["counter"], state["history"], state["documents"], state["pool"])
 

@@ -52,6 +52,8 @@ def answer_written(
     return json_response(body, asked.later, headers)
 
 
-def write_page(page: Page, **more: object) -> Pieces:
+def write_page(page: Page, *, context: Pieces | None = None, **more: object) -> Pieces:
+    """Return the JSON of *page*, with *more* members, and a *context* where one goes with it."""
+    members = {"data": array(page.data)} | ({"context": context} if context is not None else {})
     rest = {"first_id": page.first_id, "last_id": page.last_id, "has_more": page.has_more, **more}
-    return splice({"object": "list"}, {"data": array(page.data)}, rest)
+    return splice({"object": "list"}, members, rest)

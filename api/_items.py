@@ -7,8 +7,10 @@ DELETE /v1/conversations/{id}/items/{item_id}     blank it; the conversation
 
 from typing import Any
 
+import orjson
 from starlette.responses import Response
 
+from api._contexts import contexts_of
 from api._conversation import (
     AFTER,
     CONVERSATION,
@@ -21,10 +23,13 @@ from api._conversation import (
     editing,
     write_page,
 )
+from shared.context.wanted import read_context_member
 from shared.conversations.conversation import Conversation
 from shared.conversations.model_calls import read_settlement
 from shared.conversations.reading import Reader
-from shared.errors import AlreadySettled, DuplicateItem, TextNotCountable
+from shared.errors import AlreadySettled, DuplicateItem, ServiceError, TextNotCountable
+from shared.http.closed import refuse_when_closed
+from shared.http.problems import error_member
 from shared.http.serving import Asked
 from shared.request.parameters import choice, json
 from shared.routes import READ, WRITE, Body, Form, Route
@@ -42,17 +47,27 @@ async def items(asked: Asked, conversation_id: str, after: str, limit: int, orde
     return answer_read(asked, write_page(page), provenance)
 
 
-async def append(asked: Asked, conversation_id: str, items: Any, **settling: Any) -> Response:
+async def append(asked: Asked, conversation_id: str, items: Any, context: Any, **settling: Any) -> Response:
     # What only writes need is imported by the first of them: 10 ms of every cold read.
     from shared.conversations.append import Appending
+    from shared.conversations.append_context import Call, append_with_context
 
-    state = asked.state
+    state, conversation = asked.state, Conversation(asked.caller, conversation_id)
     appending = Appending(state["store"], state["counter"], state["pool"], state["settings"])
     settlement = read_settlement(settling, asked.caller, state["settings"])
-    page, etag, is_replay = await appending.append(
-        Conversation(asked.caller, conversation_id), asked.attempt, items, settlement
-    )
-    return answer_written(asked, write_page(page), etag, is_replay=is_replay)
+    if context is None:
+        page, etag, is_replay = await appending.append(conversation, asked.attempt, items, settlement)
+        return answer_written(asked, write_page(page), etag, is_replay=is_replay)
+    refuse_when_closed(CONTEXT_NEEDS, state["wrong"])
+    wanted = read_context_member(context, CONTEXT.name)
+    call = Call(conversation, asked.attempt, items, settlement)
+    (page, etag, is_replay), made = await append_with_context(appending, contexts_of(asked), call, wanted, asked.later)
+    if isinstance(made, ServiceError):
+        body = [orjson.dumps({"error": error_member(made)})]
+    else:
+        assert made.body is not None
+        body = made.body
+    return answer_written(asked, write_page(page, context=body), etag, is_replay=is_replay)
 
 
 async def item(asked: Asked, conversation_id: str, item_id: str) -> Response:
@@ -73,9 +88,17 @@ async def delete_item(asked: Asked, conversation_id: str, item_id: str) -> Respo
 SUMMARY_COVERS = "Warmthread-Summary-Covers"
 ORDER = choice("order", ("asc", "desc"), "oldest or newest first", default="desc")
 SETTLED = ("reservation", "usage")
+CONTEXT = json(
+    "context",
+    "beside_items",
+    "the parameters of `POST …/context` but for `reserve`: the answer has a member `context` as well, that of the "
+    "conversation with these items",
+)
+CONTEXT_NEEDS = ("documents",)
 BATCH = Body(
     (
         json("items", "items", "1 to 100 of them; all are stored or none", required=True),
+        CONTEXT,
         json("reservation", "reservation_id", "the reservation that `usage` settles in the same step"),
         json("usage", "usage", "what the model call used, as the Responses or the Chat Completions API report it"),
     ),
@@ -100,14 +123,15 @@ ROUTES = (
         CONVERSATION + "/items",
         append,
         "Append a batch",
-        "`{items: [1..100], reservation?, usage?}`: appends all or nothing; the items as stored",
-        "page",
+        "`{items: [1..100], context?, reservation?, usage?}`: appends all or nothing; the items as stored. With "
+        "`context` also the [context](contexts.md#one-call-a-turn) right after it, or `{error}` in its place",
+        "appended",
         ids=ONE,
         query=(INCLUDE,),
         body=BATCH,
         headers=WRITE,
         refuses=(DuplicateItem, AlreadySettled, TextNotCountable),
-        billed="6; 13 with `reservation`",
+        billed="6; 13 with `reservation`; 7 with `context`; 6 where the instance has what came before",
         is_prepared=True,
     ),
     Route(

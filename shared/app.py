@@ -161,7 +161,7 @@ def _guarded(methods: Mapping[str, Route]) -> Callable[[Request], Awaitable[Resp
             async with asyncio.timeout_at(invocation.cut_at_s - ANSWER_MARGIN_S):
                 route = methods[GET if request.method == HEAD else request.method]
                 if request.state["wrong"]:
-                    refuse_when_closed(route, request.state["wrong"])
+                    refuse_when_closed(route.areas, request.state["wrong"])
                 response = await _charged(route, request)
         except TimeoutError:
             raise OutOfTime(

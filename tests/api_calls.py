@@ -14,6 +14,7 @@ def items(count: int) -> dict[str, Any]:
 
 
 RESERVING, DOCUMENT_HELD = 17, 5
+TURN = {**items(2), "context": {"budget": 500}}
 SUMMARY = {"through": "msg_1", "text": "They said hi."}
 
 CALLS: dict[str, tuple[int, Call]] = {
@@ -23,6 +24,7 @@ CALLS: dict[str, tuple[int, Call]] = {
     "retrieve": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}")),
     "update": (8, lambda api, id_: api.post(f"/v1/conversations/{id_}", json={"metadata": {"a": "b"}})),
     "append": (6, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10))),
+    "append_context": (7, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=TURN)),
     "page": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/items", params={"limit": 20})),
     "item": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/items/msg_1")),
     "delete_item": (7, lambda api, id_: api.delete(f"/v1/conversations/{id_}/items/msg_1")),
@@ -83,6 +85,20 @@ PREPARED: dict[str, tuple[int, Prepare]] = {
         ),
     ),
     "context_again": (3, again("/context?budget=500")),
+    "append_context_again": (
+        6,
+        lambda api, id_: (
+            api.post(f"/v1/conversations/{id_}/items", json=TURN),
+            lambda _: api.post(f"/v1/conversations/{id_}/items", json=TURN),
+        ),
+    ),
+    "append_context_settling": (
+        14,
+        lambda api, id_: (
+            reserved(api),
+            lambda name: api.post(f"/v1/conversations/{id_}/items", json={**TURN, **RESERVED, "reservation": name}),
+        ),
+    ),
     "settle": (
         9,
         lambda api, _: (reserved(api), lambda name: api.post(f"/v1/reservations/{name}/settle", json={"tokens": 1})),
@@ -115,6 +131,7 @@ CONDITIONAL: dict[str, tuple[int, Call]] = {
     "create_keyed": (11, lambda api, _: api.post("/v1/conversations", json=items(10), headers=KEYED)),
     "update_keyed": (10, lambda api, id_: api.post(f"/v1/conversations/{id_}", json={"metadata": {}}, headers=KEYED)),
     "append_keyed": (8, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10), headers=KEYED)),
+    "append_context_keyed": (9, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=TURN, headers=KEYED)),
     "append_held": (6, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10), headers=HELD)),
     "reserve_keyed": (13, lambda api, _: api.post("/v1/reservations", json={"tokens": 1}, headers=KEYED)),
     "delete_item_keyed": (9, lambda api, id_: api.delete(f"/v1/conversations/{id_}/items/msg_1", headers=KEYED)),

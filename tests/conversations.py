@@ -14,6 +14,7 @@ Call = Callable[[httpx.Client, str], httpx.Response]
 WRITES: dict[str, Call] = {
     "create": lambda api, _: api.post("/v1/conversations", json=MESSAGE),
     "append": lambda api, path: api.post(f"{path}/items", json=MESSAGE),
+    "append with context": lambda api, path: api.post(f"{path}/items", json={**MESSAGE, "context": {"budget": 500}}),
     "update": lambda api, path: api.post(path, json={"metadata": {"k": "new"}}),
     "delete item": lambda api, path: api.delete(f"{path}/items/item_2"),
     "summary": lambda api, path: api.post(f"{path}/summary", json={"through": "item_1", "text": "so far"}),

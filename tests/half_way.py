@@ -26,7 +26,7 @@ ENDED: set[tuple[str, int]] = set()
 """Each script with each write that it was refused, of all tests."""
 
 ELSEWHERE = {
-    "tests of budgets": ("append_settle", "read_reserve", "release", "reserve", "settle"),
+    "tests of budgets": ("append_settle", "append_settle_read", "read_reserve", "release", "reserve", "settle"),
     "tests of documents": (
         *("document_begin", "document_count", "document_notice", "document_store", "document_sweep"),
         *("heat", "lease", "metrics"),

@@ -41,6 +41,9 @@ OPERATIONS = {
     "append": Operation(
         "append", _post("/ID/items", items=[_message("a"), _message("b"), {**_message("c"), "role": "system"}])
     ),
+    "append with context": Operation(
+        "append_read", _post("/ID/items", items=[_message("a"), _message("b")], context={"budget": 500})
+    ),
     "update": Operation("update", _post("/ID", metadata={"k": "new"})),
     "delete item": Operation("delete_item", _delete("/ID/items/item_1"), again=(200, 404)),
     "summary": Operation("summary", _post("/ID/summary", through="item_1", text="so far")),

@@ -110,6 +110,11 @@ def appending(books: Books) -> Call:
     return lambda: books.api.post(f"{path}/items", json=body)
 
 
+def appending_with_a_context(books: Books) -> Call:
+    path, body = books.conversation(), {**ANSWER, "reservation": books.reserved()["id"], "context": {"budget": 500}}
+    return lambda: books.api.post(f"{path}/items", json=body)
+
+
 def appending_for_what_the_store_never_saw(books: Books) -> Call:
     path, body = books.conversation(), {**ANSWER, "reservation": make_id(UNRECORDED)}
     return lambda: books.api.post(f"{path}/items", json=body)
@@ -125,6 +130,7 @@ OPERATIONS = {
     "release": Operation(releasing, (0, 0, 0), (0, 300, 0)),
     "release late": Operation(releasing_late, (0, 0, 0)),
     "append": Operation(appending, (80, 0, 0), (0, 300, 0)),
+    "append with context": Operation(appending_with_a_context, (80, 0, 0), (0, 300, 0)),
     "append unrecorded": Operation(appending_for_what_the_store_never_saw, (80, 0, 80)),
 }
 

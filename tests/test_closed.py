@@ -18,10 +18,14 @@ from tests.instances import client_of
 
 SECRET = "tooshort-4711"
 ITEMS = {"items": [{"id": "msg_1", "role": "user", "content": "hello"}]}
+MORE: dict[str, Any] = {"items": [{"role": "user", "content": "more"}]}
+TURN = {**MORE, "context": {"budget": 100}}
 CALLS: dict[str, Callable[[httpx.Client, str], httpx.Response]] = {
     "create": lambda api, _: api.post("/v1/conversations", json=ITEMS),
     "retrieve": lambda api, id_: api.get(f"/v1/conversations/{id_}"),
     "compact": lambda api, id_: api.post(f"/v1/conversations/{id_}/compact"),
+    "append": lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=MORE),
+    "append_context": lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=TURN),
     "context": lambda api, id_: api.get(f"/v1/conversations/{id_}/context?budget=100"),
     "context_for_call": lambda api, id_: api.post(f"/v1/conversations/{id_}/context", json={"budget": 100}),
     "count": lambda api, _: api.post("/v1/tokens/count", json={"model": "gpt-4o", "input": "x"}),
@@ -34,7 +38,8 @@ CALLS: dict[str, Callable[[httpx.Client, str], httpx.Response]] = {
     "metrics": lambda api, _: api.get("/api/metrics", headers={"authorization": f"Bearer {METRICS_SECRET}"}),
     "health": lambda api, _: api.get("/api/health"),
 }
-CONVERSATIONS = {"create", "retrieve", "compact", "context", "context_for_call"}
+APPENDS = {"append", "append_context"}
+CONVERSATIONS = {"create", "retrieve", "compact", "context", "context_for_call", *APPENDS}
 CLOSED: dict[str, set[str]] = {
     "CRON_SECRET": {"sweep", "warm"},
     "WARMTHREAD_CHANGES_SECRET": {"changes"},
@@ -46,10 +51,12 @@ CLOSED: dict[str, set[str]] = {
     "WARMTHREAD_OWN_URL": {"warm"},
     "WARMTHREAD_WARM_DOCUMENTS_MAX": {"warm"},
     "WARMTHREAD_L1_BYTES_MAX": CONVERSATIONS,
-    "WARMTHREAD_BATCH_ITEMS_MAX": {"create", "reserve", "context_for_call"},
-    "WARMTHREAD_BODY_BYTES_MAX": {"create", "compact", "context_for_call", "count", "reserve", "changes"},
+    "WARMTHREAD_BATCH_ITEMS_MAX": {"create", "reserve", "context_for_call", *APPENDS},
+    "WARMTHREAD_BODY_BYTES_MAX": {"create", "compact", "context_for_call", "count", "reserve", "changes", *APPENDS},
     "WARMTHREAD_RESERVATION_S": {"reserve", "context_for_call"},
-    "WARMTHREAD_DOCUMENTS_URL": {"document", "context", "context_for_call", "changes", "sweep", "warm"},
+    "WARMTHREAD_DOCUMENTS_URL": {
+        *("document", "context", "context_for_call", "append_context", "changes", "sweep", "warm")
+    },
     "WARMTHREAD_RATE_OUTAGE": CONVERSATIONS | {"count", "reserve", "usage", "document"},
     "WARMTHREAD_POOL_THREADS": set(CALLS),
     "UPSTASH_REDIS_REST_URL": set(CALLS),
@@ -128,7 +135,7 @@ def test_several_are_all_named() -> None:
     ).wrong
     [route] = [each for each in routes() if each.operation == "sweep"]
     with pytest.raises(Misconfigured) as refused:
-        refuse_when_closed(route, wrong)
+        refuse_when_closed(route.areas, wrong)
 
     assert refused.value.extensions["settings"] == ["WARMTHREAD_CRON_S", "CRON_SECRET"]
 

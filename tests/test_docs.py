@@ -77,7 +77,7 @@ BILLED = {
     "GET /v1/conversations/{id}": ["retrieve", "retrieve_again"],
     "POST /v1/conversations/{id}": ["update"],
     "DELETE /v1/conversations/{id}": ["delete"],
-    "POST /v1/conversations/{id}/items": ["append", "append_settling"],
+    "POST /v1/conversations/{id}/items": ["append", "append_settling", "append_context", "append_context_again"],
     "GET /v1/conversations/{id}/items": ["page", "page_again"],
     "GET /v1/conversations/{id}/items/{item_id}": ["item", "item_again"],
     "DELETE /v1/conversations/{id}/items/{item_id}": ["delete_item", "delete_item_summarised"],

@@ -48,7 +48,9 @@ NO_SCHEMA_SAYS = {
 }
 """Codes of refusals of what is well-formed: they depend on other requests."""
 
-RELATED = re.compile(r"model|encoding|budget|overhead_tokens|reserve_output|through|changes\[\d+\]\.path|If-Match")
+RELATED = re.compile(
+    r"(context\.)?(model|encoding|budget|overhead_tokens|reserve_output)|through|changes\[\d+\]\.path|If-Match"
+)
 """
 Fields whose values depend on each other in ways that JSON Schema cannot say, or on a table or names that grow; and
 If-Match, for which schemathesis makes values that its pattern does not allow.

@@ -32,7 +32,7 @@ BILLED = {
     "retrieve": ["retrieve", "retrieve_again"],
     "update": ["update"],
     "delete": ["delete"],
-    "append": ["append", "append_settling"],
+    "append": ["append", "append_settling", "append_context", "append_context_again"],
     "items": ["page", "page_again"],
     "item": ["item", "item_again"],
     "delete_item": ["delete_item", "delete_item_summarised"],

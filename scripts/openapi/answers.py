@@ -2,7 +2,7 @@
 What routes answer, by the names that their declarations use.
 """
 
-from scripts.openapi.contexts import context
+from scripts.openapi.contexts import context, context_or_error
 from scripts.openapi.shapes import COUNT, ENCODING, ID, USD, Schema, obj
 
 
@@ -82,6 +82,11 @@ ANSWERS: dict[str, Schema] = {
     ),
     "conversations": _answer("A page", _page("conversation") | {"next_after": NEXT_AFTER}),
     "page": _answer("A page", _page("stored_item")),
+    "appended": _answer(
+        "The items; the context right after them, where it was asked for",
+        _page("stored_item") | {"context": context_or_error()},
+        optional=("context",),
+    ),
     "item": _answer_of("The item", {"$ref": "#/components/schemas/stored_item"}),
     "summary": _answer("The summary", SUMMARY),
     "summary_with_text": _answer("The summary and its text", SUMMARY | {"text": {"type": "string"}}),

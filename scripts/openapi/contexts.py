@@ -164,6 +164,13 @@ def schemas() -> Schema:
     return made | {"context_chat_message": _chat_message(), "context_anthropic_message": _anthropic_message()}
 
 
+def context_or_error() -> Schema:
+    """Return what stands beside items that were appended: a context, or why there is none."""
+    error = {"allOf": [{"$ref": "#/components/schemas/Problem/properties/error"}], "required": ["status"]}
+    error["properties"] = {"status": COUNT, "needed_tokens": COUNT}
+    return {"anyOf": [context(), closed({"error": error})]}
+
+
 def context() -> Schema:
     """Return what a context is, in whatever format."""
     names = {name: f"#/components/schemas/context_{name}" for name in FORMATS}

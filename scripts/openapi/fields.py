@@ -4,12 +4,18 @@ Declared parameters and bodies as JSON Schema.
 
 from scripts.openapi.named import NAMED
 from scripts.openapi.shapes import NULL, Schema, obj, optional, scalar
+from shared.context.wanted import BESIDE_ITEMS
 from shared.request.parameters import IGNORED, MAP, REFUSED, UNREAD, Field
 from shared.routes import Body, Form
+
+OBJECTS = {"beside_items": Body(BESIDE_ITEMS)}
+"""What members are that are objects of declared fields."""
 
 
 def schema_of(field: Field) -> Schema:
     """Return what the value of *field* may be, where there is one."""
+    if field.schema in OBJECTS:
+        return body_schema(OBJECTS[field.schema])
     return NAMED[field.schema] if field.schema else scalar(field)
 
 

@@ -11,7 +11,7 @@ import orjson
 from shared.context.render import FORMATS
 from shared.errors import InvalidValue
 from shared.items.counts import PRIMARY_ENCODING
-from shared.request.parameters import boolean, choice, integer
+from shared.request.parameters import boolean, choice, integer, read_object, refused, within
 from shared.tokens.models import ENCODING, MODEL, Model, read_encoding
 
 TOKENS_MAX = 100_000_000
@@ -47,6 +47,12 @@ PARAMETERS = (
     ),
 )
 """Of a query or a body."""
+
+BESIDE_ITEMS = (
+    *PARAMETERS,
+    refused("reserve", "a reservation is made with `POST …/context`, before the model call that it is for"),
+)
+"""Of the member `context` of a body that appends."""
 
 
 class ContextRequest(NamedTuple):
@@ -104,6 +110,13 @@ def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
         values["format"],
         values["document_budget"],
     )
+
+
+def read_context_member(value: object, name: str) -> ContextRequest:
+    """Return the request that *value*, the member *name* of a body, describes. Raises as `read_context_request`."""
+    values = read_object(BESIDE_ITEMS, value, name)
+    with within(name):
+        return read_context_request(values)
 
 
 def answer_tokens(model: Model | None, reserve_output: int | None) -> int:

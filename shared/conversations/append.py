@@ -30,6 +30,7 @@ from shared.jsonbytes.write import PIECE_BYTES, dumps, dumps_apart
 from shared.process.pool import Pool
 from shared.request.caller import Caller
 from shared.store.attempts import Attempt, Besides, Ids, Written, etag, send_as_first
+from shared.store.pipeline import SMALL_REPLY_BYTES
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
@@ -48,6 +49,33 @@ class Prepared(NamedTuple):
     given_id: bool
     traits: Traits
     body: bytes
+
+
+class Batch(NamedTuple):
+    """
+    Items that are ready to be sent. *entries*: what the store keeps of each, but for what its script adds; *paths*: of
+    the documents that they mention, each behind a newline.
+    """
+
+    items: list[Prepared]
+    counts: list[Counts]
+    entries: list[str]
+    paths: str
+
+    def arguments(self) -> list[str | int]:
+        """Return what the script takes of all items together, and of each."""
+        arguments: list[str | int] = [self.paths]
+        for each, count, entry in zip(self.items, self.counts, self.entries, strict=True):
+            tokens = count.overhead_tokens + count.content_tokens
+            arguments += [each.id, "1" if each.given_id else "0", each.traits.kind, tokens, entry]
+        return arguments
+
+    def stored(self, heads: list[str]) -> list[str]:
+        """Return the entries as they are in the store, by the *heads* that its script gave them; none without."""
+        if not heads:
+            return []
+        together = zip(heads, self.items, self.entries, strict=True)
+        return [f"{head} {item.traits.kind} {entry}" for head, item, entry in together]
 
 
 class Appending:
@@ -74,10 +102,9 @@ class Appending:
         async def send(one: Attempt) -> list[str]:
             ids = one.ids()
             conversation = Conversation(caller, ids("conv"))
-            items = await self._prepare(raw_items, ids, attempt.body_bytes, allow_empty=True)
+            batch = await self._batch(raw_items, ids, attempt.body_bytes, allow_empty=True)
             names = [*one.record_keys(caller.tenant), conversation.left_name] if one.has_key else []
-            async with naming(self._pool, raw_items, "items"):
-                return await self._send(conversation, one, "create", items, born, names)
+            return await self._send(conversation, one, "create", batch, born, names)
 
         _, seed, generation, version, chain, created_at = await send_as_first(attempt, send)
         info = ConversationInfo(Ids(seed)("conv"), int(created_at), metadata)
@@ -98,15 +125,46 @@ class Appending:
                   KeyReused, AlreadySettled: nothing was stored.
                   StoreUnavailable: `outcome_unknown` says whether the batch may have been stored.
         """
-        items = await self._prepare(raw_items, attempt.ids(), attempt.body_bytes, allow_empty=False)
+        batch = await self.batch(attempt, raw_items)
+        return await self.written(attempt, raw_items, batch, await self.send(conversation, attempt, batch, settlement))
+
+    async def batch(self, attempt: Attempt, raw_items: object) -> Batch:
+        """Return the items that `send` takes. Raises as `append`, for what is wrong with them."""
+        return await self._batch(raw_items, attempt.ids(), attempt.body_bytes, allow_empty=False)
+
+    async def send(
+        self,
+        conversation: Conversation,
+        attempt: Attempt,
+        batch: Batch,
+        settlement: Besides | None = None,
+        reader: Besides | None = None,
+        reply_bytes_max: int = SMALL_REPLY_BYTES,
+    ) -> list[Any]:
+        """
+        Append *batch* and return what the script replies; with a *reader* also what that reads, as append_read.lua
+        says. Raises as `append`.
+        """
         names = attempt.record_keys(conversation.caller.tenant)
-        async with naming(self._pool, raw_items, "items"):
-            reply = await self._send(conversation, attempt, "append", items, [0, 0, 0, "{}"], names, settlement)
-        _, seed, generation, version, chain, _ = reply
-        tag, is_replay = etag(generation, version, chain), seed != attempt.seed
+        born: list[str | int] = [0, 0, 0, "{}"]
+        return await self._send(
+            conversation, attempt, "append", batch, born, names, settlement, reader, reply_bytes_max
+        )
+
+    async def written(self, attempt: Attempt, raw_items: object, batch: Batch, reply: list[Any]) -> Written[Page]:
+        """Return what the *reply* to *batch* says: the items, as the attempt that it tells of stored them."""
+        _, seed, generation, version, chain, *_ = reply
+        items, is_replay = batch.items, seed != attempt.seed
         if is_replay:
             items = await self._prepare(raw_items, Ids(seed), attempt.body_bytes, allow_empty=False)
-        return Written(Page([each.body for each in items], items[0].id, items[-1].id, has_more=False), tag, is_replay)
+        page = Page([each.body for each in items], items[0].id, items[-1].id, has_more=False)
+        return Written(page, etag(generation, version, chain), is_replay)
+
+    async def _batch(self, raw_items: object, ids: Ids, body_bytes: int, *, allow_empty: bool) -> Batch:
+        items = await self._prepare(raw_items, ids, body_bytes, allow_empty=allow_empty)
+        async with naming(self._pool, raw_items, "items"):
+            counts = await count_items(self._counter, PRIMARY_ENCODING, [each.traits for each in items])
+        return await self._pool.run_when(body_bytes > LARGE_BYTES, _write, items, counts)
 
     async def _prepare(self, raw_items: object, ids: Ids, body_bytes: int, *, allow_empty: bool) -> list[Prepared]:
         # The first item that is not plain imports pydantic: 80 ms, which the loop must not wait for.
@@ -118,21 +176,23 @@ class Appending:
         conversation: Conversation,
         attempt: Attempt,
         mode: str,
-        items: list[Prepared],
+        batch: Batch,
         born: list[str | int],
         names: list[str],
         settlement: Besides | None = None,
-    ) -> list[str]:
+        reader: Besides | None = None,
+        reply_bytes_max: int = SMALL_REPLY_BYTES,
+    ) -> list[Any]:
         """Return what the script replies, when that is no refusal."""
         settings = self._settings
-        counts = await count_items(self._counter, PRIMARY_ENCODING, [each.traits for each in items])
+        besides = [each for each in (settlement, reader) if each is not None]
         reply = await self._store.eval(
-            "append_settle" if settlement else "append",
+            f"append{'_settle' if settlement else ''}{'_read' if reader else ''}",
             [
                 *conversation.names,
                 conversation.index_names,
                 *names,
-                *(settlement.keys if settlement else ()),
+                *(name for each in besides for name in each.keys),
             ],
             [
                 *conversation.arguments(attempt, settings.idempotency_s),
@@ -144,15 +204,16 @@ class Appending:
                 settings.tenant_bytes_max,
                 *born,
                 settings.conversation_documents_max,
-                *await self._pool.run_when(attempt.body_bytes > LARGE_BYTES, _arguments, items, counts),
-                *(settlement.arguments if settlement else ()),
+                *batch.arguments(),
+                *(argument for each in besides for argument in each.arguments),
             ],
             is_idempotent=True,
+            reply_bytes_max=reply_bytes_max,
         )
         if reply[0] in SETTLE_REFUSALS:
             raise_settle_refusal(reply, settings)
         if reply[0] not in ("ok", "again"):
-            raise_refusal(reply, conversation.id, settings, param=_item_over(reply, items, counts, settings))
+            raise_refusal(reply, conversation.id, settings, param=_item_over(reply, batch, settings))
         return reply
 
 
@@ -185,24 +246,24 @@ def _encode(item: object, traits: Traits, param: str, settings: Settings) -> byt
     return body
 
 
-def _item_over(reply: list[Any], items: list[Prepared], counts: list[Counts], settings: Settings) -> str:
+def _item_over(reply: list[Any], batch: Batch, settings: Settings) -> str:
     """Return the name of the item with which a conversation exceeds what the script refuses it for."""
     match reply[0]:
         case "pinned":
-            limit, added = settings.pinned_tokens_max, _pinned_tokens(items, counts)
+            limit, added = settings.pinned_tokens_max, _pinned_tokens(batch)
         case "documents":
             # Some of them may have been mentioned before; then it is the item named or one before it.
-            limit, added = settings.conversation_documents_max, _new_documents(items)
+            limit, added = settings.conversation_documents_max, _new_documents(batch.items)
         case _:
             return "items"
     sums = accumulate(added, initial=int(reply[1]) - sum(added))
     return f"items[{next(index for index, total in enumerate(sums, -1) if total > limit and index >= 0)}]"
 
 
-def _pinned_tokens(items: list[Prepared], counts: list[Counts]) -> list[int]:
+def _pinned_tokens(batch: Batch) -> list[int]:
     return [
         count.overhead_tokens + count.content_tokens if each.traits.kind == Kind.SYSTEM else 0
-        for each, count in zip(items, counts, strict=True)
+        for each, count in zip(batch.items, batch.counts, strict=True)
     ]
 
 
@@ -216,12 +277,7 @@ def _new_documents(items: list[Prepared]) -> list[int]:
     return added
 
 
-def _arguments(items: list[Prepared], counts: list[Counts]) -> list[str | int]:
-    """Return what the script takes of all items together, and of each."""
+def _write(items: list[Prepared], counts: list[Counts]) -> Batch:
     paths = dict.fromkeys(path for each in items for path in each.traits.documents)
-    arguments: list[str | int] = ["".join(f"\n{path}" for path in paths)]
-    for each, count in zip(items, counts, strict=True):
-        tokens = count.overhead_tokens + count.content_tokens
-        entry = write_entry(each.id, each.traits, count, each.body)
-        arguments += [each.id, "1" if each.given_id else "0", each.traits.kind, tokens, entry]
-    return arguments
+    entries = [write_entry(each.id, each.traits, count, each.body) for each, count in zip(items, counts, strict=True)]
+    return Batch(items, counts, entries, "".join(f"\n{path}" for path in paths))

@@ -27,7 +27,7 @@ from shared.conversations.context_documents import Embedding, digest_of
 from shared.conversations.conversation import Conversation
 from shared.conversations.folds import tail_tokens
 from shared.conversations.held import Reading
-from shared.conversations.history import History
+from shared.conversations.history import History, Within
 from shared.conversations.kept_counts import Uncounted, count_anew, write_kept_counts
 from shared.conversations.needs import Need
 from shared.conversations.provenance import Provenance, touch_when_due
@@ -36,7 +36,6 @@ from shared.jsonbytes.write import Pieces
 from shared.process.pool import Pool
 from shared.request.after_response import Later
 from shared.request.freshness import Freshness
-from shared.store.attempts import Besides
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 
@@ -48,7 +47,6 @@ class Context(NamedTuple):
     etag: str
     provenance: Provenance
     tokens: int = 0
-    reserved: list[str] | None = None
 
 
 class Contexts:
@@ -68,19 +66,17 @@ class Contexts:
         freshness: Freshness,
         known_etags: frozenset[str],
         later: Later,
-        reserve: Besides | None = None,
+        within: Within | None = None,
     ) -> Context:
         """
-        Return the JSON of a `conversation.context`: promises (a) to (g) of docs/contexts.md. With *reserve* a
-        reservation is made in the same step as the read; when the context then does not fit, its caller has to release
-        it.
+        Return the JSON of a `conversation.context`: promises (a) to (g) of docs/contexts.md. What a script *within*
+        did when it read stays done, also where there is no context of it.
 
         Raises:   ContextDoesNotFit, and as History.read.
         """
         encoding = second_encoding(wanted)
         need = Need(tail_tokens(wanted.available_tokens, encoding), encoding)
-        reading = await self._history.read(conversation, need, freshness, reserve)
-        reserved = reading.reserved
+        reading = await self._history.read(conversation, need, freshness, within)
         provenance = reading.provenance
         touch_when_due(self._store, conversation, provenance, later)
         etag = provenance.etag_with(wanted.digest)
@@ -103,7 +99,7 @@ class Contexts:
         reading.keep(composed.fold, forms)
         if etag in known_etags:
             return Context(None, etag, provenance)
-        return Context(body, etag, provenance, chosen.selection.tokens, reserved)
+        return Context(body, etag, provenance, chosen.selection.tokens)
 
     async def _compose(
         self, conversation: Conversation, reading: Reading, wanted: ContextRequest, later: Later

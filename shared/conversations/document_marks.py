@@ -38,7 +38,12 @@ async def with_shared_marks(store: Store, read: Awaitable[list[Any]], known: Ite
     reply: list[Any]
     marks: dict[str, str] = {}
     if guessed:
-        reply, marks = await asyncio.gather(read, _shared_marks(store, guessed))
+        # Both to their end: what becomes of a read that also writes has to be known.
+        both = await asyncio.gather(read, _shared_marks(store, guessed), return_exceptions=True)
+        for each in both:
+            if isinstance(each, BaseException):
+                raise each
+        reply, marks = both
     else:
         reply = await read
     documents = reply[DOCUMENTS_AT] if reply[0] == "ok" and len(reply) > DOCUMENTS_AT else []

@@ -67,7 +67,6 @@ class Reading(NamedTuple):
     age_s: float
     conversation: Conversation
     l1: L1[Held]
-    reserved: list[str] | None = None
 
     @property
     def provenance(self) -> Provenance:

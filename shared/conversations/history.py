@@ -14,9 +14,8 @@ for the news.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
-from shared.budgets.refusals import RESERVE_REFUSALS
 from shared.cache.flight import Flights
 from shared.cache.l1 import L1
 from shared.config import Settings
@@ -36,7 +35,6 @@ from shared.process.pool import Pool
 from shared.request.freshness import Copy, Freshness, Tier
 from shared.request.invocation import is_confirmed, was_confirmed
 from shared.store import keys
-from shared.store.attempts import Besides
 from shared.store.pipeline import SMALL_REPLY_BYTES
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
@@ -63,12 +61,18 @@ conversation come whole that would take more.
 """
 
 
-class ReserveRefused(Exception):
-    """The reservation that was to be made with a read is refused; the reply says why."""
+class Within(Protocol):
+    """
+    A script of which a read is only a part, sent for one caller and in any case.
 
-    def __init__(self, reply: list[Any]) -> None:
-        super().__init__(reply[0])
-        self.reply = reply
+    *entries*: what it appended in the same step, behind all that it read; known when it was asked.
+    """
+
+    @property
+    def entries(self) -> list[str]: ...
+
+    async def ask(self, names: list[str], arguments: list[str | int], reply_bytes_max: int) -> list[Any]:
+        """Send it with what the read takes, and return what the script of the read alone would reply."""
 
 
 class Found[T](NamedTuple):
@@ -79,7 +83,6 @@ class Found[T](NamedTuple):
     held: Held | None
     tier: Tier
     age_s: float = 0.0
-    reserved: list[str] | None = None
 
 
 class HistoryCounts(NamedTuple):
@@ -108,22 +111,21 @@ class History:
         conversation: Conversation,
         need: Need,
         freshness: Freshness,
-        reserve: Besides | None = None,
+        within: Within | None = None,
     ) -> Reading:
         """
-        Return the conversation as *freshness* wants it. With *reserve* the store is asked in any case, for this caller
-        alone, and the script sets a reservation aside in the same step; `reserved` is what it replied of that.
+        Return the conversation as *freshness* wants it; as the script *within* finds it where that reads it.
 
         Raises:   NotFound, Unauthorized; NotCached: the store may not be asked and L1 will not do;
                   StoreUnavailable: it was asked and did not answer, and L1 will not do.
         """
-        if reserve is None:
+        if within is None:
             found = await self._find(conversation, need, freshness)
         else:
-            found = await self._load(conversation, need, reserve)
+            found = await self._load(conversation, need, within)
         self._answers[found.tier] += 1
         assert found.held is not None
-        return Reading(found.held, found.tier, found.age_s, conversation, self._l1, found.reserved)
+        return Reading(found.held, found.tier, found.age_s, conversation, self._l1)
 
     async def view[T](self, conversation: Conversation, need: Needed[T], freshness: Freshness) -> tuple[T, Provenance]:
         """
@@ -190,26 +192,24 @@ class History:
         found: Found[T] = await self._flights.share(flight, partial(self._load, conversation, need))
         return found
 
-    async def _load[T](self, conversation: Conversation, need: Needed[T], reserve: Besides | None = None) -> Found[T]:
+    async def _load[T](self, conversation: Conversation, need: Needed[T], within: Within | None = None) -> Found[T]:
         place = conversation.place
         held = self._l1.get(place)
         if held is not None and not need.can_start_from(held):
             held = None
-        tier, reserved = Tier.L1, None
-        is_first = True
+        tier, is_first = Tier.L1, True
         for _ in range(REPLIES_MAX):
             asked_at = self._clock.now()
-            is_reserving = reserve is not None and reserved is None
             has_all = _has_all(need, held)
             # What is news to who has the rest is little, and then travels with what others ask for.
             may_be_short = self._settings.store_reply_bytes_max > NEWS_BYTES_MAX
             is_short = may_be_short and is_first and has_all and _has_counts(need, held)
-            besides = reserve if is_reserving else None
-            reply = await self._eval(conversation, need, held, besides, has_all=has_all, is_short=is_short)
-            if is_reserving:
-                reserved = reply.pop()
-            header, kind = read_header(reply[1]), reply[2]
-            is_first = False
+            asker = within if is_first else None
+            reply = await self._eval(conversation, need, held, asker, has_all=has_all, is_short=is_short)
+            header, kind, is_first = read_header(reply[1]), reply[2], False
+            is_transferred = kind != "news" or len(reply[4]) > 0
+            if asker is not None and _is_followed_by(reply, header, asker.entries):
+                reply[4] = [*reply[4], *asker.entries]
             if is_short and not _is_usable(held, kind, header, reply[4]):
                 tier = Tier.L2
                 continue
@@ -217,7 +217,7 @@ class History:
                 self._forget_before(place, header, asked_at)
                 is_large = sum(map(len, reply[4])) > APART_CHARS
                 return Found(await self._pool.run_when(is_large, need.read_apart, reply), header, None, Tier.L2)
-            if kind != "news" or reply[4]:
+            if is_transferred:
                 tier = Tier.L2
             entries = reply[4]
             is_large = len(entries) > FOLDED_ENTRIES or sum(map(len, entries)) > FOLDED_CHARS
@@ -233,7 +233,7 @@ class History:
         present = self._l1.get(place)
         if present is None or present.validated_at <= held.validated_at:
             remember(self._l1, conversation, held)
-        return Found(value, held.snapshot.header, held, tier, 0.0, reserved)
+        return Found(value, held.snapshot.header, held, tier)
 
     def _forget_before(self, place: tuple[str, str], header: Header, asked_at: Instant) -> None:
         """Forget what is held of another state than *header*: no caller sees what is older than the last answer."""
@@ -246,7 +246,7 @@ class History:
         conversation: Conversation,
         need: Needed[T],
         held: Held | None,
-        reserve: Besides | None,
+        within: Within | None,
         *,
         has_all: bool,
         is_short: bool,
@@ -262,17 +262,14 @@ class History:
             *position,
             *need.arguments(held, has_all=has_all),
         ]
-        if reserve is not None:
-            names, arguments = [*names, *reserve.keys], [*arguments, *reserve.arguments]
-        script = need.script if reserve is None else "read_reserve"
-        # A reservation has an id of its own: sent again it is the same one.
-        read = self._store.eval(script, names, arguments, is_idempotent=True, reply_bytes_max=largest)
+        if within is None:
+            read = self._store.eval(need.script, names, arguments, reply_bytes_max=largest)
+        else:
+            read = within.ask(names, arguments, largest)
         known = held or self._l1.get(conversation.place)
         reply = await with_shared_marks(self._store, read, known.marks if known else ())
         if reply[0] == "unknown":
             self._l1.forget(conversation.place)
-        if reply[0] in RESERVE_REFUSALS:
-            raise ReserveRefused(reply)
         if reply[0] != "ok":
             # What is missing, if it is not the conversation, stands behind what was refused.
             raise_refusal(reply, reply[1] if len(reply) > 1 else conversation.id, self._settings)
@@ -324,6 +321,11 @@ def _has_all[T](need: Needed[T], held: Held | None) -> bool:
         return need.cut(held.snapshot) is not None
     except NotFound:
         return True
+
+
+def _is_followed_by(reply: list[Any], header: Header, entries: list[str]) -> bool:
+    """Tell whether *entries*, the newest at *header*, come right behind those of *reply*, which may not hold all."""
+    return bool(entries) and int(reply[3]) + len(reply[4]) + len(entries) == header.version - header.removed + 1
 
 
 def _is_usable(held: Held | None, kind: str, header: Header, entries: list[str]) -> bool:

@@ -11,19 +11,19 @@ from typing import Any
 import orjson
 
 from shared.budgets.amounts import TOKENS_MAX
-from shared.budgets.refusals import raise_budget_refusal
+from shared.budgets.refusals import RESERVE_REFUSALS, raise_budget_refusal
 from shared.budgets.reservations import Budgets, make_id, read_reservation, reservation_keys, unrecorded_kept_s
 from shared.config import Settings
 from shared.context.wanted import ContextRequest
 from shared.conversations.contexts import Context, Contexts
 from shared.conversations.conversation import Conversation
-from shared.conversations.history import ReserveRefused
 from shared.errors import InvalidValue, NotFound, ServiceError, StoreUnavailable, missing_value
 from shared.request.after_response import Later
 from shared.request.caller import Caller
 from shared.request.freshness import Freshness
 from shared.request.parameters import integer, read_member
 from shared.store.attempts import Attempt, Besides, Written
+from shared.store.upstash import Store
 
 USAGE = (
     (
@@ -38,10 +38,42 @@ USAGE = (
 """What is read of `usage`, by one name or the other; providers say more."""
 
 
+class ReserveRefused(Exception):
+    """The reservation that was to be made with a read is refused; the reply says why."""
+
+    def __init__(self, reply: list[Any]) -> None:
+        super().__init__(reply[0])
+        self.reply = reply
+
+
+class Reserving:
+    """A read that also makes a reservation, the *reply* of `reserve` in reservation.lua once it was asked."""
+
+    def __init__(self, store: Store, reserve: Besides) -> None:
+        self._store = store
+        self._reserve = reserve
+        self.reply: list[str] = []
+        self.entries: list[str] = []
+
+    async def ask(self, names: list[str], arguments: list[str | int], reply_bytes_max: int) -> list[Any]:
+        """As Within.ask. Raises ReserveRefused."""
+        names, arguments = [*names, *self._reserve.keys], [*arguments, *self._reserve.arguments]
+        # A reservation has an id of its own: sent again it is the same one.
+        reply = await self._store.eval(
+            "read_reserve", names, arguments, is_idempotent=True, reply_bytes_max=reply_bytes_max
+        )
+        if reply[0] in RESERVE_REFUSALS:
+            raise ReserveRefused(reply)
+        if reply[0] == "ok":
+            self.reply = reply.pop()
+        return reply
+
+
 class ModelCalls:
     """Contexts for calls whose budget is reserved in the step that reads them."""
 
-    def __init__(self, contexts: Contexts, budgets: Budgets, settings: Settings) -> None:
+    def __init__(self, store: Store, contexts: Contexts, budgets: Budgets, settings: Settings) -> None:
+        self._store = store
         self._contexts = contexts
         self._budgets = budgets
         self._settings = settings
@@ -66,9 +98,9 @@ class ModelCalls:
                   Otherwise as Contexts.context.
         """
         caller, reservation_id = conversation.caller, make_id()
-        reserve = self._reserve(caller, attempt, reservation_id, wanted, output_tokens)
+        reserving = Reserving(self._store, self._reserve(caller, attempt, reservation_id, wanted, output_tokens))
         try:
-            context = await self._contexts.context(conversation, wanted, freshness, frozenset(), later, reserve)
+            context = await self._contexts.context(conversation, wanted, freshness, frozenset(), later, reserving)
         except ReserveRefused as refused:
             raise_budget_refusal(refused.reply, self._settings)
             raise
@@ -79,8 +111,7 @@ class ModelCalls:
                 await self._budgets.release(caller, reservation_id, attempt.record_keys(caller.tenant))
             raise
         assert context.body is not None
-        assert context.reserved is not None
-        reservation = read_reservation(context.reserved, self._settings)
+        reservation = read_reservation(reserving.reply, self._settings)
         kept = reservation.lowered(context.tokens + wanted.overhead_tokens, output_tokens)
         if kept != reservation:
             later.add(partial(self._budgets.keep, caller, kept), "giving back", caller.tenant, kept.id)

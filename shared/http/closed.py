@@ -3,10 +3,9 @@ What is closed because a setting is wrong, and what else a wrong setting leads t
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from shared.errors import Misconfigured
-from shared.routes import Route
 from shared.setting import Wrong
 
 log = logging.getLogger("warmthread")
@@ -18,8 +17,8 @@ def report(wrong: Sequence[Wrong]) -> None:
         log.log(logging.ERROR if each.closes else logging.WARNING, "settings: %s", each.sentence)
 
 
-def refuse_when_closed(route: Route, wrong: Sequence[Wrong]) -> None:
-    """Raise Misconfigured when something is *wrong* that *route* needs."""
-    if found := [each for each in wrong if each.closes in route.areas]:
+def refuse_when_closed(areas: Collection[str], wrong: Sequence[Wrong]) -> None:
+    """Raise Misconfigured when something is *wrong* in one of *areas*, which are needed."""
+    if found := [each for each in wrong if each.closes in areas]:
         sentences = " ".join(each.sentence for each in found)
         raise Misconfigured(f"{sentences} Nothing was done.", settings=[each.variable for each in found])

@@ -48,16 +48,21 @@ def problem_response(
         "status": status,
         "detail": detail,
         **(extensions or {}),
-        "error": {
-            "message": detail,
-            "type": error_type,
-            "param": param,
-            "code": code or slug.replace("-", "_"),
-        },
+        "error": _error(detail, error_type, param, code or slug.replace("-", "_")),
     }
     if param is not None:
         body["param"] = param
     return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
+
+
+def _error(detail: str, error_type: str, param: str | None, code: str) -> dict[str, object]:
+    return {"message": detail, "type": error_type, "param": param, "code": code}
+
+
+def error_member(error: ServiceError) -> dict[str, object]:
+    """Return `error` as problems have it, with its status and its numbers: for an answer of what came about without."""
+    said = _error(error.detail, error.error_type, error.param, error.code)
+    return {**said, "status": error.status, **error.extensions}
 
 
 async def on_service_error(request: Request[Any], error: Exception) -> Response:

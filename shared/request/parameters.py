@@ -9,7 +9,8 @@ Values that depend on each other are checked by whoever takes them.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue, NotFound, kind_of, missing_value, one_of, quoted, shown, wrong_value
@@ -153,6 +154,26 @@ def read_members(fields: Iterable[Field], body: dict[str, Any]) -> dict[str, Any
         if known[name].kind == REFUSED and value is not None:
             raise InvalidValue(f"{name} must not be there: {known[name].text}.", param=name)
     return {name: read_member(field, body) for name, field in known.items() if field.kind not in UNREAD}
+
+
+def read_object(fields: Iterable[Field], value: object, name: str) -> dict[str, Any]:
+    """Return the members that *fields* declare of *value*, which is called *name*. Raises as `read_members`."""
+    if not isinstance(value, dict):
+        raise wrong_value(name, "an object", kind_of(value))
+    with within(name):
+        return read_members(fields, value)
+
+
+@contextmanager
+def within(name: str) -> Iterator[None]:
+    """Have what is refused of the members of *name* refused as parts of it: `context.budget`."""
+    try:
+        yield
+    except InvalidValue as error:
+        path, at = f"{name}.{error.param}", error.param or ""
+        detail = error.detail
+        detail = f"{name}.{detail}" if at and detail.startswith(at) else f"{name}: {detail}"
+        raise InvalidValue(detail, param=path, code=error.code, **error.extensions) from None  # type: ignore[arg-type]
 
 
 def read_member(field: Field, body: Mapping[str, Any]) -> Any:

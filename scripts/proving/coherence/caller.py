@@ -21,6 +21,8 @@ RETRY_PAUSE_S = 0.1
 """Before something is sent again, and to an instance that was killed: it takes as long to start."""
 ATTEMPTS_MAX = 100
 CONDITIONAL_SHARE = 0.5
+TURN_SHARE = 0.3
+"""Of appends, those that answer with a context as well."""
 NS_PER_S = 1_000_000_000
 PAGE_LIMIT, TAIL_LIMIT = 100, 20
 WHOLE_BUDGET_TOKENS, WINDOW_BUDGET_TOKENS = 100_000_000, 3_000
@@ -85,6 +87,9 @@ class Caller:
         """Append a batch; send it again, anywhere, where the outcome is unknown and the service can tell a repeat."""
         texts = tuple(item["content"].partition(" ")[0] for item in items)
         headers = {"idempotency-key": self._dice.randbytes(12).hex()} if self._resending.by_key else {}
+        body: dict[str, Any] = {"items": items}
+        if self._dice.random() < TURN_SHARE:
+            body["context"] = {"budget": WINDOW_BUDGET_TOKENS, "format": "items"}
         start_ns = time.monotonic_ns()
         outcome, sent = Outcome.REFUSED, 0
         ids: tuple[str, ...] = ()
@@ -93,9 +98,12 @@ class Caller:
                 self.outcomes["append sent again"] += 1
                 time.sleep(RETRY_PAUSE_S)  # As a client does before it sends again.
             to = self._dice.choice([instance, *self._fleet.available]) if attempt else instance
-            answer = self._attempt(attempt, to, {"items": items}, headers)
+            answer = self._attempt(attempt, to, body, headers)
             if answer.outcome is Outcome.OK:
                 outcome, ids, sent = Outcome.OK, self.shared.learn(answer.body["data"]), sent + 1
+                if "input" in answer.body.get("context", {}):
+                    self.outcomes["append with context"] += 1
+                    self._note_context(to, answer, answer.body["context"], 0)
                 break
             if answer.outcome is Outcome.UNKNOWN:
                 outcome, sent = Outcome.UNKNOWN, sent + 1
@@ -157,15 +165,18 @@ class Caller:
         answer = self._call("GET", instance, "/context", params=params, max_age_s=max_age_s)
         if not self._says_something("context", answer) or answer.status != httpx.codes.OK:
             return False
-        items = answer.body["input"]
-        is_cut = answer.body["omitted"]["items"] > 0
+        self._note_context(instance, answer, answer.body, max_age_s)
+        return True
+
+    def _note_context(self, instance: Instance, answer: Answer, context: dict[str, Any], max_age_s: int) -> None:
+        items = context["input"]
+        is_cut = context["omitted"]["items"] > 0
         if is_cut:
             # The oldest turn that is kept may lack units; from the next one on nothing is missing.
             users = [index for index, item in enumerate(items) if item["role"] == "user"]
             items = items[users[1] if len(users) > 1 else len(items) - 1 :]
-        ids, version = self.shared.learn(items), answer.body["version"]
+        ids, version = self.shared.learn(items), context["version"]
         self._note_read(instance, answer, ids, None if is_cut else "", max_age_s, version=version)
-        return True
 
     def _says_something(self, name: str, answer: Answer) -> bool:
         """Count a read; return whether it says anything of the log."""

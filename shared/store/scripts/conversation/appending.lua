@@ -44,13 +44,15 @@ local function add_items(fields, ARGV, header)
 end
 
 -- *before*, if there is one, is called when nothing speaks against appending any more, before the first write; what it
--- returns is replied instead.
-local function append(KEYS, ARGV, before)
+-- returns is replied instead. *after*, if there is one, is called when the batch is there: with the reply, with the
+-- conversation's header as it was found, *beside* in it, and, if nobody had appended the batch before, with the fields
+-- that were set (name, value, …); what it returns is replied.
+local function append(KEYS, ARGV, before, after, beside)
   local conversation, record = KEYS[2], KEYS[5]
   local mode, is_retry = ARGV[9], ARGV[10] == '1'
   local entries_max, bytes_max, pinned_max = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
   local count = (#ARGV - FIRST + 1) / WIDTH
-  local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'last', 'docs'}
+  local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'last', 'docs', unpack(beside or {})}
   local kept, refused = look_back(record, wanted)
   if refused then return refused end
   -- The conversation of another attempt has another name: only its own attempt can tell what became of it.
@@ -64,7 +66,7 @@ local function append(KEYS, ARGV, before)
   -- What is not there was not made, or is there no more.
   local was_made = mode == 'append' or header.v or (kept and redis.call('EXISTS', KEYS[6]) == 1)
   local done = was_made and replayed(kept, header, created)
-  if done then return done end
+  if done then return after and after(done, header) or done end
   if mode == 'create' then
     if header.v then return {'taken', '-1'} end
     header = {}
@@ -77,7 +79,8 @@ local function append(KEYS, ARGV, before)
     -- it matters here. A batch that anything came after is stored again, because it may have been meant anew.
     local seed_then, version_then, at = string.match(header.last, '^' .. fingerprint .. ' (%x+) (%d+) (%d+)$')
     if version_then == header.v and now_s - at <= RETRY_S then
-      return {'ok', seed_then, generation, version_then, header.h, created}
+      done = {'ok', seed_then, generation, version_then, header.h, created}
+      return after and after(done, header) or done
     end
   end
   if mode == 'append' and has_moved(expected, header) then return moved(header) end
@@ -118,5 +121,6 @@ local function append(KEYS, ARGV, before)
   local change = {conversation = conversation, activity = KEYS[3], rows = KEYS[4], record = record,
     generation = generation, version = version, chain = chain, bytes = bytes, bytes_before = bytes_before,
     expiry = expiry, created = created, metadata = metadata, is_new = mode == 'create'}
-  return commit(change, fields, created)
+  local reply = commit(change, fields, created)
+  return after and after(reply, header, fields) or reply
 end

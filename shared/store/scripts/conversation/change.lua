@@ -52,7 +52,7 @@ end
 -- The end of an operation that changes a conversation. change: the names *conversation*, *activity*, *rows* of its
 -- shard, *record* (nil without an Idempotency-Key); what has become of *generation*, *version* and *bytes* (numbers),
 -- *chain*, *expiry*; *bytes_before*; *created*, *used* and *metadata* where the row changes. *is_new*: nothing is there
--- yet. fields: what else to set, name, value, …
+-- yet. fields: what else to set, name, value, …; all that was set stands in it afterwards.
 -- Reply: 'ok', seed, generation, version, chain, and what the operation adds; `replayed` finds it.
 local function commit(change, fields, ...)
   local conversation, version, bytes = change.conversation, text(change.version), text(change.bytes + BATCH_BYTES)
@@ -67,8 +67,11 @@ local function commit(change, fields, ...)
     if change.is_new then redis.call('HSET', conversation, 'c', change.created) end
     redis.call('EXPIRE', conversation, change.expiry)
   end
-  redis.call('HSET', conversation, 'v', version, 'h', change.chain, 'b', bytes, 't', now_s,
-    'b:' .. batch, version .. ' ' .. change.chain .. ' ' .. now_s, unpack(fields))
+  for _, part in ipairs({'v', version, 'h', change.chain, 'b', bytes, 't', now_s,
+    'b:' .. batch, version .. ' ' .. change.chain .. ' ' .. now_s}) do
+    fields[#fields + 1] = part
+  end
+  redis.call('HSET', conversation, unpack(fields))
   -- It is done: a row that stays in doubt is asked about by whoever meets it.
   if line then redis.pcall('HSET', change.rows, conversation_id, line) end
   return reply

@@ -31,19 +31,27 @@ local function marks_of(paths, marks)
   return found
 end
 
--- A conversation as the reader in KEYS and ARGV finds it. *held*: the place up to which the reader holds it, if its
--- generation and chain hash are of this history. A reply has room for one entry however large, but where its reader
--- would rather ask again: then not even for that. *beside*: a field that is wanted as well.
-local function open_log(KEYS, ARGV, beside)
-  local header = fields_of(KEYS[2],
-    {'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'o', 'pin', 'y', 'b', 'docs', beside})
-  if not header.g then return nil end
-  local removed = tonumber(header.o or 0)
-  local log = {name = KEYS[2], header = header, bytes = tonumber(header.b), newest = tonumber(header.v) - removed,
+-- What of a conversation's header readers need.
+local HEADER = {'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'o', 'pin', 'y', 'b', 'docs'}
+
+-- A conversation with that *header*, as the reader in KEYS and ARGV finds it. *held*: the place up to which the reader
+-- holds it, if its generation and chain hash are of this history. *last_header*: an older header, if no entries are
+-- read but those up to it. A reply has room for one entry however large, but where its reader would rather ask again:
+-- then not even for that.
+local function log_of(KEYS, ARGV, header, last_header)
+  local removed, last = tonumber(header.o or 0), last_header or header
+  local log = {name = KEYS[2], header = header, bytes = tonumber(header.b), newest = tonumber(last.v) - removed,
     held = tonumber(ARGV[4]) - removed, bytes_max = math.abs(tonumber(ARGV[2])),
     least = tonumber(ARGV[2]) < 0 and 0 or 1}
-  log.is_same = ARGV[3] == header.g and log.held == log.newest and ARGV[5] == header.h
+  log.is_same = ARGV[3] == header.g and log.held == log.newest and ARGV[5] == last.h
   return log
+end
+
+-- The same of a conversation whose header is not known; nil where there is none. *beside*: a field that is wanted as
+-- well.
+local function open_log(KEYS, ARGV, beside)
+  local header = fields_of(KEYS[2], {beside, unpack(HEADER)})
+  return header.g and log_of(KEYS, ARGV, header) or nil
 end
 
 -- The news for the reader, as many as may travel at once; nil where what it holds is not of this history.
@@ -111,10 +119,9 @@ local function reply_of(log, KEYS, kind, first, entries, pinned, counts)
   return {'ok', shown(log), kind, text(first), entries, pinned, counts, documents}
 end
 
--- The reply of read.lua.
-local function read(KEYS, ARGV)
+-- The reply of read.lua, of *log*.
+local function read(KEYS, ARGV, log)
   local mode, tokens_min, encoding, before = ARGV[6], tonumber(ARGV[7]), ARGV[8], ARGV[10]
-  local log = open_log(KEYS, ARGV, 'g')
   if not log then return {'unknown'} end
 
   local function tail(last)
