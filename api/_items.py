@@ -31,8 +31,9 @@ from shared.errors import AlreadySettled, DuplicateItem, ServiceError, TextNotCo
 from shared.http.closed import refuse_when_closed
 from shared.http.problems import error_member
 from shared.http.serving import Asked
+from shared.items.messages import FIELDS, given_forms, read_given
 from shared.request.parameters import choice, json
-from shared.routes import READ, WRITE, Body, Form, Route
+from shared.routes import READ, WRITE, Body, Route
 
 
 def reader(asked: Asked) -> Reader:
@@ -47,20 +48,21 @@ async def items(asked: Asked, conversation_id: str, after: str, limit: int, orde
     return answer_read(asked, write_page(page), provenance)
 
 
-async def append(asked: Asked, conversation_id: str, items: Any, context: Any, **settling: Any) -> Response:
+async def append(asked: Asked, conversation_id: str, context: Any, **values: Any) -> Response:
     # What only writes need is imported by the first of them: 10 ms of every cold read.
     from shared.conversations.append import Appending
     from shared.conversations.append_context import Call, append_with_context
 
     state, conversation = asked.state, Conversation(asked.caller, conversation_id)
     appending = Appending(state["store"], state["counter"], state["pool"], state["settings"])
-    settlement = read_settlement(settling, asked.caller, state["settings"])
+    given = read_given(values)
+    settlement = read_settlement(values, asked.caller, state["settings"])
     if context is None:
-        page, etag, is_replay = await appending.append(conversation, asked.attempt, items, settlement)
+        page, etag, is_replay = await appending.append(conversation, asked.attempt, given, settlement)
         return answer_written(asked, write_page(page), etag, is_replay=is_replay)
     refuse_when_closed(CONTEXT_NEEDS, state["wrong"])
     wanted = read_context_member(context, CONTEXT.name)
-    call = Call(conversation, asked.attempt, items, settlement)
+    call = Call(conversation, asked.attempt, given, settlement)
     (page, etag, is_replay), made = await append_with_context(appending, contexts_of(asked), call, wanted, asked.later)
     if isinstance(made, ServiceError):
         body = [orjson.dumps({"error": error_member(made)})]
@@ -97,12 +99,20 @@ CONTEXT = json(
 CONTEXT_NEEDS = ("documents",)
 BATCH = Body(
     (
-        json("items", "items", "1 to 100 of them; all are stored or none", required=True),
+        json("items", "items", "1 to 100 of them; all are stored or none", nullable=False),
+        *FIELDS,
         CONTEXT,
         json("reservation", "reservation_id", "the reservation that `usage` settles in the same step"),
         json("usage", "usage", "what the model call used, as the Responses or the Chat Completions API report it"),
     ),
-    (Form(("items",), null=SETTLED), Form(("items", *SETTLED))),
+    tuple(
+        settled
+        for form in given_forms("items")
+        for settled in (
+            form._replace(null=SETTLED),
+            form._replace(required=(*form.required, *SETTLED)),
+        )
+    ),
 )
 
 ROUTES = (
@@ -124,7 +134,9 @@ ROUTES = (
         append,
         "Append a batch",
         "`{items: [1..100], context?, reservation?, usage?}`: appends all or nothing; the items as stored. With "
-        "`context` also the [context](contexts.md#one-call-a-turn) right after it, or `{error}` in its place",
+        "`context` also the [context](contexts.md#one-call-a-turn) right after it, or `{error}` in its place. "
+        "`{messages, format?, system?}` in place of items: [messages of other APIs](dialects.md), at most 100 items "
+        "made of them",
         "appended",
         ids=ONE,
         query=(INCLUDE,),

@@ -37,6 +37,7 @@ from shared.errors import DuplicateItem, NotFound, TextNotCountable
 from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.items.document_paths import INSTANCE_PATH
+from shared.items.messages import FIELDS, given_forms, read_given
 from shared.request.parameters import identifier, integer, json, pairs, string
 from shared.routes import CREATE, READ, WRITE, Body, Route
 
@@ -45,12 +46,13 @@ EXPIRY_S_MAX = 3_650 * 86_400
 # What only some writes need is imported by the first of them: 10 ms of every cold read.
 
 
-async def create(asked: Asked, items: Any, metadata: Any, expires_after_s: int | None) -> Response:
+async def create(asked: Asked, metadata: Any, expires_after_s: int | None, **values: Any) -> Response:
     from shared.conversations.append import Appending
 
     state = asked.state
     appending = Appending(state["store"], state["counter"], state["pool"], state["settings"])
-    info, etag, is_replay = await appending.create(asked.caller, asked.attempt, items, metadata, expires_after_s)
+    given = read_given(values, or_none=True)
+    info, etag, is_replay = await appending.create(asked.caller, asked.attempt, given, metadata, expires_after_s)
     return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
 
 
@@ -139,11 +141,12 @@ OWN = (
         PREFIX,
         create,
         "A new conversation",
-        "a new conversation, with its first items",
+        "a new conversation, with its first items, or messages in their place",
         "conversation",
         body=Body(
             (
                 json("items", "items_or_none", "its first items, at most 100"),
+                *FIELDS,
                 METADATA,
                 integer(
                     "expires_after_s",
@@ -151,7 +154,8 @@ OWN = (
                     EXPIRY_S_MAX,
                     "how long after its last use it expires, 0: never; else the setting holds",
                 ),
-            )
+            ),
+            given_forms(),
         ),
         headers=CREATE,
         refuses=(DuplicateItem, TextNotCountable),

@@ -10,8 +10,9 @@ from shared.app import create_app
 from shared.errors import TextNotCountable
 from shared.http.answers import json_response
 from shared.http.serving import Asked
+from shared.items.messages import given_forms
 from shared.items.token_counts import FIELDS, count_tokens
-from shared.routes import Body, Form, Route
+from shared.routes import Body, Route
 
 
 async def count(asked: Asked, **values: Any) -> Response:
@@ -19,6 +20,12 @@ async def count(asked: Asked, **values: Any) -> Response:
     return json_response({"object": "tokens.count", **counted._asdict()})
 
 
+_ITEMS, _CHAT, *_OTHERS = given_forms("input")
+_FORMS = (
+    _ITEMS,
+    _CHAT._replace(without=(*_CHAT.without, "input"), schemas=(("format", "format_chat"),)),
+    *(form._replace(without=(*form.without, "input")) for form in _OTHERS),
+)
 ROUTES = (
     Route(
         "POST",
@@ -26,14 +33,15 @@ ROUTES = (
         count,
         "Count tokens",
         "`{model or encoding, input: text, items or messages, tools?}`: `{tokens, encoding, exact}`. The body of a "
-        "Chat Completions or of a Responses request counts as it stands",
+        "Chat Completions or of a Responses request counts as it stands; messages of another `format` count as what is "
+        "stored of them",
         "count",
         body=Body(
             FIELDS,
             tuple(
-                Form((coding, given), null=(other,), without=(left,))
+                form._replace(required=(coding, *form.required), null=(other,))
                 for coding, other in (("model", "encoding"), ("encoding", "model"))
-                for given, left in (("input", "messages"), ("messages", "input"))
+                for form in _FORMS
             ),
         ),
         refuses=(TextNotCountable,),

@@ -25,11 +25,15 @@ TENANT = "key"
 
 
 class Form(NamedTuple):
-    """One way to fill a body in: some members have to be there, some may only be null, some not even that."""
+    """
+    One way to fill a body in: some members have to be there, some may only be null, some not even that. *schemas*: what
+    members are in this form, by their names, where it is not what their declarations say.
+    """
 
     required: tuple[str, ...]
     null: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    schemas: tuple[tuple[str, str], ...] = ()
 
 
 class Body(NamedTuple):

@@ -11,10 +11,15 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from scripts.proving.contexts.dialogues import to_log
+from scripts.proving.contexts.dialogues import ROLES, to_log
+from shared.context.call_ids import is_alias
+from shared.context.format_rules import ALIAS_TOKENS
 from shared.context.summarised import Summary, summarised
+from shared.items.fitting import FILLER, FILLER_TOKENS
 from shared.items.item import Item
 from shared.items.kinds import Kind
+from shared.items.parts import text_part
+from shared.items.types import ITEM_TYPES
 
 Raw = dict[str, Any]
 
@@ -23,8 +28,20 @@ NAMES = ["", "", "", "bob", "alice"]
 
 
 def characters(text: str) -> int:
-    """A stand-in for a tokenizer: additive per text as the rule needs, and fast."""
-    return len(text)
+    """
+    A stand-in for a tokenizer: additive per text as the rule needs, and fast. What is made here counts what it does in
+    every encoding.
+    """
+    if text in ROLES:
+        return 1
+    if is_alias(text):
+        return ALIAS_TOKENS
+    return FILLER_TOKENS if text == FILLER else len(text)
+
+
+def item_id(raw: Raw, number: int) -> str:
+    """Return an id as it is made for an item of that type."""
+    return f"{ITEM_TYPES[raw['type']].id_prefix}_{number}"
 
 
 texts = st.one_of(
@@ -39,8 +56,7 @@ arguments = st.sampled_from(["{}", '{"a":1}', "not json", "[1]", ""])
 
 
 def message(role: str, content: Sequence[str], name: str = "") -> Raw:
-    part_type = "output_text" if role == "assistant" else "input_text"
-    parts = [{"type": part_type, "text": text} for text in content]
+    parts = [text_part(text, by_assistant=role == "assistant") for text in content]
     named = {"name": name} if name else {}
     return {"type": "message", "role": role, "content": parts, **named}
 
@@ -92,7 +108,7 @@ def logs(draw: st.DrawFn, episodes_max: int = 14) -> list[Item]:
     loose = st.one_of(messages, messages, calls, outputs, reasoning, hosted).map(lambda raw: [raw])
     episodes = draw(st.lists(st.one_of(loose, rounds()), max_size=episodes_max))
     raw_items = [
-        {"id": f"item_{seq}", "status": "completed", **raw}
+        {"id": item_id(raw, seq), "status": "completed", **raw}
         for seq, raw in enumerate(raw for episode in episodes for raw in episode)
     ]
     log = to_log(raw_items, characters)
@@ -127,9 +143,10 @@ def logs_with_budgets(draw: st.DrawFn) -> tuple[list[Item], int]:
 def chats(draw: st.DrawFn) -> tuple[list[Item], int]:
     """A log of many small complete turns after one system message, and a budget that holds some of them."""
     raw_items = [message("system", ["s" * draw(st.integers(0, 30))])]
-    for length in draw(st.lists(st.integers(1, 60), min_size=1, max_size=25)):
+    for turn, length in enumerate(draw(st.lists(st.integers(1, 60), min_size=1, max_size=25))):
         raw_items.append(message("user", ["u" * length]))
-        raw_items += draw(st.sampled_from([[], [call("call_1"), output("call_1")]]))
+        # Each call has an id of its own: the newest of equal ones takes it from the others.
+        raw_items += draw(st.sampled_from([[], [call(f"call_{turn}"), output(f"call_{turn}")]]))
         raw_items.append(message("assistant", ["a" * (length // 2)]))
-    numbered = [{"id": f"item_{seq}", "status": "completed", **raw} for seq, raw in enumerate(raw_items)]
+    numbered = [{"id": item_id(raw, seq), "status": "completed", **raw} for seq, raw in enumerate(raw_items)]
     return to_log(numbered, characters), draw(st.integers(220, 1200))

@@ -14,7 +14,7 @@ from shared.errors import ContextDoesNotFit
 from shared.items.counts import Counts
 from shared.items.item import Item
 from shared.items.kinds import Kind
-from tests.logs import call, characters, logs_with_budgets, message, output
+from tests.logs import call, characters, item_id, logs_with_budgets, message, output
 
 HEADER = Header("g", 0, "", 0, 0, 0, 0, "{}", 0, 0)
 
@@ -93,6 +93,9 @@ def grown(batches: list[list[Entry]]) -> Iterator[Snapshot]:
 
 def talk(count: int) -> list[Item]:
     """Turns of a question, a call with its output, and an answer."""
-    turn = [message("user", ["u" * 20]), call("call_1"), output("call_1"), message("assistant", ["a" * 20])]
-    raw = [{"id": f"item_{seq}", "status": "completed", **turn[seq % 4]} for seq in range(count)]
+    raw = []
+    for seq in range(count):
+        call_id = f"call_{seq // 4}"
+        turn = [message("user", ["u" * 20]), call(call_id), output(call_id), message("assistant", ["a" * 20])]
+        raw.append({"id": item_id(turn[seq % 4], seq), "status": "completed", **turn[seq % 4]})
     return numbered(to_log(raw, characters))

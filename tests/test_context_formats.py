@@ -3,42 +3,14 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 import shared.context.formats.rendering
-from scripts.proving.contexts.dialogues import to_log
 from scripts.proving.contexts.promises import READINGS
-from shared.context.fit import Selection, fit
-from shared.context.formats.rendering import Rendering
 from shared.context.render import FORMATS, render
-from shared.context.units import fold
-from tests.logs import call, characters, message, output
-
-Raw = dict[str, Any]
-
-PICTURE = "data:image/png;base64,iVBORw0KGgo="
-ROUND = [
-    message("system", ["be brief"]),
-    message("user", ["weather?"]),
-    message("assistant", ["looking"]),
-    call("call:1", '{"city":"Rome"}'),
-    call("call_2", "not json"),
-    output("call_2", "rain"),
-    output("call:1", "sun"),
-    message("assistant", ["sunny"]),
-]
-
-
-def select(*raw_items: Raw) -> Selection:
-    numbered = [{"id": f"item_{seq}", "status": "completed", **raw} for seq, raw in enumerate(raw_items)]
-    return fit(fold(to_log(numbered, characters)), 10**6)
-
-
-def rendered(context_format: str, *raw_items: Raw) -> tuple[dict[str, Any], list[str]]:
-    rendering: Rendering = render(context_format, select(*raw_items))
-    return {name: orjson.loads(value) for name, value in rendering.members.items()}, rendering.unsupported
+from tests.logs import call, message, output
+from tests.renderings import ALIAS, PICTURE, ROUND, rendered, select
 
 
 def test_each_file_of_the_folder_that_renders_is_a_format() -> None:
@@ -63,7 +35,7 @@ print(*(name for name in FORMATS if f"shared.context.formats.{name}" in sys.modu
 
 
 def test_items_are_the_stored_bytes_in_log_order() -> None:
-    selection = select(*ROUND)
+    selection = select("items", *ROUND)
     rendering = render("items", selection)
 
     assert rendering.members == {"input": b"[" + b",".join(item.body for item in selection.items) + b"]"}
@@ -125,7 +97,7 @@ def test_chat_keeps_custom_calls_pictures_files_and_refusals() -> None:
     assert asked["content"] == [{"type": "file", "file": {"file_id": "file_1"}}]
     assert refused["content"] == [refusal]
     assert called["tool_calls"] == [{"id": "c", "type": "custom", "custom": {"name": "tool", "input": "free text"}}]
-    assert unsupported == ["item_0"]
+    assert unsupported == ["msg_0"]
 
 
 def test_what_has_no_chat_form_is_listed_and_sent_as_item_only() -> None:
@@ -137,10 +109,10 @@ def test_what_has_no_chat_form_is_listed_and_sent_as_item_only() -> None:
     ]
     items, nothing = rendered("items", *log)
 
-    assert [item["id"] for item in items["input"]] == ["item_0", "item_1", "item_2", "item_3"]
+    assert [item["id"] for item in items["input"]] == ["msg_0", "rs_1", "ws_2", "msg_3"]
     assert nothing == []
-    for context_format in ("chat", "anthropic", "text"):
-        assert rendered(context_format, *log)[1] == ["item_1", "item_2"]
+    for context_format in ("chat", "anthropic", "gemini", "text"):
+        assert rendered(context_format, *log)[1] == ["rs_1", "ws_2"]
 
 
 def test_anthropic_answers_parallel_calls_in_one_user_message() -> None:
@@ -153,53 +125,20 @@ def test_anthropic_answers_parallel_calls_in_one_user_message() -> None:
             "role": "assistant",
             "content": [
                 {"type": "text", "text": "looking"},
-                {"type": "tool_use", "id": "call_1", "name": "tool", "input": {"city": "Rome"}},
+                {"type": "tool_use", "id": ALIAS, "name": "tool", "input": {"city": "Rome"}},
                 {"type": "tool_use", "id": "call_2", "name": "tool", "input": {"arguments": "not json"}},
             ],
         },
         {
             "role": "user",
             "content": [
-                {"type": "tool_result", "tool_use_id": "call_1", "content": [{"type": "text", "text": "sun"}]},
+                {"type": "tool_result", "tool_use_id": ALIAS, "content": [{"type": "text", "text": "sun"}]},
                 {"type": "tool_result", "tool_use_id": "call_2", "content": [{"type": "text", "text": "rain"}]},
             ],
         },
         {"role": "assistant", "content": [{"type": "text", "text": "sunny"}]},
     ]
     assert unsupported == []
-
-
-def test_anthropic_makes_reused_call_ids_unique_and_results_follow_their_calls() -> None:
-    rounds = [raw for text in ("1", "2", "3") for raw in (call("call 1"), output("call 1", text))]
-    members, _ = rendered("anthropic", message("user", ["go"]), *rounds)
-    blocks = [block for each in members["messages"][1:] for block in each["content"]]
-
-    assert [block.get("id") or block["tool_use_id"] for block in blocks] == [
-        "call_1",
-        "call_1",
-        "call_1_2",
-        "call_1_2",
-        "call_1_3",
-        "call_1_3",
-    ]
-    assert [block["content"][0]["text"] for block in blocks if "tool_use_id" in block] == ["1", "2", "3"]
-
-
-def test_anthropic_cuts_long_call_ids_and_keeps_them_apart() -> None:
-    long_id = "x" * 80
-    members, _ = rendered("anthropic", message("user", ["go"]), *[call(long_id), output(long_id)] * 2)
-    ids = [block["id"] for each in members["messages"] for block in each["content"] if "id" in block]
-
-    assert [len(call_id) for call_id in ids] == [64, 64]
-    assert ids[1] == "x" * 62 + "_2"
-
-
-def test_anthropic_gives_the_result_to_the_answered_one_of_two_calls_with_one_id() -> None:
-    members, _ = rendered("anthropic", message("user", ["go"]), call("c", '{"a":1}'), call("c", '{"a":2}'), output("c"))
-    _, called, answered = members["messages"]
-
-    assert [block["id"] for block in called["content"]] == ["c", "c_2"]
-    assert [block["tool_use_id"] for block in answered["content"]] == ["c_2"]
 
 
 def test_anthropic_drops_empty_texts_and_lists_a_message_with_nothing_left() -> None:
@@ -211,7 +150,7 @@ def test_anthropic_drops_empty_texts_and_lists_a_message_with_nothing_left() -> 
         [{"type": "text", "text": "hello"}],
         [{"type": "text", "text": "go"}],
     ]
-    assert unsupported == ["item_1"]
+    assert unsupported == ["msg_1"]
 
 
 def test_anthropic_moves_every_system_message_to_the_front() -> None:
@@ -239,13 +178,13 @@ def test_pictures_become_image_parts_and_image_sources() -> None:
 
     assert chat["messages"][0]["content"] == [
         {"type": "image_url", "image_url": {"url": PICTURE, "detail": "low"}},
-        {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "auto"}},
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}},
     ]
     assert [block["source"] for block in anthropic["messages"][0]["content"]] == [
         {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="},
         {"type": "url", "url": "https://example.com/a.png"},
     ]
-    assert unsupported == ["item_0"]
+    assert unsupported == ["msg_0"]
 
 
 def test_text_is_a_transcript_with_calls_and_outputs() -> None:
@@ -271,12 +210,13 @@ def test_a_late_output_keeps_its_place_among_items_and_follows_its_call_in_messa
     items, _ = rendered("items", *log)
     chat, _ = rendered("chat", *log)
 
-    assert [item["id"] for item in items["input"]] == ["item_0", "item_1", "item_2", "item_3", "item_4"]
+    assert [item["id"] for item in items["input"]] == ["msg_0", "fc_1", "msg_2", "fco_3", "msg_4"]
     assert [each["role"] for each in chat["messages"]] == ["user", "assistant", "tool", "user", "assistant"]
 
 
 def test_names_split_a_response_and_its_reasoning_goes_with_what_follows() -> None:
     selection = select(
+        "chat",
         message("user", ["hi"]),
         message("assistant", ["a"], "alice"),
         {"type": "reasoning", "summary": []},

@@ -6,42 +6,41 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from scripts.proving.contexts.dialogues import to_log
+from scripts.proving.contexts.dialogues import folded, to_log
 from shared.context.fit import Selection, fit
 from shared.context.formats.unit_form import KEPT_BYTES_MAX, NO_FORMS, UNIT_BYTES
 from shared.context.render import FORMATS, render
-from shared.context.units import fold
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
 from tests.examples import examples
 from tests.logs import characters, logs_with_budgets
 
-MESSAGE_FORMATS = [name for name in FORMATS if name != "items"]
 LONG = {"type": "message", "role": "user", "content": "x" * 100}
 
 
-def select(log: list[Item], budget: int) -> Selection:
+def select(log: list[Item], budget: int, context_format: str = "chat") -> Selection:
     try:
-        return fit(fold(log), budget)
+        return fit(folded(log, context_format), budget)
     except ContextDoesNotFit:
         assume(False)
         raise
 
 
-@pytest.mark.parametrize("context_format", MESSAGE_FORMATS)
+@pytest.mark.parametrize("context_format", FORMATS)
 @settings(max_examples=examples(200), deadline=None)
 @given(case=logs_with_budgets(), data=st.data())
 def test_a_context_is_the_same_whatever_was_kept(
     context_format: str, case: tuple[list[Item], int], data: st.DataObject
 ) -> None:
     log, budget = case
-    before = select(log[: data.draw(st.integers(0, len(log)))], data.draw(st.integers(budget, 2 * budget + 100)))
-    kept = render(context_format, before).forms
-    rendering, fresh = render(context_format, select(log, budget), kept), render(context_format, select(log, budget))
+    some, more = log[: data.draw(st.integers(0, len(log)))], data.draw(st.integers(budget, 2 * budget + 100))
+    kept = render(context_format, select(some, more, context_format)).forms
+    selection = select(log, budget, context_format)
+    rendering, fresh = render(context_format, selection, kept), render(context_format, selection)
 
     assert rendering.members == fresh.members
     assert rendering.unsupported == fresh.unsupported
-    assert render(context_format, select(log, budget), rendering.forms).forms is rendering.forms
+    assert render(context_format, selection, rendering.forms).forms is rendering.forms
 
 
 def test_only_what_is_new_is_encoded() -> None:

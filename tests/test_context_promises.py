@@ -4,6 +4,8 @@ import orjson
 import pytest
 from hypothesis import assume, given, settings
 
+from scripts.proving.contexts.counting import counted
+from scripts.proving.contexts.dialogues import folded
 from scripts.proving.contexts.oracle import facts
 from scripts.proving.contexts.promises import broken_promises, recount
 from shared.context.fit import Selection, fit
@@ -17,10 +19,10 @@ from tests.logs import characters, logs, logs_with_budgets
 Case = tuple[list[Item], int]
 
 
-def select(case: Case, *, stable_prefix: bool = False) -> Selection:
+def select(case: Case, context_format: str = "chat", *, stable_prefix: bool = False) -> Selection:
     log, budget = case
     try:
-        return fit(fold(log), budget, stable_prefix)
+        return fit(folded(log, context_format), budget, stable_prefix)
     except ContextDoesNotFit:
         assume(False)
         raise
@@ -31,7 +33,7 @@ def select(case: Case, *, stable_prefix: bool = False) -> Selection:
 @settings(max_examples=examples(200), deadline=None)
 @given(case=logs_with_budgets())
 def test_every_format_keeps_the_promises(context_format: str, stable_prefix: bool, case: Case) -> None:
-    selection = select(case, stable_prefix=stable_prefix)
+    selection = select(case, context_format, stable_prefix=stable_prefix)
     rendering = render(context_format, selection)
 
     assert broken_promises(*case, selection.tokens, context_format, rendering.members) == set()
@@ -44,6 +46,15 @@ def test_tokens_are_those_of_the_chat_messages(case: Case) -> None:
     messages = orjson.loads(render("chat", selection).members["messages"])
 
     assert recount(messages, characters) == selection.tokens <= case[1]
+
+
+@pytest.mark.parametrize("context_format", FORMATS)
+@settings(max_examples=examples(300), deadline=None)
+@given(case=logs_with_budgets())
+def test_tokens_are_those_of_what_is_sent(context_format: str, case: Case) -> None:
+    selection = select(case, context_format)
+
+    assert counted(selection, render(context_format, selection).members, characters) == selection.tokens <= case[1]
 
 
 @settings(max_examples=examples(200), deadline=None)
@@ -106,10 +117,11 @@ def test_what_can_never_be_sent_is_named_from_the_start_of_the_window_on(case: C
 @given(logs_with_budgets())
 def test_the_same_log_and_parameters_give_the_same_bytes(case: Case) -> None:
     log, budget = case
-    first, second = select(case), select((list(log), budget))
+    for form in FORMATS:
+        first, second = select(case, form), select((list(log), budget), form)
 
-    assert first == second
-    assert [render(form, first) for form in FORMATS] == [render(form, second) for form in FORMATS]
+        assert first == second
+        assert render(form, first) == render(form, second)
 
 
 @settings(max_examples=examples(200), deadline=None)

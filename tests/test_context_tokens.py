@@ -13,7 +13,7 @@ from shared.context.units import fold
 from shared.errors import ContextDoesNotFit
 from shared.tokens.rule import REPLY_TOKENS, message_parts
 from tests.examples import examples
-from tests.logs import call, characters, message, output
+from tests.logs import call, characters, item_id, message, output
 
 Raw = dict[str, object]
 words = st.one_of(
@@ -30,7 +30,7 @@ raws = st.one_of(
 @settings(max_examples=examples(150), deadline=None)
 @given(st.lists(raws, max_size=12), st.integers(20, 300))
 def test_the_count_is_that_of_the_messages(raw_items: list[Raw], budget: int) -> None:
-    numbered = [{"id": f"item_{seq}", "status": "completed", **raw} for seq, raw in enumerate(raw_items)]
+    numbered = [{"id": item_id(raw, seq), "status": "completed", **raw} for seq, raw in enumerate(raw_items)]
     try:
         selection = fit(fold(to_log(numbered, real_count)), budget)
     except ContextDoesNotFit:
@@ -55,9 +55,9 @@ said = st.builds(
 @settings(max_examples=examples(150), deadline=None)
 @given(st.lists(st.one_of(raws, said), max_size=8))
 def test_it_is_the_count_of_the_rule_for_messages_that_come_from_elsewhere(raw_items: list[Raw]) -> None:
-    numbered = [{"id": f"item_{seq}", "status": "completed", **raw} for seq, raw in enumerate(raw_items)]
+    numbered = [{"id": item_id(raw, seq), "status": "completed", **raw} for seq, raw in enumerate(raw_items)]
     selection = fit(fold(to_log(numbered, characters)), 10**6)
     counted = [message_parts(each) for each in orjson.loads(render("chat", selection).members["messages"])]
-    tokens = sum(parts.fixed_tokens + sum(map(len, parts.texts)) for parts in counted)
+    tokens = sum(parts.fixed_tokens + sum(map(characters, parts.texts)) for parts in counted)
 
     assert REPLY_TOKENS + tokens == selection.tokens

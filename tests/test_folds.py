@@ -81,7 +81,7 @@ def test_only_what_is_new_is_folded() -> None:
     after = newest_fold(snapshot, before, "", {}, 300)
     assert after is not None
 
-    assert len(before.folded.items) <= 40
+    assert len(before.folded.items) <= 60
     assert len(after.folded.items) == len(before.folded.items) + 2
     assert all(ours is theirs for ours, theirs in zip(before.folded.units, after.folded.units, strict=False))
     assert newest_fold(snapshot, after, "", {}, 300) is after
@@ -137,6 +137,7 @@ def test_a_fold_holds_about_what_it_is_charged(encoding: str, budget: int) -> No
     """Measured here, as for items: neither half nor twice of what the interpreter allocates."""
     snapshot = snapshot_of(talk(4_000))
     counts = recount(list(snapshot.items)) if encoding else {}
+    newest_fold(snapshot, None, encoding, counts, budget)  # What is known of ids is the process's.
     gc.collect()
     tracemalloc.start()
     kept = newest_fold(snapshot, None, encoding, counts, budget)

@@ -62,13 +62,62 @@ def test_the_output_of_a_call_stays_a_string_or_a_list_of_parts() -> None:
     assert listed.item["output"] == parts
 
 
-def test_null_counts_as_absent_for_what_is_filled_in_and_stays_null_elsewhere() -> None:
+def test_null_counts_as_absent() -> None:
     [normal] = normalize({"id": None, "type": None, "status": None, "phase": None, **MESSAGE})
 
     assert normal.item["id"] == "msg_new"
     assert normal.item["type"] == "message"
     assert normal.item["status"] == "completed"
-    assert normal.item["phase"] is None
+    assert "phase" not in normal.item
+
+
+def test_nulls_of_a_model_dump_are_not_stored() -> None:
+    thought: dict[str, object] = {
+        "id": "rs_1",
+        "summary": [],
+        "type": "reasoning",
+        "content": None,
+        "encrypted_content": None,
+    }
+    text: dict[str, object] = {"type": "output_text", "text": "4", "annotations": [], "logprobs": None}
+    said = {"id": "msg_1", "role": "assistant", "type": "message", "phase": None, "content": [text]}
+    search = {"type": "web_search_call", "action": {"type": "search", "query": "q", "sources": None}}
+    [reasoning, message, searched] = normalize({**thought, "status": None}, said, search)
+
+    assert reasoning.item == {"id": "rs_1", "type": "reasoning", "summary": []}
+    assert message.item == {
+        "id": "msg_1",
+        "type": "message",
+        "status": "completed",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "4", "annotations": []}],
+    }
+    assert searched.item["action"] == {"type": "search", "query": "q"}
+
+
+def test_a_null_stays_where_openai_requires_the_field() -> None:
+    drawn = {"type": "image_generation_call", "result": None, "status": "failed"}
+    run = {"type": "code_interpreter_call", "container_id": "c", "code": None, "outputs": None}
+    [image, code] = normalize(drawn, run)
+
+    assert image.item["result"] is None
+    assert (code.item["code"], code.item["outputs"]) == (None, None)
+
+
+@pytest.mark.parametrize("part_type", ["input_text", "text", "summary_text", "reasoning_text"])
+@pytest.mark.parametrize(("role", "said"), [("assistant", "output_text"), ("user", "input_text")])
+def test_a_text_becomes_what_its_role_says(role: str, said: str, part_type: str) -> None:
+    [normal] = normalize({"role": role, "content": [{"type": part_type, "text": "hello"}]})
+
+    assert [(part["type"], part["text"]) for part in normal.item["content"]] == [(said, "hello")]
+
+
+def test_a_name_is_kept_apart() -> None:
+    [named, nameless] = normalize({**MESSAGE, "name": "bob"}, {**MESSAGE, "name": None, "id": "msg_2"})
+
+    assert "name" not in named.item
+    assert named.extras == {"format": "chat", "fields": {"name": "bob"}}
+    assert nameless.extras == {}
 
 
 def test_only_ids_of_the_client_count_as_given() -> None:

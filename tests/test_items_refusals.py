@@ -46,7 +46,7 @@ def shell(**action: Any) -> dict[str, object]:
         (
             {"role": "tool", "content": "hi"},
             ".role",
-            "must be 'user', 'assistant', 'system' or 'developer', not 'tool'.",
+            "must be 'user', 'assistant', 'system' or 'developer', not 'tool': send chat messages as messages.",
         ),
         (
             {"role": ["user"], "content": "hi"},
@@ -110,6 +110,30 @@ def test_a_wrong_item_is_refused_by_the_path_to_what_is_wrong(raw: object, param
     space = "" if detail.startswith(":") else " "
 
     assert refusal({**CALL, "id": "ok"}, raw) == (f"items[1]{param}", f"items[1]{param}{space}{detail}")
+
+
+@pytest.mark.parametrize(
+    ("raw", "param", "advice"),
+    [
+        ({"role": "assistant", "content": "", "tool_calls": []}, ".tool_calls", "send chat messages as messages"),
+        ({"role": "assistant", "content": "", "function_call": {}}, ".function_call", "send chat messages as messages"),
+        ({**MESSAGE, "tool_call_id": "c"}, ".tool_call_id", "send chat messages as messages"),
+        ({"role": "function", "content": "4", "name": "f"}, ".role", "send chat messages as messages"),
+        (user({"type": "image_url", "image_url": {}}), ".content[0].type", "send chat messages as messages"),
+        (user({"type": "tool_result", "tool_use_id": "t"}), ".content[0].type", "with format 'anthropic'"),
+        ({"role": "assistant", "content": [{"type": "tool_use"}]}, ".content[0].type", "with format 'anthropic'"),
+        ({"type": "tool_use", "id": "t", "name": "f", "input": {}}, ".type", "with format 'anthropic'"),
+        ({"role": "user", "parts": [{"text": "hi"}]}, ".parts", "with format 'gemini'"),
+        ({**MESSAGE, "invented": 1}, ".invented", "is no field of 'message'."),
+        (user({"type": "input_text", "text": "x", "invented": 1}), ".content[0].invented", "is no field of"),
+        ({**MESSAGE, "name": 4}, ".name", "must be a string"),
+    ],
+)
+def test_messages_of_other_apis_are_told_where_they_go(raw: object, param: str, advice: str) -> None:
+    at, detail = refusal(raw)
+
+    assert at == f"items[0]{param}"
+    assert advice in detail
 
 
 def test_only_the_assistant_holds_output_parts() -> None:

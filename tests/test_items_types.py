@@ -10,12 +10,17 @@ from openai.types.conversations import ConversationItem
 from pydantic import TypeAdapter
 from typing_extensions import get_type_hints
 
+from shared.errors import InvalidValue
 from shared.items.normalize import normalize_items
 from shared.items.types import ITEM_TYPES
+from shared.items.types_check import known_fields
 from tests.openai_items import Json, input_types, sample, samples
 
 FILLED = {"id", "type", "status", "execution"}
-FILLED_IN_PARTS = {"annotations", "detail"}
+FILLED_IN_PARTS = {"annotations", "detail", "type", "prompt_cache_breakpoint"}
+NULLS_STAY = {"result", "code", "outputs"}
+# What is within these is the caller's own.
+OPEN = {"tools", "arguments", "error", "attributes", "env", "svg_usage", "schema"}
 
 official = TypeAdapter[Any](ConversationItem)
 
@@ -25,16 +30,34 @@ def ids() -> Callable[[str], str]:
     return lambda prefix: f"{prefix}_{next(numbers)}"
 
 
+def without_nulls(value: Json, stay: frozenset[str] = frozenset({"keys"})) -> Json:
+    if isinstance(value, list):
+        return [without_nulls(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: each if name in OPEN else without_nulls(each)
+        for name, each in value.items()
+        if each is not None or name in stay
+    }
+
+
+def is_refused(raw: dict[str, Json]) -> bool:
+    """The client's types let an assistant message hold images and files; the API that they are for does not."""
+    said = raw.get("content") if raw.get("role") == "assistant" else None
+    return isinstance(said, list) and any(part["type"] in ("input_image", "input_file") for part in said)
+
+
 def assert_only_filled_in(raw: dict[str, Json], item: dict[str, Json]) -> None:
+    raw = without_nulls(raw, frozenset(NULLS_STAY))
     parts = ITEM_TYPES[item["type"]].parts.field
     assert item.keys() - raw.keys() <= FILLED
     for name, value in raw.items():
-        if name in FILLED and value is None and item[name] is not None:
-            continue
         if name == parts and isinstance(value, list):
             for before, after in zip(value, item[name], strict=True):
-                filled = {field for field in after if after[field] != before.get(field)}
-                assert filled <= {field for field in FILLED_IN_PARTS if before.get(field) is None}
+                changed = {field for field in {*before, *after} if after.get(field) != before.get(field)}
+                assert changed <= FILLED_IN_PARTS
+                assert "type" not in changed or {before["type"], after["type"]} == {"input_text", "output_text"}
         elif name == parts and item["type"] == "message":
             assert [value] == [part["text"] for part in item[name]]
         else:
@@ -44,6 +67,8 @@ def assert_only_filled_in(raw: dict[str, Json], item: dict[str, Json]) -> None:
 @pytest.mark.parametrize("member", input_types, ids=lambda member: member.__name__)
 def test_what_the_client_can_send_comes_back_as_it_was_sent(member: Any) -> None:
     for raw in samples(member):
+        if is_refused(raw):
+            continue
         before = copy.deepcopy(raw)
         [normal] = normalize_items([raw], ids())
 
@@ -59,17 +84,30 @@ def test_what_the_client_can_send_comes_back_as_it_was_sent(member: Any) -> None
 @pytest.mark.parametrize("member", input_types, ids=lambda member: member.__name__)
 def test_what_was_stored_can_be_appended_again(member: Any) -> None:
     for raw in samples(member):
+        if is_refused(raw):
+            continue
         [normal] = normalize_items([raw], ids())
+        [again] = normalize_items([normal.item], ids())
 
-        assert normalize_items([normal.item], ids()) == [(normal.id, normal.item, True)]
+        assert (again.id, again.item, again.given_id) == (normal.id, normal.item, True)
 
 
 @pytest.mark.parametrize("member", input_types, ids=lambda member: member.__name__)
-def test_unknown_fields_of_a_known_type_are_kept(member: Any) -> None:
-    raw = {**sample(member, optional=False, nulls=False, pick=0), "invented_next_year": {"deep": [1, None]}}
-    [normal] = normalize_items([raw], ids())
+def test_unknown_fields_are_refused_unless_they_are_null(member: Any) -> None:
+    raw = sample(member, optional=False, nulls=False, pick=0)
+    with pytest.raises(InvalidValue) as refused:
+        normalize_items([{**raw, "invented_next_year": {"deep": [1, None]}}], ids())
+    [normal] = normalize_items([{**raw, "id": "a", "invented_next_year": None}], ids())
 
-    assert normal.item["invented_next_year"] == {"deep": [1, None]}
+    assert refused.value.param == "items[0].invented_next_year"
+    assert "invented_next_year" not in normal.item
+
+
+def test_what_openai_returns_of_an_item_is_known() -> None:
+    for name, model in stored_models.items():
+        written = {field.alias or field_name for field_name, field in model.model_fields.items()}
+
+        assert written <= known_fields(name) | {"async"}
 
 
 stored_models = {

@@ -134,32 +134,69 @@ BLOCK_IMAGE = closed(
     }
 )
 BLOCK_USE = closed({"type": {"const": "tool_use"}, "id": TEXT, "name": TEXT, "input": {"type": "object"}})
-BLOCK_RESULT = closed({"type": {"const": "tool_result"}, "tool_use_id": TEXT, "content": _listed(BLOCK_TEXT)})
+
+
+def _other_block(*known: str) -> Schema:
+    """Return a block of the provider's own that came in its format, and is given back in it."""
+    return {
+        "type": "object",
+        "properties": {"type": {"type": "string", "not": {"enum": [*known]}}},
+        "required": ["type"],
+    }
+
+
+BLOCK_RESULT = closed(
+    {
+        "type": {"const": "tool_result"},
+        "tool_use_id": TEXT,
+        "content": _listed({"oneOf": [BLOCK_TEXT, BLOCK_IMAGE, _other_block("text", "image")]}),
+        "is_error": {"type": "boolean"},
+    },
+    "is_error",
+)
 
 
 def _anthropic_message() -> Schema:
     return {
         "oneOf": [
-            closed({"role": {"const": "user"}, "content": _listed({"oneOf": [BLOCK_TEXT, BLOCK_IMAGE, BLOCK_RESULT]})}),
-            closed({"role": {"const": "assistant"}, "content": _listed({"oneOf": [BLOCK_TEXT, BLOCK_USE]})}),
+            closed({"role": {"const": role}, "content": _listed({"oneOf": [*blocks.values(), _other_block(*blocks)]})})
+            for role, blocks in (
+                ("user", {"text": BLOCK_TEXT, "image": BLOCK_IMAGE, "tool_result": BLOCK_RESULT}),
+                ("assistant", {"text": BLOCK_TEXT, "tool_use": BLOCK_USE}),
+            )
         ]
     }
 
 
+PART: Schema = {
+    "type": "object",
+    "properties": {
+        "text": TEXT,
+        "inlineData": closed({"mimeType": TEXT, "data": TEXT}),
+        "fileData": closed({"mimeType": TEXT, "fileUri": TEXT}, "mimeType"),
+        "functionCall": closed({"id": TEXT, "name": TEXT, "args": {"type": "object"}}, "id"),
+        "functionResponse": closed({"id": TEXT, "name": TEXT, "response": {"type": "object"}}, "id"),
+        "thought": {"type": "boolean"},
+        "thoughtSignature": TEXT,
+    },
+}
+CONTENT = closed({"role": {"enum": ["user", "model"]}, "parts": _listed(PART)})
 MEMBERS: dict[str, Schema] = {
     "items": {"input": _listed(_ref("stored_item"))},
     "chat": {"messages": _listed(_ref("context_chat_message"))},
     "anthropic": {"system": _listed(BLOCK_TEXT), "messages": _listed(_ref("context_anthropic_message"))},
+    "gemini": {"system_instruction": closed({"parts": _listed(PART)}), "contents": _listed(CONTENT)},
     "text": {"text": TEXT},
 }
 """What a context holds, by its format."""
+
+OPTIONAL = ("reservation", "system_instruction")
 
 
 def schemas() -> Schema:
     """Return the named schemas of contexts."""
     made: Schema = {
-        f"context_{name}": closed({"format": {"const": name}, **SHARED, **MEMBERS[name]}, "reservation")
-        for name in FORMATS
+        f"context_{name}": closed({"format": {"const": name}, **SHARED, **MEMBERS[name]}, *OPTIONAL) for name in FORMATS
     }
     return made | {"context_chat_message": _chat_message(), "context_anthropic_message": _anthropic_message()}
 

@@ -8,6 +8,7 @@ import json
 import sys
 
 from scripts.openapi import contexts as openapi_contexts
+from scripts.openapi import dialects
 from scripts.openapi import headers as openapi_headers
 from scripts.openapi import items as openapi_items
 from scripts.openapi.links import add_links
@@ -83,6 +84,7 @@ def document() -> Schema:
             },
             "schemas": {"Problem": PROBLEM, "conversation": CONVERSATION}
             | openapi_items.schemas()
+            | dialects.schemas()
             | openapi_contexts.schemas(),
             "headers": openapi_headers.ANSWERS,
             "responses": {

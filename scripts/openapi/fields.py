@@ -41,8 +41,9 @@ def body_schema(body: Body) -> Schema:
 
 
 def _form(body: Body, form: Form) -> Schema:
-    members = {}
+    members, own = {}, dict(form.schemas)
     for field in body.fields:
+        field = field._replace(schema=own.get(field.name, field.schema))
         if field.name in form.null:
             members[field.name] = NULL
         elif field.kind in UNREAD:

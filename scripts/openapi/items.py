@@ -9,7 +9,7 @@ from shared.items.item_type import Parts
 from shared.items.kinds import ROLE_KINDS, Kind
 from shared.items.part_types import PART_TYPES
 from shared.items.types import ITEM_TYPES
-from shared.items.types_check import adapter
+from shared.items.types_check import adapter, known_fields
 
 CALLER_ROLES = [role for role, kind in ROLE_KINDS.items() if kind != Kind.ASSISTANT]
 TEXT: Schema = {"type": "string"}
@@ -105,7 +105,7 @@ def _chat(roles: list[str], *required: str) -> Schema:
 
 def _message(roles: list[str], types: tuple[str, ...]) -> Schema:
     parts = ITEM_TYPES["message"].parts
-    own: Schema = {"id": optional(ID), "type": optional({"const": "message"})}
+    own: Schema = {"id": optional(ID), "type": optional({"const": "message"}), "name": optional(TEXT)}
     schema = _shape("message", own, parts.field)
     schema["properties"] |= {"role": {"enum": roles}, parts.field: _parts(parts, types)}
     return schema
@@ -125,8 +125,9 @@ def _shape(name: str, own: Schema, *required: str) -> Schema:
     raw = adapter(name).json_schema()
     schema: Schema = _plain(raw, raw.get("$defs", {}))
     return schema | {
-        "properties": schema.get("properties", {}) | own,
+        "properties": {field: {} for field in sorted(known_fields(name))} | schema.get("properties", {}) | own,
         "required": sorted({*schema.get("required", []), *required}),
+        "additionalProperties": False,
     }
 
 

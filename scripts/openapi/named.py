@@ -2,6 +2,7 @@
 The shapes that declared fields and bodies name, because their kind does not say all.
 """
 
+from scripts.openapi import dialects
 from scripts.openapi.shapes import METADATA, Schema, obj, optional, scalar
 from shared.config import SETTINGS
 from shared.conversations.model_calls import USAGE
@@ -73,6 +74,7 @@ def _notice() -> Schema:
 
 
 NAMED: dict[str, Schema] = {
+    **dialects.shapes(),
     "known_model": KNOWN_MODEL,
     "metadata": METADATA,
     # In a query all is text, and what no conversation can have finds none.

@@ -15,11 +15,13 @@ Same folded log and arguments, same selection; nothing here counts, parses or wa
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from shared.context.format_rules import CHAT, FormatRules
 from shared.context.groups import PINNED
-from shared.context.units import Folded, Unit, first_unit_that_fits, lone
+from shared.context.unit import Unit, lone, trimmed_tokens
+from shared.context.units import Folded, first_unit_that_fits
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
 from shared.items.kinds import Kind
@@ -49,8 +51,10 @@ class Selection(NamedTuple):
 
     *items* in log order, the note, if there is one, directly before the window, and their *positions* in what was
     folded; *units* the same in sending order: system items and the note alone, groups followed by the outputs of their
-    calls. *tokens* counts the chat rendering, *stored_tokens* the items as they are, *hosted_tokens* the text without
-    chat form, which both leave out.
+    calls; *chosen* says how each of them is sent, in the format of *rules*. *tokens* counts what is sent,
+    *stored_tokens* the items as they are, *hosted_tokens* the text without chat form, which both leave out.
+    *has_opening*: a message of the user that the log does not hold comes before all of it. *trimmed*: which unit loses
+    the white space at its end, None for none.
     *first_id* and *last_id* bound the window, system items and note aside; None when it is empty.
     *only_text*: each chat message is a single text, so that the provider's own rule is known. *mentions*: there are
     documents to be shown.
@@ -68,6 +72,10 @@ class Selection(NamedTuple):
     hosted_tokens: int
     only_text: bool
     mentions: bool
+    chosen: list[Unit]
+    rules: FormatRules = CHAT
+    has_opening: bool = False
+    trimmed: int | None = None
 
 
 class _Window(NamedTuple):
@@ -103,7 +111,15 @@ def fit(folded: Folded, budget_tokens: int, stable_prefix: bool = False) -> Sele
 
 def needed_tokens(folded: Folded) -> int:
     """Return the smallest budget that fits: system items, note, newest user message, last unit, reply."""
-    return folded.system_tokens + REPLY_TOKENS + sum(folded.units[index].tokens for index in _mandatory(folded))
+    return folded.system_tokens + REPLY_TOKENS + _tokens_of(folded, _mandatory(folded))
+
+
+def _tokens_of(folded: Folded, units: Sequence[int]) -> int:
+    """Return what *units*, which ascend, count where nothing else is kept."""
+    tokens = sum([folded.units[index].tokens for index in units])
+    if units and folded.ending_tokens and folded.ending_unit in units:
+        tokens -= folded.ending_tokens
+    return tokens + folded.opening_tokens if tokens else 0
 
 
 def _mandatory(folded: Folded) -> list[int]:
@@ -118,8 +134,12 @@ def _newest_turn(folded: Folded, room_tokens: int, mandatory: list[int]) -> list
     end = len(folded.units)
 
     def tokens_from(start: int) -> int:
-        earlier = sum(folded.units[index].tokens for index in mandatory if index < start)
-        return sums[end] - sums[start] + earlier
+        earlier = _tokens_of(folded, [index for index in mandatory if index < start])
+        later = sums[end] - sums[start]
+        if later:
+            earlier = earlier or folded.opening_tokens
+            later -= folded.ending_tokens if (folded.ending_unit or 0) >= start else 0
+        return earlier + later
 
     start = _first_that_fits(range(folded.turn_units[-1], end), tokens_from, room_tokens)
     return [*(index for index in mandatory if index < start), *range(start, end)]
@@ -136,7 +156,9 @@ def _older_turns(folded: Folded, room_tokens: int) -> list[int]:
 
     def tokens_from(start: int) -> int:
         user = _user_before(folded, start, begin)
-        return sums[-1] - sums[start] + (0 if user in (None, start) else folded.units[user].tokens)
+        return (
+            sums[-1] - folded.ending_tokens - sums[start] + (0 if user in (None, start) else folded.units[user].tokens)
+        )
 
     start = _first_that_fits(range(begin, end), tokens_from, room_tokens)
     user = _user_before(folded, start, begin)
@@ -186,10 +208,8 @@ def _in_front(folded: Folded, kept: list[int], room_tokens: int) -> _Window:
         return _Window(kept, None)
     turn_begin = folded.turn_units[bisect_left(folded.turn_units, kept[0] + 1) - 1]
     user = _user_before(folded, kept[0], turn_begin)
-    if user is not None:
-        tokens = sum(folded.units[index].tokens for index in (user, *kept))
-        if tokens <= room_tokens:
-            return _Window([user, *kept], None)
+    if user is not None and _tokens_of(folded, [user, *kept]) <= room_tokens:
+        return _Window([user, *kept], None)
     return _Window(kept, next(index for index in kept if _is_user(folded, index)))
 
 
@@ -203,6 +223,8 @@ def _selection(folded: Folded, window: _Window) -> Selection:
     start = units[0].first if units else len(items)
     head, later_systems = _head(folded)
     ordered = sorted([*units, *later_systems]) if later_systems else list(units)
+    if later_systems and folded.rules.ends_open:
+        _end_open(ordered)
     positions = sorted([at for unit in ordered for at in unit.members])
     if window.front is not None:
         front = folded.units[window.front]
@@ -217,13 +239,20 @@ def _selection(folded: Folded, window: _Window) -> Selection:
     positions[:0] = [unit.first for unit in head]
 
     kept = [items[at] for at in positions]
+    tokens = sum([unit.tokens for unit in units])
+    has_opening = tokens > 0 and folded.opening_tokens > 0
+    trimmed, trimmed_by = _trimmed(folded, ordered)
     stored_tokens = sum([unit.stored_tokens for unit in ordered])
     return Selection(
         positions=positions,
         items=kept,
         units=[[items[at] for at in unit.members] for unit in ordered],
         note=None if folded.note is None else items[folded.note],
-        tokens=folded.system_tokens + REPLY_TOKENS + sum([unit.tokens for unit in units]),
+        tokens=folded.system_tokens
+        + REPLY_TOKENS
+        + tokens
+        + (folded.opening_tokens if has_opening else 0)
+        - trimmed_by,
         stored_tokens=stored_tokens,
         omitted=Omitted(
             items=len(items) - len(kept),
@@ -237,7 +266,30 @@ def _selection(folded: Folded, window: _Window) -> Selection:
         hosted_tokens=sum([unit.hosted_tokens for unit in ordered]),
         only_text=all(unit.is_text for unit in ordered),
         mentions=any(unit.mentions for unit in ordered),
+        chosen=ordered,
+        rules=folded.rules,
+        has_opening=has_opening,
+        trimmed=trimmed,
     )
+
+
+def _end_open(ordered: list[Unit]) -> None:
+    """Put system items that stand behind open calls before them: the caller adds the results to what it got."""
+    at = next((index for index in range(len(ordered) - 1, -1, -1) if ordered[index].open_calls), None)
+    if at is not None:
+        ordered.append(ordered.pop(at))
+
+
+def _trimmed(folded: Folded, ordered: list[Unit]) -> tuple[int | None, int]:
+    """Return which of the units that are sent loses the white space at its end, and what it then counts less."""
+    if not folded.rules.trims_the_end:
+        return None, 0
+    for index in range(len(ordered) - 1, -1, -1):
+        unit = ordered[index]
+        if unit.tokens:  # Pinned ones have none: they stand elsewhere, or are the user's.
+            saved = trimmed_tokens([folded.items[at] for at in unit.members])
+            return (None, 0) if saved is None else (index, saved)
+    return None, 0
 
 
 def _head(folded: Folded) -> tuple[list[Unit], list[Unit]]:

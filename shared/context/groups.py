@@ -5,10 +5,11 @@ Both look only backwards, and so can go on where they ended: what they found of 
 """
 
 from array import array
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from shared.context.call_ids import alias_of, call_id_of, is_alias
 from shared.items.item import Item
 from shared.items.kinds import ASSISTANT_SIDE, Kind
 
@@ -25,48 +26,126 @@ class Pairs(NamedTuple):
     Calls and their outputs, by position in the log.
 
     *partners*: of each position, the other one of the pair, or NOBODY. *open_calls* have no output yet,
-    *orphan_outputs* never get a call; both ascend.
+    *orphan_outputs* never get a call; both ascend. *newest_calls*: of each id the last call that has it.
     """
 
     partners: array[int]
     open_calls: list[int]
     orphan_outputs: list[int]
+    newest_calls: dict[str, int]
 
 
-NO_PAIRS = Pairs(array("q"), [], [])
+NO_PAIRS = Pairs(array("q"), [], [], {})
+
+
+class _Waiting:
+    """The calls that no output answers yet."""
+
+    def __init__(self, items: Sequence[Item], calls: list[int]) -> None:
+        self._items = items
+        self._by_key: defaultdict[str, list[deque[int]]] = defaultdict(list)
+        self._all = set(calls)
+        self._by_alias: dict[str, int] | None = None
+        for at, start in zip(calls, _run_starts(items, calls), strict=True):
+            self.add(at, start)
+
+    def add(self, at: int, run_start: int) -> None:
+        """Add the call at a position, in the response that begins at *run_start*."""
+        self._all.add(at)
+        if self._by_alias is not None:
+            self._by_alias[alias_of(self._items[at])] = at
+        queues = self._by_key[self._items[at].pair_key]
+        if queues and queues[-1][-1] >= run_start:
+            queues[-1].append(at)
+        else:
+            queues.append(deque([at]))
+
+    def take(self, pair_key: str) -> int:
+        """Return the call that an output of *pair_key* answers, NOBODY if there is none."""
+        queues = self._by_key.get(pair_key)
+        while queues:
+            call = queues[-1].popleft()
+            if not queues[-1]:
+                queues.pop()
+            if call in self._all:  # Not answered by its alias.
+                self._all.remove(call)
+                return call
+        return self._take_by_alias(pair_key)
+
+    def _take_by_alias(self, pair_key: str) -> int:
+        family, _, call_id = pair_key.partition(":")
+        if not is_alias(call_id):
+            return NOBODY
+        if self._by_alias is None:
+            self._by_alias = {alias_of(self._items[at]): at for at in self._all}
+        call = self._by_alias.get(call_id, NOBODY)
+        if call not in self._all or not self._items[call].pair_key.startswith(f"{family}:"):
+            return NOBODY
+        self._all.remove(call)
+        return call
 
 
 def pair(before: Pairs, items: Sequence[Item]) -> Pairs:
     """
     Return the pairs of *items*; *before* are those of the first of them.
 
-    An output answers the nearest earlier unanswered call of its key: logs do reuse call ids.
+    An output answers the nearest earlier response that has an unanswered call of its key, and there the first such
+    call: logs do reuse call ids, and models use one twice in a response. One whose key no call has may name its call by
+    alias (call_ids.py).
     """
     known = len(before.partners)
     partners = before.partners + array("q", [NOBODY]) * (len(items) - known)
     calls, orphans = list(before.open_calls), list(before.orphan_outputs)
-    open_calls: defaultdict[str, list[int]] = defaultdict(list)
-    for at in calls:
-        open_calls[items[at].pair_key].append(at)
+    waiting: _Waiting | None = None  # Made when there is something to pair.
+    newest = before.newest_calls
+    start, message = (run_start(items, known) if known < len(items) else known), ""
     for at in range(known, len(items)):
         item = items[at]
-        if item.kind == CALL:
-            open_calls[item.pair_key].append(at)
+        kind = item.kind
+        if kind not in ASSISTANT_SIDE:
+            start = at + 1
+        elif item.message != message:
+            start = at if at > known else start
+        message = item.message
+        if kind == CALL:
+            if (call_id := call_id_of(item.pair_key)) is not None:
+                newest = dict(newest) if newest is before.newest_calls else newest
+                newest[call_id] = at
+            waiting = waiting or _Waiting(items, before.open_calls)
+            waiting.add(at, start)
             calls.append(at)
-        elif item.kind == OUTPUT:
-            waiting = open_calls[item.pair_key]
-            if waiting:
-                call = waiting.pop()
+        elif kind == OUTPUT:
+            waiting = waiting or _Waiting(items, before.open_calls)
+            if (call := waiting.take(item.pair_key)) != NOBODY:
                 partners[call], partners[at] = at, call
             else:
                 orphans.append(at)
-    return Pairs(partners, [at for at in calls if partners[at] == NOBODY], orphans)
+    return Pairs(partners, [at for at in calls if partners[at] == NOBODY], orphans, newest)
+
+
+def _run_starts(items: Sequence[Item], positions: list[int]) -> Iterator[int]:
+    """Yield where the runs of the assistant side around *positions*, which ascend, begin; each item is seen once."""
+    start, last = 0, NOBODY
+    for at in positions:
+        begin = at
+        while begin - 1 > last and _goes_on(items, begin):
+            begin -= 1
+        if begin - 1 != last or last == NOBODY or not _goes_on(items, begin):
+            start = begin
+        last = at
+        yield start
+
+
+def _goes_on(items: Sequence[Item], at: int) -> bool:
+    """Tell whether the item at a position goes on with the response of the one before it."""
+    return at > 0 and items[at - 1].kind in ASSISTANT_SIDE and items[at - 1].message == items[at].message
 
 
 def run_start(items: Sequence[Item], at: int) -> int:
     """Return where the run of the assistant side around *at* begins; *at* itself where there is none."""
     if items[at].kind in ASSISTANT_SIDE:
-        while at and items[at - 1].kind in ASSISTANT_SIDE:
+        message = items[at].message
+        while at and items[at - 1].kind in ASSISTANT_SIDE and items[at - 1].message == message:
             at -= 1
     return at
 
@@ -75,7 +154,8 @@ def groups(items: Sequence[Item], begin: int) -> list[tuple[int, int]]:
     """
     Cut *items* from *begin* on, where no run goes on, into (start, end): runs of the assistant side, and single items.
 
-    Outputs and what is pinned are in no group.
+    A run ends where a message does: what came as two messages is two responses. Outputs and what is pinned are in no
+    group.
     """
     found: list[tuple[int, int]] = []
     start = None
@@ -84,6 +164,9 @@ def groups(items: Sequence[Item], begin: int) -> list[tuple[int, int]]:
         item = items[at]
         kind = item.kind
         if kind in ASSISTANT_SIDE:
+            if start is not None and item.message != items[at - 1].message:
+                found.append((start, at))
+                start = None
             if start is None:
                 start, name = at, None
             if kind == ASSISTANT:

@@ -8,9 +8,13 @@ Folds a conversation's live items into what a context keeps or drops together.
 What can never be sent is set aside by position: orphan outputs, unanswered calls before the tail, dangling
 reasoning. Nothing here is encoded or parsed.
 
+A fold is for a format: its items count what that sends of them (`counted_for`), and its units what depends on the log
+as well: which calls are sent with an alias, how many messages many calls need. Where no item differs between formats,
+one fold serves them all (`serves`).
+
 A fold grows with its log: what stands before the oldest group that new items touch is taken over, the rest folded
-again. New items touch the group that they continue, those whose calls they answer, and the last one, when its
-calls stand unanswered. So the cost is that of the news, but for copies of lists, however long the log.
+again. New items touch the group that they continue, those whose calls they answer or whose ids they take, and the last
+one, when its calls stand unanswered. So the cost is that of the news, but for copies of lists, however long the log.
 
 The head needs no field of its own: it is the system items before the first user message.
 """
@@ -21,7 +25,10 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
+from shared.context.call_ids import call_id_of
+from shared.context.format_rules import CHAT, OPENING_TOKENS, FormatRules, refused_by
 from shared.context.groups import NO_PAIRS, NOBODY, PINNED, Pairs, groups, pair, run_start
+from shared.context.unit import Unit, lone, made_unit, trimmed_tokens
 from shared.items.item import Item
 from shared.items.kinds import ASSISTANT_SIDE, Kind
 
@@ -30,28 +37,7 @@ _NEVER_LAST = PINNED | {_REASONING}
 _SELF_CONTAINED = (ASSISTANT_SIDE | {_USER, Kind.OTHER}) - {_CALL, _REASONING}
 _NEVER_ALONE = frozenset({_CALL, _REASONING})
 _FIRST = attrgetter("first")
-
-
-class Unit(NamedTuple):
-    """
-    What is kept or dropped together, by positions in the folded items.
-
-    *members*: the group's items in log order, then the outputs of its calls in the order of the calls, as
-    providers demand; without what can never be sent. *last* is the largest of them.
-
-    *tokens* counts them as messages. Of the items as they are, so that choosing need not go through them:
-    *stored_tokens* and *hosted_tokens* are their sums; *is_text*: they are one message of one text; *mentions*: one of
-    them mentions a document.
-    """
-
-    first: int
-    last: int
-    tokens: int
-    members: tuple[int, ...]
-    stored_tokens: int
-    hosted_tokens: int
-    is_text: bool
-    mentions: bool
+_DIFFERENCES, _CALL_IDS, _MEMBERS = attrgetter("differences"), attrgetter("call_ids"), attrgetter("members")
 
 
 class Folded(NamedTuple):
@@ -66,6 +52,10 @@ class Folded(NamedTuple):
     the first unit of turn t; turn 0 may lack a user message (`leading_turns` is then 1). *turn_weights[t]*: the tokens
     ever appended before turn t. *user_units* are the units that are user messages; *last_unit* holds *last_sent*, the
     last item that is sent, None when there is no unit.
+
+    *is_common*: no item differs between formats, and each call may have its own id in all of them. *ending_unit* is the
+    last one of which something is sent, None where there is none, and *ending_tokens* what it counts less because it
+    ends what is sent.
     """
 
     items: Sequence[Item]
@@ -85,6 +75,16 @@ class Folded(NamedTuple):
     unanswered_calls: list[int]
     dangling_reasoning: list[int]
     stored_tokens: int
+    rules: FormatRules = CHAT
+    is_common: bool = True
+    ending_unit: int | None = None
+    ending_tokens: int = 0
+
+    @property
+    def opening_tokens(self) -> int:
+        """What a message of the user counts that opens what is sent, where one has to and the log has none."""
+        has_user = self.user_units or self.note is not None
+        return OPENING_TOKENS if self.rules.opens_with_user and not has_user else 0
 
     @property
     def orphan_outputs(self) -> list[int]:
@@ -116,9 +116,32 @@ class _Turns(NamedTuple):
     turn_weights: array[int]
 
 
-def fold(items: Sequence[Item]) -> Folded:
-    """Fold *items*, the live items of one conversation in log order."""
-    return extend(NOTHING, items)
+def fold(items: Sequence[Item], rules: FormatRules = CHAT) -> Folded:
+    """Fold *items*, the live items of one conversation in log order, counted for the format of *rules*."""
+    return extend(NOTHING._replace(rules=rules), items)
+
+
+def counted_for(items: Sequence[Item], rules: FormatRules) -> Sequence[Item]:
+    """Return *items* with the counts of what the format of *rules* sends of them; the same ones where none differs."""
+    name = rules.name
+    if not any(item.differences and name in item.differences for item in items):
+        return items
+    return [_counted_for(item, name) for item in items]
+
+
+def _counted_for(item: Item, name: str) -> Item:
+    if name not in item.differences:
+        return item
+    overhead_tokens, content_tokens = item.differences[name]
+    return item._replace(overhead_tokens=overhead_tokens, content_tokens=content_tokens)
+
+
+def serves(folded: Folded, rules: FormatRules) -> bool:
+    """Tell whether *folded*, under these rules, is what folding anew for the format of *rules* would make."""
+    if folded.rules is rules:
+        return True
+    has_pairs = bool(folded.pairs.newest_calls)
+    return folded.is_common and not (has_pairs and rules.names_results != folded.rules.names_results)
 
 
 def extend(before: Folded, items: Sequence[Item]) -> Folded:
@@ -128,10 +151,11 @@ def extend(before: Folded, items: Sequence[Item]) -> Folded:
         return before
     pairs = pair(before.pairs, items)
     last_sent = _last_sent(before, items, pairs)
-    begin = run_start(items, _oldest_touched(before, pairs))
+    begin = run_start(items, _oldest_touched(before, items, pairs))
     taken = bisect_left(before.units, begin, key=_FIRST)
     sent = _sent_from(begin, before.units[:taken], before, items, pairs, last_sent)
     turns = _turns(before, taken, sent.units, items)
+    ending_unit, ending_tokens = _ending(sent.units, items, before.rules)
     news = items[known:]
     pinned = [at for at, item in enumerate(news, start=known) if item.kind in PINNED]
     return Folded(
@@ -152,7 +176,29 @@ def extend(before: Folded, items: Sequence[Item]) -> Folded:
         unanswered_calls=sent.unanswered_calls,
         dangling_reasoning=sent.dangling_reasoning,
         stored_tokens=before.stored_tokens + sum(item.overhead_tokens + item.content_tokens for item in news),
+        rules=before.rules,
+        is_common=before.is_common and _is_common(news, sent.units[taken:], before.pairs, pairs),
+        ending_unit=ending_unit,
+        ending_tokens=ending_tokens,
     )
+
+
+def _is_common(news: Sequence[Item], units: list[Unit], before: Pairs, pairs: Pairs) -> bool:
+    if any(map(_DIFFERENCES, news)):
+        return False
+    if pairs.newest_calls is not before.newest_calls and any(map(refused_by, pairs.newest_calls)):
+        return False
+    return not any(map(_CALL_IDS, units)) and max(map(len, map(_MEMBERS, units)), default=0) <= CHAT.calls_max
+
+
+def _ending(units: list[Unit], items: Sequence[Item], rules: FormatRules) -> tuple[int | None, int]:
+    """Return the last unit of which something is sent, and what is saved where it ends what is sent."""
+    if not rules.trims_the_end:
+        return None, 0
+    for index in range(len(units) - 1, -1, -1):
+        if units[index].tokens:
+            return index, trimmed_tokens([items[at] for at in units[index].members]) or 0
+    return None, 0
 
 
 def first_unit_that_fits(folded: Folded, room_tokens: int) -> int:
@@ -174,11 +220,15 @@ def _last_sent(before: Folded, items: Sequence[Item], pairs: Pairs) -> int | Non
     return before.last_sent
 
 
-def _oldest_touched(before: Folded, pairs: Pairs) -> int:
-    """Return the first position at which *before*, that is older than *pairs*, may not hold any more."""
+def _oldest_touched(before: Folded, items: Sequence[Item], pairs: Pairs) -> int:
+    """Return the first position at which *before*, that is older than *pairs* of *items*, may not hold any more."""
     touched = len(before.items)
+    known = before.pairs.newest_calls
+    if known and pairs.newest_calls is not known:
+        ids = {call_id_of(item.pair_key) for item in items[touched:] if item.kind == _CALL}
+        touched = min((known[call_id] for call_id in ids if call_id in known), default=touched)
     if before.pairs.open_calls:
-        touched = next((at for at in before.pairs.open_calls if pairs.partners[at] != NOBODY), touched)
+        touched = min(touched, next((at for at in before.pairs.open_calls if pairs.partners[at] != NOBODY), touched))
         if before.last_unit is not None:
             first = before.units[before.last_unit].first
             if before.pairs.open_calls[-1] >= first:  # They were kept because it was the last.
@@ -201,14 +251,17 @@ def _sent_from(
         if end == start + 1 and items[start].kind not in _NEVER_ALONE:
             item = items[start]
             unit = lone(start, item, item.overhead_tokens + item.content_tokens)
+        elif end == start + 1 and pairs.partners[start] != NOBODY:
+            unit = made_unit(items, pairs, [start], before.rules)
         else:
             keep_unanswered = is_tail and _is_last_sent(items, pairs, end)
-            kept, unanswered, dangling = _sent(items, pairs, start, end, keep_unanswered=keep_unanswered)
+            waiting = _kept_open(items, pairs, start, end) if keep_unanswered else frozenset[int]()
+            kept, unanswered, dangling = _sent(items, pairs, start, end, waiting)
             unanswered_calls += unanswered
             dangling_reasoning += dangling
             if not kept:
                 continue
-            unit = _unit(items, pairs, kept)
+            unit = made_unit(items, pairs, kept, before.rules)
         if is_tail:
             last_unit = len(units)
         units.append(unit)
@@ -227,10 +280,22 @@ def _is_last_sent(items: Sequence[Item], pairs: Pairs, end: int) -> bool:
     )
 
 
+def _kept_open(items: Sequence[Item], pairs: Pairs, start: int, end: int) -> frozenset[int]:
+    """
+    Return the unanswered calls of the last group that are sent, as many as a message may have.
+
+    Of a call that was stored twice one is answered: nobody would answer the other.
+    """
+    calls = [at for at in range(start, end) if items[at].kind == _CALL]
+    answered = {items[at].pair_key for at in calls if pairs.partners[at] != NOBODY}
+    waiting = [at for at in calls if pairs.partners[at] == NOBODY and items[at].pair_key not in answered]
+    return frozenset(waiting[: CHAT.calls_max])
+
+
 def _sent(
-    items: Sequence[Item], pairs: Pairs, start: int, end: int, *, keep_unanswered: bool
+    items: Sequence[Item], pairs: Pairs, start: int, end: int, waiting: frozenset[int]
 ) -> tuple[list[int], list[int], list[int]]:
-    """Split the positions of a group: those that are sent, unanswered calls, dangling reasoning."""
+    """Split a group's positions: those that are sent, *waiting* calls too, unanswered calls, dangling reasoning."""
     kept: list[int] = []
     unanswered: list[int] = []
     dangling: list[int] = []
@@ -240,35 +305,9 @@ def _sent(
         if kind == _REASONING:
             (kept if follower_is_kept else dangling).append(at)
             continue
-        follower_is_kept = kind != _CALL or pairs.partners[at] != NOBODY or keep_unanswered
+        follower_is_kept = kind != _CALL or pairs.partners[at] != NOBODY or at in waiting
         (kept if follower_is_kept else unanswered).append(at)
     return kept[::-1], unanswered[::-1], dangling[::-1]
-
-
-def _unit(items: Sequence[Item], pairs: Pairs, group: list[int]) -> Unit:
-    """Make a unit of a group's sent positions. The group is one chat message, each output another."""
-    outputs = [output for at in group if (output := pairs.partners[at]) != NOBODY]
-    members = (*group, *outputs)
-    head, answers = [items[at] for at in group], [items[at] for at in outputs]
-    overhead_tokens = [item.overhead_tokens for item in head]
-    answers_tokens = sum([item.overhead_tokens + item.content_tokens for item in answers])
-    content_tokens = answers_tokens + sum([item.content_tokens for item in head])
-    return Unit(
-        first=group[0],
-        last=max(members),
-        tokens=max(overhead_tokens) + content_tokens,
-        members=members,
-        stored_tokens=sum(overhead_tokens) + content_tokens,
-        hosted_tokens=sum([item.hosted_tokens for item in (*head, *answers)]),
-        is_text=len(members) == 1 and head[0].is_text,
-        mentions=any(item.documents for item in (*head, *answers)),
-    )
-
-
-def lone(at: int, item: Item, tokens: int) -> Unit:
-    """Return the *item* at a position as a unit of its own, of *tokens* as a message."""
-    stored_tokens = item.overhead_tokens + item.content_tokens
-    return Unit(at, at, tokens, (at,), stored_tokens, item.hosted_tokens, item.is_text, bool(item.documents))
 
 
 def _turns(before: Folded, taken: int, units: list[Unit], items: Sequence[Item]) -> _Turns:

@@ -23,7 +23,8 @@ from shared.conversations.info import ConversationInfo, Page
 from shared.errors import InvalidValue, TooLarge
 from shared.items.counts import PRIMARY_ENCODING, Counts, count_items
 from shared.items.kinds import Kind
-from shared.items.normalize import normalize_items, write_metadata
+from shared.items.messages import Given, normal_items
+from shared.items.normalize import write_metadata
 from shared.items.traits import Traits, describe
 from shared.jsonbytes.read import is_crowded
 from shared.jsonbytes.write import PIECE_BYTES, dumps, dumps_apart
@@ -34,7 +35,7 @@ from shared.store.pipeline import SMALL_REPLY_BYTES
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
-from shared.tokens.where import naming
+from shared.tokens.where import Texts, naming
 
 PYDANTIC_CHECKS = "shared.items.types_check"
 
@@ -43,12 +44,18 @@ LARGE_BYTES = 64 * 1024
 
 
 class Prepared(NamedTuple):
-    """An item that is ready to be stored: *body* is its JSON. *given_id*: the client chose its id."""
+    """
+    An item that is ready to be stored: *body* and *extras* are JSON. *given_id*: the client chose its id. *at*: the
+    path to what it was made of.
+    """
 
     id: str
     given_id: bool
     traits: Traits
     body: bytes
+    extras: bytes
+    message: str
+    at: str
 
 
 class Batch(NamedTuple):
@@ -88,10 +95,10 @@ class Appending:
         self._settings = settings
 
     async def create(
-        self, caller: Caller, attempt: Attempt, raw_items: object, raw_metadata: object, expires_after_s: int | None
+        self, caller: Caller, attempt: Attempt, given: Given, raw_metadata: object, expires_after_s: int | None
     ) -> Written[ConversationInfo]:
         """
-        Create a conversation that holds *raw_items*; they are checked and stored as by `append`.
+        Create a conversation that holds what is *given*, which is checked and stored as by `append`.
 
         Without an Idempotency-Key nothing tells a client's retry from a second conversation, so it makes one.
         """
@@ -102,7 +109,7 @@ class Appending:
         async def send(one: Attempt) -> list[str]:
             ids = one.ids()
             conversation = Conversation(caller, ids("conv"))
-            batch = await self._batch(raw_items, ids, attempt.body_bytes, allow_empty=True)
+            batch = await self._batch(given, ids, attempt.body_bytes, allow_empty=True)
             names = [*one.record_keys(caller.tenant), conversation.left_name] if one.has_key else []
             return await self._send(conversation, one, "create", batch, born, names)
 
@@ -114,23 +121,23 @@ class Appending:
         self,
         conversation: Conversation,
         attempt: Attempt,
-        raw_items: object,
+        given: Given,
         settlement: Besides | None = None,
     ) -> Written[Page]:
         """
-        Append a batch, all of it or nothing, and return the items as they are now stored. With a *settlement* the
-        script settles a reservation in the same step.
+        Append what is *given*, all of it or nothing, and return the items as they are now stored. With a *settlement*
+        the script settles a reservation in the same step.
 
         Raises:   InvalidValue, TextNotCountable, DuplicateItem, TooLarge, NotFound, Unauthorized, VersionMoved,
                   KeyReused, AlreadySettled: nothing was stored.
                   StoreUnavailable: `outcome_unknown` says whether the batch may have been stored.
         """
-        batch = await self.batch(attempt, raw_items)
-        return await self.written(attempt, raw_items, batch, await self.send(conversation, attempt, batch, settlement))
+        batch = await self.batch(attempt, given)
+        return await self.written(attempt, given, batch, await self.send(conversation, attempt, batch, settlement))
 
-    async def batch(self, attempt: Attempt, raw_items: object) -> Batch:
+    async def batch(self, attempt: Attempt, given: Given) -> Batch:
         """Return the items that `send` takes. Raises as `append`, for what is wrong with them."""
-        return await self._batch(raw_items, attempt.ids(), attempt.body_bytes, allow_empty=False)
+        return await self._batch(given, attempt.ids(), attempt.body_bytes, allow_empty=False)
 
     async def send(
         self,
@@ -151,25 +158,25 @@ class Appending:
             conversation, attempt, "append", batch, born, names, settlement, reader, reply_bytes_max
         )
 
-    async def written(self, attempt: Attempt, raw_items: object, batch: Batch, reply: list[Any]) -> Written[Page]:
+    async def written(self, attempt: Attempt, given: Given, batch: Batch, reply: list[Any]) -> Written[Page]:
         """Return what the *reply* to *batch* says: the items, as the attempt that it tells of stored them."""
         _, seed, generation, version, chain, *_ = reply
         items, is_replay = batch.items, seed != attempt.seed
         if is_replay:
-            items = await self._prepare(raw_items, Ids(seed), attempt.body_bytes, allow_empty=False)
+            items = await self._prepare(given, Ids(seed), attempt.body_bytes, allow_empty=False)
         page = Page([each.body for each in items], items[0].id, items[-1].id, has_more=False)
         return Written(page, etag(generation, version, chain), is_replay)
 
-    async def _batch(self, raw_items: object, ids: Ids, body_bytes: int, *, allow_empty: bool) -> Batch:
-        items = await self._prepare(raw_items, ids, body_bytes, allow_empty=allow_empty)
-        async with naming(self._pool, raw_items, "items"):
+    async def _batch(self, given: Given, ids: Ids, body_bytes: int, *, allow_empty: bool) -> Batch:
+        items = await self._prepare(given, ids, body_bytes, allow_empty=allow_empty)
+        async with naming(self._pool, given.value, given.field, _texts(items)):
             counts = await count_items(self._counter, PRIMARY_ENCODING, [each.traits for each in items])
         return await self._pool.run_when(body_bytes > LARGE_BYTES, _write, items, counts)
 
-    async def _prepare(self, raw_items: object, ids: Ids, body_bytes: int, *, allow_empty: bool) -> list[Prepared]:
+    async def _prepare(self, given: Given, ids: Ids, body_bytes: int, *, allow_empty: bool) -> list[Prepared]:
         # The first item that is not plain imports pydantic: 80 ms, which the loop must not wait for.
         is_large = body_bytes > LARGE_BYTES or PYDANTIC_CHECKS not in sys.modules
-        return await self._pool.run_when(is_large, _prepare, raw_items, ids, allow_empty, self._settings)
+        return await self._pool.run_when(is_large, _prepare, given, ids, allow_empty, self._settings)
 
     async def _send(
         self,
@@ -217,33 +224,41 @@ class Appending:
         return reply
 
 
-def _prepare(raw_items: object, ids: Ids, allow_empty: bool, settings: Settings) -> list[Prepared]:
-    normal = normalize_items(raw_items, ids, allow_empty=allow_empty, count_max=settings.batch_items_max)
+def _prepare(given: Given, ids: Ids, allow_empty: bool, settings: Settings) -> list[Prepared]:
+    normal = normal_items(given, ids, ids.mark, allow_empty=allow_empty, count_max=settings.batch_items_max)
     prepared = []
-    for index, each in enumerate(normal):
-        traits = describe(each.item)
-        body = _encode(each.item, traits, f"items[{index}]", settings)
-        prepared.append(Prepared(each.id, each.given_id, traits, body))
+    for each in normal:
+        traits = describe(each.item, each.extras)
+        is_long = any(len(text) > PIECE_BYTES for text in (*traits.texts, *traits.hosted_texts))
+        body = _encode(each.item, each.at, is_long=is_long)
+        extras = _encode(each.extras, each.at, is_long=True) if each.extras else b""
+        _check_size(body, extras, each.at, settings)
+        prepared.append(Prepared(each.id, each.given_id, traits, body, extras, each.message, each.at))
     return prepared
 
 
-def _encode(item: object, traits: Traits, param: str, settings: Settings) -> bytes:
-    is_long = any(len(text) > PIECE_BYTES for text in (*traits.texts, *traits.hosted_texts))
+def _encode(value: object, param: str, *, is_long: bool) -> bytes:
     try:
-        body = dumps_apart(item) if is_long else dumps(item)
+        return dumps_apart(value) if is_long else dumps(value)
     except orjson.JSONEncodeError as error:
         raise InvalidValue(f"{param} cannot be stored: {error}.", param=param) from None
-    limit = settings.item_bytes_max
-    if len(body) > limit:
-        raise TooLarge(f"{param} must take at most {limit} bytes, not {len(body)}.", param=param, limit_bytes=limit)
+
+
+def _check_size(body: bytes, extras: bytes, param: str, settings: Settings) -> None:
+    size, limit = len(body) + len(extras), settings.item_bytes_max
+    if size > limit:
+        raise TooLarge(f"{param} must take at most {limit} bytes, not {size}.", param=param, limit_bytes=limit)
     limit = settings.item_structure_max
-    if is_crowded(body, limit):
+    if is_crowded(body + extras, limit):
         raise TooLarge(
             f"{param} must have at most {limit} commas, colons and brackets outside its strings.",
             param=param,
             limit_structure=limit,
         )
-    return body
+
+
+def _texts(items: list[Prepared]) -> list[Texts]:
+    return [(each.at, (each.traits.name, *each.traits.texts, *each.traits.hosted_texts)) for each in items]
 
 
 def _item_over(reply: list[Any], batch: Batch, settings: Settings) -> str:
@@ -255,9 +270,9 @@ def _item_over(reply: list[Any], batch: Batch, settings: Settings) -> str:
             # Some of them may have been mentioned before; then it is the item named or one before it.
             limit, added = settings.conversation_documents_max, _new_documents(batch.items)
         case _:
-            return "items"
+            return batch.items[0].at.partition("[")[0] if batch.items else "items"
     sums = accumulate(added, initial=int(reply[1]) - sum(added))
-    return f"items[{next(index for index, total in enumerate(sums, -1) if total > limit and index >= 0)}]"
+    return batch.items[next(index for index, total in enumerate(sums, -1) if total > limit and index >= 0)].at
 
 
 def _pinned_tokens(batch: Batch) -> list[int]:
@@ -279,5 +294,8 @@ def _new_documents(items: list[Prepared]) -> list[int]:
 
 def _write(items: list[Prepared], counts: list[Counts]) -> Batch:
     paths = dict.fromkeys(path for each in items for path in each.traits.documents)
-    entries = [write_entry(each.id, each.traits, count, each.body) for each, count in zip(items, counts, strict=True)]
+    entries = [
+        write_entry(each.id, each.traits, count, each.body, each.extras, each.message)
+        for each, count in zip(items, counts, strict=True)
+    ]
     return Batch(items, counts, entries, "".join(f"\n{path}" for path in paths))

@@ -15,6 +15,7 @@ from shared.conversations.contexts import Context, Contexts
 from shared.conversations.conversation import Conversation
 from shared.conversations.info import Page
 from shared.errors import ServiceError, StoreUnavailable
+from shared.items.messages import Given
 from shared.request.after_response import Later
 from shared.request.freshness import Freshness
 from shared.store.attempts import Attempt, Besides, Written
@@ -32,7 +33,7 @@ class Call(NamedTuple):
 
     conversation: Conversation
     attempt: Attempt
-    raw_items: object
+    given: Given
     settlement: Besides | None
 
 
@@ -68,7 +69,7 @@ async def append_with_context(
 
     Raises:   as Appending.append; nothing was stored then, but where it says so.
     """
-    batch = await appending.batch(call.attempt, call.raw_items)
+    batch = await appending.batch(call.attempt, call.given)
     reading = _Reading(appending, call, batch)
     context: Context | ServiceError
     try:
@@ -83,4 +84,4 @@ async def append_with_context(
                 retry_after_s=error.retry_after_s,
             )
     assert reading.reply is not None
-    return Appended(await appending.written(call.attempt, call.raw_items, batch, reading.reply), context)
+    return Appended(await appending.written(call.attempt, call.given, batch, reading.reply), context)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from shared.context.fit import Selection, fit
+from shared.context.format_rules import RULES
 from shared.context.formats.rendering import Rendering
 from shared.context.formats.unit_form import Forms
 from shared.context.render import render
@@ -61,7 +62,7 @@ def second_encoding(wanted: ContextRequest) -> str:
 def is_large(held: Held, wanted: ContextRequest) -> bool:
     """Tell whether composing is work for a thread: much to be folded, or much that may be kept."""
     snapshot, kept = held.snapshot, held.fold
-    news = news_of(kept, second_encoding(wanted), snapshot)
+    news = news_of(kept, second_encoding(wanted), snapshot, RULES[wanted.format])
     start = 0
     if kept is not None and news is not None:
         start = first_that_fits(kept.folded, wanted.available_tokens)
@@ -83,11 +84,12 @@ def compose(conversation_id: str, held: Held, wanted: ContextRequest) -> Compose
     """
     encoding = second_encoding(wanted)
     counts = held.counts.get(encoding, {}) if encoding else {}
-    kept = newest_fold(held.snapshot, held.fold, encoding, counts, wanted.available_tokens)
+    rules = RULES[wanted.format]
+    kept = newest_fold(held.snapshot, held.fold, encoding, counts, wanted.available_tokens, rules)
     if kept is None:
         return None
     selection = _fit(kept.folded, wanted)
-    if encoding:
+    if kept.is_recounted:
         kept_tokens = _stored_tokens(selection, stored_items(kept, held.snapshot))
     else:
         kept_tokens = selection.stored_tokens - (_tokens(selection.note) if selection.note is not None else 0)
@@ -110,7 +112,7 @@ def that_matter(kept: Kept, held: Held, wanted: ContextRequest) -> tuple[list[It
 
 def choose_embedded(wanted: ContextRequest, embedded: Embedded, stored: Sequence[Item]) -> Chosen:
     """Choose again, now that documents are in some of the items. Raises ContextDoesNotFit."""
-    selection = _fit(fold(embedded.items), wanted)
+    selection = _fit(fold(embedded.items, RULES[wanted.format]), wanted)
     return Chosen(selection, embedded.kept(selection), _stored_tokens(selection, stored))
 
 

@@ -150,4 +150,5 @@ def _embedded(item: Item, newest: dict[str, str], texts: dict[str, tuple[str, in
         body=dumps(embed(body, {path: text for path, (text, _) in here.items()})),
         content_tokens=item.content_tokens + tokens,
         is_text=item.is_text and not here,
+        differences={name: (overhead, content + tokens) for name, (overhead, content) in item.differences.items()},
     )

@@ -1,12 +1,15 @@
 """
 Entries: the records of a conversation's log, as text in the store.
 
-    <chain hash> <tokens before it> <kind> <facts>\\n<body>
+    <chain hash> <tokens before it> <kind> <facts>\\n<body>[\\n<extras>]
 
 The store's script writes the first two, because only it knows what came before. The facts are what choosing a
-context needs, so that a read never parses an item: two counts, whose place the scripts know, then the rest. The
-paths of the documents that the item mentions come last, if there are any. The body is the item's JSON, encoded once,
-at append, and spliced into answers ever after.
+context needs, so that a read never parses an item: two counts, whose place the scripts know, then the rest. The last
+ones are left out where there is nothing to say: the paths of the documents that the item mentions, the mark of the
+message that it came in, the tokens of what names it in results, and those of what other formats than chat send. The
+body is the item's JSON, encoded once, at append, and spliced into answers ever after. Extras are JSON as well, of what
+a message brought along that items have no form for (shared/items/dialects/extras.py); they stand in no answer but a
+context in the format of that message. Encoded JSON holds no line break.
 
 Kinds: those of items (shared/items/kinds.py), `x` a deleted item's blank, `-` a deletion of an item or a summary, `m`
 new metadata, `y` the summary, `z` the blank of one that was replaced or deleted. A summary's facts are those of its
@@ -20,11 +23,15 @@ import orjson
 
 from shared.context.summarised import Summary
 from shared.items.counts import Counts
-from shared.items.item import Item
+from shared.items.item import NO_DIFFERENCES, Item
 from shared.items.kinds import Kind
 from shared.items.traits import Traits
 
 BLANK, DELETION, METADATA, NO_SUMMARY = "x", "-", "m", "z"
+LINE = b"\n"
+
+
+_NO_MORE: tuple[Any, ...] = ((), "", 0, NO_DIFFERENCES)
 
 
 class Entry(NamedTuple):
@@ -38,17 +45,20 @@ class Entry(NamedTuple):
     summary: Summary | None = None
 
 
-def write_entry(item_id: str, traits: Traits, counts: Counts, body: bytes) -> str:
+def write_entry(
+    item_id: str, traits: Traits, counts: Counts, body: bytes, extras: bytes = b"", message: str = ""
+) -> str:
     """Return what the store keeps of an item, but for the part its script adds."""
-    facts: list[Any] = [*counts, item_id, traits.pair_key, traits.name, traits.is_text]
-    if traits.documents:
-        facts.append(traits.documents)
-    return f"{orjson.dumps(facts).decode()}\n{body.decode()}"
+    more: list[Any] = [traits.documents, message, counts.label_tokens, counts.differences]
+    while more and not more[-1]:
+        more.pop()
+    facts = [*counts[:3], item_id, traits.pair_key, traits.name, traits.is_text, *more]
+    return f"{orjson.dumps(facts).decode()}\n{(body + LINE + extras if extras else body).decode()}"
 
 
 def write_summary(note_id: str, through_id: str, traits: Traits, counts: Counts) -> str:
     """Return the facts of a summary, but for the two numbers that its script adds."""
-    facts = [*counts, note_id, traits.pair_key, traits.name, traits.is_text, through_id]
+    facts = [*counts[:3], note_id, traits.pair_key, traits.name, traits.is_text, through_id]
     return orjson.dumps(facts).decode()
 
 
@@ -66,6 +76,10 @@ def read_entry(seq: int, raw: str) -> Entry:
     if kind in (BLANK, METADATA, NO_SUMMARY):
         return Entry(seq, chain, kind)
     overhead, content, hosted, item_id, pair_key, name, is_text, *more = orjson.loads(facts)
+    documents, message, label_tokens, differences, *_ = (
+        (*more, *_NO_MORE[len(more) :]) if kind != Kind.SUMMARY else _NO_MORE
+    )
+    text, _, extras = body.partition("\n")
     item = Item(
         seq,
         item_id,
@@ -76,9 +90,13 @@ def read_entry(seq: int, raw: str) -> Entry:
         content,
         hosted,
         int(preceding),
-        body.encode(),
+        text.encode(),
         is_text,
-        tuple(more[0]) if more and kind != Kind.SUMMARY else (),
+        tuple(documents),
+        extras.encode(),
+        message,
+        label_tokens,
+        differences or NO_DIFFERENCES,
     )
     if kind == Kind.SUMMARY:
         through_id, created_at_unix_s, through_seq = more
@@ -88,4 +106,4 @@ def read_entry(seq: int, raw: str) -> Entry:
 
 def read_body(raw: str) -> bytes:
     """Return the JSON of the item in *raw*."""
-    return raw[raw.index("\n") + 1 :].encode()
+    return raw.split("\n", 2)[1].encode()

@@ -6,7 +6,8 @@ The fold that is kept beside a snapshot, so that a context folds what is new and
     not enough                        as many more as are held
 
 A fold begins where the first context that needed it had to begin, and ends with the snapshot: it costs what budgets
-hold, not what the conversation holds. A deletion, a summary, a compaction or another encoding asks for another one.
+hold, not what the conversation holds. A deletion, a summary, a compaction or another encoding asks for another one, and
+another format where one sends another thing than the other.
 Pages and items make none.
 """
 
@@ -15,9 +16,10 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
+from shared.context.format_rules import CHAT, FormatRules
 from shared.context.summarised import Summary
 from shared.context.tail import is_enough
-from shared.context.units import Folded, extend, fold
+from shared.context.units import Folded, counted_for, extend, fold, serves
 from shared.conversations.kept_counts import recounted
 from shared.conversations.snapshot import Snapshot, is_all_from, items_from, tail_start
 from shared.items.counts import Counts
@@ -45,14 +47,15 @@ FOLDED_UNIT_BYTES = 200
 """And for each unit."""
 
 RECOUNTED_ITEM_BYTES = 180
-"""What an item holds again when it is counted in another encoding; its texts are shared."""
+"""What an item holds again when it is counted in another encoding, or for another format; its texts are shared."""
 
 _SEQ = attrgetter("seq")
 
 
 class Kept(NamedTuple):
     """
-    A fold of the newest items of a snapshot, counted in *encoding*, "" for the primary one.
+    A fold of the newest items of a snapshot, counted in *encoding*, "" for the primary one, for the format that it
+    serves. *is_recounted*: its items count another thing than what is stored of them.
 
     All items with seqs from *first* to *last* are in it, *pins* pinned ones from before, and the note of *summary*.
     """
@@ -63,10 +66,11 @@ class Kept(NamedTuple):
     last: int
     pins: int
     summary: Summary | None
+    is_recounted: bool = False
 
     @property
     def size_bytes(self) -> int:
-        item_bytes = FOLDED_ITEM_BYTES + (RECOUNTED_ITEM_BYTES if self.encoding else 0)
+        item_bytes = FOLDED_ITEM_BYTES + (RECOUNTED_ITEM_BYTES if self.is_recounted else 0)
         return item_bytes * len(self.folded.items) + FOLDED_UNIT_BYTES * len(self.folded.units)
 
 
@@ -76,13 +80,15 @@ def tail_tokens(budget_tokens: int, encoding: str) -> int:
     return budget_tokens * percent // 100 + SPARE_TOKENS
 
 
-def news_of(kept: Kept | None, encoding: str, snapshot: Snapshot) -> Sequence[Item] | None:
+def news_of(kept: Kept | None, encoding: str, snapshot: Snapshot, rules: FormatRules = CHAT) -> Sequence[Item] | None:
     """
     Return the items of *snapshot* that came since *kept*; None where that is no fold of it any more.
 
     Seqs are given once, so what was there is there if it is as much as it was.
     """
     if kept is None or kept.encoding != encoding or kept.summary is not snapshot.summary:
+        return None
+    if not serves(kept.folded, rules):
         return None
     items, begin = snapshot.items, _start_of(kept, snapshot)
     end = bisect_right(items, kept.last, key=_SEQ)
@@ -93,51 +99,64 @@ def news_of(kept: Kept | None, encoding: str, snapshot: Snapshot) -> Sequence[It
 
 def stored_items(kept: Kept, snapshot: Snapshot) -> Sequence[Item]:
     """Return what was folded, as it is stored: counted in the primary encoding."""
-    if not kept.encoding:
+    if not kept.is_recounted:
         return kept.folded.items
     return items_from(snapshot, _start_of(kept, snapshot))
 
 
 def newest_fold(
-    snapshot: Snapshot, kept: Kept | None, encoding: str, counts: Mapping[int, Counts], budget_tokens: int
+    snapshot: Snapshot,
+    kept: Kept | None,
+    encoding: str,
+    counts: Mapping[int, Counts],
+    budget_tokens: int,
+    rules: FormatRules = CHAT,
 ) -> Kept | None:
     """
-    Return a fold of *snapshot* that decides what a context of *budget_tokens* holds, made of *kept* where that will do;
-    None where *snapshot* lacks what would decide. *counts* are those in *encoding*, unless it is the primary one.
+    Return a fold of *snapshot* that decides what a context of *budget_tokens* holds in the format of *rules*, made of
+    *kept* where that will do; None where *snapshot* lacks what would decide. *counts* are those in *encoding*, unless
+    it is the primary one.
 
     Raises:   Uncounted.
     """
-    news = news_of(kept, encoding, snapshot)
+    news = news_of(kept, encoding, snapshot, rules)
     if kept is not None and news is not None:
-        grown = _grown(kept, snapshot, news, counts)
+        grown = _grown(_under(kept, rules), snapshot, news, counts)
         if _decides(grown, snapshot, budget_tokens):
             return grown
     starts = {tail_start(snapshot, tail_tokens(budget_tokens, encoding)), tail_start(snapshot, None)}
     for start in sorted(starts, reverse=True):
-        made = _begun(snapshot, start, encoding, counts)
+        made = _begun(snapshot, start, rules, encoding, counts)
         if _decides(made, snapshot, budget_tokens):
             return made
     return None
 
 
+def _under(kept: Kept, rules: FormatRules) -> Kept:
+    return kept if kept.folded.rules is rules else kept._replace(folded=kept.folded._replace(rules=rules))
+
+
 def _grown(kept: Kept, snapshot: Snapshot, news: Sequence[Item], counts: Mapping[int, Counts]) -> Kept:
     if not news:
         return kept
-    if kept.encoding:
-        items: Sequence[Item] = [*kept.folded.items, *recounted(news, counts)]
+    rules = kept.folded.rules
+    counted = counted_for(recounted(news, counts) if kept.encoding else news, rules)
+    is_recounted = kept.is_recounted or counted is not news
+    if is_recounted:
+        items: Sequence[Item] = [*kept.folded.items, *counted]
     else:
         items = items_from(snapshot, _start_of(kept, snapshot))
-    return kept._replace(folded=extend(kept.folded, items), last=news[-1].seq)
+    return kept._replace(folded=extend(kept.folded, items), last=news[-1].seq, is_recounted=is_recounted)
 
 
-def _begun(snapshot: Snapshot, start: int, encoding: str, counts: Mapping[int, Counts]) -> Kept:
+def _begun(snapshot: Snapshot, start: int, rules: FormatRules, encoding: str, counts: Mapping[int, Counts]) -> Kept:
     items = items_from(snapshot, start)
-    folded = fold(recounted(items, counts) if encoding else items)
+    counted = counted_for(recounted(items, counts) if encoding else items, rules)
     known = snapshot.items
     last = known[-1].seq if known else 0
     first = known[start].seq if start < len(known) else last + 1
     pins = bisect_left(snapshot.pins, first, key=_SEQ)
-    return Kept(folded, encoding, first, last, pins, snapshot.summary)
+    return Kept(fold(counted, rules), encoding, first, last, pins, snapshot.summary, counted is not items)
 
 
 def _decides(kept: Kept, snapshot: Snapshot, budget_tokens: int) -> bool:

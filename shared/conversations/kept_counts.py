@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 from shared.items.counts import PRIMARY_ENCODING, Counts, count_items
-from shared.items.item import Item
+from shared.items.item import Item, read_extras
 from shared.items.traits import Traits, describe
 from shared.process.pool import Pool
 from shared.tokens.counter import Counter
@@ -70,4 +70,4 @@ async def count_anew(
 
 
 def _describe(items: Sequence[Item]) -> list[Traits]:
-    return [describe(orjson.loads(item.body)) for item in items]
+    return [describe(orjson.loads(item.body), read_extras(item)) for item in items]

@@ -224,4 +224,4 @@ def _turn_tokens(items: Iterable[Item], before: int = 0) -> int:
 
 
 def _size_bytes(item: Item) -> int:
-    return ITEM_BYTES + len(item.body)
+    return ITEM_BYTES + len(item.body) + len(item.extras)

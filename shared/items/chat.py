@@ -9,12 +9,14 @@ its parts, so a context's count is the count of what is sent by construction.
     output_form        role tool, tool_call_id, text parts
 
 Which item has which of these, if any, its entry in types.py says. Parts without a chat form are set aside in
-`left_out`. A file counts nothing: no rule for files is published.
+`left_out`; a picture in a result, which is text alone, leaves a note. Names are made to fit. A file counts nothing: no
+rule for files is published.
 """
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from shared.items.fitting import IMAGE_NOTE, function_name, speaker
 from shared.items.kinds import ROLE_KINDS
 from shared.items.part_types import PART_TYPES, Part, chat_text, string_field
 from shared.tokens.rule import CALL_ARGUMENTS
@@ -55,18 +57,18 @@ def message_form(item: Mapping[str, Any]) -> ChatForm | None:
     if not isinstance(role, str) or role not in ROLE_KINDS:
         return None
     parts, left_out = _parts(item.get("content"), role)
-    return ChatForm(role, string_field(item, "name"), parts, None, None, left_out)
+    return ChatForm(role, speaker(string_field(item, "name")), parts, None, None, left_out)
 
 
 def function_form(item: Mapping[str, Any]) -> ChatForm:
     """Return the form of a call of a function."""
-    function = {"name": string_field(item, "name"), "arguments": string_field(item, "arguments")}
+    function = {"name": function_name(string_field(item, "name")), "arguments": string_field(item, "arguments")}
     return _call_form({"id": string_field(item, "call_id"), "type": "function", "function": function})
 
 
 def custom_form(item: Mapping[str, Any]) -> ChatForm:
     """Return the form of a call of a custom tool."""
-    custom = {"name": string_field(item, "name"), "input": string_field(item, "input")}
+    custom = {"name": function_name(string_field(item, "name")), "input": string_field(item, "input")}
     return _call_form({"id": string_field(item, "call_id"), "type": "custom", "custom": custom})
 
 
@@ -74,7 +76,7 @@ def output_form(item: Mapping[str, Any]) -> ChatForm:
     """Return the form of what answers a call."""
     parts, left_out = _parts(item.get("output"), "tool")
     call_id = string_field(item, "call_id")
-    return ChatForm("tool", string_field(item, "name"), parts, None, call_id, left_out)
+    return ChatForm("tool", speaker(string_field(item, "name")), parts, None, call_id, left_out)
 
 
 def part_text(part: Part) -> str | None:
@@ -91,11 +93,16 @@ def call_texts(tool_call: Mapping[str, Any]) -> list[str]:
 
 
 def chat_content(parts: list[Part]) -> str | list[Part]:
-    """Return *parts* as a message's `content`: one text as a plain string, several parts as a list."""
+    """
+    Return *parts* as a message's `content`: one text as a plain string, several parts as a list. A refusal stands alone
+    or is a text.
+    """
     if not parts:
         return ""
     if len(parts) == 1 and parts[0]["type"] == "text":
         return str(parts[0]["text"])
+    if len(parts) > 1 and any(part["type"] == "refusal" for part in parts):
+        return [chat_text(part["refusal"]) if part["type"] == "refusal" else part for part in parts]
     return parts
 
 
@@ -117,4 +124,6 @@ def _parts(content: object, role: str) -> tuple[list[Part], list[Any]]:
             parts.append(converted)
         elif part is not None:
             left_out.append(part)
+            if role == "tool" and isinstance(part, dict) and part.get("type") == "input_image":
+                parts.append(chat_text(IMAGE_NOTE))
     return parts, left_out

@@ -4,9 +4,10 @@ The counts of items, by the token rule, in any encoding.
 What is counted is the item's chat form (shared/items/chat.py), so that a count is the count of what is sent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from shared.items.item import NO_DIFFERENCES
 from shared.items.traits import Traits
 from shared.tokens.counter import Counter
 from shared.tokens.rule import MESSAGE_TOKENS, NAME_TOKENS
@@ -19,26 +20,53 @@ ROLE_TOKENS = 1
 
 
 class Counts(NamedTuple):
-    """An item's tokens in one encoding; see Item for the three parts."""
+    """
+    An item's tokens in one encoding; see Item for the parts. *differences*: overhead and content by what a format sends
+    instead of the chat form, where that is another thing.
+    """
 
     overhead_tokens: int
     content_tokens: int
     hosted_tokens: int
+    label_tokens: int = 0
+    differences: Mapping[str, tuple[int, int]] = NO_DIFFERENCES
 
 
 async def count_items(counter: Counter, encoding: str, traits: Sequence[Traits]) -> list[Counts]:
     """Return the counts of items with *traits*, same order; off the loop, one batch for all of them."""
-    texts: list[str] = []
-    for each in traits:
-        texts += (each.name, *each.texts, *each.hosted_texts)
-    tokens = iter(await counter.count(encoding, texts))
-    counts = []
-    for each in traits:
-        name_tokens = next(tokens)
-        content_tokens = each.fixed_tokens + sum(next(tokens) for _ in each.texts)
-        hosted_tokens = sum(next(tokens) for _ in each.hosted_texts)
-        overhead_tokens = 0
-        if each.role:
-            overhead_tokens = MESSAGE_TOKENS + ROLE_TOKENS + (name_tokens + NAME_TOKENS if each.name else 0)
-        counts.append(Counts(overhead_tokens, content_tokens, hosted_tokens))
-    return counts
+    texts = {id(text): text for each in traits for text in texts_of(each)}  # Formats share most of them.
+    tokens = dict(zip(texts, await counter.count(encoding, list(texts.values())), strict=True))
+    return [counts_of(each, lambda text: tokens[id(text)]) for each in traits]
+
+
+def texts_of(traits: Traits) -> Iterator[str]:
+    """Yield all that is counted of an item."""
+    yield traits.name
+    yield traits.label
+    yield from traits.texts
+    yield from traits.hosted_texts
+    for difference in traits.differences:
+        yield from difference.texts
+
+
+def counts_of(traits: Traits, count: Callable[[str], int]) -> Counts:
+    """Return the counts of an item; *count* knows those of its `texts_of`."""
+    overhead_tokens = _overhead_tokens(traits, count, is_named=bool(traits.name)) if traits.role else 0
+    return Counts(
+        overhead_tokens,
+        traits.fixed_tokens + sum(map(count, traits.texts)),
+        sum(map(count, traits.hosted_texts)),
+        count(traits.label) if traits.label else 0,
+        {
+            each.context_format: (
+                _overhead_tokens(traits, count, is_named=each.is_named) if each.is_framed else 0,
+                each.fixed_tokens + sum(map(count, each.texts)),
+            )
+            for each in traits.differences
+        }
+        or NO_DIFFERENCES,
+    )
+
+
+def _overhead_tokens(traits: Traits, count: Callable[[str], int], *, is_named: bool) -> int:
+    return MESSAGE_TOKENS + ROLE_TOKENS + (count(traits.name) + NAME_TOKENS if is_named else 0)

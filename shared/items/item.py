@@ -5,7 +5,12 @@ Everything that choosing a context needs was computed when the item was appended
 before a sequence of these is made.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+NO_DIFFERENCES: Mapping[str, tuple[int, int]] = {}
 
 
 class Item(NamedTuple):
@@ -16,7 +21,10 @@ class Item(NamedTuple):
     *overhead_tokens*: of the chat message's frame, role and name; 0 without chat form. *content_tokens*: of
     its texts and images. *hosted_tokens*: of what has no chat form. *preceding_tokens*: overhead and content
     of every item ever appended before this one, as counted then; deletion does not change it. *body*: the
-    stored JSON of the normalised item.
+    stored JSON of the normalised item. *extras*: JSON of what it came with and items have no form for, b"" for nothing
+    (shared/items/dialects/extras.py). *message*: a mark that items of one message share and its neighbours do not
+    have; "" for what came as an item. *label_tokens*: of what names the call in results, its id for an output, its name
+    for the call itself. *differences*: overhead and content by what another format than chat sends instead.
     """
 
     seq: int
@@ -31,3 +39,13 @@ class Item(NamedTuple):
     body: bytes
     is_text: bool
     documents: tuple[str, ...] = ()
+    extras: bytes = b""
+    message: str = ""
+    label_tokens: int = 0
+    differences: Mapping[str, tuple[int, int]] = NO_DIFFERENCES
+
+
+def read_extras(item: Item) -> Mapping[str, Any]:
+    """Return what *item* came with, {} for nothing."""
+    extras: Mapping[str, Any] = orjson.loads(item.extras) if item.extras else {}
+    return extras

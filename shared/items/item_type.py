@@ -111,7 +111,7 @@ def _faults(item_type: ItemType) -> Iterator[str]:
         yield "is a summary, which nobody appends"
     if (item_type.pairing is not None) != bool(kinds & _PAIRED_KINDS):
         yield "pairs without being call or output, or the other way round"
-    if item_type.chat is None and kinds & _MESSAGE_KINDS:
+    if item_type.chat is None and kinds & _MESSAGE_KINDS - {Kind.SYSTEM}:
         yield "is a message without chat form"
     if item_type.chat is not None and not kinds & (_MESSAGE_KINDS | _PAIRED_KINDS):
         yield "has a chat form, but neither is a message nor pairs"

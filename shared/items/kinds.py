@@ -4,8 +4,9 @@ What an item is to a context: its kind, which decides how it is grouped, paired 
     CALL    waits for an answer from the caller: functions, custom tools, computers, shells, patches,
             approvals, programs, tool searches that the client executes
     HOSTED  executed by the provider within its response, and complete in itself
-    OTHER   from the caller, not paired, without a chat form: added tools, configuration updates,
-            compactions, messages of roles that chat does not know
+    SYSTEM  kept in every context: system and developer messages, and what carries state for all that follows it and
+            has no chat form: added tools, configuration updates, compactions
+    OTHER   from the caller, not paired, without a chat form: messages of roles that chat does not know
     SUMMARY a summary in the place of earlier items (shared/context/summarised.py); no item that a caller appends
 """
 

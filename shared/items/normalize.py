@@ -4,12 +4,14 @@ From what a client sends to what is stored: whole items, checked, in the form in
     normalize_items      type known? -> id fit? -> fields right? -> parts right? -> fill in what is missing
     normalize_metadata   at most 16 short strings
 
-Filled in where absent or null: `type: "message"`, `id`, `status: "completed"`, `execution` of a tool search;
-`annotations` and `detail` of parts; and a message's string becomes its one text part. All else comes out as
-it went in, unknown fields included, and the caller's objects are never changed.
+Filled in where absent: `type: "message"`, `id`, `status: "completed"`, `execution` of a tool search; `annotations` and
+`detail` of parts; and a message's string becomes its one text part. A text of a message becomes the text that its role
+puts in or out, as the Responses API takes no other. Null is absent: sent to a model, many a null is refused. All else
+comes out as it went in, and the caller's objects are never changed.
 
-The first thing wrong is refused with an InvalidValue whose `param` is the path to it. Frequent shapes are
-checked by hand (`Plain`, text parts); the others by pydantic, which is imported when first needed.
+Unknown fields of items and parts are refused; what is within a field stays open. A `name`, which chat messages have and
+items have not, is kept apart. The first thing wrong is refused with an InvalidValue whose `param` is the path to it.
+Frequent shapes are checked by hand (`Plain`, text parts); the others by pydantic, which is imported when first needed.
 """
 
 import re
@@ -18,10 +20,24 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.errors import SHOWN_CHARS, DuplicateItem, InvalidValue, kind_of, missing_value, quoted, shown, wrong_value
+from shared.errors import (
+    SHOWN_CHARS,
+    DuplicateItem,
+    InvalidValue,
+    kind_of,
+    missing_value,
+    one_of,
+    quoted,
+    shown,
+    wrong_value,
+)
+from shared.items.dialects.extras import extras_of
 from shared.items.document_paths import check_path
 from shared.items.item_type import Parts, Plain
+from shared.items.kinds import ROLE_KINDS
+from shared.items.lookalikes import field_advice, part_advice, role_advice
 from shared.items.mentions import mentioned_path
+from shared.items.nulls import REQUIRED_NULLS, without_nulls
 from shared.items.part_types import PART_TYPES
 from shared.items.parts import text_part
 from shared.items.types import INPUT_ONLY_TYPES, ITEM_TYPES
@@ -33,13 +49,22 @@ METADATA_VALUE_CHARS_MAX = 512
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
+_TEXT_TYPES = frozenset({"input_text", "text", "summary_text", "reasoning_text"})
+"""Parts of messages that are a text of whoever speaks."""
+
 
 class NormalItem(NamedTuple):
-    """*given_id*: the client chose the id, so it may be taken already."""
+    """
+    *given_id*: the client chose the id, so it may be taken already. *extras*, *message*: as in Item, but read. *at*:
+    the path to what it was made of.
+    """
 
     id: str
     item: dict[str, Any]
     given_id: bool
+    extras: Mapping[str, Any] = {}
+    message: str = ""
+    at: str = ""
 
 
 def normalize_items(
@@ -73,7 +98,7 @@ def normalize_items(
     index_by_id: dict[str, int] = {}
     normal_items: list[NormalItem] = []
     for index, raw in enumerate(raw_items):
-        normal = _normalize_item(raw, new_id, f"{path}[{index}]")
+        normal = normalize_item(raw, new_id, f"{path}[{index}]")
         first = index_by_id.setdefault(normal.id, index)
         if first != index:
             raise DuplicateItem(
@@ -126,23 +151,44 @@ def write_metadata(raw: object, bytes_max: int) -> str:
     return metadata.decode()
 
 
-def _normalize_item(raw: object, new_id: Callable[[str], str], at: str) -> NormalItem:
+def normalize_item(raw: object, new_id: Callable[[str], str], at: str) -> NormalItem:
+    """Return the item that *raw*, which stands *at* a path, is stored as. Raises InvalidValue."""
     if type(raw) is not dict:
         raise _wrong(at, "an object", raw)
     type_name = _type_name(raw, at)
     item_type = ITEM_TYPES[type_name]
+    name = ""
+    if type_name == "message" and "name" in raw:
+        name = _name(raw["name"], f"{at}.name")
+        raw = {field: value for field, value in raw.items() if field != "name"}
     given_id, plain, parts_field = _given_id(raw, at), item_type.plain, item_type.parts.field
+    nulls = REQUIRED_NULLS.get(type_name, ())
     if plain is None or not _is_plain(plain, parts_field, raw):
+        _check_role(type_name, raw, at)
         _check_shape(type_name, raw, at)
+        raw = without_nulls(raw, nulls, parts_field)
 
     item_id = given_id or new_id(item_type.id_prefix)
     item: dict[str, Any] = {"id": item_id, "type": type_name}
     for field, fill in item_type.filled_in.items():
         item[field] = fill(raw)
-    item.update((name, value) for name, value in raw.items() if value is not None or name not in item)
+    item.update((field, value) for field, value in raw.items() if value is not None or field in nulls)
     if parts_field:
         item[parts_field] = _parts(item_type.parts, raw, at)
-    return NormalItem(item_id, item, given_id is not None)
+    return NormalItem(
+        item_id, item, given_id is not None, extras_of("chat", fields={"name": name} if name else {}), "", at
+    )
+
+
+def _name(raw: object, at: str) -> str:
+    if raw is not None and type(raw) is not str:
+        raise _wrong(at, "a string", raw)
+    return raw or ""
+
+
+def _check_role(type_name: str, raw: Mapping[str, Any], at: str) -> None:
+    if type_name == "message" and (advice := role_advice(raw.get("role"))):
+        raise wrong_value(f"{at}.role", one_of(tuple(ROLE_KINDS)), shown(raw["role"]) + advice)
 
 
 def _type_name(raw: Mapping[str, Any], at: str) -> str:
@@ -150,6 +196,8 @@ def _type_name(raw: Mapping[str, Any], at: str) -> str:
     if type_name is None:
         # OpenAI leaves `type` out in two places: messages, and references, which are an id and nothing else.
         if "role" in raw or "content" in raw:
+            if "parts" in raw:
+                raise InvalidValue(f"{at}.parts is no field of items{field_advice('parts')}.", param=f"{at}.parts")
             return "message"
         if raw.keys() <= {"id", "type"} and "id" in raw:
             type_name = "item_reference"
@@ -159,7 +207,9 @@ def _type_name(raw: Mapping[str, Any], at: str) -> str:
         raise _wrong(f"{at}.type", "a string", type_name)
     if type_name in ITEM_TYPES:
         return type_name
-    if type_name in INPUT_ONLY_TYPES:
+    if advice := part_advice(type_name):
+        reason = f"{quoted(type_name)} is a part of a message, and no item{advice}"
+    elif type_name in INPUT_ONLY_TYPES:
         reason = f"a conversation cannot hold items of type {quoted(type_name)}: {INPUT_ONLY_TYPES[type_name]}"
     else:
         reason = f"{quoted(type_name)} is not an item type of OpenAI's Conversations API"
@@ -212,7 +262,16 @@ def _parts(wanted: Parts, raw: Mapping[str, Any], at: str) -> str | list[Any]:
     if type(parts) is not list:
         raise _wrong(at, "a list of parts" if text == "refused" else "a string or a list of parts", parts)
     allowed = types_by_assistant if by_assistant else types
-    return [_part(part, allowed, at, index) for index, part in enumerate(parts)]
+    made = [_part(part, allowed, at, index) for index, part in enumerate(parts)]
+    return [_as_said(part, by_assistant=by_assistant) for part in made] if text == "a part" else made
+
+
+def _as_said(part: dict[str, Any], *, by_assistant: bool) -> dict[str, Any]:
+    """Return *part* of a message as the Responses API takes it of its role."""
+    part_type = part["type"]
+    if part_type in _TEXT_TYPES and part_type != ("output_text" if by_assistant else "input_text"):
+        return text_part(part["text"], by_assistant=by_assistant)
+    return {**part, "type": "input_image"} if part_type == "computer_screenshot" else part
 
 
 def _part(part: object, allowed: tuple[str, ...], at: str, index: int) -> dict[str, Any]:
@@ -223,10 +282,12 @@ def _part(part: object, allowed: tuple[str, ...], at: str, index: int) -> dict[s
         at = f"{at}[{index}].type"
         if "type" not in part:
             raise missing_value(at)
-        raise _wrong(at, " or ".join(quoted(name) for name in allowed), type_name)
+        expected = " or ".join(quoted(name) for name in allowed)
+        raise wrong_value(at, expected, shown(type_name) + part_advice(type_name))
     part_type = PART_TYPES[type_name]
     if not (part_type.is_text and _is_plain_text(part)):
         _check_shape(type_name, part, f"{at}[{index}]")
+    part = without_nulls(part, (), "")
     if (path := mentioned_path(part)) is not None:
         check_path(path, f"{at}[{index}].file_url")
     for field, make in part_type.filled_in.items():
@@ -246,10 +307,15 @@ def _is_plain_text(part: Mapping[str, Any]) -> bool:
 
 
 def _check_shape(name: str, value: Mapping[str, Any], at: str) -> None:
-    from shared.items.types_check import first_error
+    from shared.items.types_check import first_error, known_fields
 
     error = first_error(name, value)
     if error is None:
+        known = known_fields(name)
+        for field in value:
+            if field not in known and value[field] is not None:
+                path = f"{at}.{field[:SHOWN_CHARS]}"
+                raise InvalidValue(f"{path} is no field of {quoted(name)}{field_advice(field)}.", param=path)
         return
     wrong: Any = value
     for step in error.where if error.expected else ():

@@ -6,13 +6,14 @@ Which parts items are made of: PART_TYPES, one entry a type, which says all ther
     filled_in   what OpenAI's stored form requires and its input form does not, where absent or null
     chat        its form in a Chat Completions message of a role; None where it has none
 
-Images and files exist in user messages only, refusals in assistant messages only, as in the chat API. A document is
-text wherever it is mentioned.
+Images and files exist in user messages only, refusals in assistant messages only, as in the chat API, and only where
+their source is one that it takes. A document is text wherever it is mentioned.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from shared.items.fitting import UNNAMED_FILE, image_url, read_data_url
 from shared.items.mentions import mentioned_path, reference
 
 Part = dict[str, Any]
@@ -53,10 +54,12 @@ def _refusal(part: Mapping[str, Any], role: str) -> Part:
 
 
 def _image(part: Mapping[str, Any], role: str) -> Part | None:
-    if role != "user" or not isinstance(part.get("image_url"), str):
+    url = part.get("image_url")
+    taken = image_url(url) if role == "user" and isinstance(url, str) else None
+    if taken is None:
         return None
-    image = {"url": part["image_url"]}
-    if part.get("detail") in ("auto", "low", "high"):
+    image = {"url": taken}
+    if part.get("detail") in ("low", "high"):  # "auto" is what an image without a detail has.
         image["detail"] = part["detail"]
     return {"type": "image_url", "image_url": image}
 
@@ -66,9 +69,12 @@ def _file(part: Mapping[str, Any], role: str) -> Part | None:
         return chat_text(reference(path))
     if role != "user":
         return None
-    fields = ("file_id", "file_data", "filename")
-    file = {field: part[field] for field in fields if isinstance(part.get(field), str)}
-    return {"type": "file", "file": file} if file.keys() & {"file_id", "file_data"} else None
+    if file_id := string_field(part, "file_id"):
+        return {"type": "file", "file": {"file_id": file_id}}
+    if read_data_url(file_data := string_field(part, "file_data")) is None:
+        return None
+    filename = string_field(part, "filename") or UNNAMED_FILE
+    return {"type": "file", "file": {"file_data": file_data, "filename": filename}}
 
 
 _NOTHING: Mapping[str, Filling] = {}

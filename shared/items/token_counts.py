@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from shared.errors import InvalidValue, wrong_kind
 from shared.items.counts import count_items
 from shared.items.kinds import ASSISTANT_SIDE, Kind
-from shared.items.normalize import normalize_items
+from shared.items.messages import FIELDS as MESSAGE_FIELDS
+from shared.items.messages import Given, normal_items, read_given
 from shared.items.traits import Traits, describe
 from shared.request.parameters import json
 from shared.tokens import rule
@@ -30,6 +31,7 @@ FIELDS = (
     ENCODING,
     json("input", "count_input", "a text, items of a conversation, or chat messages", nullable=False),
     json("messages", "messages", "chat messages, as a Chat Completions body has them", nullable=False),
+    *(field for field in MESSAGE_FIELDS if field.name != "messages"),
     json("tools", "tools", "the tools that go with them"),
     *OTHERS,
 )
@@ -49,19 +51,24 @@ async def count_tokens(counter: Counter, values: Mapping[str, Any]) -> TokenCoun
 
     A list without any `type` is chat messages, any other list is items. `messages` says so explicitly, so that
     the body of a Chat Completions request counts as it stands. So does that of a Responses request: a text beside
-    instructions, tools or a schema is a message of the user.
+    instructions, tools or a schema is a message of the user. Messages of another `format` count as the items that they
+    make.
 
     Raises:   InvalidValue, TextNotCountable, which name the field.
     """
     model, encoding = read_encoding(values, default=None)
-    field = "input" if values["messages"] is None else "messages"
-    if field == "messages" and values["input"] is not None:
-        raise InvalidValue("input must be alone, not beside messages.", param="input")
-    value, beside = values[field], _beside(values, encoding)
-    if isinstance(value, str) and beside:
-        value = [{"role": "user", "content": value}]
-    async with naming(counter.pool, values[field], field):
-        tokens, is_text = await _count(counter, encoding, value, field)
+    given = read_given({name: value for name, value in values.items() if name != "items"}, or_none=True)
+    if given.context_format and values["input"] is not None:
+        raise InvalidValue(f"input must be alone, not beside {given.field}.", param="input")
+    if not given.context_format:
+        given = Given(values["input"], "input")
+    elif given.system is not None and given.context_format == "chat":
+        raise InvalidValue("system is for Anthropic's messages and Gemini's contents.", param=given.system_field)
+    beside = _beside(values, encoding)
+    if isinstance(given.value, str) and beside:
+        given = given._replace(value=[{"role": "user", "content": given.value}])
+    async with naming(counter.pool, values[given.field], given.field):
+        tokens, is_text = await _count(counter, encoding, given)
     for name, parts in beside.items():
         async with naming(counter.pool, values[name], name):
             tokens += await rule.count_parts(counter, encoding, [parts])
@@ -85,28 +92,32 @@ def _beside(values: Mapping[str, Any], encoding: str) -> dict[str, rule.Parts]:
     return {name: each for name, each in parts.items() if each.texts or each.fixed_tokens}
 
 
-async def _count(counter: Counter, encoding: str, value: object, field: str) -> tuple[int, bool]:
+async def _count(counter: Counter, encoding: str, given: Given) -> tuple[int, bool]:
     """Return the tokens of a text, of messages or of items, and whether all of it is text."""
+    value, field = given.value, given.field
     if isinstance(value, str) and field == "input":
         return sum(await counter.count(encoding, [value])), True
     if not isinstance(value, list):
-        raise wrong_kind(field, "a list" if field == "messages" else "a string or a list", value)
+        raise wrong_kind(field, "a string or a list" if field == "input" else "a list", value)
     if len(value) > ITEMS_MAX:
         raise InvalidValue(f"{field} must hold at most {ITEMS_MAX} elements, not {len(value)}.", param=field)
-    if field == "messages" or not any(isinstance(each, dict) and "type" in each for each in value):
+    is_chat = not any(isinstance(each, dict) and "type" in each for each in value) if field == "input" else False
+    if is_chat or given.context_format == "chat":
         tokens = await rule.count_messages(counter, encoding, value, path=field)
         return tokens, all(_is_text_message(message) for message in value)
-    return await _count_items(counter, encoding, value)
+    return await _count_items(counter, encoding, given, len(value))
 
 
-async def _count_items(counter: Counter, encoding: str, value: list[Any]) -> tuple[int, bool]:
-    traits = await counter.pool.run_when(len(value) > LARGE_ITEMS, _describe, value)
-    tokens, frame_tokens, name = rule.REPLY_TOKENS, 0, ""
-    for trait, counts in zip(traits, await count_items(counter, encoding, traits), strict=True):
+async def _count_items(counter: Counter, encoding: str, given: Given, length: int) -> tuple[int, bool]:
+    # What is no plain item imports pydantic: 80 ms, which the loop must not wait for.
+    is_large = length > LARGE_ITEMS or bool(given.context_format)
+    marks, traits = await counter.pool.run_when(is_large, _describe, given)
+    tokens, frame_tokens, name, mark = rule.REPLY_TOKENS, 0, "", ""
+    for each, trait, counts in zip(marks, traits, await count_items(counter, encoding, traits), strict=True):
         tokens += counts.content_tokens
         is_named_anew = trait.kind == Kind.ASSISTANT and frame_tokens > 0 and trait.name != name
-        if trait.kind not in ASSISTANT_SIDE or is_named_anew:
-            frame_tokens = 0
+        if trait.kind not in ASSISTANT_SIDE or is_named_anew or each != mark:
+            frame_tokens, mark = 0, each
         # Consecutive assistant-side items are one chat message and share its frame.
         tokens += max(0, counts.overhead_tokens - frame_tokens)
         if trait.kind in ASSISTANT_SIDE:
@@ -116,12 +127,11 @@ async def _count_items(counter: Counter, encoding: str, value: list[Any]) -> tup
     return tokens, all(trait.is_text for trait in traits)
 
 
-def _describe(value: list[Any]) -> list[Traits]:
+def _describe(given: Given) -> tuple[list[str], list[Traits]]:
+    """Return the marks of the messages that items came in, and the items' traits."""
     ids = count(1)
-    normal = normalize_items(
-        value, lambda prefix: f"{prefix}_{next(ids)}", path="input", allow_empty=True, count_max=ITEMS_MAX
-    )
-    return [describe(each.item) for each in normal]
+    normal = normal_items(given, lambda prefix: f"{prefix}_{next(ids)}", allow_empty=True, count_max=ITEMS_MAX)
+    return [each.message for each in normal], [describe(each.item, each.extras) for each in normal]
 
 
 def _is_text_message(message: Mapping[str, Any]) -> bool:

@@ -9,11 +9,14 @@ uses too, so that what is counted is what is sent.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from shared.items.chat import ChatForm
+from shared.items.chat import ChatForm, call_texts
+from shared.items.dialects.extras import has_foreign, name_in
+from shared.items.differences import Difference, differences, image_part_tokens
+from shared.items.fitting import speaker
 from shared.items.kinds import Kind
 from shared.items.mentions import mentions
+from shared.items.shown import NO_EXTRAS, Extras
 from shared.items.types import ITEM_TYPES, chat_form, type_of
-from shared.tokens.images import data_url_size, image_bound, image_tokens
 
 
 class Traits(NamedTuple):
@@ -25,6 +28,8 @@ class Traits(NamedTuple):
     form. *texts* and *fixed_tokens* are its content under the token rule; *hosted_texts* the text that has no
     chat form, which is reported but not counted. *is_text* says that the item is a message of at most one
     part, which is text: only there the provider's own count is known. *documents* are the paths that it mentions.
+    *label*: what names a call in results, its id as an output has it, or the name of the call, where a format has that
+    in its place. *differences*: where formats send another thing than chat.
     """
 
     kind: Kind
@@ -36,6 +41,8 @@ class Traits(NamedTuple):
     hosted_texts: tuple[str, ...]
     is_text: bool
     documents: tuple[str, ...] = ()
+    label: str = ""
+    differences: tuple[Difference, ...] = ()
 
 
 # Identifiers, enumerations and binary data are not text, whatever their JSON type.
@@ -66,23 +73,31 @@ _NOT_TEXT_IN = {
 }
 
 
-def describe(item: Mapping[str, Any]) -> Traits:
-    """Describe a normalised *item*: parts are lists, id and status are filled in."""
+def describe(item: Mapping[str, Any], extras: Extras = NO_EXTRAS) -> Traits:
+    """Describe a normalised *item*: parts are lists, id and status are filled in. *extras*: what it came with."""
     kind, pair_key = _kind_and_pair_key(item)
     form = chat_form(item)
     if form is None:
-        return Traits(kind, pair_key, "", "", (), 0, tuple(_texts_within(item)), is_text=False)
+        others = differences(item, None, 0, is_named=False, extras=extras)
+        hosted = tuple(_texts_within(item))
+        return Traits(kind, pair_key, "", "", (), 0, hosted, is_text=False, differences=others)
+    name = speaker(name_in(extras)) or form.name
+    fixed_tokens = sum(
+        image_part_tokens(part["image_url"]["url"], part["image_url"].get("detail")) for part in form.images()
+    )
     hosted_texts = tuple(text for part in form.left_out for text in _texts_within(part))
     return Traits(
         kind=kind,
         pair_key=pair_key,
-        name=form.name,
+        name=name,
         role=form.role,
         texts=form.texts(),
-        fixed_tokens=sum(_image_tokens(part["image_url"]) for part in form.images()),
+        fixed_tokens=fixed_tokens,
         hosted_texts=hosted_texts,
-        is_text=_is_text(kind, form),
+        is_text=_is_text(kind, form) and not has_foreign(extras),
         documents=mentions(item),
+        label=form.tool_call_id or (call_texts(form.tool_call)[0] if form.tool_call else ""),
+        differences=differences(item, form, fixed_tokens, is_named=bool(name), extras=extras),
     )
 
 
@@ -108,13 +123,6 @@ def _is_text(kind: Kind, form: ChatForm) -> bool:
     is_message = kind in (Kind.USER, Kind.SYSTEM, Kind.ASSISTANT)
     is_plain = len(form.parts) <= 1 and not form.left_out
     return is_message and is_plain and all(part["type"] == "text" for part in form.parts)
-
-
-def _image_tokens(image: Mapping[str, Any]) -> int:
-    detail = image.get("detail", "auto")
-    # At low detail the size is of no matter.
-    size = (1, 1) if detail == "low" else data_url_size(image["url"])
-    return image_tokens(detail, *size) if size else image_bound()
 
 
 def _texts_within(value: object) -> Iterator[str]:

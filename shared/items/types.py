@@ -20,12 +20,12 @@ INPUT_ONLY_TYPES: Mapping[str, str] = {
     "compaction_trigger": "it asks a model call to compact its context and holds nothing to remember",
 }
 
-# Part types, in the order in which a refusal lists them. OpenAI lets an assistant message hold input parts
-# too (EasyInputMessage), but only the assistant can have put something out. The last four come from stored
-# messages: whatever OpenAI's Conversations API gave out can be appended here.
+# Part types, in the order in which a refusal lists them. The last ones come from stored messages: whatever OpenAI's
+# Conversations API gave out can be appended here. The client's types let an assistant message hold images and files
+# too; the Responses API refuses them.
 _INPUT_PARTS = ("input_text", "input_image", "input_file")
 _CALLER_PARTS = (*_INPUT_PARTS, "text", "summary_text", "reasoning_text", "computer_screenshot")
-_ASSISTANT_PARTS = ("output_text", "refusal", *_CALLER_PARTS)
+_ASSISTANT_PARTS = ("output_text", "refusal", "input_text", "text", "summary_text", "reasoning_text")
 _MESSAGE_PARTS = Parts("content", _CALLER_PARTS, _ASSISTANT_PARTS, text="a part")
 _OUTPUT_PARTS = Parts("output", _INPUT_PARTS, _INPUT_PARTS, text="kept")
 _SUMMARY_PARTS = Parts("summary", ("summary_text",), ("summary_text",), text="refused")
@@ -177,9 +177,9 @@ ITEM_TYPES = checked(
             pairing=Pairing("tool_search", _CALL_ID, without_id=Kind.HOSTED),
             filled_in=_SEARCH,
         ),
-        "additional_tools": _without_chat_form("at", "AdditionalTools", Kind.OTHER, pairing=None, filled_in=_NOTHING),
+        "additional_tools": _without_chat_form("at", "AdditionalTools", Kind.SYSTEM, pairing=None, filled_in=_NOTHING),
         "configuration_update": _without_chat_form(
-            "cfg", "ConfigurationUpdate", Kind.OTHER, pairing=None, filled_in=_NOTHING
+            "cfg", "ConfigurationUpdate", Kind.SYSTEM, pairing=None, filled_in=_NOTHING
         ),
         "program": _without_chat_form(
             "prog", "Program", Kind.CALL, pairing=Pairing("program", _CALL_ID), filled_in=_NOTHING
@@ -187,7 +187,7 @@ ITEM_TYPES = checked(
         "program_output": _without_chat_form(
             "progo", "ProgramOutput", Kind.OUTPUT, pairing=Pairing("program", _CALL_ID), filled_in=_STATUS
         ),
-        "compaction": _without_chat_form("cmp", "Compaction", Kind.OTHER, pairing=None, filled_in=_NOTHING),
+        "compaction": _without_chat_form("cmp", "Compaction", Kind.SYSTEM, pairing=None, filled_in=_NOTHING),
         "local_shell_call": _without_chat_form(
             "lsh", "LocalShellCall", Kind.CALL, pairing=Pairing("local_shell", _SHELL_ID), filled_in=_STATUS
         ),

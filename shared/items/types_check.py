@@ -8,7 +8,7 @@ it is first needed; both are far too slow for the start of an instance that may 
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -52,6 +52,21 @@ def first_error(name: str, value: Mapping[str, Any]) -> ShapeError | None:
         first = error.errors(include_url=False, include_input=False)[0]
         return _shape_error(first["type"], first["loc"], first.get("ctx", {}))
     return None
+
+
+@cache
+def known_fields(name: str) -> frozenset[str]:
+    """Return the fields of the item or part type *name*, those that all of its kind have included."""
+    fields = {"type", *get_type_hints(SHAPES[_NAMED[name]])}
+    if (item_type := ITEM_TYPES.get(name)) is not None:
+        fields |= {
+            "id",
+            "created_by",
+            "status",
+            item_type.parts.field,
+            *(item_type.plain.fields if item_type.plain else ()),
+        }
+    return frozenset(fields - {""})
 
 
 @cache

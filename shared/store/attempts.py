@@ -89,6 +89,11 @@ class Ids:
         self._seed = seed
         self._count = 0
 
+    @property
+    def mark(self) -> str:
+        """What is common to all that is made from this seed, and to nothing else in reach."""
+        return sha256(f"{self._seed} mark".encode()).hexdigest()[:10]
+
     def __call__(self, prefix: str) -> str:
         self._count += 1
         return f"{prefix}_{sha256(f'{self._seed} {self._count}'.encode()).hexdigest()[:48]}"

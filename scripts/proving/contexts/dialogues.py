@@ -4,6 +4,7 @@ Real conversations as items: reads recorded chat messages and turns them into wh
     read_dialogues(path)   one conversation a line: a list of messages, or an object that has one in `messages`
     to_items(messages)     the items of chat messages, ids filled in
     to_log(raw_items, …)   the items as a context sees them, with their counts
+    folded(log, format)    a log, folded for a format
 
 A tool message keeps its `name`. SWE-agent's tool messages name their call in `tool_call_ids`.
 """
@@ -14,8 +15,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from shared.context.format_rules import RULES
+from shared.context.units import Folded, counted_for, fold
+from shared.items.counts import counts_of
 from shared.items.item import Item
+from shared.items.parts import text_part
 from shared.items.traits import describe
+from shared.items.types import ITEM_TYPES
 
 Message = dict[str, Any]
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -59,7 +65,7 @@ def to_items(messages: Iterable[Message]) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     for message in messages:
         for item in _items_of(message):
-            items.append({"id": f"item_{len(items)}", "status": "completed", **item})
+            items.append({"id": f"{ITEM_TYPES[item['type']].id_prefix}_{len(items)}", "status": "completed", **item})
     return items
 
 
@@ -69,10 +75,7 @@ def to_log(raw_items: Iterable[dict[str, Any]], count: Callable[[str], int]) -> 
     preceding_tokens = 0
     for seq, raw in enumerate(raw_items):
         traits = describe(raw)
-        overhead_tokens = 0
-        if traits.role:
-            overhead_tokens = 3 + count(traits.role) + (count(traits.name) + 1 if traits.name else 0)
-        content_tokens = sum(map(count, traits.texts)) + traits.fixed_tokens
+        counts = counts_of(traits, count)
         log.append(
             Item(
                 seq=seq,
@@ -80,16 +83,24 @@ def to_log(raw_items: Iterable[dict[str, Any]], count: Callable[[str], int]) -> 
                 kind=traits.kind,
                 pair_key=traits.pair_key,
                 name=traits.name,
-                overhead_tokens=overhead_tokens,
-                content_tokens=content_tokens,
-                hosted_tokens=sum(map(count, traits.hosted_texts)),
+                overhead_tokens=counts.overhead_tokens,
+                content_tokens=counts.content_tokens,
+                hosted_tokens=counts.hosted_tokens,
                 preceding_tokens=preceding_tokens,
                 body=orjson.dumps(raw),
                 is_text=traits.is_text,
+                label_tokens=counts.label_tokens,
+                differences=counts.differences,
             )
         )
-        preceding_tokens += overhead_tokens + content_tokens
+        preceding_tokens += counts.overhead_tokens + counts.content_tokens
     return log
+
+
+def folded(log: Sequence[Item], context_format: str) -> Folded:
+    """Return the fold of *log* from which a context in that format is chosen."""
+    rules = RULES[context_format]
+    return fold(counted_for(log, rules), rules)
 
 
 def model_calls(log: Sequence[Item]) -> list[int]:
@@ -108,8 +119,7 @@ def _items_of(message: Message) -> list[dict[str, Any]]:
         return [output | {"name": message["name"]} if "name" in message else output]
     items: list[dict[str, Any]] = []
     if content is not None:
-        part_type = "output_text" if role == "assistant" else "input_text"
-        parts = [{"type": part_type, "text": text} for text in _texts_of(content)]
+        parts = [text_part(text, by_assistant=role == "assistant") for text in _texts_of(content)]
         items.append({"type": "message", "role": role, "content": parts})
     for call in message.get("tool_calls") or []:
         function = call["function"]

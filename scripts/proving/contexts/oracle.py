@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
+from scripts.proving.contexts.sendings import ALIAS_TOKENS, OPENING_TOKENS, SENDINGS, Sending, alias, is_sent_by_alias
 from shared.items.item import Item
 
 ASSISTANT_SIDE = "acrh"
@@ -59,16 +60,27 @@ class Expected:
 
 
 def pair(log: Sequence[Item]) -> dict[int, int]:
-    """Return output -> call: each output takes the nearest earlier call of its key that is still unanswered."""
+    """
+    Return output -> call: each output takes, in the nearest earlier response that has an unanswered call of its key,
+    the first of them; or the call that it names by its alias.
+    """
     pairs: dict[int, int] = {}
     for output, item in enumerate(log):
-        if item.kind == "o":
-            for call in range(output - 1, -1, -1):
-                is_match = log[call].kind == "c" and log[call].pair_key == item.pair_key
-                if is_match and call not in pairs.values():
-                    pairs[output] = call
-                    break
+        if item.kind != "o":
+            continue
+        calls = [at for at in range(output) if log[at].kind == "c" and at not in pairs.values()]
+        family, _, call_id = item.pair_key.partition(":")
+        matches = [at for at in calls if log[at].pair_key == item.pair_key]
+        of_alias = [at for at in calls if alias(log[at]) == call_id and log[at].pair_key.startswith(family + ":")]
+        if matches:
+            pairs[output] = next(at for at in matches if _is_one_response(log, at, matches[-1]))
+        elif of_alias:
+            pairs[output] = of_alias[0]
     return pairs
+
+
+def _is_one_response(log: Sequence[Item], first: int, last: int) -> bool:
+    return all(log[at].kind in ASSISTANT_SIDE and log[at].message == log[last].message for at in range(first, last + 1))
 
 
 def groups(log: Sequence[Item]) -> list[list[int]]:
@@ -100,13 +112,13 @@ def facts(log: Sequence[Item]) -> Facts:
     orphans = [at for at, item in enumerate(log) if item.kind == "o" and at not in pairs]
     runs = groups(log)
 
-    def without_open_calls(run: list[int]) -> list[int]:
-        """What of a run is sent if its unanswered calls are not, nor reasoning that leads to nothing sent."""
+    def without_open_calls(run: list[int], waiting: Sequence[int] = ()) -> list[int]:
+        """What of a run is sent if of its open calls only *waiting* ones are, nor reasoning that leads to nothing."""
         kept: list[int] = []
         for index, at in enumerate(run):
             followers = [later for later in run[index + 1 :] if log[later].kind != "r"]
             subject = (followers[0] if followers else None) if log[at].kind == "r" else at
-            if subject is not None and (log[subject].kind != "c" or subject in answered):
+            if subject is not None and (log[subject].kind != "c" or subject in answered or subject in waiting):
                 kept.append(at)
         return kept
 
@@ -121,10 +133,9 @@ def facts(log: Sequence[Item]) -> Facts:
     for run in runs:
         kept = without_open_calls(run)
         if run is last_run and not any(without_open_calls(later) for later in runs[runs.index(run) + 1 :]):
-            trailing = len(run)
-            while log[run[trailing - 1]].kind == "r":
-                trailing -= 1
-            kept = run[:trailing]
+            # A call that was stored twice is answered once, and nobody answers the other.
+            answered_keys = {log[at].pair_key for at in run if at in answered}
+            kept = without_open_calls(run, [at for at in run if log[at].pair_key not in answered_keys])
         if kept:
             outputs = [output for call in kept for output, paired in pairs.items() if paired == call]
             units.append(OracleUnit(kept, outputs))
@@ -170,30 +181,62 @@ def _turns(log: Sequence[Item], units: list[OracleUnit]) -> tuple[list[OracleUni
     return [], turns
 
 
-def tokens_of(log: Sequence[Item], units: Sequence[OracleUnit]) -> int:
-    """Count *units* as chat messages."""
-    total = 0
-    for unit in units:
-        total += max(log[at].overhead_tokens for at in unit.head)
-        total += sum(log[at].content_tokens for at in unit.members)
-        total += sum(log[at].overhead_tokens for at in unit.outputs)
+def tokens_of(log: Sequence[Item], units: Sequence[OracleUnit], sending: Sending = SENDINGS["chat"]) -> int:
+    """Count *units* as messages of a format, for which *log* is counted."""
+    return sum(_unit_tokens(log, unit, sending) for unit in units)
+
+
+def _unit_tokens(log: Sequence[Item], unit: OracleUnit, sending: Sending) -> int:
+    if all(log[at].kind == "r" for at in unit.head if log[at].overhead_tokens):
+        return 0
+    total = max(log[at].overhead_tokens for at in unit.head)
+    total += sum(log[at].content_tokens for at in unit.members)
+    total += sum(log[at].overhead_tokens for at in unit.outputs)
+    pairs = pair(log)
+    for output in unit.outputs:
+        call = log[pairs[output]]
+        if not call.overhead_tokens:
+            continue
+        if sending.names_results:
+            names = call.differences.get("gemini name", (0, call.label_tokens))
+            total += names[1] - log[output].label_tokens
+        elif is_sent_by_alias(log, pairs[output], output, sending):
+            total += ALIAS_TOKENS - log[output].label_tokens
     return total
 
 
-def expected(log: Sequence[Item], budget: int, stable_prefix: bool = False) -> Expected:
-    """Return what a context of *budget* tokens must be."""
+def saved_at_the_end(log: Sequence[Item], units: Sequence[OracleUnit], sending: Sending) -> int:
+    """Return what *units*, in sending order, count less because white space may not stand at their end."""
+    said = [unit for unit in units if _unit_tokens(log, unit, sending)]
+    if not sending.trims or not said or any(log[at].kind == "c" and log[at].overhead_tokens for at in said[-1].head):
+        return 0
+    last = next(log[at] for at in reversed(said[-1].head) if log[at].overhead_tokens)
+    if "anthropic end" not in last.differences:
+        return 0
+    return last.overhead_tokens + last.content_tokens - sum(last.differences["anthropic end"])
+
+
+def expected(
+    log: Sequence[Item], budget: int, stable_prefix: bool = False, sending: Sending = SENDINGS["chat"]
+) -> Expected:
+    """Return what a context of *budget* tokens must be in a format, for which *log* is counted."""
     known = facts(log)
     fixed = 3 + tokens_of(log, [OracleUnit([at]) for at in known.systems + known.note])
     if not known.turns:
-        return _answer(log, known, [], fixed) if fixed <= budget else Expected([], [], 0, fixed)
+        return _answer(log, known, [], fixed, sending) if fixed <= budget else Expected([], [], 0, fixed)
+
+    def counted(units: Sequence[OracleUnit]) -> int:
+        tokens = tokens_of(log, units, sending) - saved_at_the_end(log, units, sending)
+        has_opening = tokens > 0 and sending.opens and known.newest_user is None and not known.note
+        return fixed + tokens + (OPENING_TOKENS if has_opening else 0)
 
     def fits(units: Sequence[OracleUnit]) -> bool:
-        return fixed + tokens_of(log, units) <= budget
+        return counted(units) <= budget
 
     newest = known.turns[-1]
     must = [unit for unit in newest if {known.newest_user, known.last} & set(unit.members)]
     if not fits(must):
-        return Expected([], [], 0, fixed + tokens_of(log, must))
+        return Expected([], [], 0, counted(must))
 
     if not fits(newest):
         # (c) The mandatory units, and as many of the newest units of the turn as fit.
@@ -201,9 +244,9 @@ def expected(log: Sequence[Item], budget: int, stable_prefix: bool = False) -> E
             [unit for index, unit in enumerate(newest) if index >= start or unit in must]
             for start in range(1, len(newest) + 1)
         ]
-        return _answer(log, known, next(filter(fits, variants)), fixed, newest, budget)
+        return _answer(log, known, next(filter(fits, variants)), fixed, sending, newest, budget)
     if stable_prefix:
-        return _answer(log, known, _stable(log, known, fits, max(1, budget // 8)), fixed)
+        return _answer(log, known, _stable(log, known, fits, max(1, budget // 8)), fixed, sending)
 
     # (f) The newest turns that fit whole, then the one before them, thinned.
     whole = next(turns for turns in _suffixes(known.turns) if fits(_joined(turns)))
@@ -218,7 +261,7 @@ def expected(log: Sequence[Item], budget: int, stable_prefix: bool = False) -> E
             if fits(kept + window) and len(kept) > 1:
                 window = kept + window
                 break
-    return _answer(log, known, window, fixed)
+    return _answer(log, known, window, fixed, sending)
 
 
 def _suffixes(turns: list[list[OracleUnit]]) -> list[list[list[OracleUnit]]]:
@@ -246,6 +289,7 @@ def _answer(
     known: Facts,
     window: list[OracleUnit],
     fixed: int,
+    sending: Sending,
     turn: Sequence[OracleUnit] = (),
     budget: int = 0,
 ) -> Expected:
@@ -257,16 +301,28 @@ def _answer(
     users = [unit for unit in window if log[unit.head[0]].kind == "u"]
     if users and log[window[0].head[0]].kind != "u":
         before = [unit for unit in turn if log[unit.head[0]].kind == "u" and unit.head < window[0].head]
-        if before and fixed + tokens_of(log, [before[-1], *window]) <= budget:
+        together = [before[-1], *window] if before else window
+        saved = saved_at_the_end(log, together, sending)
+        if before and fixed + tokens_of(log, together, sending) - saved <= budget:
             window = [before[-1], *window]
         else:
             front = users[0]
-    tokens = fixed + tokens_of(log, window)
+    tokens = tokens_of(log, window, sending)
+    if tokens and sending.opens and known.newest_user is None and not known.note:
+        tokens += OPENING_TOKENS
+    in_order = window if front is None else [front, *(unit for unit in window if unit is not front)]
+    tokens += fixed - saved_at_the_end(log, in_order, sending)
     first_user = min((at for at, item in enumerate(log) if item.kind == "u"), default=0)
     head = [at for at in known.systems if at < first_user]
     later = [OracleUnit([at]) for at in known.systems if at >= first_user]
     rest = [unit for unit in window if unit is not front]
-    ordered = sorted(rest + later, key=lambda unit: unit.head)
+    answered = pair(log).values()
+
+    def place(unit: OracleUnit) -> tuple[bool, list[int]]:
+        is_open = any(log[at].kind == "c" and at not in answered for at in unit.head)
+        return sending.ends_open and is_open, unit.head
+
+    ordered = sorted(rest + later, key=place)
     in_log = sorted(at for unit in ordered for at in unit.members)
     if front is not None:
         ordered.insert(ordered.index(rest[0]), front)
@@ -274,8 +330,8 @@ def _answer(
     for at in known.note:
         ordered.insert(_systems_before(log, [unit.head[0] for unit in ordered]), OracleUnit([at]))
         in_log.insert(_systems_before(log, in_log), at)
-    sending = head + [at for unit in ordered for at in unit.members]
-    return Expected([log[at].id for at in sending], [log[at].id for at in head + in_log], tokens)
+    sent = head + [at for unit in ordered for at in unit.members]
+    return Expected([log[at].id for at in sent], [log[at].id for at in head + in_log], tokens)
 
 
 def _systems_before(log: Sequence[Item], positions: Sequence[int]) -> int:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from scripts.proving.contexts.oracle import facts
+from shared.items.fitting import FILLER
 from shared.items.item import Item
 
 ASSISTANT_SIDE = {("other", kind) for kind in ("reasoning", "web_search_call", "mcp_call")}
@@ -78,6 +79,8 @@ def broken_promises(
 
     systems = [_text(log[at], reading) for at in known.systems]
     shown = [event.detail for event in events if event.what == "system"]
+    # What has no form in a format but that of items is no message there.
+    systems = [text for text, at in zip(systems, known.systems, strict=True) if log[at].overhead_tokens]
     if reading.has_system_apart:
         shown, systems = ["\n".join(shown)], ["\n".join(text for text in systems if text)]
     if shown != systems:
@@ -87,21 +90,19 @@ def broken_promises(
         if index is None or events.pop(index) != Event("user", _text(log[known.note[0]], reading)):
             broken.add("summary before the window")
     first_user = next((at for at, item in enumerate(log) if item.kind == "u"), 0)
-    head_count = sum(at < first_user for at in known.systems)
-    if not reading.has_system_apart and any(event.what != "system" for event in events[:head_count]):
+    head_count = sum(at < first_user and log[at].overhead_tokens > 0 for at in known.systems)
+    said = [event.what for event in events if event.what != "other"]
+    if not reading.has_system_apart and any(what != "system" for what in said[:head_count]):
         broken.add("head kept")
 
     if known.newest_user is not None:
         users = [event.detail for event in events if event.what == "user"]
-        newest = _text(log[known.newest_user], reading)
-        is_sayable = bool(newest.strip()) or not reading.drops_blanks
-        if is_sayable and newest not in users:
+        if _text(log[known.newest_user], reading) not in users:
             broken.add("newest user message kept")
-        opening = next((event.what for event in events if event.what != "system"), None)
-        # Where no empty message is taken, a window that opens with one cannot be said.
-        has_empty = any(item.kind == "u" and not _text(item, reading).strip() for item in log)
-        if opening != "user" and not (reading.drops_blanks and has_empty):
-            broken.add("starts with a user message")
+    opening = next((event.what for event in events if event.what != "system"), None)
+    is_user_first = known.newest_user is not None or (reading.drops_blanks and not known.note)
+    if opening not in ("user", None) and is_user_first:
+        broken.add("starts with a user message")
     return broken
 
 
@@ -133,9 +134,11 @@ def _is_at_the_tail(events: Sequence[Event], call: int) -> bool:
 
 
 def _text(item: Item, reading: Reading) -> str:
-    parts = [part["text"] for part in orjson.loads(item.body)["content"]]
+    parts = [part["text"] for part in orjson.loads(item.body).get("content", [])]
     if reading.drops_blanks:
         parts = [text for text in parts if text.strip()]
+        if not parts and item.kind in "uy":
+            return FILLER
     return "\n".join(parts)
 
 
@@ -180,6 +183,21 @@ def _anthropic_events(system: Sequence[Mapping[str, Any]], messages: Sequence[Ma
 _LABEL = re.compile(r"(?:^|\n\n)(system|developer|user|assistant|tool)(?: \(([^)\n]*)\))?: ")
 
 
+def _gemini_events(
+    contents: Sequence[Mapping[str, Any]], system_instruction: Mapping[str, Any] | None = None
+) -> Iterator[Event]:
+    yield from (Event("system", part["text"]) for part in (system_instruction or {"parts": []})["parts"])
+    for content in contents:
+        texts = [part for part in content["parts"] if "text" in part]
+        if texts:
+            yield _said("assistant" if content["role"] == "model" else "user", texts)
+        for part in content["parts"]:
+            if "functionCall" in part:
+                yield Event("call", part["functionCall"]["id"])
+            elif "functionResponse" in part:
+                yield Event("output", part["functionResponse"]["id"])
+
+
 def _text_events(text: str) -> Iterator[Event]:
     labels = list(_LABEL.finditer(text))
     for label, following in zip_longest(labels, labels[1:]):
@@ -204,5 +222,6 @@ READINGS: Mapping[str, Reading] = {
     "items": Reading(_items_events, _ANYTHING),
     "chat": Reading(_chat_events, _PAIRS),
     "anthropic": Reading(_anthropic_events, _PAIRS, has_system_apart=True, drops_blanks=True),
+    "gemini": Reading(_gemini_events, _PAIRS, has_system_apart=True, drops_blanks=True),
     "text": Reading(_text_events, _PAIRS | {"assistant"}),
 }

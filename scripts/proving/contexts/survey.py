@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from scripts.proving.contexts.dialogues import Dialogue, model_calls, to_items, to_log
+from scripts.proving.contexts.counting import counted
+from scripts.proving.contexts.dialogues import Dialogue, folded, model_calls, to_items, to_log
 from scripts.proving.contexts.oracle import expected, facts, tokens_of
 from scripts.proving.contexts.promises import broken_promises, recount
 from shared.context.fit import Selection, fit
 from shared.context.render import FORMATS, render
-from shared.context.units import fold
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
 
@@ -40,20 +40,22 @@ class Survey:
     def add(self, log: Sequence[Item], count: Callable[[str], int]) -> None:
         """Choose and render a context of *log* in every format, and check it."""
         self.prefixes += 1
-        whole_tokens = fit(fold(log), 10**9).tokens
+        whole_tokens = fit(folded(log, "chat"), 10**9).tokens
         self.over += whole_tokens > self.budget
         try:
-            selection = fit(fold(log), self.budget)
+            selections = {name: fit(folded(log, name), self.budget) for name in FORMATS}
         except ContextDoesNotFit:
             self.refused += 1
             self.refused_wrongly += expected(log, self.budget).needed_tokens is None
             return
+        selection = selections["chat"]
         if whole_tokens > self.budget:
             self.fills.append(selection.tokens / self.budget)
             self.short += selection.tokens + _next_older_tokens(log, selection) <= self.budget
-        for context_format in FORMATS:
-            members = render(context_format, selection).members
-            self.broken.update(broken_promises(log, self.budget, selection.tokens, context_format, members))
+        for context_format, chosen in selections.items():
+            members = render(context_format, chosen).members
+            self.broken.update(broken_promises(log, self.budget, chosen.tokens, context_format, members))
+            self.broken["miscounted"] += counted(chosen, members, count) != chosen.tokens
         messages = orjson.loads(render("chat", selection).members["messages"])
         self.broken["miscounted"] += recount(messages, count) != selection.tokens
 

@@ -1,18 +1,23 @@
 """
 Chat Completions, `{"messages": […]}`: a response group is one assistant message, each output a tool message after it.
 
-Role, name, content and calls stand in the messages exactly as they were counted (shared/items/chat.py).
+Role, name, content and calls stand in the messages exactly as they were counted (shared/items/chat.py). A message has
+at most 128 calls: more of them make further messages, each with its outputs, the open ones in the last.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from shared.context.fit import Selection
-from shared.context.formats.rendering import Rendering, render_units
-from shared.context.formats.sent import Message, Sent, read_unit
-from shared.context.formats.unit_form import Forms, UnitForm, compact
-from shared.items.chat import chat_content
-from shared.items.item import Item
+from shared.context.format_rules import CHAT
+from shared.context.formats.rendering import Made, Rendering, render_units
+from shared.context.formats.sent import Message, Sent, SentUnit
+from shared.context.formats.unit_form import Forms, UnitForm
+from shared.items.chat import ChatForm, chat_content
+from shared.items.dialects.extras import has_foreign
 from shared.items.kinds import Kind
+from shared.items.part_types import PART_TYPES, Part
+from shared.items.shown import extras_in, laid_over, shown_parts
 from shared.jsonbytes.write import Pieces, encode, joined, nested_array
 
 
@@ -24,38 +29,104 @@ def render(name: str, selection: Selection, kept: Forms) -> Rendering:
 class _Messages:
     """Each unit by itself."""
 
-    def form(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
+    def make(self, unit: SentUnit, *, is_trimmed: bool) -> Made:
         """Return the messages of *unit*."""
-        if kept is not None:
-            return kept
-        sent = read_unit(unit)
-        messages = [_message(sent.head)] if sent.head else []
-        messages += [_tool_message(output) for output in sent.outputs]
-        pieces = compact(joined(map(encode, messages), b","))
-        return UnitForm(tuple(item.body for item in unit), pieces, frozenset(sent.unsupported))
+        if (plain := _plain(unit)) is not None:
+            return Made(encode(plain), set())
+        unsupported = {each.item.id for each in (*unit.head, *unit.outputs) if not _is_whole(each)}
+        head = [(each, each.form) for each in unit.head if each.form is not None]
+        if not head:
+            return Made([], unsupported)
+        outputs = [(each, each.form) for each in unit.outputs if each.form is not None]
+        message, calls = _message(head), _calls(head)
+        if len(calls) > CHAT.calls_max:
+            messages = _in_several(message, calls, outputs)
+        else:
+            messages = [message, *(_tool_message(*output) for output in outputs)]
+        return Made(joined(map(encode, messages), b","), unsupported)
 
-    def members(self, forms: Sequence[UnitForm]) -> dict[str, Pieces]:
+    def members(self, forms: Sequence[UnitForm], *, has_opening: bool) -> dict[str, Pieces]:
         return {"messages": nested_array(form.pieces for form in forms)}
 
 
-def _message(head: list[Sent]) -> Message:
-    parts = [part for sent in head for part in sent.form.parts]
-    calls = [sent.form.tool_call for sent in head if sent.form.tool_call is not None]
-    is_calls_only = all(sent.item.kind == Kind.CALL for sent in head)
-    message: Message = {"role": head[0].form.role, "content": None if is_calls_only else chat_content(parts)}
-    if name := next((sent.form.name for sent in head if sent.form.name), ""):
+def _plain(unit: SentUnit) -> Message | None:
+    """Return what becomes of a message that came as an item and has a form for all its parts, None for others."""
+    sent = unit.head[0]
+    form = sent.form
+    if len(unit.head) > 1 or form is None or form.tool_call is not None or form.left_out or sent.extras:
+        return None
+    message: Message = {"role": form.role, "content": chat_content(form.parts)}
+    if form.name:
+        message["name"] = form.name
+    return message
+
+
+type _Head = list[tuple[Sent, ChatForm]]
+
+
+def _is_whole(sent: Sent) -> bool:
+    if sent.form is None:
+        return False
+    is_own = sent.extras.get("format") == CHAT.name
+    return is_own or not (sent.form.left_out or (sent.extras and has_foreign(sent.extras)))
+
+
+def _calls(head: _Head) -> list[tuple[bool, Part]]:
+    """Return the calls, each with whether it is open."""
+    return [(sent.is_open, {**form.tool_call, "id": sent.call_id}) for sent, form in head if form.tool_call is not None]
+
+
+def _message(head: _Head) -> Message:
+    parts: list[Part] = []
+    fields: dict[str, Any] = {}
+    for sent, form in head:
+        if not sent.extras:
+            parts += form.parts
+            continue
+        own = extras_in(sent.extras, CHAT.name)
+        fields |= own.get("fields", {})
+        shown = _parts(sent, form) if "content" in own else form.parts
+        if "refusal" in own:
+            refusal = form.parts[own["refusal"]]
+            fields["refusal"] = refusal.get("refusal", refusal.get("text"))
+            shown = [part for part in shown if part != refusal]
+        parts += shown
+    calls = [call for _, call in _calls(head)]
+    is_calls_only = all(sent.item.kind == Kind.CALL for sent, _ in head)
+    has_content = bool(parts) or not (is_calls_only or fields.keys() & {"audio", "refusal"})
+    message: Message = {"role": head[0][1].role, "content": chat_content(parts) if has_content else None}
+    if name := next((form.name for _, form in head if form.name), ""):
         message["name"] = name
+    fields.pop("name", None)
     if calls:
         message["tool_calls"] = calls
+    return laid_over(message, fields) if fields else message
+
+
+def _parts(sent: Sent, form: ChatForm) -> list[Part]:
+    def convert(part: Part) -> Part | None:
+        part_type = PART_TYPES.get(str(part.get("type")))
+        return None if part_type is None else part_type.chat(part, form.role)
+
+    return shown_parts(sent.body, sent.extras, CHAT.name, convert).parts
+
+
+def _tool_message(output: Sent, form: ChatForm) -> Message:
+    parts = _parts(output, form) if "content" in extras_in(output.extras, CHAT.name) else form.parts
+    message: Message = {"role": "tool", "tool_call_id": output.call_id, "content": chat_content(parts)}
+    if form.name:
+        message["name"] = form.name
     return message
 
 
-def _tool_message(output: Sent) -> Message:
-    message: Message = {
-        "role": "tool",
-        "tool_call_id": output.form.tool_call_id,
-        "content": chat_content(output.form.parts),
-    }
-    if output.form.name:
-        message["name"] = output.form.name
-    return message
+def _in_several(message: Message, calls: list[tuple[bool, Part]], outputs: _Head) -> list[Message]:
+    """Return *message* and others behind it, each with as many of its calls as one may have, and their outputs."""
+    by_id = {output.call_id: _tool_message(output, form) for output, form in outputs}
+    ordered = [call for _, call in sorted(calls, key=lambda each: each[0])]
+    messages: list[Message] = []
+    for start in range(0, len(ordered), CHAT.calls_max):
+        some = ordered[start : start + CHAT.calls_max]
+        first = {"role": message["role"], "content": None} if start else message
+        messages.append({**first, "tool_calls": some})
+        messages += [by_id[call["id"]] for call in some if call["id"] in by_id]
+    return messages

@@ -1,15 +1,72 @@
 """
 Items as they are stored, the input of OpenAI's Responses API: `{"input": […]}`, their bytes spliced in log order.
 
-Nothing is parsed, and nothing is beyond this format.
+Only what the API would refuse is parsed and written anew: items that have another form (shared/items/responses.py), and
+calls that are sent with another id, with their outputs.
 """
 
+from collections.abc import Mapping
+
+from shared.context.call_ids import call_id_of
 from shared.context.fit import Selection
 from shared.context.formats.rendering import Rendering
-from shared.context.formats.unit_form import Forms
-from shared.jsonbytes.write import array
+from shared.context.formats.sent import calls_of
+from shared.context.formats.unit_form import Forms, UnitForm, keep
+from shared.items.item import Item, read_extras
+from shared.items.kinds import Kind
+from shared.items.responses import responses_form
+from shared.jsonbytes.read import loads_elements
+from shared.jsonbytes.write import array, dumps
 
 
-def render(_name: str, selection: Selection, kept: Forms) -> Rendering:
-    """Splice *selection*. Forms of another format stay *kept*: this one has none."""
-    return Rendering({"input": array(item.body for item in selection.items)}, [], kept)
+def render(name: str, selection: Selection, kept: Forms) -> Rendering:
+    """Splice *selection*. Where nothing is written anew, forms of another format stay *kept*: this one has none."""
+    call_ids = _call_ids(selection)
+    before = kept.units if kept.context_format == name else {}
+    forms: dict[int, UnitForm] = {}
+    bodies: list[bytes] = []
+    unsupported: list[str] = []
+    for item in selection.items:
+        seq = item.seq
+        if seq not in call_ids and not (item.differences and name in item.differences):
+            bodies.append(item.body)
+            continue
+        call_id = call_ids.get(seq, "")
+        form = before.get(seq)
+        if form is None or form.bodies[0] is not item.body or form.joins != call_id:
+            form = _form(item, call_id)
+        forms[seq] = form
+        bodies += form.pieces
+        if form.unsupported:
+            unsupported.append(item.id)
+    return Rendering({"input": array(bodies)}, unsupported, keep(kept, name, forms) if forms else kept)
+
+
+def _call_ids(selection: Selection) -> Mapping[int, str]:
+    """Return the ids of calls and outputs, by seq, which are sent with another one than their own."""
+    found: dict[int, str] = {}
+    for unit, chosen in zip(selection.units, selection.chosen, strict=True):
+        if not chosen.call_ids:
+            continue
+        calls = list(calls_of(unit, chosen))
+        outputs = iter(item for item in unit if item.kind == Kind.OUTPUT)
+        for index, (call, call_id) in enumerate(calls):
+            output = None if index in chosen.open_calls else next(outputs)
+            for item in (call, output):
+                if item is not None and call_id_of(item.pair_key) not in (None, call_id):
+                    found[item.seq] = call_id
+    return found
+
+
+def _form(item: Item, call_id: str) -> UnitForm:
+    """Return *item* as the API takes it, with *call_id* unless that is empty; without pieces where it does not."""
+    stored = loads_elements(item.body)
+    form = responses_form(stored, read_extras(item))
+    unsupported = frozenset([] if form.is_whole else [item.id])
+    if form.item is None:
+        return UnitForm((item.body,), [], unsupported, joins=call_id)
+    sent = dict(form.item)
+    if call_id:
+        # A local shell's output may name its call in `id`, when there is no `call_id`.
+        sent["call_id" if "call_id" in sent else "id"] = call_id
+    return UnitForm((item.body,), [dumps(sent)], unsupported, joins=call_id)

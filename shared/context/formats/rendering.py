@@ -1,7 +1,7 @@
 """
 What a format makes of a selection, and how those that are made unit by unit do it.
 
-A format is a file of this folder, named in FORMATS (shared/context/render.py). It holds all that is known of it: its
+A format is a file of this folder, with a row in RULES (shared/context/format_rules.py). It holds how it looks: its
 members in the answer, the form of a unit, how forms are joined, what it cannot carry. That is left out there, and the
 item's id is listed in `unsupported`: the whole item has no form, or one of its parts has none.
 """
@@ -10,7 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from shared.context.fit import Selection
-from shared.context.formats.unit_form import NO_FORMS, Forms, UnitForm, keep
+from shared.context.formats.sent import SentUnit, read_unit
+from shared.context.formats.unit_form import NO_FORMS, Forms, UnitForm, compact, keep
+from shared.context.unit import Unit
 from shared.items.item import Item
 from shared.jsonbytes.write import Pieces
 
@@ -35,15 +37,27 @@ type Render = Callable[[str, Selection, Forms], Rendering]
 """What a format's file offers as `render`: takes the format's name, which forms are kept under, and those kept."""
 
 
-class UnitFormat(Protocol):
-    """Puts the units of one request into a format, in their order."""
+class Made(NamedTuple):
+    """What a format makes of a unit: see UnitForm."""
 
-    def form(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
-        """Return the form of *unit*: *kept*, which was made of the same items, where it can serve again."""
+    pieces: Pieces
+    unsupported: set[str]
+    is_system: bool = False
+    joins: str = ""
+
+
+class UnitFormat(Protocol):
+    """Puts units into a format, each by itself."""
+
+    def make(self, unit: SentUnit, *, is_trimmed: bool) -> Made:
+        """Return what becomes of *unit*; *is_trimmed*: no white space may stand at its end."""
         ...
 
-    def members(self, forms: Sequence[UnitForm]) -> dict[str, Pieces]:
-        """Return the members of the answer, made of *forms* that have pieces."""
+    def members(self, forms: Sequence[UnitForm], *, has_opening: bool) -> dict[str, Pieces]:
+        """
+        Return the members of the answer, made of *forms* that have pieces. *has_opening*: behind a message of the user
+        that says FILLER.
+        """
         ...
 
 
@@ -51,11 +65,28 @@ def render_units(name: str, unit_format: UnitFormat, selection: Selection, kept:
     """Render *selection* unit by unit; units that have a form from an earlier context are not parsed again."""
     before = kept.units if kept.context_format == name else {}
     forms: list[UnitForm] = []
-    for unit in selection.units:
+    for index, (unit, chosen) in enumerate(zip(selection.units, selection.chosen, strict=True)):
         form = before.get(unit[0].seq)
-        forms.append(unit_format.form(unit, form if form is not None and form.is_of(unit) else None))
+        is_trimmed = index == selection.trimmed
+        if form is None or not form.is_of(unit, chosen, is_trimmed=is_trimmed):
+            form = _form(unit_format, unit, chosen, is_trimmed=is_trimmed)
+        forms.append(form)
     unsupported = frozenset[str]().union(*(form.unsupported for form in forms))
     by_seq = {unit[0].seq: form for unit, form in zip(selection.units, forms, strict=True)}
     listed = [item.id for item in selection.items if item.id in unsupported]
-    pieces = unit_format.members([form for form in forms if form.pieces])
+    pieces = unit_format.members([form for form in forms if form.pieces], has_opening=selection.has_opening)
     return Rendering(pieces, listed, keep(kept, name, by_seq))
+
+
+def _form(unit_format: UnitFormat, unit: Sequence[Item], chosen: Unit, *, is_trimmed: bool) -> UnitForm:
+    made = unit_format.make(read_unit(unit, chosen), is_trimmed=is_trimmed)
+    return UnitForm(
+        tuple(item.body for item in unit),
+        compact(made.pieces),
+        frozenset(made.unsupported),
+        made.is_system,
+        chosen.call_ids,
+        chosen.open_calls,
+        is_trimmed,
+        made.joins,
+    )

@@ -2,47 +2,72 @@
 The kept items of a selection, read: what the renderers of message formats share.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
+from shared.context.call_ids import call_id_of
+from shared.context.unit import Unit
 from shared.items.chat import ChatForm
-from shared.items.item import Item
+from shared.items.item import Item, read_extras
 from shared.items.kinds import Kind
+from shared.items.shown import NO_EXTRAS, Extras
 from shared.items.types import chat_form
 
 Message = dict[str, Any]
 
+_CALL, _OUTPUT = Kind.CALL, Kind.OUTPUT
+
 
 class Sent(NamedTuple):
-    """A kept item with its chat form."""
+    """A kept item with its chat form, None where it has none; *call_id*: what a call or an output is sent with."""
 
     item: Item
-    form: ChatForm
+    body: Mapping[str, Any]
+    form: ChatForm | None
+    extras: Extras
+    call_id: str
+    is_open: bool = False
 
 
 class SentUnit(NamedTuple):
-    """
-    One unit: *head* becomes one message, each of *outputs* answers a call of it, in the order of the calls.
-
-    *unsupported*: ids of its items that no message format carries whole.
-    """
+    """One unit: *head* becomes one message, each of *outputs* answers a call of it, in the order of the calls."""
 
     head: list[Sent]
     outputs: list[Sent]
-    unsupported: set[str]
 
 
-def read_unit(unit: Sequence[Item]) -> SentUnit:
-    """Parse the items of *unit*; those without chat form are only named."""
+def read_unit(unit: Sequence[Item], chosen: Unit) -> SentUnit:
+    """Parse the items of *unit*, which is sent as *chosen* says."""
     head: list[Sent] = []
     outputs: list[Sent] = []
-    unsupported: set[str] = set()
+    answered = iter(_answered(chosen))
+    calls = 0
     for item in unit:
-        form = chat_form(orjson.loads(item.body)) if item.overhead_tokens else None
-        if form is None or form.left_out:
-            unsupported.add(item.id)
-        if form is not None:
-            (outputs if item.kind == Kind.OUTPUT else head).append(Sent(item, form))
-    return SentUnit(head, outputs, unsupported)
+        kind, body = item.kind, orjson.loads(item.body)
+        form = chat_form(body)
+        if item.name and form is not None:
+            form = form._replace(name=item.name)
+        extras = read_extras(item) if item.extras else NO_EXTRAS
+        if kind == _OUTPUT:
+            outputs.append(Sent(item, body, form, extras, next(answered, None) or call_id_of(item.pair_key) or ""))
+        elif kind == _CALL:
+            call_id = chosen.call_ids[calls] if chosen.call_ids else call_id_of(item.pair_key) or ""
+            head.append(Sent(item, body, form, extras, call_id, calls in chosen.open_calls))
+            calls += 1
+        else:
+            head.append(Sent(item, body, form, extras, ""))
+    return SentUnit(head, outputs)
+
+
+def _answered(chosen: Unit) -> list[str]:
+    """Return the ids of the calls that have outputs, in order."""
+    return [call_id for index, call_id in enumerate(chosen.call_ids) if index not in chosen.open_calls]
+
+
+def calls_of(unit: Sequence[Item], chosen: Unit) -> Iterator[tuple[Item, str]]:
+    """Yield the calls of *unit* with the ids that they are sent with."""
+    calls = [item for item in unit if item.kind == Kind.CALL]
+    ids = chosen.call_ids or [call_id_of(call.pair_key) or "" for call in calls]
+    return zip(calls, ids, strict=True)

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 import orjson
 
 from shared.context.fit import Selection
-from shared.context.formats.rendering import Rendering, render_units
-from shared.context.formats.sent import Sent, read_unit
-from shared.context.formats.unit_form import Forms, UnitForm, compact
-from shared.items.chat import call_texts, part_text
-from shared.items.item import Item
+from shared.context.formats.rendering import Made, Rendering, render_units
+from shared.context.formats.sent import Sent, SentUnit
+from shared.context.formats.unit_form import Forms, UnitForm
+from shared.items.chat import ChatForm, call_texts, part_text
+from shared.items.dialects.extras import has_foreign
 from shared.jsonbytes.write import Pieces, joined
 
 _SEPARATOR = orjson.dumps("\n\n")[1:-1]
@@ -33,25 +33,25 @@ def render(name: str, selection: Selection, kept: Forms) -> Rendering:
 class _Blocks:
     """Each unit by itself."""
 
-    def form(self, unit: Sequence[Item], kept: UnitForm | None) -> UnitForm:
+    def make(self, unit: SentUnit, *, is_trimmed: bool) -> Made:
         """Return the blocks of *unit*, as they stand in a JSON string."""
-        if kept is not None:
-            return kept
-        sent = read_unit(unit)
-        everything = [*sent.head, *sent.outputs]
-        pieces = compact(joined(([orjson.dumps(_block(each))[1:-1]] for each in everything), _SEPARATOR))
-        beyond_text = {each.item.id for each in everything if None in map(part_text, each.form.parts)}
-        return UnitForm(tuple(item.body for item in unit), pieces, frozenset(sent.unsupported | beyond_text))
+        everything = [(each, each.form) for each in (*unit.head, *unit.outputs)]
+        blocks = [_block(each, form) for each, form in everything if form is not None]
+        unsupported = {each.item.id for each, form in everything if form is None or not _is_whole(each, form)}
+        return Made(joined(([orjson.dumps(block)[1:-1]] for block in blocks), _SEPARATOR), unsupported)
 
-    def members(self, forms: Sequence[UnitForm]) -> dict[str, Pieces]:
+    def members(self, forms: Sequence[UnitForm], *, has_opening: bool) -> dict[str, Pieces]:
         return {"text": [b'"', *joined((form.pieces for form in forms), _SEPARATOR), b'"']}
 
 
-def _block(sent: Sent) -> str:
-    form = sent.form
+def _is_whole(sent: Sent, form: ChatForm) -> bool:
+    return not (form.left_out or has_foreign(sent.extras) or None in map(part_text, form.parts))
+
+
+def _block(sent: Sent, form: ChatForm) -> str:
     if form.tool_call is not None:
         name, arguments = call_texts(form.tool_call)
-        return f"{form.role} (call {form.tool_call['id']}): {name}({arguments})"
-    label = form.tool_call_id if form.tool_call_id is not None else form.name
+        return f"{form.role} (call {sent.call_id}): {name}({arguments})"
+    label = sent.call_id if form.tool_call_id is not None else form.name
     texts = [text for part in form.parts if (text := part_text(part)) is not None]
     return f"{form.role} ({label}): {'\n'.join(texts)}" if label else f"{form.role}: {'\n'.join(texts)}"

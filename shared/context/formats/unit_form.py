@@ -8,6 +8,7 @@ items are in, and joined into the next context.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from shared.context.unit import Unit
 from shared.items.item import Item
 from shared.jsonbytes.write import PIECE_BYTES, Pieces
 
@@ -23,19 +24,24 @@ class UnitForm(NamedTuple):
     A unit in a format, made of the items with *bodies*.
 
     *pieces* are JSON, none where nothing of the unit can be sent; *is_system*: they belong apart from the messages.
-    *wanted_ids* are the calls' own ids, *call_ids* those that stand in the pieces. *unsupported*: ids of its items that
-    are not, or not wholly, in them.
+    *call_ids* and *open_calls* are those that it was made with (Unit), *is_trimmed*: without the white space at its
+    end. *unsupported*: ids of its items that are not, or not wholly, in the pieces. *joins*: what joining has to know
+    of it, which is the format's.
     """
 
     bodies: tuple[bytes, ...]
     pieces: Pieces
     unsupported: frozenset[str]
-    wanted_ids: Sequence[str] = ()
-    call_ids: Sequence[str] = ()
     is_system: bool = False
+    call_ids: tuple[str, ...] = ()
+    open_calls: tuple[int, ...] = ()
+    is_trimmed: bool = False
+    joins: str = ""
 
-    def is_of(self, unit: Sequence[Item]) -> bool:
-        """Tell whether it was made of these very items; other bytes, even equal ones, are others."""
+    def is_of(self, unit: Sequence[Item], chosen: Unit, *, is_trimmed: bool) -> bool:
+        """Tell whether it was made of these very items, sent alike; other bytes, even equal ones, are others."""
+        if (self.call_ids, self.open_calls, self.is_trimmed) != (chosen.call_ids, chosen.open_calls, is_trimmed):
+            return False
         return len(unit) == len(self.bodies) and all(
             item.body is body for item, body in zip(unit, self.bodies, strict=True)
         )

@@ -1,0 +1,125 @@
+"""
+Messages of other APIs as JSON Schema: the plainer part of what is taken, see docs/dialects.md for all of it.
+"""
+
+from scripts.openapi.shapes import Schema, obj, optional
+from shared.config import SETTINGS
+from shared.items.messages import FORMATS
+
+TEXT: Schema = {"type": "string"}
+ANY: Schema = {"type": "object"}
+
+
+def _list(schema: Schema) -> Schema:
+    return {"type": "array", "items": schema}
+
+
+def _tagged(name: str, members: Schema, *needed: str) -> Schema:
+    """Return an object of a `type`; all *members* have to be there, or those that are *needed*."""
+    return obj({"type": {"const": name}} | members, ("type", *(needed or members)))
+
+
+def _block(name: str, /, **members: Schema) -> Schema:
+    return _tagged(name, members)
+
+
+def _chat() -> Schema:
+    text = _block("text", text=TEXT)
+    image = _block("image_url", image_url=obj({"url": TEXT, "detail": {"enum": ["auto", "low", "high"]}}, ("url",)))
+    audio = _block("input_audio", input_audio=obj({"data": TEXT, "format": TEXT}, ("data", "format")))
+    file = _block("file", file=obj({"file_data": TEXT, "filename": TEXT}, ("file_data",)))
+    function = _block("function", id=TEXT, function=obj({"name": TEXT, "arguments": TEXT}, ("name", "arguments")))
+    custom = _block("custom", id=TEXT, custom=obj({"name": TEXT, "input": TEXT}, ("name", "input")))
+
+    def said(role: str, *parts: Schema) -> Schema:
+        content = {"anyOf": [TEXT, _list({"anyOf": list(parts)})]}
+        return obj({"role": {"const": role}, "content": content, "name": optional(TEXT)}, ("role", "content"))
+
+    assistant = said("assistant", text, _block("refusal", refusal=TEXT))
+    assistant["properties"] |= {
+        "content": optional(assistant["properties"]["content"]),
+        "refusal": optional(TEXT),
+        "audio": optional(obj({"id": TEXT}, ("id",))),
+        "tool_calls": optional(_list({"anyOf": [function, custom]})),
+        "function_call": optional(obj({"name": TEXT, "arguments": TEXT}, ("name", "arguments"))),
+    }
+    tool = said("tool", text)
+    tool["properties"]["tool_call_id"] = TEXT
+    answered = obj({"role": {"const": "function"}, "name": TEXT, "content": TEXT}, ("role", "name", "content"))
+    others = [said("system", text), said("developer", text), said("user", text, image, audio, file), answered]
+    return {
+        "anyOf": [*others, assistant | {"required": ["role"]}, tool | {"required": [*tool["required"], "tool_call_id"]}]
+    }
+
+
+def _anthropic() -> Schema:
+    text = _block("text", text=TEXT)
+    inline = _block("base64", media_type=TEXT, data=TEXT)
+    image = _block("image", source={"anyOf": [inline, _block("url", url={"const": "https://example.com/a.png"})]})
+    document = _tagged("document", {"source": inline, "title": optional(TEXT), "context": optional(TEXT)}, "source")
+    result = _tagged(
+        "tool_result",
+        {
+            "tool_use_id": TEXT,
+            "content": {"anyOf": [TEXT, _list({"anyOf": [text, image, document]})]},
+            "is_error": optional({"type": "boolean"}),
+        },
+        "tool_use_id",
+    )
+    thought = [_block("thinking", thinking=TEXT, signature=TEXT), _block("redacted_thinking", data=TEXT)]
+    call = _block("tool_use", id=TEXT, name=TEXT, input=ANY)
+    served = [_block("server_tool_use", id=TEXT, name=TEXT, input=ANY)]
+    served.append(_block("web_search_tool_result", tool_use_id=TEXT, content={}))
+
+    def said(role: str, *blocks: Schema) -> Schema:
+        content = {"anyOf": [TEXT, _list({"anyOf": list(blocks)})]}
+        return obj({"role": {"const": role}, "content": content}, ("role", "content"))
+
+    answers = obj({"role": {"const": "user"}, "content": _list(result)}, ("role", "content"))
+    return {"anyOf": [said("user", text, image, document), answers, said("assistant", text, *thought, call, *served)]}
+
+
+def _gemini() -> Schema:
+    signature = {"thoughtSignature": optional(TEXT)}
+    text = obj({"text": TEXT, "thought": optional({"type": "boolean"}), **signature}, ("text",))
+    blob = obj({"inlineData": obj({"mimeType": TEXT, "data": TEXT}, ("mimeType", "data"))}, ("inlineData",))
+    file = obj({"fileData": obj({"mimeType": optional(TEXT), "fileUri": TEXT}, ("fileUri",))}, ("fileData",))
+    called = obj({"id": optional(TEXT), "name": TEXT, "args": optional(ANY)}, ("name",))
+    call = obj({"functionCall": called, **signature}, ("functionCall",))
+    answered = obj({"id": optional(TEXT), "name": TEXT, "response": ANY}, ("name", "response"))
+    answer = obj({"functionResponse": answered, **signature}, ("functionResponse",))
+
+    def said(role: Schema, *parts: Schema) -> Schema:
+        return obj({"role": role, "parts": _list({"anyOf": list(parts)})}, ("role", "parts"))
+
+    return {
+        "anyOf": [
+            said({"enum": ["user", "function"]}, text, blob, file, answer),
+            said({"const": "model"}, text, blob, file, call),
+        ]
+    }
+
+
+def schemas() -> Schema:
+    """Return the named schemas of messages."""
+    return {"message_of_anthropic": _anthropic(), "message_of_chat": _chat(), "message_of_gemini": _gemini()}
+
+
+def shapes() -> dict[str, Schema]:
+    """Return what members of bodies name."""
+    text = _block("text", text=TEXT)
+    instruction = obj({"role": optional(TEXT), "parts": _list(obj({"text": TEXT}, ("text",)))}, ("parts",))
+    made: dict[str, Schema] = {
+        "anthropic_system": {"anyOf": [TEXT, _list(text)]},
+        "gemini_system": {"anyOf": [TEXT, instruction]},
+        "chat_system": {"type": "null"},
+    }
+    for name in FORMATS:
+        made[f"format_{name}"] = {"const": name}
+        made[f"{name}_messages"] = {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": SETTINGS["batch_items_max"].default,
+            "items": {"$ref": f"#/components/schemas/message_of_{name}"},
+        }
+    return made

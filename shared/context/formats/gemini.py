@@ -1,0 +1,103 @@
+"""
+Gemini, `{"system_instruction": {"parts": […]}, "contents": […]}`: all system items in `system_instruction`, which is
+left out where there are none, a group as the parts of one content of the model, and the results of its calls in one
+content of the user directly after it.
+
+Parts are those of shared/items/gemini.py. A call may follow the user or a result alone: contents of the model that
+stand before it are joined with its own. Where the log has no user, a content of the user comes first that says FILLER.
+"""
+
+from collections.abc import Sequence
+
+import orjson
+
+from shared.context.fit import Selection
+from shared.context.formats.rendering import Made, Rendering, render_units
+from shared.context.formats.sent import SentUnit
+from shared.context.formats.unit_form import Forms, UnitForm
+from shared.items.fitting import FILLER
+from shared.items.gemini import gemini_form
+from shared.items.kinds import Kind
+from shared.items.part_types import Part
+from shared.jsonbytes.write import Pieces, nested_array
+
+_USER, _MODEL = b'{"role":"user","parts":[', b'{"role":"model","parts":['
+_END = b"]}"
+_OPENING = _USER + orjson.dumps({"text": FILLER}) + _END
+_USERS = (Kind.USER, Kind.SUMMARY)
+_OF_USER, _OF_MODEL, _WITH_CALLS, _WITH_RESULTS = "user", "model", "calls", "results"
+
+
+def render(name: str, selection: Selection, kept: Forms) -> Rendering:
+    """Render *selection* as `system_instruction` and `contents`."""
+    return render_units(name, _Request(), selection, kept)
+
+
+class _Request:
+    """
+    Each unit by itself. A form's pieces are parts of the system, or one or two contents without what opens the first:
+    `joins` says whose that is, and in which message it came.
+    """
+
+    def make(self, unit: SentUnit, *, is_trimmed: bool) -> Made:
+        """Return the parts of *unit*."""
+        head = [(each, gemini_form(each.body, each.form, each.extras)) for each in unit.head]
+        outputs = [(each, gemini_form(each.body, each.form, each.extras)) for each in unit.outputs]
+        unsupported = {each.item.id for each, form in (*head, *outputs) if not form.is_whole}
+        parts = [_with_id(part, each.call_id) for each, form in head for part in form.parts]
+        kind = unit.head[0].item.kind
+        if kind == Kind.SYSTEM:
+            return Made(_joined_parts(parts), unsupported, is_system=True)
+        if all(form.is_thinking for _, form in head if form.parts):
+            return Made([], unsupported | {each.item.id for each, _ in head})
+        if kind in _USERS:
+            return Made([*_joined_parts(parts), _END], unsupported, joins=f"{_OF_USER} {unit.head[0].item.message}")
+        pieces = [*_joined_parts(parts), _END]
+        calls = [part["functionCall"] for each, form in head for part in _calls(form.parts) if not each.is_open]
+        results = [_with_id(part, each.call_id) for each, form in outputs for part in form.parts]
+        if results:
+            named = [_named(part, call["name"]) for part, call in zip(results, calls, strict=True)]
+            pieces += [b",", _USER, *_joined_parts(named), _END]
+        joins = _WITH_RESULTS if results else _WITH_CALLS if any(map(_calls, [parts])) else _OF_MODEL
+        return Made(pieces, unsupported, joins=f"{joins} {unit.outputs[-1].item.message if results else ''}")
+
+    def members(self, forms: Sequence[UnitForm], *, has_opening: bool) -> dict[str, Pieces]:
+        contents: list[Pieces] = [[_OPENING]] if has_opening else []
+        before, mark_before = "", ""
+        for form in forms:
+            if form.is_system:
+                continue
+            kind, _, mark = form.joins.partition(" ")
+            # What came as one content: results, and what the user said to them.
+            is_said_with = kind == _OF_USER and before == _WITH_RESULTS and mark and mark == mark_before
+            if is_said_with or (before == _OF_MODEL and kind in (_WITH_CALLS, _WITH_RESULTS)):
+                *pieces, last = contents[-1]
+                contents[-1] = [*pieces, last[: -len(_END)], b",", *form.pieces]
+            else:
+                contents.append([_USER if kind == _OF_USER else _MODEL, *form.pieces])
+            before, mark_before = kind, mark
+        system = [form.pieces for form in forms if form.is_system]
+        instruction = {"system_instruction": [b'{"parts":', *nested_array(system), b"}"]} if system else {}
+        return {**instruction, "contents": nested_array(contents)}
+
+
+def _calls(parts: Sequence[Part]) -> list[Part]:
+    return [part for part in parts if "functionCall" in part]
+
+
+def _with_id(part: Part, call_id: str) -> Part:
+    """Return *part* with the id that its call is sent with, where it has one."""
+    for name in ("functionCall", "functionResponse"):
+        if "id" in part.get(name, ()):
+            return {**part, name: {**part[name], "id": call_id}}
+    return part
+
+
+def _named(part: Part, name: str) -> Part:
+    """Return a result with the name of its call, unless it came with one."""
+    response = part["functionResponse"]
+    return part if response["name"] else {**part, "functionResponse": {**response, "name": name}}
+
+
+def _joined_parts(parts: Sequence[Part]) -> Pieces:
+    return [piece for part in parts for piece in (b",", orjson.dumps(part))][1:]

@@ -1,0 +1,83 @@
+"""
+Where a format sends another thing of an item than its chat form, by what is counted of it.
+
+Differences are counted at append and kept among an entry's facts (counts.py), so that choosing for a format is prefix
+sums over stored counts as it is for chat. Of an item that every format sends as chat does there are none.
+
+What depends on the log is no part of them: which id a call has in the end, and in Gemini the name of a result, which is
+that of its call, where chat has the id (context/units.py).
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from shared.items.anthropic import anthropic_form
+from shared.items.chat import ChatForm
+from shared.items.gemini import gemini_form
+from shared.items.part_types import Part
+from shared.items.responses import responses_form
+from shared.items.shown import NO_EXTRAS, Extras
+from shared.tokens.images import data_url_size, image_bound, image_tokens
+
+AT_THE_END = "anthropic end"
+"""Of Anthropic, where an item's text ends what is sent: white space may not stand there."""
+
+
+GEMINI_NAME = "gemini name"
+"""Of Gemini, the name of a call alone, as a result has it."""
+
+
+class Difference(NamedTuple):
+    """
+    What *context_format* sends: *texts* and *fixed_tokens* of content. *is_framed*: it opens or belongs to a message,
+    *is_named*: which says who speaks.
+    """
+
+    context_format: str
+    texts: tuple[str, ...]
+    fixed_tokens: int
+    is_framed: bool
+    is_named: bool
+
+
+def differences(
+    item: Mapping[str, Any], form: ChatForm | None, fixed_tokens: int, *, is_named: bool, extras: Extras = NO_EXTRAS
+) -> tuple[Difference, ...]:
+    """Return the differences of a stored *item*; *form*, *fixed_tokens* and *is_named* say what chat sends of it."""
+    chat = Difference("chat", form.texts() if form else (), fixed_tokens, form is not None, is_named)
+    call_id = () if form is None or form.tool_call_id is None else (form.tool_call_id,)
+    anthropic = anthropic_form(item, form, extras)
+    is_anthropic = bool(anthropic.blocks)
+    gemini = gemini_form(item, form, extras)
+    responses = responses_form(item, extras)
+    of_items = chat.texts
+    if form is not None and form.tool_call is None:
+        of_items = (*call_id, *responses.texts)
+    sent = [
+        Difference("anthropic", anthropic.texts, _image_tokens(anthropic.images), is_anthropic, is_named=False),
+        Difference("gemini", call_id + gemini.texts, _image_tokens(gemini.images), bool(gemini.parts), is_named=False),
+        chat._replace(context_format="text", fixed_tokens=0),
+    ]
+    found = [each for each in sent if each[1:] != chat[1:]]
+    if form is not None and form.tool_call is not None and gemini.texts[0] != chat.texts[0]:
+        found.append(sent[1]._replace(context_format=GEMINI_NAME, texts=gemini.texts[:1]))
+    is_framed = form is not None and responses.item is not None
+    items = Difference("items", of_items if is_framed else (), _image_tokens(responses.images), is_framed, False)
+    if items[1:] != chat[1:] or responses.item is not item:
+        found.append(items)
+    if is_anthropic and form is not None and form.role == "assistant" and form.tool_call is None:
+        *before, last = anthropic.texts or ("",)
+        if last != last.rstrip():
+            found.append(sent[0]._replace(context_format=AT_THE_END, texts=(*before, last.rstrip())))
+    return tuple(found)
+
+
+def _image_tokens(images: tuple[Part, ...]) -> int:
+    return sum(image_part_tokens(part.get("image_url"), part.get("detail")) for part in images)
+
+
+def image_part_tokens(url: object, detail: object) -> int:
+    """Return the tokens of a picture; at low detail the size is of no matter."""
+    detail = detail if isinstance(detail, str) else "auto"
+    size = (1, 1) if detail == "low" else data_url_size(url) if isinstance(url, str) else None
+    return image_tokens(detail, *size) if size else image_bound()

@@ -1,0 +1,93 @@
+"""
+Names, pictures and data as providers admit them: what does not fit a pattern is made to fit, what is no picture of
+theirs is told.
+
+    OpenAI      names ^[a-zA-Z0-9_-]{1,64}$, of tools and of who speaks; pictures PNG, JPEG, GIF, WebP
+    Anthropic   names ^[a-zA-Z0-9_-]{1,128}$; the same pictures
+    Gemini      names of letters, digits, `_`, `.`, `:` and `-`, the first a letter or `_`, at most 64
+"""
+
+import re
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+from typing import NamedTuple
+
+UNNAMED = "tool"
+"""The name of a call that came with an empty one."""
+
+UNNAMED_FILE = "file"
+"""The same of data that came without a filename."""
+
+FILLER = "(no text)"
+"""Stands where a provider demands a text and there is none to send."""
+
+FILLER_TOKENS = 3
+"""Of FILLER, in both encodings."""
+
+IMAGE_NOTE = "[image]"
+"""Stands for a picture in a result where results are text alone."""
+
+IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
+"""What OpenAI and Anthropic take in the request itself."""
+
+_NOT_IN_NAME = re.compile(r"[^a-zA-Z0-9_-]")
+_NOT_IN_GEMINI = re.compile(r"[^a-zA-Z0-9_.:-]")
+_DATA_URL = re.compile(r"data:([^;,]*)(?:;[^;,]*)*;base64,", re.IGNORECASE)
+_WEB_URL = re.compile(r"https?://[^\s/]", re.IGNORECASE)
+
+NAME_CHARS_MAX = 64
+ANTHROPIC_NAME_CHARS_MAX = 128
+
+
+class Data(NamedTuple):
+    """What a data URL holds: its media type as providers spell it, and base64."""
+
+    media_type: str
+    base64: str
+
+
+def function_name(name: str, chars_max: int = NAME_CHARS_MAX) -> str:
+    """Return the name of a called tool as OpenAI, and with another *chars_max* Anthropic, admit it."""
+    return _NOT_IN_NAME.sub("_", name)[:chars_max] or UNNAMED
+
+
+def gemini_name(name: str) -> str:
+    """Return the name of a called function as Gemini admits it."""
+    fitted = _NOT_IN_GEMINI.sub("_", name)[:NAME_CHARS_MAX] or UNNAMED
+    return fitted if fitted[0].isalpha() or fitted[0] == "_" else f"_{fitted}"[:NAME_CHARS_MAX]
+
+
+def speaker(name: str) -> str:
+    """Return the name of who speaks as Chat Completions admits it; "" for nobody's."""
+    return _NOT_IN_NAME.sub("_", name)[:NAME_CHARS_MAX]
+
+
+def read_data_url(url: str) -> Data | None:
+    """Return what a data URL holds, None where it is none, or holds no base64 of at least a byte."""
+    match = _DATA_URL.match(url)
+    if match is None:
+        return None
+    base64 = url[match.end() :]
+    try:
+        if not a2b_base64(base64, strict_mode=True):
+            return None
+    except (Base64Error, ValueError):
+        return None
+    media_type = match.group(1).lower()
+    return Data("image/jpeg" if media_type == "image/jpg" else media_type, base64)
+
+
+def is_web_url(url: str) -> bool:
+    """Tell whether a provider can fetch *url*."""
+    return _WEB_URL.match(url) is not None and not any(character.isspace() for character in url)
+
+
+def image_url(url: str) -> str | None:
+    """Return *url* of a picture as OpenAI takes it, None where it does not."""
+    if is_web_url(url):
+        return url
+    data = read_data_url(url)
+    if data is None or data.media_type not in IMAGE_TYPES:
+        return None
+    head = f"data:{data.media_type};base64,"
+    return url if url.startswith(head) else head + data.base64

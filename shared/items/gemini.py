@@ -1,0 +1,164 @@
+"""
+An item as Gemini has it: the parts that it becomes, and what the token rule counts of them.
+
+    message          text, inlineData and fileData; texts without a visible character are left out
+    call             one functionCall part: `args` is an object, whatever the arguments were
+    output           one functionResponse part: `response` is the object that the output is, or {"result": its text}
+    thinking         parts with `thought: true`, where it came as one
+
+A part with a thought signature stands as it came, even with an empty text. What is counted of a result is the name of
+its function and its text: identifiers stand only where the call had one, and reach no model.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import orjson
+
+from shared.items.chat import ChatForm, call_texts
+from shared.items.fitting import FILLER, IMAGE_NOTE, gemini_name, is_web_url, read_data_url
+from shared.items.mentions import mentioned_path, reference
+from shared.items.part_types import Part
+from shared.items.shown import Extras, depth_of, extras_in, laid_over, object_text, shown_parts
+
+FORMAT = "gemini"
+DEPTH_MAX = 64
+"""Of arguments and results: its parser of JSON stops at 100, and they stand some levels deep."""
+
+_TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
+_IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"})
+_OTHERS = ("audio/", "video/", "text/")
+_TYPE_BY_ENDING = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "webp": "image/webp",
+    "heic": "image/heic",
+    "heif": "image/heif",
+    "pdf": "application/pdf",
+}
+
+
+class GeminiForm(NamedTuple):
+    """*parts*, of which none can be sent alone where *is_thinking*; the rest as in AnthropicForm."""
+
+    parts: list[Part]
+    texts: tuple[str, ...]
+    images: tuple[Part, ...] = ()
+    is_whole: bool = True
+    is_thinking: bool = False
+
+
+NOTHING = GeminiForm([], (), (), is_whole=False)
+
+
+def gemini_form(item: Mapping[str, Any], form: ChatForm | None, extras: Extras) -> GeminiForm:
+    """Return the form of a stored *item*, whose chat form is *form*."""
+    if form is None:
+        return _thinking(item, extras)
+    own = extras_in(extras, FORMAT)
+    if form.tool_call is not None:
+        return _call(item, form.tool_call, own)
+    if form.tool_call_id is not None:
+        return _response(item, form.tool_call_id, extras)
+    images: list[Part] = []
+    shown = shown_parts(item, extras, FORMAT, lambda part: _part(part, form.role, images))
+    parts = shown.parts
+    if own.get("fields") and parts:
+        parts = [*parts[:-1], laid_over(parts[-1], own["fields"])]
+    parts = [part for part in parts if part.get("text", FILLER).strip() or len(part) > 1]
+    texts = tuple(part["text"] for part in parts if "text" in part)
+    if not parts and form.role == "user":
+        return GeminiForm([{"text": FILLER}], (FILLER,), (), is_whole=False)
+    return GeminiForm(parts, texts, tuple(images), shown.is_whole and bool(parts))
+
+
+def _thinking(item: Mapping[str, Any], extras: Extras) -> GeminiForm:
+    own = extras_in(extras, FORMAT)
+    if not own or item.get("type") != "reasoning":
+        return NOTHING
+    text = "".join(part.get("text", "") for part in item.get("summary") or [])
+    part = laid_over({"text": text, "thought": True}, own.get("fields", {}))
+    return GeminiForm([part], (text,), is_thinking=True)
+
+
+def _call(item: Mapping[str, Any], tool_call: Part, own: Extras) -> GeminiForm:
+    arguments = call_texts(tool_call)[1]
+    name = gemini_name(str(item.get("name") or ""))
+    text = _object(arguments) if tool_call["type"] == "function" else None
+    if text is None:
+        text = orjson.dumps({"arguments" if tool_call["type"] == "function" else "input": arguments}).decode()
+    call: Part = {"name": name, "args": orjson.Fragment(text)}
+    if not own.get("is_id_made"):
+        call = {"id": tool_call["id"], **call}
+    return GeminiForm([laid_over({"functionCall": call}, own.get("fields", {}))], (name, text))
+
+
+def _response(item: Mapping[str, Any], call_id: str, extras: Extras) -> GeminiForm:
+    """Return a result; its name is that of its call, which only the unit knows."""
+    own = extras_in(extras, FORMAT)
+    notes: list[Part] = []
+    shown = shown_parts(item, extras, FORMAT, lambda part: _result_text(part, notes))
+    text = "\n".join(part["text"] for part in shown.parts if "text" in part)
+    said = _object(text) if text.strip() else None
+    if said is not None and (result := _result(said)) is not None:
+        said, text = None, result  # It is what a text is made to be.
+    response = orjson.Fragment(said if said is not None else orjson.dumps({"result": text}))
+    answer: Part = {"name": "", "response": response}
+    if not own.get("is_id_made"):
+        answer = {"id": call_id, **answer}
+    part = laid_over({"functionResponse": answer}, own.get("fields", {}))
+    return GeminiForm([part], (text if said is None else said,), (), shown.is_whole and not notes)
+
+
+def _result(said: str) -> str | None:
+    """Return the text in an object that holds nothing but a `result`, None for another one."""
+    value = orjson.loads(said) if '"result"' in said[:20] else {}
+    text = value.get("result") if len(value) == 1 else None
+    return text if isinstance(text, str) else None
+
+
+def _result_text(part: Part, notes: list[Part]) -> Part | None:
+    if (made := _part(part, "tool", [])) is not None:
+        return made
+    if part.get("type") in ("input_image", "computer_screenshot"):
+        notes.append(part)
+        return {"text": IMAGE_NOTE}
+    return None
+
+
+def _part(part: Part, role: str, images: list[Part]) -> Part | None:
+    part_type = part.get("type")
+    if part_type in _TEXTS or part_type == "refusal":
+        text = part.get("refusal" if part_type == "refusal" else "text")
+        return {"text": text} if isinstance(text, str) else None
+    if (path := mentioned_path(part)) is not None:
+        return {"text": reference(path)}
+    if role != "user":
+        return None
+    if part_type in ("input_image", "computer_screenshot"):
+        made = _data(part.get("image_url"), _IMAGES)
+        if made is not None:
+            images.append(part)
+        return made
+    if part_type == "input_file":
+        return _data(part.get("file_data"), _IMAGES | {"application/pdf"}) or _data(part.get("file_url"), frozenset())
+    return None
+
+
+def _data(url: object, media_types: frozenset[str]) -> Part | None:
+    if not isinstance(url, str):
+        return None
+    if is_web_url(url):
+        ending = url.partition("?")[0].rpartition(".")[2].lower()
+        known = {"mimeType": _TYPE_BY_ENDING[ending]} if ending in _TYPE_BY_ENDING else {}
+        return {"fileData": {**known, "fileUri": url}}
+    data = read_data_url(url)
+    if data is None or not (data.media_type in media_types or (media_types and data.media_type.startswith(_OTHERS))):
+        return None
+    return {"inlineData": {"mimeType": data.media_type, "data": data.base64}}
+
+
+def _object(text: str) -> str | None:
+    made = object_text(text)
+    return made if made is not None and depth_of(made) <= DEPTH_MAX else None

@@ -1,0 +1,125 @@
+"""
+How the parts of an item stand in a format: as the format has them, and with what the item's extras say of them.
+
+    shown_parts   the parts in order: converted, with members over them, or as they came (dialects/extras.py)
+    laid_over     an object with others' members over it
+    object_text   arguments as the text of a JSON object, None where they are none
+    depth_of      how deep JSON nests
+
+A format that is not that of the extras shows the parts of the body alone.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import orjson
+
+from shared.items.dialects.extras import has_foreign
+from shared.items.part_types import Part, chat_text
+from shared.jsonbytes.read import WHOLE_BYTES, loads_elements
+from shared.jsonbytes.write import dumps
+
+type Extras = Mapping[str, Any]
+type Convert = Callable[[Part], Part | None]
+"""Makes a format's part of one of the body, None where it has none."""
+
+NO_EXTRAS: Extras = {}
+
+_BRACKET = re.compile(rb"[][{}]")
+_STEPS = {b"{": 1, b"[": 1, b"}": -1, b"]": -1}
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+
+
+class Shown(NamedTuple):
+    """*parts* in the format's terms. *is_whole*: there is nothing of the item's that they do not say."""
+
+    parts: list[Part]
+    is_whole: bool
+
+
+def extras_in(extras: Extras, context_format: str) -> Extras:
+    """Return *extras* where they are of that format, else none."""
+    return extras if extras.get("format") == context_format else NO_EXTRAS
+
+
+def body_parts(item: Mapping[str, Any]) -> list[Any]:
+    """Return the parts of a message or an output; a string is one of them."""
+    parts = item.get("output" if "output" in item else "content")
+    if isinstance(parts, str):
+        return [chat_text(parts)]
+    return parts if isinstance(parts, list) else []
+
+
+def shown_parts(item: Mapping[str, Any], extras: Extras, context_format: str, convert: Convert) -> Shown:
+    """Return the parts of *item* in a format that makes them by *convert*."""
+    parts = body_parts(item)
+    elements: list[Any] = extras.get("content", [])
+    if extras.get("format") != context_format:
+        is_whole = not has_foreign(extras)
+        elements = []
+    else:
+        is_whole = True
+    shown: list[Part] = []
+    for element in elements or range(len(parts)):
+        if isinstance(element, dict):
+            shown.append(element)
+            continue
+        at, over = element if isinstance(element, list) else (element, None)
+        part = parts[at]
+        made = convert(part) if isinstance(part, dict) else None
+        if made is None:
+            is_whole = is_whole and _says_nothing(part)
+        else:
+            shown.append(laid_over(made, over) if over else made)
+    return Shown(shown, is_whole)
+
+
+def _says_nothing(part: object) -> bool:
+    """Tell whether a part that has no form is a text without a visible character."""
+    text = part.get("text") if isinstance(part, dict) else None
+    return isinstance(text, str) and not text.strip()
+
+
+def laid_over(below: Mapping[str, Any], over: Mapping[str, Any]) -> Part:
+    """Return *below* with the members of *over*: objects go into objects, all else replaces what is there."""
+    merged = dict(below)
+    for name, value in over.items():
+        under = merged.get(name)
+        merged[name] = laid_over(under, value) if isinstance(under, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def object_text(text: str) -> str | None:
+    """
+    Return *text*, a JSON object, as it stands, so that no number loses a digit; with the last of equal names alone.
+    "{}" for blank text, and None where it is no object.
+    """
+    stripped = text.strip()
+    if not stripped:
+        return "{}"
+    if not stripped.startswith("{"):
+        return None
+    raw = stripped.encode()
+    try:
+        value = loads_elements(raw)
+    except orjson.JSONDecodeError:
+        return None
+    if len(raw) > WHOLE_BYTES:  # Looking for equal names would take milliseconds.
+        return text
+    try:
+        once = dumps(value)
+    except orjson.JSONEncodeError:  # It nests too deeply to be written again.
+        return text
+    return text if _names(once) == _names(raw) else once.decode()
+
+
+def depth_of(text: str) -> int:
+    """Return how deep the JSON *text* nests."""
+    brackets = _BRACKET.findall(_STRING.sub(b"", text.encode()))
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
+
+
+def _names(raw: bytes) -> int:
+    return _STRING.sub(b"", raw).count(b":")

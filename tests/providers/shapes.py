@@ -1,0 +1,136 @@
+"""
+Compare a JSON value with a type: TypedDicts as official clients publish them, unions, literals, lists, scalars.
+
+The kinds of difference are names of rules, which each provider words for itself:
+
+    known-fields      a field that the type does not have
+    required-fields   a field that it demands is absent
+    no-nulls          null, where the type does not say that it may be
+    field-types       another JSON type, or none of the admitted strings
+    known-types       an object whose `type` (or `role`) is none of those that stand there
+"""
+
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any, Literal, TypeAliasType, get_args, get_origin
+
+import typing_extensions
+
+KINDS = ("known-fields", "required-fields", "no-nulls", "field-types", "known-types")
+_SCALARS: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
+_REQUIRED: tuple[object, ...] = (typing.Required, typing_extensions.Required)
+_WRAPPED: tuple[object, ...] = (*_REQUIRED, typing.NotRequired, typing.Annotated)
+_UNIONS: tuple[object, ...] = (typing.Union, types.UnionType)
+
+type Difference = tuple[str, str]
+
+
+def unlike(value: object, hint: object, path: str) -> Iterator[Difference]:
+    """Yield the kinds of what in *value* is not as *hint* says, each with its path."""
+    hint = _bare(hint)
+    if hint in (object, Any):
+        return
+    if get_origin(hint) in _UNIONS:
+        yield from unlike_any(value, get_args(hint), path)
+    elif value is None:
+        yield "no-nulls", path
+    elif is_typed_dict(hint):
+        yield from _unlike_object(value, hint, path)
+    elif get_origin(hint) is dict:
+        yield from _unlike_mapping(value, get_args(hint)[1], path)
+    elif _is_list(hint):
+        yield from _unlike_list(value, get_args(hint)[0], path)
+    elif not _is_scalar(value, hint):
+        yield "field-types", path
+
+
+def unlike_any(value: object, hints: Sequence[object], path: str) -> Iterator[Difference]:
+    """Yield how *value* differs from that of *hints* which it is most like."""
+    members = [_bare(hint) for hint in hints]
+    if value is None and type(None) in members:
+        return
+    members = [member for member in members if member is not type(None)]
+    if isinstance(value, dict) and any(map(is_typed_dict, members)):
+        members = [member for member in members if is_typed_dict(member) and _is_told_apart_as(value, member)]
+        if not members:
+            yield "known-types", path
+            return
+    elif isinstance(value, list):
+        members = [member for member in members if _is_list(member)] or members
+    yield from min((list(unlike(value, member, path)) for member in members), key=len)
+
+
+def _is_scalar(value: object, hint: object) -> bool:
+    if get_origin(hint) is Literal:
+        return any(value == admitted and type(value) is type(admitted) for admitted in get_args(hint))
+    return isinstance(value, _SCALARS[hint]) and (hint is bool or not isinstance(value, bool))
+
+
+def is_typed_dict(hint: object) -> bool:
+    return typing.is_typeddict(hint) or typing_extensions.is_typeddict(hint)
+
+
+def _bare(hint: object) -> Any:
+    """Return *hint* without what says nothing of the value."""
+    while True:
+        if isinstance(hint, TypeAliasType):
+            hint = hint.__value__
+        elif get_origin(hint) in _WRAPPED:
+            hint = get_args(hint)[0]
+        else:
+            return hint
+
+
+@cache
+def _fields(hint: Any) -> dict[str, tuple[Any, bool]]:
+    """Return the fields of a TypedDict: type, and whether it is required. Clients declare all of them total=False."""
+    hints = typing_extensions.get_type_hints(hint, include_extras=True)
+    return {name: (_bare(of), get_origin(of) in _REQUIRED) for name, of in hints.items()}
+
+
+def _unlike_object(value: object, hint: object, path: str) -> Iterator[Difference]:
+    if not isinstance(value, dict):
+        yield "field-types", path
+        return
+    if not _is_told_apart_as(value, hint):
+        yield "known-types", path
+        return
+    fields = _fields(hint)
+    for name, (of, is_required) in fields.items():
+        if name in value:
+            yield from unlike(value[name], of, f"{path}.{name}" if path else name)
+        elif is_required:
+            yield "required-fields", f"{path}.{name}"
+    for name in value.keys() - fields.keys():
+        yield "known-fields", f"{path}.{name}"
+
+
+def _unlike_mapping(value: object, member: object, path: str) -> Iterator[Difference]:
+    if not isinstance(value, dict):
+        yield "field-types", path
+        return
+    for name, each in value.items():
+        yield from unlike(each, member, f"{path}.{name}")
+
+
+def _unlike_list(value: object, member: object, path: str) -> Iterator[Difference]:
+    if not isinstance(value, list):
+        yield "field-types", path
+        return
+    for index, each in enumerate(value):
+        yield from unlike(each, member, f"{path}[{index}]")
+
+
+def _is_list(hint: object) -> bool:
+    return bool(get_args(hint)) and get_origin(hint) not in (dict, Literal, *_UNIONS)
+
+
+def _is_told_apart_as(value: dict[str, Any], hint: object) -> bool:
+    """Whether *value* says that it is a *hint*: by the strings in `type` and `role`, where the type has them."""
+    for name in ("type", "role"):
+        of, is_required = _fields(hint).get(name, (None, False))
+        if get_origin(of) is Literal and (name in value or is_required) and value.get(name) not in get_args(of):
+            return False
+    return True
