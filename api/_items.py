@@ -31,7 +31,7 @@ from shared.errors import AlreadySettled, DuplicateItem, ServiceError, TextNotCo
 from shared.http.closed import refuse_when_closed
 from shared.http.problems import error_member
 from shared.http.serving import Asked
-from shared.items.messages import FIELDS, given_forms, read_given
+from shared.items.given import FIELDS, given_forms, read_given
 from shared.request.parameters import choice, json
 from shared.routes import READ, WRITE, Body, Route
 

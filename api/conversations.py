@@ -37,7 +37,7 @@ from shared.errors import DuplicateItem, NotFound, TextNotCountable
 from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.items.document_paths import INSTANCE_PATH
-from shared.items.messages import FIELDS, given_forms, read_given
+from shared.items.given import FIELDS, given_forms, read_given
 from shared.request.parameters import identifier, integer, json, pairs, string
 from shared.routes import CREATE, READ, WRITE, Body, Route
 

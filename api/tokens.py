@@ -10,9 +10,10 @@ from shared.app import create_app
 from shared.errors import TextNotCountable
 from shared.http.answers import json_response
 from shared.http.serving import Asked
-from shared.items.messages import given_forms
+from shared.items.given import given_forms
 from shared.items.token_counts import FIELDS, count_tokens
 from shared.routes import Body, Route
+from shared.tokens.requests import OTHERS
 
 
 async def count(asked: Asked, **values: Any) -> Response:
@@ -24,7 +25,7 @@ _ITEMS, _CHAT, *_OTHERS = given_forms("input")
 _FORMS = (
     _ITEMS,
     _CHAT._replace(without=(*_CHAT.without, "input"), schemas=(("format", "format_chat"),)),
-    *(form._replace(without=(*form.without, "input")) for form in _OTHERS),
+    *(form._replace(without=(*form.without, "input", *(field.name for field in OTHERS))) for form in _OTHERS),
 )
 ROUTES = (
     Route(

@@ -11,7 +11,8 @@ import pytest
 
 from scripts.proving.contexts.dialogues import read_dialogues
 from tests import normal_forms
-from tests.messages import DIALOGUES, Dialogue, log_of, read, shown
+from tests.dialogues import DIALOGUES
+from tests.messages import Dialogue, log_of, read, shown
 
 DATA = Path(__file__).parent / "data"
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from shared.errors import InvalidValue
-from shared.items.messages import Given, normal_items, read_given
+from shared.items.given import Given, read_given
+from shared.items.messages import normal_items
 from tests.messages import read
 
 

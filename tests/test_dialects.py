@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from shared.context.units import fold
 from shared.errors import InvalidValue
-from shared.items.messages import FORMATS
+from shared.items.given import FORMATS
 from shared.items.normalize import normalize_item
 from shared.items.traits import describe
-from tests.messages import DIALOGUES, PICTURE, THINKING, Dialogue, log_of, read
+from tests.dialogues import DIALOGUES
+from tests.dialogues_of_others import THINKING
+from tests.messages import PICTURE, Dialogue, log_of, read
 
 named = pytest.mark.parametrize("dialogue", DIALOGUES, ids=lambda each: f"{each.context_format}: {each.name}")
 

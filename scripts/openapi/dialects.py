@@ -4,7 +4,7 @@ Messages of other APIs as JSON Schema: the plainer part of what is taken, see do
 
 from scripts.openapi.shapes import Schema, obj, optional
 from shared.config import SETTINGS
-from shared.items.messages import FORMATS
+from shared.items.given import FORMATS
 
 TEXT: Schema = {"type": "string"}
 ANY: Schema = {"type": "object"}

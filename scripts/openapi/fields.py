@@ -46,9 +46,9 @@ def _form(body: Body, form: Form) -> Schema:
         field = field._replace(schema=own.get(field.name, field.schema))
         if field.name in form.null:
             members[field.name] = NULL
-        elif field.kind in UNREAD:
+        elif field.kind in UNREAD and field.name not in form.without:
             members[field.name] = {"description": field.text, **(NULL if field.kind == REFUSED else {})}
-        elif field.name not in form.without:
+        elif field.kind not in UNREAD and field.name not in form.without:
             is_there = field.name in form.required and not (field.is_required and field.is_nullable)
             schema = schema_of(field) if is_there or not field.is_nullable else optional(schema_of(field))
             members[field.name] = {"description": field.text, **schema, **_default(field)}

@@ -22,8 +22,9 @@ from shared.conversations.entries import write_entry
 from shared.conversations.info import ConversationInfo, Page
 from shared.errors import InvalidValue, TooLarge
 from shared.items.counts import PRIMARY_ENCODING, Counts, count_items
+from shared.items.given import Given
 from shared.items.kinds import Kind
-from shared.items.messages import Given, normal_items
+from shared.items.messages import normal_items
 from shared.items.normalize import write_metadata
 from shared.items.traits import Traits, describe
 from shared.jsonbytes.read import is_crowded

@@ -15,7 +15,7 @@ from shared.conversations.contexts import Context, Contexts
 from shared.conversations.conversation import Conversation
 from shared.conversations.info import Page
 from shared.errors import ServiceError, StoreUnavailable
-from shared.items.messages import Given
+from shared.items.given import Given
 from shared.request.after_response import Later
 from shared.request.freshness import Freshness
 from shared.store.attempts import Attempt, Besides, Written

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue, wrong_kind
 from shared.items.counts import count_items
+from shared.items.given import FIELDS as MESSAGE_FIELDS
+from shared.items.given import Given, read_given
 from shared.items.kinds import ASSISTANT_SIDE, Kind
-from shared.items.messages import FIELDS as MESSAGE_FIELDS
-from shared.items.messages import Given, normal_items, read_given
+from shared.items.messages import normal_items
 from shared.items.traits import Traits, describe
 from shared.request.parameters import json
 from shared.tokens import rule
