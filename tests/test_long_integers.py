@@ -72,8 +72,9 @@ def test_a_very_long_number_is_not_repeated_whole(api: httpx.Client) -> None:
     assert len(answer.content) < 1_000
 
 
+TEXT = {"type": "input_text", "text": "x", "prompt_cache_breakpoint": {"trace_id": LONG}}
 ITEMS: list[dict[str, Any]] = [
-    {"role": "user", "content": "Look it up", "trace_id": LONG, "id": "msg_1"},
+    {"role": "user", "content": [{**TEXT, "text": "Look it up"}], "id": "msg_1"},
     {
         "type": "mcp_list_tools",
         "server_label": "s",
@@ -92,9 +93,9 @@ def test_items_keep_their_digits(api: httpx.Client) -> None:
 
     assert appended.status_code == 200, appended.text
     for listed in (appended.json()["data"], page.json()["data"], context.json()["input"]):
-        assert listed[0]["trace_id"] == LONG
+        assert listed[0]["content"][0]["prompt_cache_breakpoint"] == {"trace_id": LONG}
         assert listed[1]["tools"][0]["input_schema"] == {"maximum": LONG, "minimum": -LONG}
-    assert api.get(f"{url}/items/msg_1").json()["trace_id"] == LONG
+    assert str(LONG) in api.get(f"{url}/items/msg_1").text
 
 
 def test_arguments_are_sent_to_anthropic_as_they_were_written(api: httpx.Client) -> None:
@@ -106,11 +107,11 @@ def test_arguments_are_sent_to_anthropic_as_they_were_written(api: httpx.Client)
 
 
 def test_a_document_beside_them_changes_no_digits(api: httpx.Client) -> None:
-    mention = {"type": "input_file", "file_url": "document:none.txt", "trace_id": LONG}
-    created = api.post("/v1/conversations", json={"items": [{"role": "user", "content": [mention]} | {"n": LONG}]})
+    mention = {"type": "input_file", "file_url": "document:none.txt"}
+    created = api.post("/v1/conversations", json={"items": [{"role": "user", "content": [mention, TEXT]}]})
     answer = api.get(f"/v1/conversations/{created.json()['id']}/context", params={"budget": 500})
 
-    assert answer.json()["input"][0]["n"] == LONG
+    assert answer.json()["input"][0]["content"][1]["prompt_cache_breakpoint"] == {"trace_id": LONG}
 
 
 def test_tools_count_with_all_digits(api: httpx.Client) -> None:
