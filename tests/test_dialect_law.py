@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scripts.proving.contexts.dialogues import read_dialogues
 from tests import normal_forms
 from tests.dialogues import DIALOGUES
+from tests.examples import examples
 from tests.messages import Dialogue, log_of, read, shown
 
 DATA = Path(__file__).parent / "data"
@@ -51,6 +54,24 @@ def assert_comes_back(dialogue: Dialogue) -> None:
 
 @pytest.mark.parametrize("dialogue", DIALOGUES, ids=lambda each: f"{each.context_format}: {each.name}")
 def test_every_shape_comes_back(dialogue: Dialogue) -> None:
+    assert_comes_back(dialogue)
+
+
+@st.composite
+def joined(draw: st.DrawFn) -> Dialogue:
+    """Dialogues one behind the other: ids of calls come again, and only the last may end with an open call."""
+    context_format = draw(st.sampled_from(sorted({each.context_format for each in DIALOGUES})))
+    own = [each for each in DIALOGUES if each.context_format == context_format]
+    closed = [each for each in own if "open" not in each.name]
+    chosen = [*draw(st.lists(st.sampled_from(closed), max_size=5)), draw(st.sampled_from(own))]
+    messages = [message for each in chosen for message in each.messages]
+    system = None if context_format == "chat" else chosen[0].system
+    return Dialogue("", context_format, messages, system)
+
+
+@given(joined())
+@settings(max_examples=examples(200), deadline=None)
+def test_dialogues_one_behind_the_other_come_back(dialogue: Dialogue) -> None:
     assert_comes_back(dialogue)
 
 

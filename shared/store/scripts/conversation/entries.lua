@@ -4,7 +4,7 @@
 --
 -- A conversation's version counts all entries ever written. Compaction takes entries out, `o` of them so far, and what
 -- stays moves up: an entry's place, the name of its field, is its version less that number.
--- An entry is stored as '<chain hash> <tokens before it> <kind> <facts>\n<body>'.
+-- An entry is stored as '<chain hash> <tokens before it> <kind> <facts>\n<body>', and '\n<extras>' where it has any.
 
 local function kind_of(entry)
   return string.match(entry, '^%x+ %d+ (%S)')
