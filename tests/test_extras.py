@@ -10,6 +10,7 @@ from shared.items.counts import Counts
 from shared.items.item import Item
 from shared.items.kinds import Kind
 from shared.items.traits import describe
+from tests.messages import log_of, read
 
 MESSAGE = {"id": "msg_1", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "a\nb"}]}
 MENTIONING = MESSAGE | {"content": [{"type": "input_file", "file_url": "document:a.txt"}]}
@@ -43,3 +44,13 @@ def test_a_response_group_never_spans_messages() -> None:
     assert [unit.members for unit in folded.units] == [(0,), (1, 2), (3, 4), (5, 6), (7,)]
     for known in range(len(items)):
         assert extend(fold(items[:known]), items) == folded
+
+
+def test_the_answer_of_a_custom_tool_may_come_in_a_later_request() -> None:
+    call = {"id": "c1", "type": "custom", "custom": {"name": "sh", "input": "ls"}}
+    asked = read("chat", [{"role": "user", "content": "q"}, {"role": "assistant", "tool_calls": [call]}], mark="m")
+    answered = read("chat", [{"role": "tool", "tool_call_id": "c1", "content": "a.txt"}], mark="n")
+    as_item = [each._replace(message="") for each in answered]
+
+    assert fold(log_of([*asked, *answered])).orphan_outputs == []
+    assert fold(log_of([*asked, *as_item])).orphan_outputs == [2]

@@ -17,6 +17,9 @@ CALL, OUTPUT, REASONING, ASSISTANT = Kind.CALL, Kind.OUTPUT, Kind.REASONING, Kin
 PINNED = frozenset({Kind.SYSTEM, Kind.SUMMARY})
 _IN_NO_GROUP = PINNED | {OUTPUT}
 
+_FUNCTION, _CUSTOM = "function:", "custom:"
+"""How the keys of their families begin (shared/items/types.py)."""
+
 NOBODY = -1
 """The partner of what has none."""
 
@@ -60,8 +63,16 @@ class _Waiting:
         else:
             queues.append(deque([at]))
 
-    def take(self, pair_key: str) -> int:
-        """Return the call that an output of *pair_key* answers, NOBODY if there is none."""
+    def take(self, output: Item) -> int:
+        """Return the call that *output* answers, NOBODY if there is none."""
+        keys = [output.pair_key, *_of_custom_tool(output)]
+        for take in (self._take_by_key, self._take_by_alias):
+            for key in keys:
+                if (call := take(key)) != NOBODY:
+                    return call
+        return NOBODY
+
+    def _take_by_key(self, pair_key: str) -> int:
         queues = self._by_key.get(pair_key)
         while queues:
             call = queues[-1].popleft()
@@ -70,7 +81,7 @@ class _Waiting:
             if call in self._all:  # Not answered by its alias.
                 self._all.remove(call)
                 return call
-        return self._take_by_alias(pair_key)
+        return NOBODY
 
     def _take_by_alias(self, pair_key: str) -> int:
         family, _, call_id = pair_key.partition(":")
@@ -91,7 +102,8 @@ def pair(before: Pairs, items: Sequence[Item]) -> Pairs:
 
     An output answers the nearest earlier response that has an unanswered call of its key, and there the first such
     call: logs do reuse call ids, and models use one twice in a response. One whose key no call has may name its call by
-    alias (call_ids.py).
+    alias (call_ids.py). A chat message that answers a call does not say which kind of call: where there is none of a
+    function, it is one of a custom tool.
     """
     known = len(before.partners)
     partners = before.partners + array("q", [NOBODY]) * (len(items) - known)
@@ -116,7 +128,7 @@ def pair(before: Pairs, items: Sequence[Item]) -> Pairs:
             calls.append(at)
         elif kind == OUTPUT:
             waiting = waiting or _Waiting(items, before.open_calls)
-            if (call := waiting.take(item.pair_key)) != NOBODY:
+            if (call := waiting.take(item)) != NOBODY:
                 partners[call], partners[at] = at, call
             else:
                 orphans.append(at)
@@ -139,6 +151,12 @@ def _run_starts(items: Sequence[Item], positions: list[int]) -> Iterator[int]:
 def _goes_on(items: Sequence[Item], at: int) -> bool:
     """Tell whether the item at a position goes on with the response of the one before it."""
     return at > 0 and items[at - 1].kind in ASSISTANT_SIDE and items[at - 1].message == items[at].message
+
+
+def _of_custom_tool(output: Item) -> list[str]:
+    """Return the key of the custom tool's call that *output* may answer, if it came in a message; else none."""
+    is_answer = output.message and output.pair_key.startswith(_FUNCTION)
+    return [_CUSTOM + output.pair_key.removeprefix(_FUNCTION)] if is_answer else []
 
 
 def run_start(items: Sequence[Item], at: int) -> int:
