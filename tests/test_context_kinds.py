@@ -218,6 +218,8 @@ def test_gemini_joins_what_the_model_said_with_the_call_behind_it() -> None:
     log = [
         message("user", ["hi"]),
         message("assistant", ["a"]),
+        message("user", ["and?"]),
+        message("assistant", ["a"]),
         message("system", ["s"]),
         message("assistant", ["b"]),
         message("system", ["s"]),
@@ -226,8 +228,8 @@ def test_gemini_joins_what_the_model_said_with_the_call_behind_it() -> None:
     ]
     members, _ = rendered("gemini", *log)
 
-    assert [each["role"] for each in members["contents"]] == ["user", "model", "model", "user"]
-    assert [next(iter(part)) for part in members["contents"][2]["parts"]] == ["text", "functionCall"]
+    assert [each["role"] for each in members["contents"]] == ["user", "model", "user", "model", "user"]
+    assert [next(iter(part)) for part in members["contents"][3]["parts"]] == ["text", "text", "functionCall"]
 
 
 def test_items_carry_state_for_what_follows_in_every_window() -> None:

@@ -4,7 +4,7 @@ left out where there are none, a group as the parts of one content of the model,
 content of the user directly after it.
 
 Parts are those of shared/items/gemini.py. A call may follow the user or a result alone: contents of the model that
-stand before it are joined with its own. Where the log has no user, a content of the user comes first that says FILLER.
+stand before it are joined with its own, all of them. Where the log has no user, a content of the user comes first that says FILLER.
 """
 
 from collections.abc import Sequence
@@ -63,22 +63,34 @@ class _Request:
 
     def members(self, forms: Sequence[UnitForm], *, has_opening: bool) -> dict[str, Pieces]:
         contents: list[Pieces] = [[_OPENING]] if has_opening else []
-        before, mark_before = "", ""
+        before, mark_before, said_by_model = "", "", 0
         for form in forms:
             if form.is_system:
                 continue
             kind, _, mark = form.joins.partition(" ")
-            # What came as one content: results, and what the user said to them.
-            is_said_with = kind == _OF_USER and before == _WITH_RESULTS and mark and mark == mark_before
-            if is_said_with or (before == _OF_MODEL and kind in (_WITH_CALLS, _WITH_RESULTS)):
-                *pieces, last = contents[-1]
-                contents[-1] = [*pieces, last[: -len(_END)], b",", *form.pieces]
+            joined = 0
+            if kind == _OF_USER and before == _WITH_RESULTS and mark and mark == mark_before:
+                joined = 1  # Results, and what the user said to them: they came as one content.
+            elif kind in (_WITH_CALLS, _WITH_RESULTS):
+                joined = said_by_model
+            if joined:
+                first, *others = contents[-joined:]
+                del contents[-joined:]
+                for pieces in (*(other[1:] for other in others), form.pieces):
+                    first = [*_open(first), b",", *pieces]
+                contents.append(first)
             else:
                 contents.append([_USER if kind == _OF_USER else _MODEL, *form.pieces])
             before, mark_before = kind, mark
+            said_by_model = said_by_model + 1 if kind == _OF_MODEL else 0
         system = [form.pieces for form in forms if form.is_system]
         instruction = {"system_instruction": [b'{"parts":', *nested_array(system), b"}"]} if system else {}
         return {**instruction, "contents": nested_array(contents)}
+
+
+def _open(content: Pieces) -> Pieces:
+    """Return *content* without its end."""
+    return [*content[:-1], content[-1][: -len(_END)]]
 
 
 def _calls(parts: Sequence[Part]) -> list[Part]:
