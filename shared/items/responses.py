@@ -62,7 +62,6 @@ _NOT_TAKEN: Mapping[str, frozenset[str]] = {
     "custom_tool_call": frozenset({"status"}),
 }
 _WITHOUT_CALL_ID = frozenset({"tool_search_call", "tool_search_output"})
-CALL_ID_CHARS_MAX = 64
 _NONE: frozenset[str] = frozenset()
 
 
@@ -96,7 +95,7 @@ def responses_form(item: Mapping[str, Any], extras: Extras) -> ResponsesForm:
         if (value is None and name not in nulls_kept) or name in not_taken:
             is_changed = True
             continue
-        if name == "call_id" and item_type in _WITHOUT_CALL_ID and not (value and len(value) <= CALL_ID_CHARS_MAX):
+        if name == "call_id" and item_type in _WITHOUT_CALL_ID and (not value or item.get("execution") == "server"):
             is_changed = True  # The provider ran the search itself: nothing is known by that id.
             continue
         if name == "id":

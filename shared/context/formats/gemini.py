@@ -4,7 +4,8 @@ left out where there are none, a group as the parts of one content of the model,
 content of the user directly after it.
 
 Parts are those of shared/items/gemini.py. A call may follow the user or a result alone: contents of the model that
-stand before it are joined with its own, all of them. Where the log has no user, a content of the user comes first that says FILLER.
+stand before it are joined with its own, all of them. Where the log has no user, a content of the user comes first that
+says FILLER.
 """
 
 from collections.abc import Sequence
