@@ -1,0 +1,2 @@
+export { createChatStore } from "./chats.js";
+export { createMemory } from "./memory.js";
