@@ -26,7 +26,6 @@ export class ProblemError extends WarmthreadError {
   readonly code: string | null;
   /** The place of what is wrong, `items[3].content[0].text` for instance. */
   readonly param: string | null;
-  readonly requestId: string | null;
   readonly retryAfterS: number | null;
   /** False where trying again cannot help: a budget that is spent. */
   readonly shouldRetry: boolean;

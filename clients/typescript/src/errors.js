@@ -35,7 +35,6 @@ export class ProblemError extends WarmthreadError {
     this.status = problem.status;
     this.code = problem.error?.code ?? null;
     this.param = problem.error?.param ?? null;
-    this.requestId = headers?.get("x-request-id") ?? null;
     const retryAfter = headers?.get("retry-after");
     this.retryAfterS = retryAfter ? Number(retryAfter) : null;
     this.shouldRetry = headers?.get("x-should-retry") !== "false";
