@@ -30,8 +30,9 @@ test("a key that was used with the same body answers the same items", async () =
   const client = createClient(settings);
   const id = await newConversation(client);
 
-  const once = await client.append(id, hello, { idempotencyKey: "one" });
-  const twice = await client.append(id, hello, { idempotencyKey: "one" });
+  const idempotencyKey = crypto.randomUUID();
+  const once = await client.append(id, hello, { idempotencyKey });
+  const twice = await client.append(id, hello, { idempotencyKey });
 
   assert.deepEqual(twice.data, once.data);
   assert.equal((await client.allItems(id)).length, 1);
