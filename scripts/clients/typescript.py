@@ -147,7 +147,8 @@ def _service() -> Iterator[dict[str, str]]:
         instance = subprocess.Popen(
             [sys.executable, "-m", "scripts.local.instance"],
             cwd=ROOT,
-            env=environment | named,
+            # Handing over metrics is a request to the store as well, at times of its own.
+            env=environment | named | {"WARMTHREAD_METRICS_FLUSH_S": "0"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
