@@ -30,6 +30,7 @@ from shared.config import STORE_VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "clients/typescript"
+RECIPES = ROOT / "docs/typescript.md"
 DOCUMENT = ROOT / "public/openapi.json"
 TYPES = "src/openapi.d.ts"
 VERSIONS = ("ai6", "ai7")
@@ -44,7 +45,9 @@ class ClientCheckFailed(Exception):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m scripts.clients.typescript", description=(__doc__ or "").split("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.clients.typescript", description=(__doc__ or "").split("\n\n")[0]
+    )
     parser.add_argument("--only", choices=VERSIONS, help="check with one version of the AI SDK")
     parser.add_argument("--write", action="store_true", help="write the types of the API anew, and check nothing")
     arguments = parser.parse_args()
@@ -91,7 +94,7 @@ def check(folder: Path, versions: list[str]) -> None:
             home.mkdir()
             with step(f"{version}: installing it and the package"):
                 _install(home, version, str(tarball))
-                for file in sorted((PACKAGE / "test").glob("*.*")):
+                for file in (*sorted((PACKAGE / "test").glob("*.*")), RECIPES):
                     shutil.copy(file, home)
             if version == VERSIONS[0]:
                 with step("the types of the API are those of public/openapi.json"):

@@ -35,7 +35,8 @@ export function toPieces(messages) {
   const unsupported = [];
   for (const message of messages) {
     if (!MESSAGE_ID.test(message.id)) {
-      throw new TypeError(`A message's id must be 1 to 40 letters, digits, "_" and "-", not ${JSON.stringify(message.id)}.`);
+      const hint = message.id ? "" : " Give toUIMessageStreamResponse a generateMessageId.";
+      throw new TypeError(`A message's id must be 1 to 40 letters, digits, "_" and "-", not ${JSON.stringify(message.id)}.${hint}`);
     }
     const without = (/** @type {string} */ type) => void unsupported.push({ messageId: message.id, type });
     if (message.metadata !== undefined && message.metadata !== null) without("metadata");

@@ -18,7 +18,7 @@ const usage = {
   outputTokens: { total: 1, text: 1, reasoning: undefined },
 };
 const reason = (unified) => ({ unified, raw: undefined });
-const stopWhen = (sdk.isStepCount ?? sdk.stepCountIs)(5);
+const stopWhen = sdk.stepCountIs(5);
 const tools = {
   measure: sdk.tool({
     description: "Measures a city.",

@@ -138,6 +138,7 @@ test("an id that no item can carry is refused", async () => {
   const id = await chats.create();
 
   await assert.rejects(chats.save(id, [user("über", text("x"))]), TypeError);
+  await assert.rejects(chats.save(id, [assistant("", done("x"))]), /generateMessageId/);
 });
 
 test("a conversation that another client wrote is a chat", async () => {
@@ -188,7 +189,7 @@ test("a route of useChat: what streamText says is saved, and comes back as the b
   for (const said of ["Find it.", "Again."]) {
     chat.push(user(`u-${chat.length}`, text(said)));
     const { system, messages } = await chats.turn(id, chat);
-    const result = sdk.streamText({ model, system, messages, tools: { find }, stopWhen: (sdk.isStepCount ?? sdk.stepCountIs)(3) });
+    const result = sdk.streamText({ model, system, messages, tools: { find }, stopWhen: sdk.stepCountIs(3) });
     const response = result.toUIMessageStreamResponse({
       originalMessages: chat,
       generateMessageId: sdk.createIdGenerator({ prefix: "a", size: 16 }),
