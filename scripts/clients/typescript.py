@@ -37,7 +37,19 @@ VERSIONS = ("ai6", "ai7")
 NODE_MAJOR_MIN = 20
 STOP_S = 10
 NPM = ("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error")
-STRICT = ("--strict", "--noUncheckedIndexedAccess", "--noEmit", "--target", "es2022", "--types", "node")
+SOURCES = Path("node_modules/warmthread/src")
+STRICT = ("--strict", "--noEmit", "--skipLibCheck", "--target", "es2022", "--types", "node")
+OF_SOURCES = (
+    "--allowJs",
+    "--checkJs",
+    "--maxNodeModuleJsDepth",
+    "2",
+    "--module",
+    "esnext",
+    "--moduleResolution",
+    "bundler",
+)
+OF_PROGRAMS = ("--noUncheckedIndexedAccess",)
 
 
 class ClientCheckFailed(Exception):
@@ -100,9 +112,11 @@ def check(folder: Path, versions: list[str]) -> None:
                 with step("the types of the API are those of public/openapi.json"):
                     _check_types_are_current(home)
             with step(f"{version}: types"):
+                sources = [str(path) for path in sorted((home / SOURCES).glob("*.js"))]
+                _run([_bin(home, "tsc"), *STRICT, *OF_SOURCES, *sources], home)
                 for resolution in ("bundler", "nodenext"):
                     module = "esnext" if resolution == "bundler" else "nodenext"
-                    how = [*STRICT, "--module", module, "--moduleResolution", resolution, "--skipLibCheck"]
+                    how = [*STRICT, *OF_PROGRAMS, "--module", module, "--moduleResolution", resolution]
                     _run([_bin(home, "tsc"), *how, "types.mts"], home)
             with step(f"{version}: tests"):
                 node = _bin(home, "node") if version == "ai7" else "node"

@@ -6,16 +6,7 @@
  *     tool         a user message of tool_result blocks; the user message after it goes into the same one
  */
 
-import {
-  contentPart,
-  filePart,
-  isImage,
-  outputText,
-  readOutput,
-  resultFile,
-  splitDataUrl,
-  urlOf,
-} from "./content.js";
+import { contentPart, filePart, isImage, outputText, readOutput, resultFile, splitDataUrl, urlOf } from "./content.js";
 
 /** @param {any} part */
 const options = (part) => part.providerOptions?.anthropic ?? {};
@@ -60,7 +51,8 @@ export function toAnthropic(messages) {
 function blocks({ role, content }, without) {
   if (typeof content === "string") return [{ type: "text", text: content }];
   return content.flatMap((/** @type {any} */ part) => {
-    const made = role === "assistant" ? assistantBlock(part) : role === "tool" ? resultBlock(part, without) : userBlock(part);
+    const made =
+      role === "assistant" ? assistantBlock(part) : role === "tool" ? resultBlock(part, without) : userBlock(part);
     if (made === null) without(part.providerExecuted ? "tool-call of the provider" : part.type);
     return made === null ? [] : [made];
   });
@@ -146,7 +138,11 @@ function assistantPart(block) {
     case "text":
       return { type: "text", text: block.text };
     case "thinking":
-      return { type: "reasoning", text: block.thinking, providerOptions: { anthropic: { signature: block.signature } } };
+      return {
+        type: "reasoning",
+        text: block.thinking,
+        providerOptions: { anthropic: { signature: block.signature } },
+      };
     case "redacted_thinking":
       return { type: "reasoning", text: "", providerOptions: { anthropic: { redactedData: block.data } } };
     case "tool_use":

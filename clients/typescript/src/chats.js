@@ -41,7 +41,11 @@ export function createChatStore({ client, ...defaults }) {
     async turn(id, messages, parameters = {}) {
       const { signal, timeoutMs, ...wanted } = parameters;
       const { unsupported } = await save(id, messages, { signal, timeoutMs });
-      const prompt = await createMemory({ client, conversationId: id, ...defaults }).context({ ...wanted, signal, timeoutMs });
+      const prompt = await createMemory({ client, conversationId: id, ...defaults }).context({
+        ...wanted,
+        signal,
+        timeoutMs,
+      });
       return { ...prompt, unsupported: /** @type {any} */ (unsupported) };
     },
   };

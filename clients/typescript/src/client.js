@@ -69,11 +69,12 @@ export function createClient({
       if (error) throw Object.assign(problemError({ ...error, error }), { isStored: true });
       return answer;
     },
-    context: (id, parameters = {}, options) => request("GET", `${at(id)}/context${query(parameters)}`, undefined, options),
+    context: (id, parameters = {}, options) =>
+      request("GET", `${at(id)}/context${query(parameters)}`, undefined, options),
     items: (id, parameters = {}, options) => request("GET", `${at(id)}/items${query(parameters)}`, undefined, options),
     async allItems(id, options) {
       const items = [];
-      for (let after; ; ) {
+      for (let after; ;) {
         const parameters = { order: "asc", limit: PAGE_ITEMS, ...(after && { after }) };
         const page = await request("GET", `${at(id)}/items${query(parameters)}`, undefined, options);
         items.push(...page.data);
@@ -103,7 +104,11 @@ function readProblem(status, text) {
 }
 
 /** What the caller stopped is thrown as the caller said it; what took too long is a DeadlineError. */
-function over(/** @type {AbortSignal} */ deadline, /** @type {AbortSignal | undefined} */ stop, /** @type {Error} */ cause) {
+function over(
+  /** @type {AbortSignal} */ deadline,
+  /** @type {AbortSignal | undefined} */ stop,
+  /** @type {Error} */ cause,
+) {
   return stop?.aborted && !deadline.aborted ? stop.reason : new DeadlineError("The request's time is over.", { cause });
 }
 

@@ -37,7 +37,10 @@ export function urlOf(data, mediaType) {
     case "url":
       return String(data.url);
     case "text":
-      return dataUrl(mediaType?.includes("/") ? mediaType : "text/plain", base64Of(new TextEncoder().encode(data.text)));
+      return dataUrl(
+        mediaType?.includes("/") ? mediaType : "text/plain",
+        base64Of(new TextEncoder().encode(data.text)),
+      );
     default:
       return null;
   }
@@ -161,7 +164,9 @@ export function contentPart(part) {
     case "file-data":
     case "image-data": {
       const url = urlOf(part.data, part.mediaType);
-      return url && { url, isImage: isImage(part.mediaType) || part.type === "image-data", filename: part.filename };
+      return url === null
+        ? null
+        : { url, isImage: isImage(part.mediaType) || part.type === "image-data", filename: part.filename };
     }
     case "file-url":
     case "image-url":

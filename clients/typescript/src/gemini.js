@@ -10,7 +10,10 @@ const options = (part) => part.providerOptions?.google ?? part.providerOptions?.
 
 /** Tell whether *message* holds what only Gemini's contents have a form for. @param {any} message */
 export function isGemini(message) {
-  return typeof message.content !== "string" && message.content.some((/** @type {any} */ part) => options(part).thoughtSignature);
+  return (
+    typeof message.content !== "string" &&
+    message.content.some((/** @type {any} */ part) => options(part).thoughtSignature)
+  );
 }
 
 /**
@@ -29,7 +32,8 @@ export function toGemini(messages) {
   messages.forEach((message, number) => {
     const without = (/** @type {string} */ type) => void unsupported.push({ message: number, type });
     if (message.role === "system") {
-      if (contents.length) throw new TypeError(`messages[${number}] is of the system, and has to be appended by itself.`);
+      if (contents.length)
+        throw new TypeError(`messages[${number}] is of the system, and has to be appended by itself.`);
       system.push({ text: message.content });
       return;
     }
@@ -62,7 +66,9 @@ function modelPart(part, without) {
       return { functionCall: { id: part.toolCallId, name: part.toolName, args } };
     }
     case "tool-result":
-      return { functionResponse: { id: part.toolCallId, name: part.toolName, response: response(part.output, without) } };
+      return {
+        functionResponse: { id: part.toolCallId, name: part.toolName, response: response(part.output, without) },
+      };
     case "image":
       return data(urlOf(part.image, part.mediaType), part.mediaType);
     case "file":
@@ -87,7 +93,8 @@ function response(output, without) {
     for (const part of parts) if (part === null || "url" in part) without("file in a tool result");
     return { result: parts.flatMap((/** @type {any} */ part) => (part?.text ? [part.text] : [])).join("\n") };
   }
-  const isObject = output.type === "json" && output.value !== null && typeof output.value === "object" && !Array.isArray(output.value);
+  const isObject =
+    output.type === "json" && output.value !== null && typeof output.value === "object" && !Array.isArray(output.value);
   return isObject ? output.value : { result: text };
 }
 
@@ -120,7 +127,9 @@ export function fromGemini({ system_instruction: system, contents }) {
 
 /** @param {any} part @param {string[]} unanswered */
 function assistantPart(part, unanswered) {
-  const signature = part.thoughtSignature && { providerOptions: { google: { thoughtSignature: part.thoughtSignature } } };
+  const signature = part.thoughtSignature && {
+    providerOptions: { google: { thoughtSignature: part.thoughtSignature } },
+  };
   if (part.functionCall) {
     // A call without an id is answered by its name, in order.
     const toolCallId = part.functionCall.id ?? `call_${crypto.randomUUID()}`;

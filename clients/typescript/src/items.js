@@ -75,7 +75,11 @@ function inputParts(content, without) {
 
 /** @param {string} url @param {string | undefined} filename */
 function inputFile(url, filename) {
-  return { type: "input_file", ...(filename && { filename }), ...(/^data:/i.test(url) ? { file_data: url } : { file_url: url }) };
+  return {
+    type: "input_file",
+    ...(filename && { filename }),
+    ...(/^data:/i.test(url) ? { file_data: url } : { file_url: url }),
+  };
 }
 
 /** @param {any} content @param {(type: string) => void} without */
@@ -136,7 +140,8 @@ function outputs(content, without) {
       without(part.type);
       return [];
     }
-    const output = outputText(part.output) ?? part.output.value.flatMap((/** @type {any} */ each) => outputPart(each, without));
+    const output =
+      outputText(part.output) ?? part.output.value.flatMap((/** @type {any} */ each) => outputPart(each, without));
     return [{ type: "function_call_output", call_id: part.toolCallId, output }];
   });
 }
@@ -209,7 +214,8 @@ function inputPart(part) {
   switch (part.type) {
     case "input_image": {
       if (!part.image_url) return null;
-      const detail = part.detail && part.detail !== "auto" ? { providerOptions: { openai: { imageDetail: part.detail } } } : {};
+      const detail =
+        part.detail && part.detail !== "auto" ? { providerOptions: { openai: { imageDetail: part.detail } } } : {};
       return { ...filePart(part.image_url, { mediaType: "image/*" }), ...detail };
     }
     case "input_file": {
@@ -237,7 +243,9 @@ export function callPart(item) {
 /** @param {any} item @param {string | undefined} name */
 export function resultPart(item, name) {
   const output =
-    typeof item.output === "string" ? readOutput(item.output) : { type: "content", value: item.output.map(resultContent) };
+    typeof item.output === "string"
+      ? readOutput(item.output)
+      : { type: "content", value: item.output.map(resultContent) };
   return { type: "tool-result", toolCallId: item.call_id, toolName: name ?? "tool", output };
 }
 

@@ -45,7 +45,10 @@ export type MemoryOptions = MemoryDefaults & Pick<RequestOptions, "idempotencyKe
 export interface Memory {
   readonly conversationId: string;
   /** Append messages as they came; once, where it is sent again. */
-  append(messages: readonly ModelMessage[], options?: MemoryOptions): Promise<{ itemIds: string[]; unsupported: Unsupported[] }>;
+  append(
+    messages: readonly ModelMessage[],
+    options?: MemoryOptions,
+  ): Promise<{ itemIds: string[]; unsupported: Unsupported[] }>;
   /** What matters of the conversation in at most `budget` tokens. */
   context(options?: MemoryOptions): Promise<Prompt>;
   /** Both in one request; more where the messages make over 100 items. */

@@ -18,7 +18,10 @@ export function createMemory({ client, conversationId, ...defaults }) {
   /** @param {any} options */
   function split({ idempotencyKey, signal, timeoutMs, ...parameters } = {}) {
     const wanted = { ...defaults, ...parameters };
-    return [{ format: formatOf(wanted.model), ...wanted }, { idempotencyKey, signal, timeoutMs }];
+    return [
+      { format: formatOf(wanted.model), ...wanted },
+      { idempotencyKey, signal, timeoutMs },
+    ];
   }
 
   /** Append all batches but the last, and return that. @param {readonly any[]} messages @param {any} options */
@@ -42,7 +45,10 @@ export function createMemory({ client, conversationId, ...defaults }) {
       const [, rest] = split(options);
       const { last, answers, unsupported } = await appendAhead(messages, rest);
       if (last) answers.push(await client.append(conversationId, last.given, { ...rest, idempotencyKey: last.key }));
-      return { itemIds: answers.flatMap((answer) => answer.data.map((/** @type {any} */ item) => item.id)), unsupported };
+      return {
+        itemIds: answers.flatMap((answer) => answer.data.map((/** @type {any} */ item) => item.id)),
+        unsupported,
+      };
     },
 
     async context(options = {}) {
@@ -103,25 +109,25 @@ class Turn {
  */
 function toBatches(messages) {
   const to = messages.some(isAnthropic) ? toAnthropic : messages.some(isGemini) ? toGemini : itemsGiven;
-  const batches = [];
+  /** @type {number[]} */
+  const starts = [];
   let from = 0;
   let count = 0;
   messages.forEach((message, number) => {
     const parts = typeof message.content === "string" ? 1 : Math.max(1, message.content.length);
     if (count && count + parts > BATCH_ITEMS) {
-      batches.push(from);
+      starts.push(from);
       from = number;
       count = 0;
     }
     count += parts;
   });
-  if (messages.length) batches.push(from);
-  return batches
-    .map((start, index) => [start, to(messages.slice(start, batches[index + 1]))])
-    .map(([start, { given, unsupported }]) => ({
-      given,
-      unsupported: unsupported.map((/** @type {any} */ each) => ({ ...each, message: each.message + start })),
-    }))
+  if (messages.length) starts.push(from);
+  return starts
+    .map((start, index) => {
+      const { given, unsupported } = to(messages.slice(start, starts[index + 1]));
+      return { given, unsupported: unsupported.map((each) => ({ ...each, message: each.message + start })) };
+    })
     .filter(({ given }) => Object.values(given).some((value) => Array.isArray(value) && value.length));
 }
 
@@ -147,7 +153,10 @@ function toPrompt(context, unsupported) {
     ...(system.length && { system }),
     messages,
     ...rest,
-    omitted: { ...omitted, unsupported: [...omitted.unsupported, ...unknown.map((/** @type {any} */ item) => item.id)] },
+    omitted: {
+      ...omitted,
+      unsupported: [...omitted.unsupported, ...unknown.map((/** @type {any} */ item) => item.id)],
+    },
     unsupported,
   };
 }
@@ -162,6 +171,8 @@ function read(context) {
     case "gemini":
       return fromGemini(context);
     default:
-      throw new TypeError(`format must be items, anthropic or gemini for messages of the AI SDK, not ${context.format}.`);
+      throw new TypeError(
+        `format must be items, anthropic or gemini for messages of the AI SDK, not ${context.format}.`,
+      );
   }
 }

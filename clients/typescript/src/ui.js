@@ -36,7 +36,9 @@ export function toPieces(messages) {
   for (const message of messages) {
     if (!MESSAGE_ID.test(message.id)) {
       const hint = message.id ? "" : " Give toUIMessageStreamResponse a generateMessageId.";
-      throw new TypeError(`A message's id must be 1 to 40 letters, digits, "_" and "-", not ${JSON.stringify(message.id)}.${hint}`);
+      throw new TypeError(
+        `A message's id must be 1 to 40 letters, digits, "_" and "-", not ${JSON.stringify(message.id)}.${hint}`,
+      );
     }
     const without = (/** @type {string} */ type) => void unsupported.push({ messageId: message.id, type });
     if (message.metadata !== undefined && message.metadata !== null) without("metadata");
@@ -45,7 +47,9 @@ export function toPieces(messages) {
     for (const each of marked.flatMap((each) => each.unsupported)) without(each.type);
     const to = made.some((each) => isSigned(each.message, isAnthropic)) ? toAnthropic : null;
     const dialect = to ?? (made.some((each) => isSigned(each.message, isGemini)) ? toGemini : null);
-    const items = marked.flatMap((each) => each.items.map((item, index) => ({ item, marks: each.marksOf(item, index) })));
+    const items = marked.flatMap((each) =>
+      each.items.map((item, index) => ({ item, marks: each.marksOf(item, index) })),
+    );
     const named = items.map(({ item, marks }, number) => ({ ...item, id: `${message.id}_${number}${marks}` }));
     if (dialect) pieces.push({ items: named, given: dialect(made.map((each) => each.message)).given });
     else pieces.push(...named.map((item) => ({ items: [item], given: null })));
@@ -91,12 +95,13 @@ function modelMessages({ role, parts }, without) {
 /** @param {string} role @param {any[]} parts @param {(type: string) => void} without */
 function said(role, parts, without) {
   if (role === "system") return parts.map((part) => part.text ?? "").join("");
-  return parts.flatMap((part) => {
-    if (part.type === "text") return [{ type: "text", text: part.text }];
-    if (part.type === "file" && !part.providerReference) return [{ type: "file", mediaType: part.mediaType, filename: part.filename, data: part.url }];
-    without(part.type);
-    return [];
-  });
+  return parts
+    .map(({ type, text, mediaType, filename, url, providerReference }) => {
+      if (type === "text") return { type, text };
+      if (type === "file" && !providerReference) return { type, mediaType, filename, data: url };
+      return without(type);
+    })
+    .filter((part) => part !== undefined);
 }
 
 /** One call of the model: what it said, and then what its tools answered. */
@@ -118,7 +123,13 @@ function newStep() {
       } else if (isTool && part.state !== "input-streaming" && !part.providerExecuted) {
         const toolName = part.type === "dynamic-tool" ? part.toolName : part.type.slice("tool-".length);
         const input = part.input ?? part.rawInput ?? {};
-        content.push({ type: "tool-call", toolCallId: part.toolCallId, toolName, input, ...(providerOptions && { providerOptions }) });
+        content.push({
+          type: "tool-call",
+          toolCallId: part.toolCallId,
+          toolName,
+          input,
+          ...(providerOptions && { providerOptions }),
+        });
         if (part.type === "dynamic-tool") dynamic.add(part.toolCallId);
         const [output, mark] = outputOf(part);
         if (output) {
@@ -167,7 +178,8 @@ export function fromStored(items) {
   const calls = new Map();
   for (const item of items) {
     const [, messageId, , marks = ""] = ITEM_ID.exec(item.id) ?? [];
-    const role = item.type !== "message" || marks.includes("u") ? "assistant" : item.role === "developer" ? "system" : item.role;
+    const role =
+      item.type !== "message" || marks.includes("u") ? "assistant" : item.role === "developer" ? "system" : item.role;
     const itsKey = messageId ?? (role === "assistant" ? "assistant" : item.id);
     if (itsKey !== key || messages.at(-1)?.role !== role) {
       messages.push({ id: messageId ?? item.id, role, parts: [] });
@@ -195,7 +207,12 @@ function addParts(parts, item, marks, isForeign, calls) {
       break;
     case "reasoning": {
       const { text, providerOptions } = reasoningPart(item);
-      parts.push({ type: "reasoning", text, state: "done", ...(providerOptions && { providerMetadata: providerOptions }) });
+      parts.push({
+        type: "reasoning",
+        text,
+        state: "done",
+        ...(providerOptions && { providerMetadata: providerOptions }),
+      });
       break;
     }
     case "function_call": {
@@ -212,7 +229,10 @@ function answered(item, marks) {
   const text = typeof item.output === "string" ? item.output : null;
   if (marks.includes("e")) return { state: "output-error", errorText: text ?? JSON.stringify(item.output) };
   if (marks.includes("d")) {
-    return { state: "output-denied", approval: { id: item.call_id, approved: false, ...(text !== DENIED && { reason: text }) } };
+    return {
+      state: "output-denied",
+      approval: { id: item.call_id, approved: false, ...(text !== DENIED && { reason: text }) },
+    };
   }
   return { state: "output-available", output: text === null ? item.output : readOutput(text).value };
 }
@@ -223,7 +243,8 @@ function uiParts(item) {
   const content = (system[0] ?? messages[0])?.content ?? [];
   const parts = typeof content === "string" ? [{ type: "text", text: content }] : content;
   return parts.map((/** @type {any} */ part) => {
-    if (part.type === "text") return { type: "text", text: part.text, ...(item.role === "assistant" && { state: "done" }) };
+    if (part.type === "text")
+      return { type: "text", text: part.text, ...(item.role === "assistant" && { state: "done" }) };
     const url = part.data instanceof URL ? part.data.href : `data:${part.mediaType};base64,${part.data}`;
     return { type: "file", mediaType: part.mediaType, url, ...(part.filename && { filename: part.filename }) };
   });
@@ -235,9 +256,12 @@ function uiParts(item) {
  * @param {any} item
  */
 export function saying(item) {
-  const one = fromItems([item.type === "message" && typeof item.content === "string" ? { ...item, content: [{ text: item.content }] } : item]);
+  const one = fromItems([
+    item.type === "message" && typeof item.content === "string" ? { ...item, content: [{ text: item.content }] } : item,
+  ]);
   const [message] = [...one.system, ...one.messages];
-  const content = typeof message?.content === "string" ? [{ type: "text", text: message.content }] : (message?.content ?? []);
+  const content =
+    typeof message?.content === "string" ? [{ type: "text", text: message.content }] : (message?.content ?? []);
   return JSON.stringify([message?.role ?? item.type, content.map(withoutOptions)]);
 }
 

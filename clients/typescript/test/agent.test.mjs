@@ -30,15 +30,27 @@ const tools = {
 /** A scripted model: two calls at once, then another, then an answer; so in each turn. */
 function scriptedModel(prompts) {
   let calls = 0;
-  const call = (city) => ({ type: "tool-call", toolCallId: `call_${++calls}`, toolName: "measure", input: JSON.stringify({ city }) });
+  const call = (city) => ({
+    type: "tool-call",
+    toolCallId: `call_${++calls}`,
+    toolName: "measure",
+    input: JSON.stringify({ city }),
+  });
   return new Mock({
     doGenerate: async ({ prompt }) => {
       prompts.push(structuredClone(prompt));
       const step = (prompts.length - 1) % 3;
       if (step === 2) {
-        return { content: [{ type: "text", text: `Answer ${prompts.length}.` }], finishReason: reason("stop"), usage, warnings: [] };
+        return {
+          content: [{ type: "text", text: `Answer ${prompts.length}.` }],
+          finishReason: reason("stop"),
+          usage,
+          warnings: [],
+        };
       }
-      const content = step ? [call("Oslo")] : [{ type: "reasoning", text: "Both." }, { type: "text", text: "I measure." }, call("Rome"), call("Paris")];
+      const content = step
+        ? [call("Oslo")]
+        : [{ type: "reasoning", text: "Both." }, { type: "text", text: "I measure." }, call("Rome"), call("Paris")];
       return { content, finishReason: reason("tool-calls"), usage, warnings: [] };
     },
   });
@@ -132,7 +144,12 @@ function chatMessages({ role, content }) {
 
 test("a streamed answer goes the same way", async () => {
   const client = countingClient();
-  const memory = createMemory({ client, conversationId: await newConversation(client), model: "gpt-4o", budget: BUDGET });
+  const memory = createMemory({
+    client,
+    conversationId: await newConversation(client),
+    model: "gpt-4o",
+    budget: BUDGET,
+  });
   let calls = 0;
   const model = new Mock({
     doStream: async () => {
@@ -155,14 +172,25 @@ test("a streamed answer goes the same way", async () => {
 
   const unsaved = await turn.unsaved(result);
 
-  assert.deepEqual(unsaved.map((message) => message.role), ["assistant"]);
+  assert.deepEqual(
+    unsaved.map((message) => message.role),
+    ["assistant"],
+  );
   await memory.append(unsaved);
-  assert.deepEqual((await memory.context()).messages.map((message) => message.role), ["user", "assistant", "tool", "assistant"]);
+  assert.deepEqual(
+    (await memory.context()).messages.map((message) => message.role),
+    ["user", "assistant", "tool", "assistant"],
+  );
 });
 
 test("a turn that is sent again with its key is stored once", async () => {
   const client = countingClient();
-  const memory = createMemory({ client, conversationId: await newConversation(client), model: "gpt-4o", budget: BUDGET });
+  const memory = createMemory({
+    client,
+    conversationId: await newConversation(client),
+    model: "gpt-4o",
+    budget: BUDGET,
+  });
   const messages = [{ role: "user", content: "Hello" }];
   const idempotencyKey = crypto.randomUUID();
 

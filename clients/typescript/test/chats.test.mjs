@@ -17,7 +17,13 @@ const done = (said) => ({ type: "text", text: said, state: "done" });
 const step = { type: "step-start" };
 const user = (id, ...parts) => ({ id, role: "user", parts });
 const assistant = (id, ...parts) => ({ id, role: "assistant", parts });
-const called = (toolCallId, more) => ({ type: "tool-find", toolCallId, state: "input-available", input: { what: "it" }, ...more });
+const called = (toolCallId, more) => ({
+  type: "tool-find",
+  toolCallId,
+  state: "input-available",
+  input: { what: "it" },
+  ...more,
+});
 
 const CHAT = [
   { id: "sys", role: "system", parts: [text("Be brief.")] },
@@ -102,7 +108,11 @@ test("a call that the browser answers later is answered in place", async () => {
   const open = [user("m-1", text("Find.")), assistant("m-2", step, called("c1"), called("c2"))];
   const answered = (...outputs) => [
     open[0],
-    assistant("m-2", step, ...outputs.map((output, index) => called(`c${index + 1}`, output && { state: "output-available", output }))),
+    assistant(
+      "m-2",
+      step,
+      ...outputs.map((output, index) => called(`c${index + 1}`, output && { state: "output-available", output })),
+    ),
   ];
   const id = await saved(open);
   assert.deepEqual(await chats.load(id), open);
@@ -114,7 +124,12 @@ test("a call that the browser answers later is answered in place", async () => {
 });
 
 test("signed thinking stays in the context of an open tool loop, and the chat is stored once", async () => {
-  const signed = { type: "reasoning", text: "Hm.", state: "done", providerMetadata: { anthropic: { signature: "c2lnbmVk" } } };
+  const signed = {
+    type: "reasoning",
+    text: "Hm.",
+    state: "done",
+    providerMetadata: { anthropic: { signature: "c2lnbmVk" } },
+  };
   const chat = [user("m-1", text("Find.")), assistant("m-2", step, signed, done("Looking."), called("c1"))];
   const id = await saved(chat);
 
@@ -122,16 +137,27 @@ test("signed thinking stays in the context of an open tool loop, and the chat is
 
   assert.deepEqual(messages[1].content[0].providerOptions, { anthropic: { signature: "c2lnbmVk" } });
   const [, { parts }] = await chats.load(id);
-  assert.deepEqual(parts.map((part) => part.type), ["step-start", "reasoning", "text", "tool-find"]);
+  assert.deepEqual(
+    parts.map((part) => part.type),
+    ["step-start", "reasoning", "text", "tool-find"],
+  );
 });
 
 test("what has no form is named", async () => {
   const id = await chats.create();
-  const parts = [step, done("Here."), { type: "data-chart", data: { a: 1 } }, { type: "source-url", sourceId: "1", url: "https://a.example" }];
+  const parts = [
+    step,
+    done("Here."),
+    { type: "data-chart", data: { a: 1 } },
+    { type: "source-url", sourceId: "1", url: "https://a.example" },
+  ];
 
   const { unsupported } = await chats.save(id, [{ ...assistant("m-1", ...parts), metadata: { tokens: 1 } }]);
 
-  assert.deepEqual(unsupported.map((each) => each.type), ["metadata", "data-chart", "source-url"]);
+  assert.deepEqual(
+    unsupported.map((each) => each.type),
+    ["metadata", "data-chart", "source-url"],
+  );
 });
 
 test("an id that no item can carry is refused", async () => {
@@ -179,10 +205,17 @@ test("a route of useChat: what streamText says is saved, and comes back as the b
               { type: "text-end", id: "0" },
             ];
       const finishReason = { unified: calls % 2 ? "tool-calls" : "stop", raw: undefined };
-      return { stream: sdk.simulateReadableStream({ chunks: [{ type: "stream-start", warnings: [] }, ...said, { type: "finish", finishReason, usage }] }) };
+      return {
+        stream: sdk.simulateReadableStream({
+          chunks: [{ type: "stream-start", warnings: [] }, ...said, { type: "finish", finishReason, usage }],
+        }),
+      };
     },
   });
-  const find = sdk.tool({ inputSchema: z.object({ what: z.string() }), execute: async ({ what }) => ({ what, found: true }) });
+  const find = sdk.tool({
+    inputSchema: z.object({ what: z.string() }),
+    execute: async ({ what }) => ({ what, found: true }),
+  });
   const id = await chats.create();
   let chat = [];
 

@@ -23,7 +23,10 @@ test("an append whose answer is lost is sent again and applied once", async () =
   assert.equal(lost, 2);
   const keys = client.sent.filter(({ method }) => method === "POST").map(({ headers }) => headers["idempotency-key"]);
   assert.equal(keys[1], keys[2]);
-  assert.deepEqual((await client.allItems(id)).map((item) => item.id), [appended.data[0].id]);
+  assert.deepEqual(
+    (await client.allItems(id)).map((item) => item.id),
+    [appended.data[0].id],
+  );
 });
 
 test("a key that was used with the same body answers the same items", async () => {
@@ -123,5 +126,8 @@ test("all items come in order, also those of many pages", async () => {
 
   const texts = (await client.allItems(id)).map((item) => item.content[0].text);
 
-  assert.deepEqual(texts, Array.from({ length: 150 }, (_, index) => `${index}`));
+  assert.deepEqual(
+    texts,
+    Array.from({ length: 150 }, (_, index) => `${index}`),
+  );
 });

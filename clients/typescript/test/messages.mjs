@@ -30,7 +30,11 @@ export const DIALOGUES = {
   ],
   tools: [
     user("Weather in Rome and Paris?"),
-    assistant(text("I will look."), call("c1", "weather", { city: "Rome" }), call("c2", "weather", { city: "Paris", days: 2 })),
+    assistant(
+      text("I will look."),
+      call("c1", "weather", { city: "Rome" }),
+      call("c2", "weather", { city: "Paris", days: 2 }),
+    ),
     tool(
       result("c1", "weather", { type: "json", value: { sky: "clear", degrees: 21 } }),
       result("c2", "weather", { type: "text", value: "rain" }),
@@ -38,7 +42,12 @@ export const DIALOGUES = {
     assistant(text("Rome is dry.")),
     user("Draw it."),
     assistant(call("c3", "draw", {})),
-    tool(result("c3", "draw", { type: "content", value: [text("drawn"), { type: "image-data", data: PNG, mediaType: "image/png" }] })),
+    tool(
+      result("c3", "draw", {
+        type: "content",
+        value: [text("drawn"), { type: "image-data", data: PNG, mediaType: "image/png" }],
+      }),
+    ),
     assistant(text("Done.")),
   ],
   sealed: [

@@ -55,7 +55,12 @@ test("pictures come as URLs, bytes and base64, and are the same", async () => {
   const bytes = Uint8Array.from(Buffer.from(PNG, "base64"));
   const data = [PNG, bytes, bytes.buffer, new URL(`data:image/png;base64,${PNG}`), { type: "data", data: bytes }];
 
-  await memory.append([user([...data.map((each) => ({ type: "file", mediaType: "image/png", data: each })), { type: "image", image: bytes }])]);
+  await memory.append([
+    user([
+      ...data.map((each) => ({ type: "file", mediaType: "image/png", data: each })),
+      { type: "image", image: bytes },
+    ]),
+  ]);
 
   const [{ content }] = (await memory.context()).messages;
   assert.equal(content.length, 6);
@@ -95,7 +100,9 @@ test("what has no form is named", async () => {
 
 test("over a hundred messages go in several requests, in order", async () => {
   const memory = await memoryOf();
-  const messages = Array.from({ length: 240 }, (_, index) => (index % 2 ? assistant(text(`${index}`)) : user(`${index}`)));
+  const messages = Array.from({ length: 240 }, (_, index) =>
+    index % 2 ? assistant(text(`${index}`)) : user(`${index}`),
+  );
 
   const { itemIds } = await memory.append(messages);
 
@@ -149,7 +156,11 @@ test("a picture in a result is named where results are text", async () => {
 test("an input that is no object is still one to those that demand it", async () => {
   const memory = await memoryOf("claude-sonnet-4-5");
 
-  await memory.append([user("Go."), assistant(call("c1", "go", "{not json")), tool(result("c1", "go", { type: "text", value: "no" }))]);
+  await memory.append([
+    user("Go."),
+    assistant(call("c1", "go", "{not json")),
+    tool(result("c1", "go", { type: "text", value: "no" })),
+  ]);
 
   const [, { content }] = (await memory.context()).messages;
   assert.equal(typeof content[0].input, "object");

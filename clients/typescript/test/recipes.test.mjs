@@ -27,8 +27,15 @@ test("the recipe of an agent remembers over its turns", async () => {
     doGenerate: async ({ prompt }) => {
       prompts.push(prompt);
       const isCall = prompts.length === 1;
-      const said = isCall ? { type: "tool-call", toolCallId: "c1", toolName: "look", input: "{}" } : { type: "text", text: `Answer ${prompts.length}` };
-      return { content: [said], finishReason: { unified: isCall ? "tool-calls" : "stop", raw: undefined }, usage, warnings: [] };
+      const said = isCall
+        ? { type: "tool-call", toolCallId: "c1", toolName: "look", input: "{}" }
+        : { type: "text", text: `Answer ${prompts.length}` };
+      return {
+        content: [said],
+        finishReason: { unified: isCall ? "tool-calls" : "stop", raw: undefined },
+        usage,
+        warnings: [],
+      };
     },
   });
   const tools = { look: sdk.tool({ inputSchema: z.object({}), execute: async () => "seen" }) };
@@ -37,7 +44,10 @@ test("the recipe of an agent remembers over its turns", async () => {
   assert.equal(await answer(model, tools, "Look."), "Answer 2");
   assert.equal(await answer(model, tools, "And?"), "Answer 3");
 
-  assert.deepEqual(prompts[2].map((message) => message.role), ["system", "user", "assistant", "tool", "assistant", "user"]);
+  assert.deepEqual(
+    prompts[2].map((message) => message.role),
+    ["system", "user", "assistant", "tool", "assistant", "user"],
+  );
 });
 
 test("the recipe of a chat keeps it", async () => {
@@ -53,10 +63,16 @@ test("the recipe of a chat keeps it", async () => {
   const id = await chats.create();
   const messages = [{ id: "m-1", role: "user", parts: [{ type: "text", text: "Hello" }] }];
 
-  const response = await POST(new Request("http://a.example", { method: "POST", body: JSON.stringify({ id, messages }) }), model);
+  const response = await POST(
+    new Request("http://a.example", { method: "POST", body: JSON.stringify({ id, messages }) }),
+    model,
+  );
   await response.text();
 
   const chat = await chats.load(id);
-  assert.deepEqual(chat.map(({ role }) => role), ["user", "assistant"]);
+  assert.deepEqual(
+    chat.map(({ role }) => role),
+    ["user", "assistant"],
+  );
   assert.deepEqual(chat[0], messages[0]);
 });
