@@ -25,7 +25,7 @@ export interface Prompt extends ModelPrompt, Said {
 export interface Turn extends Prompt {
   /** `system` and `messages` alone. */
   prompt: ModelPrompt;
-  /** Stores what a step brought, and trims the prompt of the next one to the budget: a request for each further step. */
+  /** Stores what a step brought, and trims the next one's prompt to the budget: a request for each further step. */
   prepareStep: PrepareStepFunction<any>;
   /** The replies of the finished call that are not stored yet: put them before what the user says next. */
   unsaved(result: {

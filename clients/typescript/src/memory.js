@@ -83,7 +83,11 @@ class Turn {
     this.prepareStep = this.prepareStep.bind(this);
   }
 
-  /** For generateText and streamText: stores what the last step brought, and trims the next prompt. @param {any} step */
+  /**
+   * For generateText and streamText: stores what the last step brought, and trims the next prompt.
+   *
+   * @param {any} step
+   */
   async prepareStep({ steps, responseMessages = steps.at(-1)?.response.messages ?? [] }) {
     const fresh = responseMessages.slice(this.#stored);
     if (!steps.length || !fresh.length) return undefined;
@@ -115,7 +119,9 @@ function toBatches(messages) {
   let count = 0;
   messages.forEach((message, number) => {
     const parts = typeof message.content === "string" ? 1 : Math.max(1, message.content.length);
-    if (count && count + parts > BATCH_ITEMS) {
+    // A system prompt stands before a provider's own messages, so a later one begins another batch.
+    const isPrompt = message.role === "system" && messages[number - 1]?.role !== "system" && to !== itemsGiven;
+    if (count && (isPrompt || count + parts > BATCH_ITEMS)) {
       starts.push(from);
       from = number;
       count = 0;

@@ -190,7 +190,11 @@ export function fromStored(items) {
   return messages.filter((message) => message.parts.length);
 }
 
-/** @param {any[]} parts @param {any} item @param {string} marks @param {boolean} isForeign @param {Map<string, any>} calls */
+/**
+ * Add what *item* is to the *parts* of its message. *isForeign*: its id is none of ours.
+ *
+ * @param {any[]} parts @param {any} item @param {string} marks @param {boolean} isForeign @param {Map<string, any>} calls
+ */
 function addParts(parts, item, marks, isForeign, calls) {
   if (item.type === "function_call_output") {
     const call = calls.get(item.call_id);

@@ -77,6 +77,20 @@ test("messages of the system stand apart", async () => {
   assert.deepEqual(messages, [user("Hello")]);
 });
 
+test("a later message of the system, beside what only a provider has a form for, is stored in its place", async () => {
+  const memory = await memoryOf("claude-sonnet-4-5");
+  const [asked, thought, answered] = SIGNED["claude-sonnet-4-5"];
+
+  await memory.append([asked, thought, answered, { role: "system", content: "Be brief." }, user("And?")]);
+
+  const items = await client.allItems(memory.conversationId);
+  assert.deepEqual(
+    items.slice(-2).map(({ role }) => role),
+    ["system", "user"],
+  );
+  assert.equal((await memory.context()).system[0].content, "Be brief.");
+});
+
 test("what has no form is named", async () => {
   const memory = await memoryOf();
 
