@@ -12,10 +12,13 @@ type Answer<Name extends keyof operations> = operations[Name]["responses"] exten
   : never;
 type Query<Name extends keyof operations> = NonNullable<operations[Name]["parameters"]["query"]>;
 
+/** Each way of a body stays one: Omit alone would keep only what all of them have. */
+type Without<Ways, Name extends string> = Ways extends unknown ? Omit<Ways, Name> : never;
+
 export type Conversation = components["schemas"]["conversation"];
 export type StoredItem = components["schemas"]["stored_item"];
 /** What an append brings: items, or messages of a provider. */
-export type Given = Omit<Body<"append">, "context">;
+export type Given = Without<Body<"append">, "context">;
 /** The parameters of a context: `model`, `budget`, `format` and the like. */
 export type ContextParameters = Query<"context">;
 /** A context, by its `format`. */
