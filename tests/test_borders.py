@@ -1,6 +1,6 @@
 """
 The cases of tests/borders.py through the whole service: what is answered is accepted by the rules of the provider that
-it is for (tests/providers/), and is what the case says is right.
+it is for (scripts/proving/providers/), and is what the case says is right.
 """
 
 import re
@@ -10,19 +10,12 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from scripts.proving.providers import chat
+from scripts.proving.providers.by_format import FAULTS
 from shared.context.render import FORMATS
 from tests.borders import APPEND, cases
-from tests.providers import anthropic, chat, gemini, responses, text
 from tests.providers.pairs import pairs
-from tests.providers.rules import Fault
 
-FAULTS: dict[str, Callable[[dict[str, Any]], list[Fault]]] = {
-    "items": responses.faults,
-    "chat": chat.faults,
-    "anthropic": anthropic.faults,
-    "gemini": gemini.faults,
-    "text": text.faults,
-}
 REQUEST_MEMBERS = ("input", "system", "messages", "contents", "system_instruction", "text")
 DIGITS = "115792089237316195423570985008687907853269984665640564039457584007913129639935"
 

@@ -10,19 +10,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.providers import (
-    anthropic,
-    anthropic_examples,
-    chat,
-    chat_examples,
-    gemini,
-    gemini_examples,
-    responses,
-    responses_examples,
-    text,
-    text_examples,
-)
-from tests.providers.rules import Fault, Rules
+from scripts.proving.providers import anthropic, chat, gemini, responses, text
+from scripts.proving.providers.rules import Fault, Rules
+from tests.providers import anthropic_examples, chat_examples, gemini_examples, responses_examples, text_examples
 
 Request = dict[str, Any]
 

@@ -6,7 +6,7 @@ VALID_OUT_LOGS says how many logs: 500 unless it is set.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -15,22 +15,15 @@ from hypothesis import strategies as st
 
 from scripts.proving.contexts.counting import counted
 from scripts.proving.contexts.dialogues import folded, to_log
+from scripts.proving.providers.by_format import faults_of
 from shared.context.fit import Selection, fit
 from shared.context.formats.rendering import Rendering
 from shared.context.render import FORMATS, render
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
 from tests.logs import characters
-from tests.providers import anthropic, chat, gemini, responses, text
 from tests.providers.logs import logs, stored
 
-FAULTS: dict[str, Callable[[dict[str, Any]], list[Any]]] = {
-    "items": responses.faults,
-    "chat": chat.faults,
-    "anthropic": anthropic.faults,
-    "gemini": gemini.faults,
-    "text": text.faults,
-}
 LOGS = int(os.environ.get("VALID_OUT_LOGS", "500"))
 many = settings(max_examples=LOGS, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -86,7 +79,7 @@ def test_what_is_sent_is_accepted_counted_and_whole(raw_items: list[dict[str, An
         selection = chosen(log, context_format, budget)
         rendering = render(context_format, selection)
 
-        assert FAULTS[context_format](request_of(rendering)) == [], context_format
+        assert faults_of(context_format, rendering.members) == [], context_format
         assert list(lost(selection, rendering)) == [], context_format
         if not any(b"image" in item.body or b"screenshot" in item.body for item in log):
             assert counted(selection, rendering.members, characters) == selection.tokens, context_format

@@ -22,6 +22,7 @@ PROMISES = [
     "head kept",
     "newest user message kept",
     "starts with a user message",
+    "refused by its provider",
 ]
 
 

@@ -12,6 +12,7 @@ from scripts.proving.contexts.counting import counted
 from scripts.proving.contexts.dialogues import Dialogue, folded, model_calls, to_items, to_log
 from scripts.proving.contexts.oracle import expected, facts, tokens_of
 from scripts.proving.contexts.promises import broken_promises, recount
+from scripts.proving.providers.by_format import faults_of
 from shared.context.fit import Selection, fit
 from shared.context.render import FORMATS, render
 from shared.errors import ContextDoesNotFit
@@ -56,6 +57,7 @@ class Survey:
             members = render(context_format, chosen).members
             self.broken.update(broken_promises(log, self.budget, chosen.tokens, context_format, members))
             self.broken["miscounted"] += counted(chosen, members, count) != chosen.tokens
+            self.broken["refused by its provider"] += bool(faults_of(context_format, members))
         messages = orjson.loads(render("chat", selection).members["messages"])
         self.broken["miscounted"] += recount(messages, count) != selection.tokens
 

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import Required, TypedDict
 
-from tests.providers.rules import Fault, Request, Rule, Rules
-from tests.providers.shapes import unlike
+from scripts.proving.providers.rules import Fault, Request, Rule, Rules
+from scripts.proving.providers.shapes import unlike
 
 RULES = Rules()
 

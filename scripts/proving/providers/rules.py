@@ -9,7 +9,7 @@ a context, before it adds what is new: nothing at all, and calls at the end that
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tests.providers.shapes import KINDS, Difference
+from scripts.proving.providers.shapes import KINDS, Difference
 
 Request = dict[str, Any]
 type Check = Callable[[Request], Iterator[str]]

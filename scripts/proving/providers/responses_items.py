@@ -13,8 +13,8 @@ from openai.types.responses import response_input_item_param as published
 from openai.types.responses.easy_input_message_param import EasyInputMessageParam
 from openai.types.responses.response_output_message_param import ResponseOutputMessageParam
 
-from tests.providers.rules import Request
-from tests.providers.shapes import Difference, unlike_any
+from scripts.proving.providers.rules import Request
+from scripts.proving.providers.shapes import Difference, unlike_any
 
 
 class _InputMessage(published.Message, total=False):

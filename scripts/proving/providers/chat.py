@@ -15,9 +15,9 @@ from openai.types.chat.chat_completion_system_message_param import ChatCompletio
 from openai.types.chat.chat_completion_tool_message_param import ChatCompletionToolMessageParam
 from openai.types.chat.chat_completion_user_message_param import ChatCompletionUserMessageParam
 
-from tests.providers.media import data_url_type, is_base64, is_openai_image
-from tests.providers.rules import Fault, Request, Rule, Rules
-from tests.providers.shapes import unlike
+from scripts.proving.providers.media import data_url_type, is_base64, is_openai_image
+from scripts.proving.providers.rules import Fault, Request, Rule, Rules
+from scripts.proving.providers.shapes import unlike
 
 RULES = Rules()
 

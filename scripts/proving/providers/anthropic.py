@@ -9,16 +9,16 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.providers.anthropic_shapes import (
+from scripts.proving.providers.anthropic_shapes import (
     MessagesRequest,
     all_blocks,
     blocks_of,
     is_results_only,
     messages_of,
 )
-from tests.providers.media import OPENAI_IMAGES, is_anthropic_source
-from tests.providers.rules import Fault, Request, Rule, Rules
-from tests.providers.shapes import unlike
+from scripts.proving.providers.media import OPENAI_IMAGES, is_anthropic_source
+from scripts.proving.providers.rules import Fault, Request, Rule, Rules
+from scripts.proving.providers.shapes import unlike
 
 RULES = Rules()
 

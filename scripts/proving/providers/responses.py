@@ -8,8 +8,8 @@ and several outputs of one call, are no faults: the API takes both.
 import re
 from collections.abc import Iterator
 
-from tests.providers.media import is_openai_image, is_url
-from tests.providers.responses_items import (
+from scripts.proving.providers.media import is_openai_image, is_url
+from scripts.proving.providers.responses_items import (
     PREFIXES,
     answered_key,
     call_key,
@@ -18,7 +18,7 @@ from tests.providers.responses_items import (
     items_of,
     parts_of,
 )
-from tests.providers.rules import Fault, Request, Rule, Rules
+from scripts.proving.providers.rules import Fault, Request, Rule, Rules
 
 RULES = Rules()
 

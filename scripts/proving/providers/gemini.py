@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tests.providers.gemini_shapes import GenerateRequest
-from tests.providers.media import is_base64
-from tests.providers.rules import Fault, Request, Rule, Rules
-from tests.providers.shapes import unlike
+from scripts.proving.providers.gemini_shapes import GenerateRequest
+from scripts.proving.providers.media import is_base64
+from scripts.proving.providers.rules import Fault, Request, Rule, Rules
+from scripts.proving.providers.shapes import unlike
 
 RULES = Rules()
 

@@ -5,7 +5,7 @@ blocks of one that has them are found.
 
 from typing import Any, Literal, Required, TypedDict
 
-from tests.providers.rules import Request
+from scripts.proving.providers.rules import Request
 
 type _Object = dict[str, object]
 type _Mark = _Object | None
