@@ -69,7 +69,11 @@ class Context:
 def create(wanted: Wanted, messages: Iterable[Message], system: Any, metadata: Mapping[str, str] | None) -> Call:
     """Return the call that makes a conversation, with its first *messages*."""
     given = [*messages]
-    body = _given(wanted, given, system) if given or system is not None else {}
+    body: JSON = {}
+    if given:
+        body = _given(wanted, given, system)
+    elif system is not None:  # Which stands beside messages only, where it is not one of them.
+        body = {"items": [{"role": "system", "content": system}]}
     if metadata is not None:
         body["metadata"] = dict(metadata)
     return Call("POST", "/v1/conversations", body, _once(None))
