@@ -13,7 +13,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = re.compile(r"<!-- not run: (.+) -->\n+\Z")
 """Stands before a block that no test can run, with the reason."""
 
-STARTED = ("dev", "test", "check", "check-deploy", "bench", "prove", "tables")
+STARTED = ("dev", "test", "check", "check-clients", "check-deploy", "bench", "prove", "tables")
 """Scripts that take too long, or never end: of them a test holds what is written against their --help."""
 
 

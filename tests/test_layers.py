@@ -130,7 +130,17 @@ def test_no_circle_of_modules() -> None:
 
 
 def test_the_bundle_imports_nothing_of_development() -> None:
-    development = {"scripts", "tests", "pytest", "hypothesis", "uvicorn", "valkey", "upstash_redis", "httpx"}
+    development = {
+        "scripts",
+        "tests",
+        "pytest",
+        "hypothesis",
+        "uvicorn",
+        "valkey",
+        "upstash_redis",
+        "httpx",
+        "warmthread",
+    }
     wrong = [each for each in imports("api", "shared") if each.what.split(".")[0] in development]
 
     assert wrong == []
