@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 from agents import Agent, ModelResponse, RunConfig, Runner, Usage, function_tool
 from agents.models.interface import Model
+from agents.run_config import CallModelData, ModelInputData
 from conftest import Counts, Service
 from openai.types.responses import (
     ResponseFunctionToolCall,
@@ -146,6 +147,16 @@ async def test_what_needs_some_of_the_room_is_answered_all_the_same(service: Ser
     assert 1_800 <= await tokens_of(service, [dict(item)]) <= BUDGET
 
 
+async def test_ids_that_are_made_up_or_come_again_are_replaced(service: Service, ahttp: httpx.AsyncClient) -> None:
+    session = await session_of(service, ahttp)
+    for made_up in ("msg_1", "msg_1", "__fake_id__", "__fake_id__"):
+        said: Any = {"id": made_up, "role": "assistant", "content": "hello"}
+        await session.add_items([said])
+
+    stored: list[Any] = await session.get_items()
+    assert len({item["id"] for item in stored}) == 4
+
+
 async def test_the_newest_item_is_popped_and_the_session_cleared(service: Service, ahttp: httpx.AsyncClient) -> None:
     session = await session_of(service, ahttp)
     await session.add_items([{"role": "user", "content": "one"}, {"role": "user", "content": "two"}])
@@ -164,8 +175,6 @@ async def test_the_newest_item_is_popped_and_the_session_cleared(service: Servic
 async def test_an_input_that_was_made_by_someone_else_is_left_as_it_is(
     service: Service, ahttp: httpx.AsyncClient
 ) -> None:
-    from agents.run_config import CallModelData, ModelInputData
-
     session = await session_of(service, ahttp)
     await session.add_items([{"role": "user", "content": "one"}])
     agent = Agent(name="travel")

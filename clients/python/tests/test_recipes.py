@@ -1,16 +1,12 @@
 """Each recipe of docs/recipes.md runs as it stands, with a model that says what a script says."""
 
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from conftest import Service
-from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel
-from langchain_core.messages import AIMessage
-from langchain_core.tools import tool
-from pydantic_ai.messages import ModelResponse, TextPart
-from pydantic_ai.models.function import FunctionModel
 from scripted import JSON, endpoint
 
 PAGE = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text()
@@ -42,64 +38,67 @@ def reply(body: JSON) -> JSON:
     return {"object": "chat.completion", "created": 1, **head, "choices": [{"index": 0, "message": message}]}
 
 
+LANGCHAIN = """
+from langchain_core.language_models.fake_chat_models import FakeMessagesListChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
+
 @tool
 def weather(city: str) -> str:
-    """Say what the weather is."""
-    return "sunny"
+    \"\"\"Say what the weather is.\"\"\"
 
+class Model(FakeMessagesListChatModel):
+    def _generate(self, messages, *args, **kwargs):
+        self.responses = [AIMessage(f"{len(messages)} messages")]
+        return super()._generate(messages, *args, **kwargs)
 
-class Tooled(FakeMessagesListChatModel):
-    def bind_tools(self, tools: Any, **kwargs: Any) -> Any:
+    def bind_tools(self, tools, **kwargs):
         return self
 
+model = Model(responses=[])
+"""
+PYDANTIC = """
+from pydantic_ai.messages import ModelResponse, TextPart
+from pydantic_ai.models.function import FunctionModel
 
-@pytest.fixture
-def model(request: pytest.FixtureRequest) -> Any:
-    """What stands for a model in the recipes that leave it to their reader."""
-    if request.getfixturevalue("title") == "pydantic-ai":
-        return FunctionModel(lambda messages, _: ModelResponse([TextPart(f"{len(messages)} messages")]))
-    return Tooled(responses=[AIMessage("1 messages"), AIMessage("3 messages")])
-
-
-@pytest.fixture
-def models(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An endpoint that the official clients call."""
-    with endpoint(reply) as (url, _):
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
-        monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
-        monkeypatch.setenv("OPENAI_API_KEY", "none")
-        monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
-        monkeypatch.setenv("OPENAI_AGENTS_DISABLE_TRACING", "1")
-        yield
+model = FunctionModel(lambda messages, _: ModelResponse([TextPart(f"{len(messages)} messages")]))
+"""
+LEFT_OPEN = {"LangGraph": LANGCHAIN, "langchain-core": LANGCHAIN, "pydantic-ai": PYDANTIC}
+"""What a recipe leaves to its reader."""
 
 
 @pytest.mark.parametrize("title", RECIPES)
-@pytest.mark.filterwarnings("ignore:create_react_agent", "ignore::ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_recipe_runs_as_it_stands(
-    service: Service, models: None, model: Any, title: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_recipe_runs_as_it_stands(service: Service, tmp_path: Path, title: str) -> None:
     source = RECIPES[title]
     for there, here in {"http://127.0.0.1:3000": service.url, "wt_dev_local": service.key}.items():
         assert there in source
         source = source.replace(there, here)
-    exec(compile(source, title, "exec"), {"model": model, "weather": weather})  # The page is ours.
-    printed = capsys.readouterr().out.splitlines()
-    has_head = title.startswith("OpenAI")
+    with endpoint(reply) as (url, _):
+        done = subprocess.run(
+            [sys.executable, "-c", LEFT_OPEN.get(title, "") + source],
+            check=False,  # What it complained of is told below.
+            cwd=tmp_path,  # Where only what is installed is found.
+            env={
+                **os.environ,
+                "OPENAI_BASE_URL": f"{url}/v1",
+                "OPENAI_API_KEY": "none",
+                "ANTHROPIC_BASE_URL": url,
+                "ANTHROPIC_API_KEY": "none",
+                "OPENAI_AGENTS_DISABLE_TRACING": "1",
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    messages = ["2 messages", "4 messages"] if title.startswith("OpenAI") else ["1 messages", "3 messages"]
 
-    assert printed[:2] == ["2 messages", "4 messages"] if has_head else ["1 messages", "3 messages"]
-    assert printed[2:] == (["4"] if title == "langchain-core" else [])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == messages + (["4"] if title == "langchain-core" else [])
 
 
 def test_recipes_are_short_and_there_is_one_for_each_adapter() -> None:
-    assert [*RECIPES] == [
-        "OpenAI, Chat Completions",
-        "Anthropic",
-        "openai-agents",
-        "LangGraph",
-        "langchain-core",
-        "pydantic-ai",
-    ]
-    assert {
-        title: len(text.splitlines()) for title, text in RECIPES.items() if len(text.splitlines()) > LINES_MAX
-    } == {}
+    titles = ["OpenAI, Chat Completions", "Anthropic", "openai-agents", "LangGraph", "langchain-core", "pydantic-ai"]
+    lines = {title: sum(bool(line) for line in text.splitlines()) for title, text in RECIPES.items()}
+
+    assert [*RECIPES] == titles
+    assert max(lines.values()) <= LINES_MAX

@@ -18,7 +18,7 @@ from agents.memory import SessionSettings
 from agents.run_config import CallModelData, ModelInputData
 
 from warmthread.calls import Context
-from warmthread.errors import ContextDoesNotFit
+from warmthread.errors import ContextDoesNotFit, InvalidRequest
 from warmthread.memory import AsyncMemory
 from warmthread.sending import JSON
 
@@ -83,11 +83,20 @@ class BudgetedSession:
             batch = given[start : start + ITEMS_PER_BATCH_MAX]
             self._newest = None
             try:
-                self._newest = await self.memory.turn(batch)
+                self._newest = await self._append(batch)
             except ContextDoesNotFit as error:
                 if not error.is_appended:
                     raise
             self._added = batch[-1]
+
+    async def _append(self, batch: list[JSON]) -> Context:
+        try:
+            return await self.memory.turn(batch)
+        except InvalidRequest as error:
+            if error.code != "duplicate_item":
+                raise
+            # Nothing was stored. Some models count their ids anew in each answer: then the service makes others.
+            return await self.memory.turn([{name: item[name] for name in item if name != "id"} for item in batch])
 
     async def pop_item(self) -> TResponseInputItem | None:
         """Delete the newest item and return it; None without one. Two requests."""
