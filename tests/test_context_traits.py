@@ -46,9 +46,9 @@ Raw = dict[str, Any]
         ({"type": "image_generation_call"}, "h", ""),
         ({"type": "mcp_call"}, "h", ""),
         ({"type": "mcp_list_tools"}, "h", ""),
-        ({"type": "additional_tools"}, "n", ""),
-        ({"type": "configuration_update"}, "n", ""),
-        ({"type": "compaction"}, "n", ""),
+        ({"type": "additional_tools"}, "s", ""),
+        ({"type": "configuration_update"}, "s", ""),
+        ({"type": "compaction"}, "s", ""),
     ],
 )
 def test_every_type_has_a_kind_and_pairs_within_its_family(raw: Raw, kind: str, pair_key: str) -> None:
@@ -72,7 +72,7 @@ def test_the_texts_of_an_output_are_the_call_id_and_its_parts() -> None:
     parts = [{"type": "input_text", "text": "a"}, {"type": "input_image", "image_url": "https://example.com/a.png"}]
     traits = describe({"type": "function_call_output", "call_id": "c1", "output": parts, "name": "tool"})
 
-    assert (traits.role, traits.name, traits.texts) == ("tool", "tool", ("c1", "a"))
+    assert (traits.role, traits.name, traits.texts) == ("tool", "tool", ("c1", "a", "[image]"))
     assert (traits.fixed_tokens, traits.is_text) == (0, False)
 
 

@@ -65,7 +65,9 @@ def test_messages_count_as_what_is_stored_of_them(api: httpx.Client, dialogue: D
     counted = api.post("/v1/tokens/count", json={"model": "gpt-4o", **body_of(dialogue)})
 
     assert counted.status_code == 200, counted.text
-    if dialogue.context_format != "chat" or dialogue.name == "plain":
+    # Calls that came without ids share one, and a context sends the older ones under another.
+    is_renamed = "without ids" in dialogue.name
+    if not is_renamed and (dialogue.context_format != "chat" or dialogue.name == "plain"):
         context = api.get(f"{path}/context?model=gpt-4o&format=chat").json()
         assert counted.json()["tokens"] == context["tokens"]
 

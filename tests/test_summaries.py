@@ -7,9 +7,9 @@ import pytest
 
 from tests.lives import ok
 
-U1, A1, U2 = "u1", "a1", "u2"
-CALL = {"type": "function_call", "id": "c1", "call_id": "call_1", "name": "f", "arguments": "{}"}
-OUTPUT = {"type": "function_call_output", "id": "o1", "call_id": "call_1", "output": "done"}
+U1, A1, U2 = "msg_u1", "msg_a1", "msg_u2"
+CALL = {"type": "function_call", "id": "fc_c1", "call_id": "call_1", "name": "f", "arguments": "{}"}
+OUTPUT = {"type": "function_call_output", "id": "fco_o1", "call_id": "call_1", "output": "done"}
 
 
 def said(item_id: str, role: str, text: str = "some words") -> dict[str, Any]:
@@ -17,13 +17,13 @@ def said(item_id: str, role: str, text: str = "some words") -> dict[str, Any]:
 
 
 TALK = [
-    said("s1", "system"),
+    said("msg_s1", "system"),
     said(U1, "user"),
     CALL,
     OUTPUT,
     said(A1, "assistant"),
     said(U2, "user"),
-    said("a2", "assistant"),
+    said("msg_a2", "assistant"),
 ]
 
 
@@ -41,7 +41,7 @@ def context(api: httpx.Client, url: str, query: str = "budget=1000") -> dict[str
 
 
 def shown(body: dict[str, Any]) -> list[str]:
-    return ["note" if each["id"].startswith("msg_") else each["id"] for each in body["input"]]
+    return ["note" if "Summary of" in str(each.get("content")) else each["id"] for each in body["input"]]
 
 
 def test_a_context_shows_the_note_in_the_place_of_what_it_stands_for(api: httpx.Client, url: str) -> None:
@@ -56,8 +56,8 @@ def test_a_context_shows_the_note_in_the_place_of_what_it_stands_for(api: httpx.
         "tokens": after["summary"]["tokens"],
         "created_at": made.json()["created_at"],
     }
-    assert shown(before) == ["s1", U1, "c1", "o1", A1, U2, "a2"]
-    assert shown(after) == ["s1", "note", U2, "a2"]
+    assert shown(before) == ["msg_s1", U1, "fc_c1", "fco_o1", A1, U2, "msg_a2"]
+    assert shown(after) == ["msg_s1", "note", U2, "msg_a2"]
     assert after["summary"]["through"] == A1
     assert after["input"][1]["content"][0]["text"] == "Summary of the conversation so far:\nThey spoke."
     assert (after["kept"]["items"], after["omitted"]["items"]) == (3, 4)
@@ -82,11 +82,11 @@ def test_items_that_a_summary_stands_for_stay_readable(api: httpx.Client, url: s
 
 def test_the_newest_summary_takes_the_place_of_the_one_before(api: httpx.Client, url: str) -> None:
     summarise(api, url, A1, "first")
-    summarise(api, url, "a2", "second")
-    api.post(f"{url}/items", json={"items": [said("u3", "user")]})
+    summarise(api, url, "msg_a2", "second")
+    api.post(f"{url}/items", json={"items": [said("msg_u3", "user")]})
     body = context(api, url)
 
-    assert shown(body) == ["s1", "note", "u3"]
+    assert shown(body) == ["msg_s1", "note", "msg_u3"]
     assert body["input"][1]["content"][0]["text"].endswith("\nsecond")
 
 
@@ -104,7 +104,7 @@ def test_a_summary_reaches_other_reads_of_a_warm_instance(api: httpx.Client, url
     [
         ("u9", 404, "through", "not_found"),
         ("no id", 404, "through", "not_found"),
-        ("c1", 400, "through", "unit_torn"),
+        ("fc_c1", 400, "through", "unit_torn"),
     ],
 )
 def test_what_no_summary_can_go_through_is_refused(
@@ -119,26 +119,26 @@ def test_what_no_summary_can_go_through_is_refused(
 
 
 def test_a_late_output_is_not_torn_from_its_call(api: httpx.Client, url: str) -> None:
-    late = [{**CALL, "id": "c2", "call_id": "x"}, said("u3", "user"), {**OUTPUT, "id": "o2", "call_id": "x"}]
+    late = [{**CALL, "id": "fc_c2", "call_id": "x"}, said("msg_u3", "user"), {**OUTPUT, "id": "fco_o2", "call_id": "x"}]
     api.post(f"{url}/items", json={"items": late})
 
-    assert summarise(api, url, "c2").json()["error"]["code"] == "unit_torn"
-    assert summarise(api, url, "u3").json()["error"]["code"] == "unit_torn"
-    assert summarise(api, url, "o2").status_code == 200
+    assert summarise(api, url, "fc_c2").json()["error"]["code"] == "unit_torn"
+    assert summarise(api, url, "msg_u3").json()["error"]["code"] == "unit_torn"
+    assert summarise(api, url, "fco_o2").status_code == 200
 
 
 def test_a_call_that_waits_for_its_output_does_not_end_a_summary(api: httpx.Client, url: str) -> None:
-    api.post(f"{url}/items", json={"items": [said("u3", "user"), {**CALL, "id": "c2", "call_id": "x"}]})
+    api.post(f"{url}/items", json={"items": [said("msg_u3", "user"), {**CALL, "id": "fc_c2", "call_id": "x"}]})
 
-    assert summarise(api, url, "c2").json()["error"]["code"] == "unit_torn"
-    assert summarise(api, url, "a2").status_code == 200
+    assert summarise(api, url, "fc_c2").json()["error"]["code"] == "unit_torn"
+    assert summarise(api, url, "msg_a2").status_code == 200
 
 
 def test_a_deleted_item_or_an_older_one_ends_no_summary(api: httpx.Client, url: str) -> None:
     ok(summarise(api, url, A1))
-    ok(api.delete(f"{url}/items/a2"))
+    ok(api.delete(f"{url}/items/msg_a2"))
 
-    for through in ("a2", U1):
+    for through in ("msg_a2", U1):
         answer = summarise(api, url, through)
         assert (answer.status_code, answer.json()["error"]["param"]) == (400, "through")
 
@@ -160,13 +160,13 @@ def test_a_text_that_is_too_long_or_would_pin_too_much_is_refused(api: httpx.Cli
 
 
 def test_an_output_that_comes_after_its_call_was_summarised_is_an_orphan(api: httpx.Client, url: str) -> None:
-    api.post(f"{url}/items", json={"items": [{**CALL, "id": "c2", "call_id": "x"}, said("u3", "user")]})
-    ok(summarise(api, url, "u3"))
-    api.post(f"{url}/items", json={"items": [said("u4", "user"), {**OUTPUT, "id": "o2", "call_id": "x"}]})
+    api.post(f"{url}/items", json={"items": [{**CALL, "id": "fc_c2", "call_id": "x"}, said("msg_u3", "user")]})
+    ok(summarise(api, url, "msg_u3"))
+    api.post(f"{url}/items", json={"items": [said("msg_u4", "user"), {**OUTPUT, "id": "fco_o2", "call_id": "x"}]})
     body = context(api, url)
 
-    assert shown(body) == ["s1", "note", "u4"]
-    assert body["omitted"]["orphan_outputs"] == ["o2"]
+    assert shown(body) == ["msg_s1", "note", "msg_u4"]
+    assert body["omitted"]["orphan_outputs"] == ["fco_o2"]
 
 
 def test_nobody_summarises_what_is_not_theirs(other_api: httpx.Client, url: str) -> None:

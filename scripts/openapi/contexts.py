@@ -2,8 +2,11 @@
 Contexts as JSON Schema, a schema for each format: `format` tells which one an answer has.
 """
 
+from collections.abc import Sequence
+
 from scripts.openapi.shapes import BUDGET, COUNT, ENCODING, ID, USD, Schema
 from shared.context.render import FORMATS
+from shared.items.dialects.anthropic import BLOCKS, IN_RESULT
 from shared.items.kinds import ROLE_KINDS, Kind
 
 TEXT: Schema = {"type": "string"}
@@ -136,20 +139,17 @@ BLOCK_IMAGE = closed(
 BLOCK_USE = closed({"type": {"const": "tool_use"}, "id": TEXT, "name": TEXT, "input": {"type": "object"}})
 
 
-def _other_block(*known: str) -> Schema:
-    """Return a block of the provider's own that came in its format, and is given back in it."""
-    return {
-        "type": "object",
-        "properties": {"type": {"type": "string", "not": {"enum": [*known]}}},
-        "required": ["type"],
-    }
+def _other_blocks(taken: Sequence[str], *known: str) -> Schema:
+    """Return those blocks of *taken* that came in the provider's format, and are given back in it as they were."""
+    others = [name for name in taken if name not in known]
+    return {"type": "object", "properties": {"type": {"enum": others}}, "required": ["type"]}
 
 
 BLOCK_RESULT = closed(
     {
         "type": {"const": "tool_result"},
         "tool_use_id": TEXT,
-        "content": _listed({"oneOf": [BLOCK_TEXT, BLOCK_IMAGE, _other_block("text", "image")]}),
+        "content": _listed({"oneOf": [BLOCK_TEXT, BLOCK_IMAGE, _other_blocks(IN_RESULT, "text", "image")]}),
         "is_error": {"type": "boolean"},
     },
     "is_error",
@@ -159,7 +159,12 @@ BLOCK_RESULT = closed(
 def _anthropic_message() -> Schema:
     return {
         "oneOf": [
-            closed({"role": {"const": role}, "content": _listed({"oneOf": [*blocks.values(), _other_block(*blocks)]})})
+            closed(
+                {
+                    "role": {"const": role},
+                    "content": _listed({"oneOf": [*blocks.values(), _other_blocks(BLOCKS[role], *blocks)]}),
+                }
+            )
             for role, blocks in (
                 ("user", {"text": BLOCK_TEXT, "image": BLOCK_IMAGE, "tool_result": BLOCK_RESULT}),
                 ("assistant", {"text": BLOCK_TEXT, "tool_use": BLOCK_USE}),

@@ -54,6 +54,9 @@ _REQUIRED_NULLS: Mapping[str, frozenset[str]] = {
 _OF_ANY_JSON = frozenset({"arguments", "attributes", "env", "input_schema", "parameters", "schema", "tools"})
 """Fields that hold JSON of the caller's own, where null says something."""
 
+_DEPTH_MAX = 32
+"""No field of the API's own is deeper."""
+
 _NOT_TAKEN: Mapping[str, frozenset[str]] = {
     "message": frozenset({"name"}),
     "reasoning": frozenset({"status"}),
@@ -190,17 +193,19 @@ def _file(part: Part) -> Part | None:
     return _without_nulls(part)  # type: ignore[no-any-return]
 
 
-def _without_nulls(value: Any) -> Any:
+def _without_nulls(value: Any, depth: int = 0) -> Any:
     """Return *value* without members that are null, the same object where there are none."""
+    if depth > _DEPTH_MAX:
+        return value
     if isinstance(value, dict):
         kept = {
-            name: inner if name in _OF_ANY_JSON else _without_nulls(inner)
+            name: inner if name in _OF_ANY_JSON else _without_nulls(inner, depth + 1)
             for name, inner in value.items()
             if inner is not None
         }
         is_same = len(kept) == len(value) and all(kept[name] is inner for name, inner in value.items())
     elif isinstance(value, list):
-        kept = [_without_nulls(inner) for inner in value]  # type: ignore[assignment]
+        kept = [_without_nulls(inner, depth + 1) for inner in value]  # type: ignore[assignment]
         is_same = all(map(is_, kept, value))
     else:
         return value

@@ -23,12 +23,27 @@ export function texts(context: Context): string[] {
         ...context.system.map((block) => block.text),
         ...context.messages.flatMap((message) =>
           message.role === "assistant"
-            ? message.content.map((block) => (block.type === "text" ? block.text : block.name))
-            : message.content.flatMap((block) =>
-                block.type === "text" ? [block.text] : block.type === "image" ? [block.source.type] : [block.tool_use_id],
-              ),
+            ? message.content.map((block) =>
+                block.type === "text" ? block.text : block.type === "tool_use" ? block.name : block.type,
+              )
+            : message.content.flatMap((block) => {
+                switch (block.type) {
+                  case "text":
+                    return [block.text];
+                  case "image":
+                    return [block.source.type];
+                  case "tool_result":
+                    return [block.tool_use_id];
+                  default:
+                    return [block.type];
+                }
+              }),
         ),
       ];
+    case "gemini":
+      return [context.system_instruction, ...context.contents].flatMap((content) =>
+        (content?.parts ?? []).flatMap((part) => part.text ?? part.functionCall?.name ?? []),
+      );
     case "items":
       return context.input.flatMap((item) => {
         switch (item.type) {

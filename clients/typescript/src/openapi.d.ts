@@ -19,7 +19,7 @@ export interface paths {
         put?: never;
         /**
          * A new conversation
-         * @description a new conversation, with its first items
+         * @description a new conversation, with its first items, or messages in their place
          */
         post: operations["create"];
         delete?: never;
@@ -139,7 +139,7 @@ export interface paths {
         put?: never;
         /**
          * Append a batch
-         * @description `{items: [1..100], context?, reservation?, usage?}`: appends all or nothing; the items as stored. With `context` also the [context](contexts.md#one-call-a-turn) right after it, or `{error}` in its place
+         * @description `{items: [1..100], context?, reservation?, usage?}`: appends all or nothing; the items as stored. With `context` also the [context](contexts.md#one-call-a-turn) right after it, or `{error}` in its place. `{messages, format?, system?}` in place of items: [messages of other APIs](dialects.md), at most 100 items made of them
          */
         post: operations["append"];
         delete?: never;
@@ -227,7 +227,7 @@ export interface paths {
         put?: never;
         /**
          * Count tokens
-         * @description `{model or encoding, input: text, items or messages, tools?}`: `{tokens, encoding, exact}`. The body of a Chat Completions or of a Responses request counts as it stands
+         * @description `{model or encoding, input: text, items or messages, tools?}`: `{tokens, encoding, exact}`. The body of a Chat Completions or of a Responses request counts as it stands; messages of another `format` count as what is stored of them
          */
         post: operations["count"];
         delete?: never;
@@ -547,69 +547,70 @@ export interface components {
         /** @description What a conversation holds: the Responses API's input items. A message needs no type. */
         item: components["schemas"]["item_additional_tools"] | components["schemas"]["item_apply_patch_call"] | components["schemas"]["item_apply_patch_call_output"] | components["schemas"]["item_code_interpreter_call"] | components["schemas"]["item_compaction"] | components["schemas"]["item_computer_call"] | components["schemas"]["item_computer_call_output"] | components["schemas"]["item_configuration_update"] | components["schemas"]["item_custom_tool_call"] | components["schemas"]["item_custom_tool_call_output"] | components["schemas"]["item_file_search_call"] | components["schemas"]["item_function_call"] | components["schemas"]["item_function_call_output"] | components["schemas"]["item_image_generation_call"] | components["schemas"]["item_local_shell_call"] | components["schemas"]["item_local_shell_call_output"] | components["schemas"]["item_mcp_approval_request"] | components["schemas"]["item_mcp_approval_response"] | components["schemas"]["item_mcp_call"] | components["schemas"]["item_mcp_list_tools"] | components["schemas"]["item_message"] | components["schemas"]["item_message_of_assistant"] | components["schemas"]["item_program"] | components["schemas"]["item_program_output"] | components["schemas"]["item_reasoning"] | components["schemas"]["item_shell_call"] | components["schemas"]["item_shell_call_output"] | components["schemas"]["item_tool_search_call"] | components["schemas"]["item_tool_search_output"] | components["schemas"]["item_web_search_call"];
         item_additional_tools: {
+            created_by?: unknown;
+            id?: string | null;
             /** @enum {string} */
             role: "unknown" | "user" | "assistant" | "system" | "critic" | "discriminator" | "developer" | "tool";
+            status?: unknown;
             tools: {
                 type: string;
             }[];
-            id?: string | null;
             /** @constant */
             type: "additional_tools";
         };
         item_apply_patch_call: {
             call_id: string;
+            caller?: {
+                type: string;
+                caller_id?: string | null;
+            } | null;
+            created_by?: unknown;
+            id?: string | null;
             operation: {
                 type: string;
                 path: string;
                 diff?: string | null;
             };
-            caller?: {
-                type: string;
-                caller_id?: string | null;
-            } | null;
             status?: ("in_progress" | "completed") | null;
-            id?: string | null;
             /** @constant */
             type: "apply_patch_call";
         };
         item_apply_patch_call_output: {
             call_id: string;
-            output?: string | null;
             caller?: {
                 type: string;
                 caller_id?: string | null;
             } | null;
-            status?: ("completed" | "failed") | null;
+            created_by?: unknown;
             id?: string | null;
+            output?: string | null;
+            status?: ("completed" | "failed") | null;
             /** @constant */
             type: "apply_patch_call_output";
         };
         item_code_interpreter_call: {
-            container_id: string;
             code?: string | null;
+            container_id: string;
+            created_by?: unknown;
+            id?: string | null;
             outputs?: {
                 type: string;
                 logs?: string | null;
                 url?: string | null;
             }[] | null;
             status?: ("in_progress" | "completed" | "incomplete" | "interpreting" | "failed") | null;
-            id?: string | null;
             /** @constant */
             type: "code_interpreter_call";
         };
         item_compaction: {
+            created_by?: unknown;
             encrypted_content: string;
             id?: string | null;
+            status?: unknown;
             /** @constant */
             type: "compaction";
         };
         item_computer_call: {
-            call_id: string;
-            pending_safety_checks: {
-                id: string;
-                code?: string | null;
-                message?: string | null;
-            }[];
             action?: {
                 type: string;
                 button?: string | null;
@@ -638,33 +639,44 @@ export interface components {
                 x?: number | null;
                 y?: number | null;
             }[] | null;
-            status?: ("in_progress" | "completed" | "incomplete") | null;
+            call_id: string;
+            created_by?: unknown;
             id?: string | null;
+            pending_safety_checks: {
+                id: string;
+                code?: string | null;
+                message?: string | null;
+            }[];
+            status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "computer_call";
         };
         item_computer_call_output: {
+            acknowledged_safety_checks?: {
+                id: string;
+                code?: string | null;
+                message?: string | null;
+            }[] | null;
             call_id: string;
+            created_by?: unknown;
+            id?: string | null;
             output: {
                 /** @constant */
                 type: "computer_screenshot";
                 file_id?: string | null;
                 image_url?: string | null;
             };
-            acknowledged_safety_checks?: {
-                id: string;
-                code?: string | null;
-                message?: string | null;
-            }[] | null;
             status?: ("in_progress" | "completed" | "incomplete" | "failed") | null;
-            id?: string | null;
             /** @constant */
             type: "computer_call_output";
         };
         item_configuration_update: {
+            created_by?: unknown;
+            id?: string | null;
             reasoning?: {
                 effort?: string | null;
             } | null;
+            status?: unknown;
             text?: {
                 format: {
                     type: string;
@@ -676,21 +688,22 @@ export interface components {
                     strict?: boolean | null;
                 };
             } | null;
-            id?: string | null;
             /** @constant */
             type: "configuration_update";
         };
         item_custom_tool_call: {
             async?: boolean | null;
+            call_id: string;
             caller?: {
                 type: string;
                 caller_id?: string | null;
             } | null;
-            namespace?: string | null;
-            call_id: string;
-            name: string;
-            input: string;
+            created_by?: unknown;
             id?: string | null;
+            input: string;
+            name: string;
+            namespace?: string | null;
+            status?: unknown;
             /** @constant */
             type: "custom_tool_call";
         };
@@ -700,12 +713,16 @@ export interface components {
                 type: string;
                 caller_id?: string | null;
             } | null;
+            created_by?: unknown;
             id?: string | null;
+            output: string | (components["schemas"]["part_input_text"] | components["schemas"]["part_input_image"] | components["schemas"]["part_input_file"])[];
+            status?: unknown;
             /** @constant */
             type: "custom_tool_call_output";
-            output: string | (components["schemas"]["part_input_text"] | components["schemas"]["part_input_image"] | components["schemas"]["part_input_file"])[];
         };
         item_file_search_call: {
+            created_by?: unknown;
+            id?: string | null;
             queries: string[];
             results?: {
                 attributes?: {
@@ -717,55 +734,57 @@ export interface components {
                 text?: string | null;
             }[] | null;
             status?: ("in_progress" | "searching" | "completed" | "incomplete" | "failed") | null;
-            id?: string | null;
             /** @constant */
             type: "file_search_call";
         };
         item_function_call: {
+            arguments: string;
             async?: boolean | null;
+            call_id: string;
             caller?: {
                 type: string;
                 caller_id?: string | null;
             } | null;
-            namespace?: string | null;
-            call_id: string;
-            name: string;
-            arguments: string;
-            status?: ("in_progress" | "completed" | "incomplete") | null;
+            created_by?: unknown;
             id?: string | null;
+            name: string;
+            namespace?: string | null;
+            status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "function_call";
         };
         item_function_call_output: {
             call_id?: string | null;
-            name?: string | null;
-            namespace?: string | null;
             caller?: {
                 type: string;
                 caller_id?: string | null;
             } | null;
-            status?: ("in_progress" | "completed" | "incomplete") | null;
+            created_by?: unknown;
             id?: string | null;
+            name?: string | null;
+            namespace?: string | null;
+            output: string | (components["schemas"]["part_input_text"] | components["schemas"]["part_input_image"] | components["schemas"]["part_input_file"])[];
+            status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "function_call_output";
-            output: string | (components["schemas"]["part_input_text"] | components["schemas"]["part_input_image"] | components["schemas"]["part_input_file"])[];
         };
         item_image_generation_call: {
-            result?: string | null;
-            status?: ("in_progress" | "completed" | "generating" | "failed") | null;
             action?: string | null;
             background?: string | null;
+            created_by?: unknown;
             error?: {
                 [key: string]: unknown;
             } | null;
+            id?: string | null;
             output_format?: string | null;
             quality?: string | null;
+            result?: string | null;
             revised_prompt?: string | null;
             size?: string | null;
+            status?: ("in_progress" | "completed" | "generating" | "failed") | null;
             svg_usage?: {
                 [key: string]: unknown;
             } | null;
-            id?: string | null;
             /** @constant */
             type: "image_generation_call";
         };
@@ -782,93 +801,109 @@ export interface components {
                 working_directory?: string | null;
             };
             call_id: string;
-            status?: ("in_progress" | "completed" | "incomplete") | null;
+            created_by?: unknown;
             id?: string | null;
+            status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "local_shell_call";
         };
         item_local_shell_call_output: {
-            output: string;
             call_id?: string | null;
-            status?: ("in_progress" | "completed" | "incomplete") | null;
+            created_by?: unknown;
             id?: string | null;
+            output: string;
+            status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "local_shell_call_output";
         };
         item_mcp_approval_request: {
             arguments: string;
+            created_by?: unknown;
+            id?: string | null;
             name: string;
             server_label: string;
-            id?: string | null;
+            status?: unknown;
             /** @constant */
             type: "mcp_approval_request";
         };
         item_mcp_approval_response: {
             approval_request_id: string;
             approve: boolean;
-            reason?: string | null;
+            created_by?: unknown;
             id?: string | null;
+            reason?: string | null;
+            status?: unknown;
             /** @constant */
             type: "mcp_approval_response";
         };
         item_mcp_call: {
-            arguments: string;
-            name: string;
-            server_label: string;
             approval_request_id?: string | null;
+            arguments: string;
+            created_by?: unknown;
             error?: {
                 type: string;
             } | null;
-            output?: string | null;
-            status?: ("in_progress" | "completed" | "incomplete" | "calling" | "failed") | null;
             id?: string | null;
+            name: string;
+            output?: string | null;
+            server_label: string;
+            status?: ("in_progress" | "completed" | "incomplete" | "calling" | "failed") | null;
             /** @constant */
             type: "mcp_call";
         };
         item_mcp_list_tools: {
+            created_by?: unknown;
+            error?: string | null;
+            id?: string | null;
             server_label: string;
+            status?: unknown;
             tools: {
                 input_schema: unknown;
                 name: string;
                 annotations?: unknown;
                 description?: string | null;
             }[];
-            error?: string | null;
-            id?: string | null;
             /** @constant */
             type: "mcp_list_tools";
         };
         item_message: {
+            content: string | (components["schemas"]["part_input_text"] | components["schemas"]["part_input_image"] | components["schemas"]["part_input_file"] | components["schemas"]["part_text"] | components["schemas"]["part_summary_text"] | components["schemas"]["part_reasoning_text"] | components["schemas"]["part_computer_screenshot"])[];
+            created_by?: unknown;
+            id?: string | null;
+            phase?: ("commentary" | "final_answer") | null;
             /** @enum {unknown} */
             role: "user" | "system" | "developer";
             status?: ("in_progress" | "completed" | "incomplete") | null;
-            phase?: ("commentary" | "final_answer") | null;
-            id?: string | null;
             type?: "message" | null;
-            content: string | (components["schemas"]["part_input_text"] | components["schemas"]["part_input_image"] | components["schemas"]["part_input_file"] | components["schemas"]["part_text"] | components["schemas"]["part_summary_text"] | components["schemas"]["part_reasoning_text"] | components["schemas"]["part_computer_screenshot"])[];
+            name?: string | null;
         };
         item_message_of_assistant: {
+            content: string | (components["schemas"]["part_output_text"] | components["schemas"]["part_refusal"] | components["schemas"]["part_input_text"] | components["schemas"]["part_text"] | components["schemas"]["part_summary_text"] | components["schemas"]["part_reasoning_text"])[];
+            created_by?: unknown;
+            id?: string | null;
+            phase?: ("commentary" | "final_answer") | null;
             /** @enum {unknown} */
             role: "assistant";
             status?: ("in_progress" | "completed" | "incomplete") | null;
-            phase?: ("commentary" | "final_answer") | null;
-            id?: string | null;
             type?: "message" | null;
-            content: string | (components["schemas"]["part_output_text"] | components["schemas"]["part_refusal"] | components["schemas"]["part_input_text"] | components["schemas"]["part_input_image"] | components["schemas"]["part_input_file"] | components["schemas"]["part_text"] | components["schemas"]["part_summary_text"] | components["schemas"]["part_reasoning_text"] | components["schemas"]["part_computer_screenshot"])[];
+            name?: string | null;
         };
         item_program: {
             call_id: string;
             code: string;
+            created_by?: unknown;
             fingerprint: string;
             id?: string | null;
+            status?: unknown;
             /** @constant */
             type: "program";
         };
         item_program_output: {
             call_id: string;
+            created_by?: unknown;
+            id?: string | null;
             result: string;
             status?: ("completed" | "incomplete") | null;
-            id?: string | null;
             /** @constant */
             type: "program_output";
         };
@@ -878,12 +913,13 @@ export interface components {
                 /** @constant */
                 type: "reasoning_text";
             }[] | null;
+            created_by?: unknown;
             encrypted_content?: string | null;
-            status?: ("in_progress" | "completed" | "incomplete") | null;
             id?: string | null;
+            status?: ("in_progress" | "completed" | "incomplete") | null;
+            summary: components["schemas"]["part_summary_text"][];
             /** @constant */
             type: "reasoning";
-            summary: components["schemas"]["part_summary_text"][];
         };
         item_shell_call: {
             action: {
@@ -896,6 +932,7 @@ export interface components {
                 type: string;
                 caller_id?: string | null;
             } | null;
+            created_by?: unknown;
             environment?: {
                 type: string;
                 container_id?: string | null;
@@ -903,13 +940,20 @@ export interface components {
                     [key: string]: unknown;
                 }[] | null;
             } | null;
-            status?: ("in_progress" | "completed" | "incomplete") | null;
             id?: string | null;
+            status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "shell_call";
         };
         item_shell_call_output: {
             call_id: string;
+            caller?: {
+                type: string;
+                caller_id?: string | null;
+            } | null;
+            created_by?: unknown;
+            id?: string | null;
+            max_output_length?: number | null;
             output: {
                 outcome: {
                     type: string;
@@ -918,33 +962,29 @@ export interface components {
                 stderr: string;
                 stdout: string;
             }[];
-            caller?: {
-                type: string;
-                caller_id?: string | null;
-            } | null;
-            max_output_length?: number | null;
             status?: ("in_progress" | "completed" | "incomplete") | null;
-            id?: string | null;
             /** @constant */
             type: "shell_call_output";
         };
         item_tool_search_call: {
             arguments: unknown;
             call_id?: string | null;
+            created_by?: unknown;
             execution?: ("server" | "client") | null;
-            status?: ("in_progress" | "completed" | "incomplete") | null;
             id?: string | null;
+            status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "tool_search_call";
         };
         item_tool_search_output: {
+            call_id?: string | null;
+            created_by?: unknown;
+            execution?: ("server" | "client") | null;
+            id?: string | null;
+            status?: ("in_progress" | "completed" | "incomplete") | null;
             tools: {
                 type: string;
             }[];
-            call_id?: string | null;
-            execution?: ("server" | "client") | null;
-            status?: ("in_progress" | "completed" | "incomplete") | null;
-            id?: string | null;
             /** @constant */
             type: "tool_search_output";
         };
@@ -961,8 +1001,9 @@ export interface components {
                 url?: string | null;
                 pattern?: string | null;
             };
-            status?: ("in_progress" | "searching" | "completed" | "incomplete" | "failed") | null;
+            created_by?: unknown;
             id?: string | null;
+            status?: ("in_progress" | "searching" | "completed" | "incomplete" | "failed") | null;
             /** @constant */
             type: "web_search_call";
         };
@@ -999,15 +1040,14 @@ export interface components {
             type: "input_image";
         };
         part_input_text: {
-            text: string;
             prompt_cache_breakpoint?: {
                 [key: string]: unknown;
             } | null;
+            text: string;
             /** @constant */
             type: "input_text";
         };
         part_output_text: {
-            text: string;
             annotations?: {
                 type: string;
                 container_id?: string | null;
@@ -1029,6 +1069,7 @@ export interface components {
                     bytes?: number[] | null;
                 }[] | null;
             }[] | null;
+            text: string;
             /** @constant */
             type: "output_text";
         };
@@ -1079,6 +1120,267 @@ export interface components {
             function?: never;
         } | {
             type?: unknown;
+        };
+        message_of_anthropic: {
+            /** @constant */
+            role: "user";
+            content: string | ({
+                /** @constant */
+                type: "text";
+                text: string;
+            } | {
+                /** @constant */
+                type: "image";
+                source: {
+                    /** @constant */
+                    type: "base64";
+                    media_type: string;
+                    data: string;
+                } | {
+                    /** @constant */
+                    type: "url";
+                    /** @constant */
+                    url: "https://example.com/a.png";
+                };
+            } | {
+                /** @constant */
+                type: "document";
+                source: {
+                    /** @constant */
+                    type: "base64";
+                    media_type: string;
+                    data: string;
+                };
+                title?: string | null;
+                context?: string | null;
+            })[];
+        } | {
+            /** @constant */
+            role: "user";
+            content: {
+                /** @constant */
+                type: "tool_result";
+                tool_use_id: string;
+                content?: string | ({
+                    /** @constant */
+                    type: "text";
+                    text: string;
+                } | {
+                    /** @constant */
+                    type: "image";
+                    source: {
+                        /** @constant */
+                        type: "base64";
+                        media_type: string;
+                        data: string;
+                    } | {
+                        /** @constant */
+                        type: "url";
+                        /** @constant */
+                        url: "https://example.com/a.png";
+                    };
+                } | {
+                    /** @constant */
+                    type: "document";
+                    source: {
+                        /** @constant */
+                        type: "base64";
+                        media_type: string;
+                        data: string;
+                    };
+                    title?: string | null;
+                    context?: string | null;
+                })[];
+                is_error?: boolean | null;
+            }[];
+        } | {
+            /** @constant */
+            role: "assistant";
+            content: string | ({
+                /** @constant */
+                type: "text";
+                text: string;
+            } | {
+                /** @constant */
+                type: "thinking";
+                thinking: string;
+                signature: string;
+            } | {
+                /** @constant */
+                type: "redacted_thinking";
+                data: string;
+            } | {
+                /** @constant */
+                type: "tool_use";
+                id: string;
+                name: string;
+                input: Record<string, never>;
+            } | {
+                /** @constant */
+                type: "server_tool_use";
+                id: string;
+                name: string;
+                input: Record<string, never>;
+            } | {
+                /** @constant */
+                type: "web_search_tool_result";
+                tool_use_id: string;
+                content: unknown;
+            })[];
+        };
+        message_of_chat: {
+            /** @constant */
+            role: "system";
+            content: string | {
+                /** @constant */
+                type: "text";
+                text: string;
+            }[];
+            name?: string | null;
+        } | {
+            /** @constant */
+            role: "developer";
+            content: string | {
+                /** @constant */
+                type: "text";
+                text: string;
+            }[];
+            name?: string | null;
+        } | {
+            /** @constant */
+            role: "user";
+            content: string | ({
+                /** @constant */
+                type: "text";
+                text: string;
+            } | {
+                /** @constant */
+                type: "image_url";
+                image_url: {
+                    url: string;
+                    /** @enum {unknown} */
+                    detail?: "auto" | "low" | "high";
+                };
+            } | {
+                /** @constant */
+                type: "input_audio";
+                input_audio: {
+                    data: string;
+                    format: string;
+                };
+            } | {
+                /** @constant */
+                type: "file";
+                file: {
+                    file_data: string;
+                    filename?: string;
+                };
+            })[];
+            name?: string | null;
+        } | {
+            /** @constant */
+            role: "function";
+            name: string;
+            content: string;
+        } | {
+            /** @constant */
+            role: "assistant";
+            content?: (string | ({
+                /** @constant */
+                type: "text";
+                text: string;
+            } | {
+                /** @constant */
+                type: "refusal";
+                refusal: string;
+            })[]) | null;
+            name?: string | null;
+            refusal?: string | null;
+            audio?: {
+                id: string;
+            } | null;
+            tool_calls?: ({
+                /** @constant */
+                type: "function";
+                id: string;
+                function: {
+                    name: string;
+                    arguments: string;
+                };
+            } | {
+                /** @constant */
+                type: "custom";
+                id: string;
+                custom: {
+                    name: string;
+                    input: string;
+                };
+            })[] | null;
+            function_call?: {
+                name: string;
+                arguments: string;
+            } | null;
+        } | {
+            /** @constant */
+            role: "tool";
+            content: string | {
+                /** @constant */
+                type: "text";
+                text: string;
+            }[];
+            name?: string | null;
+            tool_call_id: string;
+        };
+        message_of_gemini: {
+            /** @enum {unknown} */
+            role: "user" | "function";
+            parts: ({
+                text: string;
+                thought?: boolean | null;
+                thoughtSignature?: string | null;
+            } | {
+                inlineData: {
+                    mimeType: string;
+                    data: string;
+                };
+            } | {
+                fileData: {
+                    mimeType?: string | null;
+                    fileUri: string;
+                };
+            } | {
+                functionResponse: {
+                    id?: string | null;
+                    name: string;
+                    response: Record<string, never>;
+                };
+                thoughtSignature?: string | null;
+            })[];
+        } | {
+            /** @constant */
+            role: "model";
+            parts: ({
+                text: string;
+                thought?: boolean | null;
+                thoughtSignature?: string | null;
+            } | {
+                inlineData: {
+                    mimeType: string;
+                    data: string;
+                };
+            } | {
+                fileData: {
+                    mimeType?: string | null;
+                    fileUri: string;
+                };
+            } | {
+                functionCall: {
+                    id?: string | null;
+                    name: string;
+                    args?: Record<string, never> | null;
+                };
+                thoughtSignature?: string | null;
+            })[];
         };
         context_items: {
             /**
@@ -1259,6 +1561,115 @@ export interface components {
             }[];
             messages: components["schemas"]["context_anthropic_message"][];
         };
+        context_gemini: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            format: "gemini";
+            /** @constant */
+            object: "conversation.context";
+            conversation_id: string;
+            version: number;
+            model: string | null;
+            /** @enum {unknown} */
+            encoding: "o200k_base" | "cl100k_base";
+            exact: boolean;
+            /** @enum {unknown} */
+            counting: "exact" | "rule" | "estimate";
+            budget: number;
+            overhead_tokens: number;
+            tokens: number;
+            uncounted_tokens: number;
+            summary: {
+                through: string;
+                tokens: number;
+            } | null;
+            kept: {
+                items: number;
+                first_id: string | null;
+                last_id: string | null;
+            };
+            omitted: {
+                items: number;
+                tokens: number;
+                unsupported: string[];
+                orphan_outputs: string[];
+                unanswered_calls: string[];
+                dangling_reasoning: string[];
+            };
+            documents: {
+                path: string;
+                item_id: string;
+                /** @enum {unknown} */
+                status: "whole" | "cut" | "omitted" | "missing" | "unsupported" | "unavailable";
+                etag: string | null;
+                tokens: number;
+                total_tokens: number | null;
+                stale: boolean;
+            }[];
+            reservation?: {
+                id: string;
+                /** @constant */
+                object: "reservation";
+                tokens: number;
+                usd: number;
+                expires_at: number;
+                recorded: boolean;
+            };
+            system_instruction?: {
+                parts: {
+                    text?: string;
+                    inlineData?: {
+                        mimeType: string;
+                        data: string;
+                    };
+                    fileData?: {
+                        mimeType?: string;
+                        fileUri: string;
+                    };
+                    functionCall?: {
+                        id?: string;
+                        name: string;
+                        args: Record<string, never>;
+                    };
+                    functionResponse?: {
+                        id?: string;
+                        name: string;
+                        response: Record<string, never>;
+                    };
+                    thought?: boolean;
+                    thoughtSignature?: string;
+                }[];
+            };
+            contents: {
+                /** @enum {unknown} */
+                role: "user" | "model";
+                parts: {
+                    text?: string;
+                    inlineData?: {
+                        mimeType: string;
+                        data: string;
+                    };
+                    fileData?: {
+                        mimeType?: string;
+                        fileUri: string;
+                    };
+                    functionCall?: {
+                        id?: string;
+                        name: string;
+                        args: Record<string, never>;
+                    };
+                    functionResponse?: {
+                        id?: string;
+                        name: string;
+                        response: Record<string, never>;
+                    };
+                    thought?: boolean;
+                    thoughtSignature?: string;
+                }[];
+            }[];
+        };
         context_text: {
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -1425,11 +1836,31 @@ export interface components {
                 /** @constant */
                 type: "tool_result";
                 tool_use_id: string;
-                content: {
+                content: ({
                     /** @constant */
                     type: "text";
                     text: string;
-                }[];
+                } | {
+                    /** @constant */
+                    type: "image";
+                    source: {
+                        /** @constant */
+                        type: "url";
+                        url: string;
+                    } | {
+                        /** @constant */
+                        type: "base64";
+                        media_type: string;
+                        data: string;
+                    };
+                } | {
+                    /** @enum {unknown} */
+                    type: "document" | "search_result" | "tool_reference";
+                })[];
+                is_error?: boolean;
+            } | {
+                /** @enum {unknown} */
+                type: "document" | "search_result" | "container_upload";
             })[];
         } | {
             /** @constant */
@@ -1444,6 +1875,9 @@ export interface components {
                 id: string;
                 name: string;
                 input: Record<string, never>;
+            } | {
+                /** @enum {unknown} */
+                type: "thinking" | "redacted_thinking" | "server_tool_use" | "web_search_tool_result" | "web_fetch_tool_result" | "code_execution_tool_result" | "bash_code_execution_tool_result" | "text_editor_code_execution_tool_result" | "tool_search_tool_result" | "mcp_tool_use" | "mcp_tool_result" | "advisor_tool_result" | "container_upload";
             })[];
         };
     };
@@ -1715,11 +2149,99 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: {
+        requestBody: {
             content: {
                 "application/json": {
                     /** @description its first items, at most 100 */
                     items?: components["schemas"]["item"][] | null;
+                    /** @description at most 16 pairs of strings; keys of 64 characters and values of 512 */
+                    metadata?: {
+                        [key: string]: string;
+                    } | null;
+                    /** @description how long after its last use it expires, 0: never; else the setting holds */
+                    expires_after_s?: number | null;
+                } | {
+                    /** @description messages in place of items: the model's own replies, and what it was asked */
+                    messages: components["schemas"]["message_of_chat"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "chat" | null;
+                    /** @description at most 16 pairs of strings; keys of 64 characters and values of 512 */
+                    metadata?: {
+                        [key: string]: string;
+                    } | null;
+                    /** @description how long after its last use it expires, 0: never; else the setting holds */
+                    expires_after_s?: number | null;
+                } | {
+                    /** @description messages in place of items: the model's own replies, and what it was asked */
+                    messages: components["schemas"]["message_of_anthropic"][];
+                    /**
+                     * @description of what the messages are; `chat` without, `gemini` for contents
+                     * @constant
+                     */
+                    format: "anthropic";
+                    /** @description the system prompt that stands beside Anthropic's messages, or Gemini's */
+                    system?: (string | {
+                        /** @constant */
+                        type: "text";
+                        text: string;
+                    }[]) | null;
+                    /** @description at most 16 pairs of strings; keys of 64 characters and values of 512 */
+                    metadata?: {
+                        [key: string]: string;
+                    } | null;
+                    /** @description how long after its last use it expires, 0: never; else the setting holds */
+                    expires_after_s?: number | null;
+                } | {
+                    /** @description messages in place of items: the model's own replies, and what it was asked */
+                    messages: components["schemas"]["message_of_gemini"][];
+                    /**
+                     * @description of what the messages are; `chat` without, `gemini` for contents
+                     * @constant
+                     */
+                    format: "gemini";
+                    /** @description the system prompt that stands beside Anthropic's messages, or Gemini's */
+                    system?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description at most 16 pairs of strings; keys of 64 characters and values of 512 */
+                    metadata?: {
+                        [key: string]: string;
+                    } | null;
+                    /** @description how long after its last use it expires, 0: never; else the setting holds */
+                    expires_after_s?: number | null;
+                } | {
+                    /** @description the same by Gemini's name */
+                    contents: components["schemas"]["message_of_gemini"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "gemini" | null;
+                    /** @description the same */
+                    systemInstruction?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description at most 16 pairs of strings; keys of 64 characters and values of 512 */
+                    metadata?: {
+                        [key: string]: string;
+                    } | null;
+                    /** @description how long after its last use it expires, 0: never; else the setting holds */
+                    expires_after_s?: number | null;
+                } | {
+                    /** @description the same by Gemini's name */
+                    contents: components["schemas"]["message_of_gemini"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "gemini" | null;
+                    /** @description the same by Gemini's name */
+                    system_instruction?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
                     /** @description at most 16 pairs of strings; keys of 64 characters and values of 512 */
                     metadata?: {
                         [key: string]: string;
@@ -2302,7 +2824,7 @@ export interface operations {
                          * @default items
                          * @enum {unknown}
                          */
-                        format?: "items" | "chat" | "anthropic" | "text";
+                        format?: "items" | "chat" | "anthropic" | "gemini" | "text";
                         /**
                          * @description the percentage of the budget that documents may take
                          * @default 40
@@ -2341,7 +2863,523 @@ export interface operations {
                          * @default items
                          * @enum {unknown}
                          */
-                        format?: "items" | "chat" | "anthropic" | "text";
+                        format?: "items" | "chat" | "anthropic" | "gemini" | "text";
+                        /**
+                         * @description the percentage of the budget that documents may take
+                         * @default 40
+                         */
+                        document_budget?: number | null;
+                        /**
+                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @default false
+                         */
+                        stable_prefix?: boolean;
+                        /** @description a reservation is made with `POST …/context`, before the model call that it is for */
+                        reserve?: null;
+                    } | null;
+                    /** @description the reservation that `usage` settles in the same step */
+                    reservation: string;
+                    /** @description what the model call used, as the Responses or the Chat Completions API report it */
+                    usage: {
+                        input_tokens: number;
+                        output_tokens: number;
+                    } | {
+                        prompt_tokens: number;
+                        completion_tokens: number;
+                    };
+                } | {
+                    /** @description messages in place of items: the model's own replies, and what it was asked */
+                    messages: components["schemas"]["message_of_chat"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "chat" | null;
+                    /** @description the parameters of `POST …/context` but for `reserve`: the answer has a member `context` as well, that of the conversation with these items */
+                    context?: {
+                        /** @description whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given */
+                        model?: (("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string) | null;
+                        /** @description the tokens that are counted, where the model is not known here */
+                        encoding?: ("o200k_base" | "cl100k_base") | null;
+                        /** @description tokens that the answer may count; by default the model's window less `reserve_output` */
+                        budget?: number | null;
+                        /** @description tokens of the window kept free for the model's answer; by default its longest answer, at most half the window */
+                        reserve_output?: number | null;
+                        /**
+                         * @description what the caller adds itself, tool schemas for instance; taken from the budget first
+                         * @default 0
+                         */
+                        overhead_tokens?: number | null;
+                        /**
+                         * @description the shape of the answer; `items` is the Responses API's input
+                         * @default items
+                         * @enum {unknown}
+                         */
+                        format?: "items" | "chat" | "anthropic" | "gemini" | "text";
+                        /**
+                         * @description the percentage of the budget that documents may take
+                         * @default 40
+                         */
+                        document_budget?: number | null;
+                        /**
+                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @default false
+                         */
+                        stable_prefix?: boolean;
+                        /** @description a reservation is made with `POST …/context`, before the model call that it is for */
+                        reserve?: null;
+                    } | null;
+                    reservation?: null;
+                    usage?: null;
+                } | {
+                    /** @description messages in place of items: the model's own replies, and what it was asked */
+                    messages: components["schemas"]["message_of_chat"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "chat" | null;
+                    /** @description the parameters of `POST …/context` but for `reserve`: the answer has a member `context` as well, that of the conversation with these items */
+                    context?: {
+                        /** @description whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given */
+                        model?: (("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string) | null;
+                        /** @description the tokens that are counted, where the model is not known here */
+                        encoding?: ("o200k_base" | "cl100k_base") | null;
+                        /** @description tokens that the answer may count; by default the model's window less `reserve_output` */
+                        budget?: number | null;
+                        /** @description tokens of the window kept free for the model's answer; by default its longest answer, at most half the window */
+                        reserve_output?: number | null;
+                        /**
+                         * @description what the caller adds itself, tool schemas for instance; taken from the budget first
+                         * @default 0
+                         */
+                        overhead_tokens?: number | null;
+                        /**
+                         * @description the shape of the answer; `items` is the Responses API's input
+                         * @default items
+                         * @enum {unknown}
+                         */
+                        format?: "items" | "chat" | "anthropic" | "gemini" | "text";
+                        /**
+                         * @description the percentage of the budget that documents may take
+                         * @default 40
+                         */
+                        document_budget?: number | null;
+                        /**
+                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @default false
+                         */
+                        stable_prefix?: boolean;
+                        /** @description a reservation is made with `POST …/context`, before the model call that it is for */
+                        reserve?: null;
+                    } | null;
+                    /** @description the reservation that `usage` settles in the same step */
+                    reservation: string;
+                    /** @description what the model call used, as the Responses or the Chat Completions API report it */
+                    usage: {
+                        input_tokens: number;
+                        output_tokens: number;
+                    } | {
+                        prompt_tokens: number;
+                        completion_tokens: number;
+                    };
+                } | {
+                    /** @description messages in place of items: the model's own replies, and what it was asked */
+                    messages: components["schemas"]["message_of_anthropic"][];
+                    /**
+                     * @description of what the messages are; `chat` without, `gemini` for contents
+                     * @constant
+                     */
+                    format: "anthropic";
+                    /** @description the system prompt that stands beside Anthropic's messages, or Gemini's */
+                    system?: (string | {
+                        /** @constant */
+                        type: "text";
+                        text: string;
+                    }[]) | null;
+                    /** @description the parameters of `POST …/context` but for `reserve`: the answer has a member `context` as well, that of the conversation with these items */
+                    context?: {
+                        /** @description whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given */
+                        model?: (("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string) | null;
+                        /** @description the tokens that are counted, where the model is not known here */
+                        encoding?: ("o200k_base" | "cl100k_base") | null;
+                        /** @description tokens that the answer may count; by default the model's window less `reserve_output` */
+                        budget?: number | null;
+                        /** @description tokens of the window kept free for the model's answer; by default its longest answer, at most half the window */
+                        reserve_output?: number | null;
+                        /**
+                         * @description what the caller adds itself, tool schemas for instance; taken from the budget first
+                         * @default 0
+                         */
+                        overhead_tokens?: number | null;
+                        /**
+                         * @description the shape of the answer; `items` is the Responses API's input
+                         * @default items
+                         * @enum {unknown}
+                         */
+                        format?: "items" | "chat" | "anthropic" | "gemini" | "text";
+                        /**
+                         * @description the percentage of the budget that documents may take
+                         * @default 40
+                         */
+                        document_budget?: number | null;
+                        /**
+                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @default false
+                         */
+                        stable_prefix?: boolean;
+                        /** @description a reservation is made with `POST …/context`, before the model call that it is for */
+                        reserve?: null;
+                    } | null;
+                    reservation?: null;
+                    usage?: null;
+                } | {
+                    /** @description messages in place of items: the model's own replies, and what it was asked */
+                    messages: components["schemas"]["message_of_anthropic"][];
+                    /**
+                     * @description of what the messages are; `chat` without, `gemini` for contents
+                     * @constant
+                     */
+                    format: "anthropic";
+                    /** @description the system prompt that stands beside Anthropic's messages, or Gemini's */
+                    system?: (string | {
+                        /** @constant */
+                        type: "text";
+                        text: string;
+                    }[]) | null;
+                    /** @description the parameters of `POST …/context` but for `reserve`: the answer has a member `context` as well, that of the conversation with these items */
+                    context?: {
+                        /** @description whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given */
+                        model?: (("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string) | null;
+                        /** @description the tokens that are counted, where the model is not known here */
+                        encoding?: ("o200k_base" | "cl100k_base") | null;
+                        /** @description tokens that the answer may count; by default the model's window less `reserve_output` */
+                        budget?: number | null;
+                        /** @description tokens of the window kept free for the model's answer; by default its longest answer, at most half the window */
+                        reserve_output?: number | null;
+                        /**
+                         * @description what the caller adds itself, tool schemas for instance; taken from the budget first
+                         * @default 0
+                         */
+                        overhead_tokens?: number | null;
+                        /**
+                         * @description the shape of the answer; `items` is the Responses API's input
+                         * @default items
+                         * @enum {unknown}
+                         */
+                        format?: "items" | "chat" | "anthropic" | "gemini" | "text";
+                        /**
+                         * @description the percentage of the budget that documents may take
+                         * @default 40
+                         */
+                        document_budget?: number | null;
+                        /**
+                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @default false
+                         */
+                        stable_prefix?: boolean;
+                        /** @description a reservation is made with `POST …/context`, before the model call that it is for */
+                        reserve?: null;
+                    } | null;
+                    /** @description the reservation that `usage` settles in the same step */
+                    reservation: string;
+                    /** @description what the model call used, as the Responses or the Chat Completions API report it */
+                    usage: {
+                        input_tokens: number;
+                        output_tokens: number;
+                    } | {
+                        prompt_tokens: number;
+                        completion_tokens: number;
+                    };
+                } | {
+                    /** @description messages in place of items: the model's own replies, and what it was asked */
+                    messages: components["schemas"]["message_of_gemini"][];
+                    /**
+                     * @description of what the messages are; `chat` without, `gemini` for contents
+                     * @constant
+                     */
+                    format: "gemini";
+                    /** @description the system prompt that stands beside Anthropic's messages, or Gemini's */
+                    system?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description the parameters of `POST …/context` but for `reserve`: the answer has a member `context` as well, that of the conversation with these items */
+                    context?: {
+                        /** @description whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given */
+                        model?: (("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string) | null;
+                        /** @description the tokens that are counted, where the model is not known here */
+                        encoding?: ("o200k_base" | "cl100k_base") | null;
+                        /** @description tokens that the answer may count; by default the model's window less `reserve_output` */
+                        budget?: number | null;
+                        /** @description tokens of the window kept free for the model's answer; by default its longest answer, at most half the window */
+                        reserve_output?: number | null;
+                        /**
+                         * @description what the caller adds itself, tool schemas for instance; taken from the budget first
+                         * @default 0
+                         */
+                        overhead_tokens?: number | null;
+                        /**
+                         * @description the shape of the answer; `items` is the Responses API's input
+                         * @default items
+                         * @enum {unknown}
+                         */
+                        format?: "items" | "chat" | "anthropic" | "gemini" | "text";
+                        /**
+                         * @description the percentage of the budget that documents may take
+                         * @default 40
+                         */
+                        document_budget?: number | null;
+                        /**
+                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @default false
+                         */
+                        stable_prefix?: boolean;
+                        /** @description a reservation is made with `POST …/context`, before the model call that it is for */
+                        reserve?: null;
+                    } | null;
+                    reservation?: null;
+                    usage?: null;
+                } | {
+                    /** @description messages in place of items: the model's own replies, and what it was asked */
+                    messages: components["schemas"]["message_of_gemini"][];
+                    /**
+                     * @description of what the messages are; `chat` without, `gemini` for contents
+                     * @constant
+                     */
+                    format: "gemini";
+                    /** @description the system prompt that stands beside Anthropic's messages, or Gemini's */
+                    system?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description the parameters of `POST …/context` but for `reserve`: the answer has a member `context` as well, that of the conversation with these items */
+                    context?: {
+                        /** @description whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given */
+                        model?: (("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string) | null;
+                        /** @description the tokens that are counted, where the model is not known here */
+                        encoding?: ("o200k_base" | "cl100k_base") | null;
+                        /** @description tokens that the answer may count; by default the model's window less `reserve_output` */
+                        budget?: number | null;
+                        /** @description tokens of the window kept free for the model's answer; by default its longest answer, at most half the window */
+                        reserve_output?: number | null;
+                        /**
+                         * @description what the caller adds itself, tool schemas for instance; taken from the budget first
+                         * @default 0
+                         */
+                        overhead_tokens?: number | null;
+                        /**
+                         * @description the shape of the answer; `items` is the Responses API's input
+                         * @default items
+                         * @enum {unknown}
+                         */
+                        format?: "items" | "chat" | "anthropic" | "gemini" | "text";
+                        /**
+                         * @description the percentage of the budget that documents may take
+                         * @default 40
+                         */
+                        document_budget?: number | null;
+                        /**
+                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @default false
+                         */
+                        stable_prefix?: boolean;
+                        /** @description a reservation is made with `POST …/context`, before the model call that it is for */
+                        reserve?: null;
+                    } | null;
+                    /** @description the reservation that `usage` settles in the same step */
+                    reservation: string;
+                    /** @description what the model call used, as the Responses or the Chat Completions API report it */
+                    usage: {
+                        input_tokens: number;
+                        output_tokens: number;
+                    } | {
+                        prompt_tokens: number;
+                        completion_tokens: number;
+                    };
+                } | {
+                    /** @description the same by Gemini's name */
+                    contents: components["schemas"]["message_of_gemini"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "gemini" | null;
+                    /** @description the same */
+                    systemInstruction?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description the parameters of `POST …/context` but for `reserve`: the answer has a member `context` as well, that of the conversation with these items */
+                    context?: {
+                        /** @description whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given */
+                        model?: (("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string) | null;
+                        /** @description the tokens that are counted, where the model is not known here */
+                        encoding?: ("o200k_base" | "cl100k_base") | null;
+                        /** @description tokens that the answer may count; by default the model's window less `reserve_output` */
+                        budget?: number | null;
+                        /** @description tokens of the window kept free for the model's answer; by default its longest answer, at most half the window */
+                        reserve_output?: number | null;
+                        /**
+                         * @description what the caller adds itself, tool schemas for instance; taken from the budget first
+                         * @default 0
+                         */
+                        overhead_tokens?: number | null;
+                        /**
+                         * @description the shape of the answer; `items` is the Responses API's input
+                         * @default items
+                         * @enum {unknown}
+                         */
+                        format?: "items" | "chat" | "anthropic" | "gemini" | "text";
+                        /**
+                         * @description the percentage of the budget that documents may take
+                         * @default 40
+                         */
+                        document_budget?: number | null;
+                        /**
+                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @default false
+                         */
+                        stable_prefix?: boolean;
+                        /** @description a reservation is made with `POST …/context`, before the model call that it is for */
+                        reserve?: null;
+                    } | null;
+                    reservation?: null;
+                    usage?: null;
+                } | {
+                    /** @description the same by Gemini's name */
+                    contents: components["schemas"]["message_of_gemini"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "gemini" | null;
+                    /** @description the same */
+                    systemInstruction?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description the parameters of `POST …/context` but for `reserve`: the answer has a member `context` as well, that of the conversation with these items */
+                    context?: {
+                        /** @description whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given */
+                        model?: (("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string) | null;
+                        /** @description the tokens that are counted, where the model is not known here */
+                        encoding?: ("o200k_base" | "cl100k_base") | null;
+                        /** @description tokens that the answer may count; by default the model's window less `reserve_output` */
+                        budget?: number | null;
+                        /** @description tokens of the window kept free for the model's answer; by default its longest answer, at most half the window */
+                        reserve_output?: number | null;
+                        /**
+                         * @description what the caller adds itself, tool schemas for instance; taken from the budget first
+                         * @default 0
+                         */
+                        overhead_tokens?: number | null;
+                        /**
+                         * @description the shape of the answer; `items` is the Responses API's input
+                         * @default items
+                         * @enum {unknown}
+                         */
+                        format?: "items" | "chat" | "anthropic" | "gemini" | "text";
+                        /**
+                         * @description the percentage of the budget that documents may take
+                         * @default 40
+                         */
+                        document_budget?: number | null;
+                        /**
+                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @default false
+                         */
+                        stable_prefix?: boolean;
+                        /** @description a reservation is made with `POST …/context`, before the model call that it is for */
+                        reserve?: null;
+                    } | null;
+                    /** @description the reservation that `usage` settles in the same step */
+                    reservation: string;
+                    /** @description what the model call used, as the Responses or the Chat Completions API report it */
+                    usage: {
+                        input_tokens: number;
+                        output_tokens: number;
+                    } | {
+                        prompt_tokens: number;
+                        completion_tokens: number;
+                    };
+                } | {
+                    /** @description the same by Gemini's name */
+                    contents: components["schemas"]["message_of_gemini"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "gemini" | null;
+                    /** @description the same by Gemini's name */
+                    system_instruction?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description the parameters of `POST …/context` but for `reserve`: the answer has a member `context` as well, that of the conversation with these items */
+                    context?: {
+                        /** @description whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given */
+                        model?: (("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string) | null;
+                        /** @description the tokens that are counted, where the model is not known here */
+                        encoding?: ("o200k_base" | "cl100k_base") | null;
+                        /** @description tokens that the answer may count; by default the model's window less `reserve_output` */
+                        budget?: number | null;
+                        /** @description tokens of the window kept free for the model's answer; by default its longest answer, at most half the window */
+                        reserve_output?: number | null;
+                        /**
+                         * @description what the caller adds itself, tool schemas for instance; taken from the budget first
+                         * @default 0
+                         */
+                        overhead_tokens?: number | null;
+                        /**
+                         * @description the shape of the answer; `items` is the Responses API's input
+                         * @default items
+                         * @enum {unknown}
+                         */
+                        format?: "items" | "chat" | "anthropic" | "gemini" | "text";
+                        /**
+                         * @description the percentage of the budget that documents may take
+                         * @default 40
+                         */
+                        document_budget?: number | null;
+                        /**
+                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @default false
+                         */
+                        stable_prefix?: boolean;
+                        /** @description a reservation is made with `POST …/context`, before the model call that it is for */
+                        reserve?: null;
+                    } | null;
+                    reservation?: null;
+                    usage?: null;
+                } | {
+                    /** @description the same by Gemini's name */
+                    contents: components["schemas"]["message_of_gemini"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "gemini" | null;
+                    /** @description the same by Gemini's name */
+                    system_instruction?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description the parameters of `POST …/context` but for `reserve`: the answer has a member `context` as well, that of the conversation with these items */
+                    context?: {
+                        /** @description whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given */
+                        model?: (("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string) | null;
+                        /** @description the tokens that are counted, where the model is not known here */
+                        encoding?: ("o200k_base" | "cl100k_base") | null;
+                        /** @description tokens that the answer may count; by default the model's window less `reserve_output` */
+                        budget?: number | null;
+                        /** @description tokens of the window kept free for the model's answer; by default its longest answer, at most half the window */
+                        reserve_output?: number | null;
+                        /**
+                         * @description what the caller adds itself, tool schemas for instance; taken from the budget first
+                         * @default 0
+                         */
+                        overhead_tokens?: number | null;
+                        /**
+                         * @description the shape of the answer; `items` is the Responses API's input
+                         * @default items
+                         * @enum {unknown}
+                         */
+                        format?: "items" | "chat" | "anthropic" | "gemini" | "text";
                         /**
                          * @description the percentage of the budget that documents may take
                          * @default 40
@@ -2389,7 +3427,7 @@ export interface operations {
                         /** @description Of the page's last element; null when it is empty */
                         last_id: string | null;
                         has_more: boolean;
-                        context?: (components["schemas"]["context_items"] | components["schemas"]["context_chat"] | components["schemas"]["context_anthropic"] | components["schemas"]["context_text"]) | {
+                        context?: (components["schemas"]["context_items"] | components["schemas"]["context_chat"] | components["schemas"]["context_anthropic"] | components["schemas"]["context_gemini"] | components["schemas"]["context_text"]) | {
                             error: {
                                 status: number;
                                 needed_tokens?: number;
@@ -2534,7 +3572,7 @@ export interface operations {
                 /** @description what the caller adds itself, tool schemas for instance; taken from the budget first */
                 overhead_tokens?: number;
                 /** @description the shape of the answer; `items` is the Responses API's input */
-                format?: "items" | "chat" | "anthropic" | "text";
+                format?: "items" | "chat" | "anthropic" | "gemini" | "text";
                 /** @description the percentage of the budget that documents may take */
                 document_budget?: number;
                 /** @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit */
@@ -2569,7 +3607,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["context_items"] | components["schemas"]["context_chat"] | components["schemas"]["context_anthropic"] | components["schemas"]["context_text"];
+                    "application/json": components["schemas"]["context_items"] | components["schemas"]["context_chat"] | components["schemas"]["context_anthropic"] | components["schemas"]["context_gemini"] | components["schemas"]["context_text"];
                 };
             };
             /** @description The caller has it */
@@ -2634,7 +3672,7 @@ export interface operations {
                      * @default items
                      * @enum {unknown}
                      */
-                    format?: "items" | "chat" | "anthropic" | "text";
+                    format?: "items" | "chat" | "anthropic" | "gemini" | "text";
                     /**
                      * @description the percentage of the budget that documents may take
                      * @default 40
@@ -2668,7 +3706,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["context_items"] | components["schemas"]["context_chat"] | components["schemas"]["context_anthropic"] | components["schemas"]["context_text"];
+                    "application/json": components["schemas"]["context_items"] | components["schemas"]["context_chat"] | components["schemas"]["context_anthropic"] | components["schemas"]["context_gemini"] | components["schemas"]["context_text"];
                 };
             };
             400: components["responses"]["E400"];
@@ -2894,6 +3932,8 @@ export interface operations {
                     encoding?: null;
                     /** @description chat messages, as a Chat Completions body has them */
                     messages: components["schemas"]["chat_message"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "chat" | null;
                     /** @description the tools that go with them */
                     tools?: components["schemas"]["tool"][] | null;
                     /** @description counted as a system message, as the Responses API puts them before the input */
@@ -3016,6 +4056,79 @@ export interface operations {
                     prompt?: null;
                     /** @description what the provider makes smaller has no published count */
                     image?: null;
+                } | {
+                    /** @description A model whose name begins like one that is known, after a provider's prefix; else say `encoding` */
+                    model: ("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string;
+                    encoding?: null;
+                    /** @description chat messages, as a Chat Completions body has them */
+                    messages: components["schemas"]["message_of_anthropic"][];
+                    /**
+                     * @description of what the messages are; `chat` without, `gemini` for contents
+                     * @constant
+                     */
+                    format: "anthropic";
+                    /** @description the system prompt that stands beside Anthropic's messages, or Gemini's */
+                    system?: (string | {
+                        /** @constant */
+                        type: "text";
+                        text: string;
+                    }[]) | null;
+                    /** @description the tools that go with them */
+                    tools?: components["schemas"]["tool"][] | null;
+                } | {
+                    /** @description A model whose name begins like one that is known, after a provider's prefix; else say `encoding` */
+                    model: ("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string;
+                    encoding?: null;
+                    /** @description chat messages, as a Chat Completions body has them */
+                    messages: components["schemas"]["message_of_gemini"][];
+                    /**
+                     * @description of what the messages are; `chat` without, `gemini` for contents
+                     * @constant
+                     */
+                    format: "gemini";
+                    /** @description the system prompt that stands beside Anthropic's messages, or Gemini's */
+                    system?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description the tools that go with them */
+                    tools?: components["schemas"]["tool"][] | null;
+                } | {
+                    /** @description A model whose name begins like one that is known, after a provider's prefix; else say `encoding` */
+                    model: ("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string;
+                    encoding?: null;
+                    /** @description the same by Gemini's name */
+                    contents: components["schemas"]["message_of_gemini"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "gemini" | null;
+                    /** @description the same */
+                    systemInstruction?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description the tools that go with them */
+                    tools?: components["schemas"]["tool"][] | null;
+                } | {
+                    /** @description A model whose name begins like one that is known, after a provider's prefix; else say `encoding` */
+                    model: ("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string;
+                    encoding?: null;
+                    /** @description the same by Gemini's name */
+                    contents: components["schemas"]["message_of_gemini"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "gemini" | null;
+                    /** @description the same by Gemini's name */
+                    system_instruction?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description the tools that go with them */
+                    tools?: components["schemas"]["tool"][] | null;
                 } | {
                     model?: null;
                     /**
@@ -3156,6 +4269,8 @@ export interface operations {
                     encoding: "o200k_base" | "cl100k_base";
                     /** @description chat messages, as a Chat Completions body has them */
                     messages: components["schemas"]["chat_message"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "chat" | null;
                     /** @description the tools that go with them */
                     tools?: components["schemas"]["tool"][] | null;
                     /** @description counted as a system message, as the Responses API puts them before the input */
@@ -3278,6 +4393,91 @@ export interface operations {
                     prompt?: null;
                     /** @description what the provider makes smaller has no published count */
                     image?: null;
+                } | {
+                    model?: null;
+                    /**
+                     * @description the tokens that are counted, where the model is not known here
+                     * @enum {unknown}
+                     */
+                    encoding: "o200k_base" | "cl100k_base";
+                    /** @description chat messages, as a Chat Completions body has them */
+                    messages: components["schemas"]["message_of_anthropic"][];
+                    /**
+                     * @description of what the messages are; `chat` without, `gemini` for contents
+                     * @constant
+                     */
+                    format: "anthropic";
+                    /** @description the system prompt that stands beside Anthropic's messages, or Gemini's */
+                    system?: (string | {
+                        /** @constant */
+                        type: "text";
+                        text: string;
+                    }[]) | null;
+                    /** @description the tools that go with them */
+                    tools?: components["schemas"]["tool"][] | null;
+                } | {
+                    model?: null;
+                    /**
+                     * @description the tokens that are counted, where the model is not known here
+                     * @enum {unknown}
+                     */
+                    encoding: "o200k_base" | "cl100k_base";
+                    /** @description chat messages, as a Chat Completions body has them */
+                    messages: components["schemas"]["message_of_gemini"][];
+                    /**
+                     * @description of what the messages are; `chat` without, `gemini` for contents
+                     * @constant
+                     */
+                    format: "gemini";
+                    /** @description the system prompt that stands beside Anthropic's messages, or Gemini's */
+                    system?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description the tools that go with them */
+                    tools?: components["schemas"]["tool"][] | null;
+                } | {
+                    model?: null;
+                    /**
+                     * @description the tokens that are counted, where the model is not known here
+                     * @enum {unknown}
+                     */
+                    encoding: "o200k_base" | "cl100k_base";
+                    /** @description the same by Gemini's name */
+                    contents: components["schemas"]["message_of_gemini"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "gemini" | null;
+                    /** @description the same */
+                    systemInstruction?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description the tools that go with them */
+                    tools?: components["schemas"]["tool"][] | null;
+                } | {
+                    model?: null;
+                    /**
+                     * @description the tokens that are counted, where the model is not known here
+                     * @enum {unknown}
+                     */
+                    encoding: "o200k_base" | "cl100k_base";
+                    /** @description the same by Gemini's name */
+                    contents: components["schemas"]["message_of_gemini"][];
+                    /** @description of what the messages are; `chat` without, `gemini` for contents */
+                    format?: "gemini" | null;
+                    /** @description the same by Gemini's name */
+                    system_instruction?: (string | {
+                        role?: string | null;
+                        parts: {
+                            text: string;
+                        }[];
+                    }) | null;
+                    /** @description the tools that go with them */
+                    tools?: components["schemas"]["tool"][] | null;
                 };
             };
         };

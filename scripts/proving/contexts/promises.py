@@ -10,7 +10,7 @@ The tests and the measurement over recorded dialogues use the same checks.
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -20,11 +20,12 @@ from scripts.proving.contexts.oracle import facts
 from shared.items.fitting import FILLER
 from shared.items.item import Item
 
+PINNED_TYPES = {"compaction", "additional_tools", "configuration_update"}
 ASSISTANT_SIDE = {("other", kind) for kind in ("reasoning", "web_search_call", "mcp_call")}
 
 
 class Event(NamedTuple):
-    """*what*: system, user, assistant, call, output or other. *detail*: text, id of the call, or type."""
+    """*what*: system, user, assistant, call, output, pinned or other. *detail*: text, id of the call, or type."""
 
     what: str
     detail: str
@@ -73,8 +74,11 @@ def broken_promises(
 ) -> set[str]:
     """Return the promises that a context of *log* breaks; (f) and the exact count are checked elsewhere."""
     known, reading = facts(log), READINGS[context_format]
-    events = read_events(context_format, members)
+    everything = read_events(context_format, members)
+    events = [event for event in everything if event.what != "pinned"]
     broken = {"over budget"} if tokens > budget else set()
+    if context_format == "items" and len(everything) - len(events) != _pinned_apart(log, known.systems):
+        broken.add("head kept")
     broken |= _broken_pairs(reading, events)
 
     systems = [_text(log[at], reading) for at in known.systems]
@@ -104,6 +108,11 @@ def broken_promises(
     if opening not in ("user", None) and is_user_first:
         broken.add("starts with a user message")
     return broken
+
+
+def _pinned_apart(log: Sequence[Item], systems: Iterable[int]) -> int:
+    """Return how many of the pinned items are no messages; only the format of items has them."""
+    return sum(log[at].overhead_tokens == 0 for at in systems)
 
 
 def _broken_pairs(reading: Reading, events: Sequence[Event]) -> set[str]:
@@ -149,7 +158,7 @@ def _item_event(item: Mapping[str, Any]) -> Event:
     if "call_id" in item:
         family = item_type.removesuffix("_output")
         return Event("call" if family == item_type else "output", family + item["call_id"])
-    return Event("other", item_type)
+    return Event("pinned" if item_type in PINNED_TYPES else "other", item_type)
 
 
 def _items_events(input: Sequence[Mapping[str, Any]]) -> Iterator[Event]:  # noqa: A002  # The member's name.

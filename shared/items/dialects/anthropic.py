@@ -48,8 +48,8 @@ _OF_ASSISTANT = (
     "mcp_tool_result",
     "advisor_tool_result",
 )
-_BLOCKS = {"user": (*_OF_BOTH, "tool_result"), "assistant": ("text", *_OF_ASSISTANT, "container_upload")}
-_IN_RESULT = ("text", "image", "document", "search_result", "tool_reference")
+BLOCKS = {"user": (*_OF_BOTH, "tool_result"), "assistant": ("text", *_OF_ASSISTANT, "container_upload")}
+IN_RESULT = ("text", "image", "document", "search_result", "tool_reference")
 _IMAGE_SOURCES = ("base64", "url", "file")
 _DOCUMENT_SOURCES = ("base64", "text", "content", "url", "file")
 
@@ -96,7 +96,7 @@ def _user(blocks: list[Any], at: str, number: int) -> list[Draft]:
     content = Content()
     for index, block in enumerate(blocks):
         where = f"{at}[{index}]"
-        block_type = read_type(block, where, _BLOCKS["user"])
+        block_type = read_type(block, where, BLOCKS["user"])
         if block_type != "tool_result":
             _add(content, block, where, by_assistant=False)
         elif content:
@@ -122,7 +122,7 @@ def _result(block: Json, at: str, number: int) -> Draft:
     else:
         for index, part in enumerate(read_list(raw, f"{at}.content", "a string or a list of blocks")):
             where = f"{at}.content[{index}]"
-            read_type(part, where, _IN_RESULT)
+            read_type(part, where, IN_RESULT)
             _add(content, part, where, by_assistant=False)
         if content:
             item["output"] = content.parts
@@ -134,7 +134,7 @@ def _assistant(blocks: list[Any], at: str, number: int) -> list[Draft]:
     content, since = Content(), at
     for index, block in enumerate(blocks):
         where = f"{at}[{index}]"
-        block_type = read_type(block, where, _BLOCKS["assistant"])
+        block_type = read_type(block, where, BLOCKS["assistant"])
         single = _SINGLE.get(block_type)
         if single is None:
             since = since if content else where
