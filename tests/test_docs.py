@@ -20,6 +20,8 @@ from shared.request.caller import read_key
 from tests.api_calls import CALLS, DOCUMENT_HELD, PREPARED, RESERVING
 from tests.pages import PAGES, ROOT, anchors, code, commands, links, prose, read, section, table
 
+pytestmark = pytest.mark.unmeasured
+
 API, ARCHITECTURE, OPERATING = "docs/api.md", "docs/architecture.md", "docs/operating.md"
 README_BYTES_MAX = 9_000
 

@@ -12,6 +12,8 @@ from scripts.local.upstash import LocalUpstash
 from shared.request.caller import read_key
 from tests.keys_script import run_keys as keys
 
+pytestmark = pytest.mark.unmeasured
+
 LIMITS = ["--rate", "600", "--burst", "100", "--tokens-day", "100000", "--tokens-month", "2000000"]
 LIMITS += ["--usd-day", "5", "--usd-month", "100"]
 

@@ -12,6 +12,10 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
+pytestmark = pytest.mark.unmeasured
+
 ROOT = Path(__file__).parents[1]
 
 FLOORS: list[set[str]] = [
