@@ -4,18 +4,13 @@ import json
 from itertools import count
 from typing import Any, NamedTuple
 
-import orjson
-
-from scripts.proving.contexts.dialogues import folded
+from scripts.proving.contexts.dialogues import counted_log, folded
 from shared.context.fit import fit
 from shared.context.render import render
-from shared.items.counts import counts_of
 from shared.items.given import Given
 from shared.items.item import Item
 from shared.items.messages import normal_items
 from shared.items.normalize import NormalItem
-from shared.items.traits import describe
-from shared.jsonbytes.write import dumps
 from tests.logs import characters
 
 Json = dict[str, Any]
@@ -41,32 +36,7 @@ def read(context_format: str, messages: list[Json], system: Any = None, mark: st
 
 def log_of(normal: list[NormalItem]) -> list[Item]:
     """Return *normal* as a conversation's log, counted in characters."""
-    log = []
-    preceding_tokens = 0
-    for seq, each in enumerate(normal, start=1):
-        traits = describe(each.item, each.extras)
-        counts = counts_of(traits, characters)
-        log.append(
-            Item(
-                seq=seq,
-                id=each.id,
-                kind=traits.kind,
-                pair_key=traits.pair_key,
-                name=traits.name,
-                overhead_tokens=counts.overhead_tokens,
-                content_tokens=counts.content_tokens,
-                hosted_tokens=counts.hosted_tokens,
-                preceding_tokens=preceding_tokens,
-                body=dumps(each.item),
-                is_text=traits.is_text,
-                extras=orjson.dumps(each.extras) if each.extras else b"",
-                message=each.message,
-                label_tokens=counts.label_tokens,
-                differences=counts.differences,
-            )
-        )
-        preceding_tokens += counts.overhead_tokens + counts.content_tokens
-    return log
+    return counted_log(((each.item, each.extras, each.message) for each in normal), characters, first_seq=1)
 
 
 def shown(context_format: str, log: list[Item]) -> Json:

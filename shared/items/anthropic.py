@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.items.chat import ChatForm, call_texts
+from shared.items.chat import ChatForm
 from shared.items.fitting import (
     ANTHROPIC_NAME_CHARS_MAX,
     FILLER,
@@ -25,11 +25,10 @@ from shared.items.fitting import (
     read_data_url,
 )
 from shared.items.mentions import mentioned_path, reference
-from shared.items.part_types import Part
-from shared.items.shown import Extras, Shown, extras_in, laid_over, object_text, shown_parts
+from shared.items.part_types import IMAGE_PART_TYPES, SAID_FIELDS, Part
+from shared.items.shown import Extras, Shown, call_object, extras_in, laid_over, shown_parts, thought_text
 
 FORMAT = "anthropic"
-_TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 
 type Block = dict[str, Any]
 
@@ -79,31 +78,28 @@ def _thinking(item: Mapping[str, Any], extras: Extras) -> AnthropicForm:
         return NOTHING
     if "block" in own:
         return AnthropicForm([own["block"]], (), is_thinking=True)
-    text = "".join(part.get("text", "") for part in item.get("summary") or [])
+    text = thought_text(item)
     block = laid_over({"type": "thinking", "thinking": text}, own.get("fields", {}))
     return AnthropicForm([block], (text,), is_thinking=True)
 
 
 def _use(item: Mapping[str, Any], tool_call: Part, extras: Extras) -> AnthropicForm:
-    arguments = call_texts(tool_call)[1]
+    text = call_object(tool_call)
     name = function_name(str(item.get("name") or ""), ANTHROPIC_NAME_CHARS_MAX)
-    text = object_text(arguments) if tool_call["type"] == "function" else None
-    if text is None:
-        text = orjson.dumps({"arguments" if tool_call["type"] == "function" else "input": arguments}).decode()
     block = {"type": "tool_use", "id": tool_call["id"], "name": name, "input": orjson.Fragment(text)}
     return AnthropicForm([laid_over(block, extras_in(extras, FORMAT).get("fields", {}))], (name, text))
 
 
 def _block(part: Part, role: str, images: list[Part]) -> Block | None:
     part_type = part.get("type")
-    if part_type in _TEXTS or part_type == "refusal":
-        text = part.get("refusal" if part_type == "refusal" else "text")
+    if (field := SAID_FIELDS.get(part_type)) is not None:
+        text = part.get(field)
         return {"type": "text", "text": text} if isinstance(text, str) and text.strip() else None
     if (path := mentioned_path(part)) is not None:
         return {"type": "text", "text": reference(path)}
     if role not in ("user", "tool"):
         return None
-    if part_type in ("input_image", "computer_screenshot"):
+    if part_type in IMAGE_PART_TYPES:
         source = _image_source(part.get("image_url"))
         if source is None:
             return None

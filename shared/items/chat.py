@@ -79,6 +79,12 @@ def output_form(item: Mapping[str, Any]) -> ChatForm:
     return ChatForm("tool", speaker(string_field(item, "name")), parts, None, call_id, left_out)
 
 
+def chat_part(part: Mapping[str, Any], role: str) -> Part | None:
+    """Return the form of a part of an item in a message of *role*, None where it has none."""
+    part_type = PART_TYPES.get(part.get("type", ""))
+    return None if part_type is None else part_type.chat(part, role)
+
+
 def part_text(part: Part) -> str | None:
     """Return the text of a part as chat has it, None for pictures and files."""
     text: str | None = part.get("text", part.get("refusal"))
@@ -118,8 +124,7 @@ def _parts(content: object, role: str) -> tuple[list[Part], list[Any]]:
     left_out: list[Any] = []
     listed: list[Any] = content if isinstance(content, list) else [content]
     for part in listed:
-        part_type = PART_TYPES.get(part.get("type", "")) if isinstance(part, dict) else None
-        converted = None if part_type is None else part_type.chat(part, role)
+        converted = chat_part(part, role) if isinstance(part, dict) else None
         if converted is not None:
             parts.append(converted)
         elif part is not None:

@@ -15,17 +15,25 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from shared.items.chat import ChatForm, call_texts
+from shared.items.chat import ChatForm
 from shared.items.fitting import FILLER, IMAGE_NOTE, gemini_name, is_web_url, read_data_url
 from shared.items.mentions import mentioned_path, reference
-from shared.items.part_types import Part
-from shared.items.shown import Extras, depth_of, extras_in, laid_over, object_text, shown_parts
+from shared.items.part_types import IMAGE_PART_TYPES, SAID_FIELDS, Part
+from shared.items.shown import (
+    Extras,
+    call_object,
+    depth_of,
+    extras_in,
+    laid_over,
+    object_text,
+    shown_parts,
+    thought_text,
+)
 
 FORMAT = "gemini"
 DEPTH_MAX = 64
 """Of arguments and results: its parser of JSON stops at 100, and they stand some levels deep."""
 
-_TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"})
 _OTHERS = ("audio/", "video/", "text/")
 _TYPE_BY_ENDING = {
@@ -77,17 +85,14 @@ def _thinking(item: Mapping[str, Any], extras: Extras) -> GeminiForm:
     own = extras_in(extras, FORMAT)
     if not own or item.get("type") != "reasoning":
         return NOTHING
-    text = "".join(part.get("text", "") for part in item.get("summary") or [])
+    text = thought_text(item)
     part = laid_over({"text": text, "thought": True}, own.get("fields", {}))
     return GeminiForm([part], (text,), is_thinking=True)
 
 
 def _call(item: Mapping[str, Any], tool_call: Part, own: Extras) -> GeminiForm:
-    arguments = call_texts(tool_call)[1]
+    text = call_object(tool_call, _object)
     name = gemini_name(str(item.get("name") or ""))
-    text = _object(arguments) if tool_call["type"] == "function" else None
-    if text is None:
-        text = orjson.dumps({"arguments" if tool_call["type"] == "function" else "input": arguments}).decode()
     call: Part = {"name": name, "args": orjson.Fragment(text)}
     if not own.get("is_id_made"):
         call = {"id": tool_call["id"], **call}
@@ -121,7 +126,7 @@ def _result(said: str) -> str | None:
 def _result_text(part: Part, notes: list[Part]) -> Part | None:
     if (made := _part(part, "tool", [])) is not None:
         return made
-    if part.get("type") in ("input_image", "computer_screenshot"):
+    if part.get("type") in IMAGE_PART_TYPES:
         notes.append(part)
         return {"text": IMAGE_NOTE}
     return None
@@ -129,14 +134,14 @@ def _result_text(part: Part, notes: list[Part]) -> Part | None:
 
 def _part(part: Part, role: str, images: list[Part]) -> Part | None:
     part_type = part.get("type")
-    if part_type in _TEXTS or part_type == "refusal":
-        text = part.get("refusal" if part_type == "refusal" else "text")
+    if (field := SAID_FIELDS.get(part_type)) is not None:
+        text = part.get(field)
         return {"text": text} if isinstance(text, str) else None
     if (path := mentioned_path(part)) is not None:
         return {"text": reference(path)}
     if role != "user":
         return None
-    if part_type in ("input_image", "computer_screenshot"):
+    if part_type in IMAGE_PART_TYPES:
         made = _data(part.get("image_url"), _IMAGES)
         if made is not None:
             images.append(part)

@@ -38,7 +38,7 @@ from shared.items.kinds import ROLE_KINDS
 from shared.items.lookalikes import field_advice, part_advice, role_advice
 from shared.items.mentions import mentioned_path
 from shared.items.nulls import REQUIRED_NULLS, without_nulls
-from shared.items.part_types import PART_TYPES
+from shared.items.part_types import PART_TYPES, TEXT_TYPES
 from shared.items.parts import text_part
 from shared.items.types import INPUT_ONLY_TYPES, ITEM_TYPES
 
@@ -48,9 +48,6 @@ METADATA_KEY_CHARS_MAX = 64
 METADATA_VALUE_CHARS_MAX = 512
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-_TEXT_TYPES = frozenset({"input_text", "text", "summary_text", "reasoning_text"})
-"""Parts of messages that are a text of whoever speaks."""
 
 
 class NormalItem(NamedTuple):
@@ -269,7 +266,7 @@ def _parts(wanted: Parts, raw: Mapping[str, Any], at: str) -> str | list[Any]:
 def _as_said(part: dict[str, Any], *, by_assistant: bool) -> dict[str, Any]:
     """Return *part* of a message as the Responses API takes it of its role."""
     part_type = part["type"]
-    if part_type in _TEXT_TYPES and part_type != ("output_text" if by_assistant else "input_text"):
+    if part_type in TEXT_TYPES and part_type != ("output_text" if by_assistant else "input_text"):
         return text_part(part["text"], by_assistant=by_assistant)
     return {**part, "type": "input_image"} if part_type == "computer_screenshot" else part
 

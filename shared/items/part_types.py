@@ -91,3 +91,9 @@ PART_TYPES: Mapping[str, PartType] = {
     "computer_screenshot": PartType("InputImage", is_text=False, filled_in=_DETAIL, chat=_image),
     "input_file": PartType("InputFile", is_text=False, filled_in=_NOTHING, chat=_file),
 }
+
+TEXT_TYPES = frozenset(name for name, each in PART_TYPES.items() if each.is_text)
+IMAGE_PART_TYPES = frozenset(name for name, each in PART_TYPES.items() if each.shape == "InputImage")
+
+SAID_FIELDS: Mapping[object, str] = {**dict.fromkeys(TEXT_TYPES, "text"), "refusal": "refusal"}
+"""Where a part says its text, by type; of others there is none."""

@@ -18,10 +18,11 @@ from operator import is_
 from typing import Any, NamedTuple
 
 from shared.items.dialects.extras import has_foreign
-from shared.items.fitting import function_name, image_url, is_web_url
+from shared.items.fitting import UNNAMED_FILE, function_name, image_url, is_web_url
 from shared.items.kinds import ROLE_KINDS
 from shared.items.mentions import PART_FIELDS, mentioned_path
-from shared.items.part_types import Part
+from shared.items.nulls import REQUIRED_NULLS, nested_without_nulls
+from shared.items.part_types import IMAGE_PART_TYPES, TEXT_TYPES, Part
 from shared.items.parts import text_part
 from shared.items.shown import Extras
 
@@ -45,17 +46,8 @@ ID_PREFIXES: Mapping[str, str] = {
 """How an id has to begin, by type; of the others the API says nothing."""
 
 _NAMED_TOOLS = frozenset({"function_call", "custom_tool_call"})
-_TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
-_IMAGES = frozenset({"input_image", "computer_screenshot"})
-_REQUIRED_NULLS: Mapping[str, frozenset[str]] = {
-    "code_interpreter_call": frozenset({"code", "outputs"}),
-    "image_generation_call": frozenset({"result"}),
-}
 _OF_ANY_JSON = frozenset({"arguments", "attributes", "env", "input_schema", "parameters", "schema", "tools"})
 """Fields that hold JSON of the caller's own, where null says something."""
-
-_DEPTH_MAX = 32
-"""No field of the API's own is deeper."""
 
 _NOT_TAKEN: Mapping[str, frozenset[str]] = {
     "message": frozenset({"name"}),
@@ -88,7 +80,7 @@ def responses_form(item: Mapping[str, Any], extras: Extras) -> ResponsesForm:
     item_type = str(item.get("type", ""))
     if (item_type == "message" and item.get("role") not in ROLE_KINDS) or (item_type == "reasoning" and extras):
         return LEFT_OUT
-    nulls_kept, not_taken = _REQUIRED_NULLS.get(item_type, _NONE), _NOT_TAKEN.get(item_type, _NONE)
+    nulls_kept, not_taken = REQUIRED_NULLS.get(item_type, _NONE), _NOT_TAKEN.get(item_type, _NONE)
     form: dict[str, Any] = {}
     texts: list[str] = []
     images: list[Part] = []
@@ -113,7 +105,7 @@ def responses_form(item: Mapping[str, Any], extras: Extras) -> ResponsesForm:
             kept, has_all = _parts(value, str(item.get("role", "")), item_type, texts, images)
             is_whole = is_whole and has_all
         elif isinstance(value, dict | list) and name not in _OF_ANY_JSON:
-            kept = _without_nulls(value)
+            kept = _present(value)
         elif name == "output" and isinstance(value, str):
             texts.append(value)
         is_changed = is_changed or kept is not value
@@ -132,7 +124,7 @@ def fitting_id(item_type: str, item_id: Any) -> Any:
 def _parts(parts: list[Any], role: str, item_type: str, texts: list[str], images: list[Part]) -> tuple[list[Any], bool]:
     """Return *parts* as the API takes them from a *role*, the same list where nothing changes, and whether all are."""
     if item_type not in ("message", "function_call_output", "custom_tool_call_output"):
-        return _without_nulls(parts), True
+        return _present(parts), True
     taken = [made for part in parts if (made := _part(part, role)) is not None]
     for part in taken:
         if part["type"] in ("input_text", "output_text"):
@@ -146,21 +138,23 @@ def _parts(parts: list[Any], role: str, item_type: str, texts: list[str], images
 
 
 def _part(part: Any, role: str) -> Part | None:
-    part_type = part.get("type") if isinstance(part, dict) else None
+    if not isinstance(part, dict):
+        return None
+    part_type = part.get("type")
     by_assistant = role == "assistant"
-    if part_type in _TEXTS:
+    if part_type in TEXT_TYPES:
         wanted = "output_text" if by_assistant else "input_text"
         text = part.get("text")
         if part_type != wanted or not isinstance(text, str) or (by_assistant and "annotations" not in part):
             return text_part(text if isinstance(text, str) else "", by_assistant=by_assistant)
-        return _without_nulls(part)  # type: ignore[no-any-return]
+        return _present(part)
     if part_type == "refusal":
-        return _without_nulls(part) if by_assistant else text_part(str(part.get("refusal", "")), by_assistant=False)
+        return _present(part) if by_assistant else text_part(str(part.get("refusal", "")), by_assistant=False)
     if mentioned_path(part) is not None:
-        return part  # type: ignore[no-any-return]  # A context says it in text, before this is sent.
+        return part  # A context says it in text, before this is sent.
     if by_assistant:
         return None
-    if part_type in _IMAGES:
+    if part_type in IMAGE_PART_TYPES:
         return _image(part)
     return _file(part) if part_type == "input_file" else None
 
@@ -176,7 +170,7 @@ def _image(part: Part) -> Part | None:
         part = {**part, "image_url": taken}
     if part["type"] != "input_image":
         part = {"detail": "auto", **part, "type": "input_image"}
-    return _without_nulls(part)  # type: ignore[no-any-return]
+    return _present(part)
 
 
 def _file(part: Part) -> Part | None:
@@ -189,24 +183,10 @@ def _file(part: Part) -> Part | None:
     if others:
         part = {name: value for name, value in part.items() if name not in others}
     if given[0] == "file_data" and not part.get("filename"):
-        part = {**part, "filename": "file"}
-    return _without_nulls(part)  # type: ignore[no-any-return]
+        part = {**part, "filename": UNNAMED_FILE}
+    return _present(part)
 
 
-def _without_nulls(value: Any, depth: int = 0) -> Any:
+def _present[T](value: T) -> T:
     """Return *value* without members that are null, the same object where there are none."""
-    if depth > _DEPTH_MAX:
-        return value
-    if isinstance(value, dict):
-        kept = {
-            name: inner if name in _OF_ANY_JSON else _without_nulls(inner, depth + 1)
-            for name, inner in value.items()
-            if inner is not None
-        }
-        is_same = len(kept) == len(value) and all(kept[name] is inner for name, inner in value.items())
-    elif isinstance(value, list):
-        kept = [_without_nulls(inner, depth + 1) for inner in value]  # type: ignore[assignment]
-        is_same = all(map(is_, kept, value))
-    else:
-        return value
-    return value if is_same else kept
+    return nested_without_nulls(value, _OF_ANY_JSON)

@@ -4,6 +4,8 @@ How the parts of an item stand in a format: as the format has them, and with wha
     shown_parts   the parts in order: converted, with members over them, or as they came (dialects/extras.py)
     laid_over     an object with others' members over it
     object_text   arguments as the text of a JSON object, None where they are none
+    call_object   the same of a call; what is no object stands in one
+    thought_text  what a thought says
     depth_of      how deep JSON nests
 
 A format that is not that of the extras shows the parts of the body alone.
@@ -16,6 +18,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from shared.items.chat import call_texts
 from shared.items.dialects.extras import has_foreign
 from shared.items.part_types import Part, chat_text
 from shared.jsonbytes.read import WHOLE_BYTES, loads_elements
@@ -113,6 +116,18 @@ def object_text(text: str) -> str | None:
     except orjson.JSONEncodeError:  # It nests too deeply to be written again.
         return text
     return text if _names(once) == _names(raw) else once.decode()
+
+
+def call_object(tool_call: Mapping[str, Any], read: Callable[[str], str | None] = object_text) -> str:
+    """Return what a call, an entry of `tool_calls`, was given, as an object's text; what *read* finds none in one."""
+    is_function, given = tool_call["type"] == "function", call_texts(tool_call)[1]
+    text = read(given) if is_function else None
+    return orjson.dumps({"arguments" if is_function else "input": given}).decode() if text is None else text
+
+
+def thought_text(item: Mapping[str, Any]) -> str:
+    """Return what an item of reasoning says."""
+    return "".join(part.get("text", "") for part in item.get("summary") or [])
 
 
 def depth_of(text: str) -> int:

@@ -20,8 +20,10 @@ from shared.context.units import Folded, counted_for, fold
 from shared.items.counts import counts_of
 from shared.items.item import Item
 from shared.items.parts import text_part
+from shared.items.shown import NO_EXTRAS, Extras
 from shared.items.traits import describe
 from shared.items.types import ITEM_TYPES
+from shared.jsonbytes.write import dumps
 
 Message = dict[str, Any]
 ROLES = ("system", "developer", "user", "assistant", "tool")
@@ -71,10 +73,17 @@ def to_items(messages: Iterable[Message]) -> list[dict[str, Any]]:
 
 def to_log(raw_items: Iterable[dict[str, Any]], count: Callable[[str], int]) -> list[Item]:
     """Return *raw_items* as a conversation's log, their texts counted by *count*."""
+    return counted_log(((raw, NO_EXTRAS, "") for raw in raw_items), count)
+
+
+def counted_log(
+    normal: Iterable[tuple[dict[str, Any], Extras, str]], count: Callable[[str], int], first_seq: int = 0
+) -> list[Item]:
+    """Return items, each with its extras and the mark of its message, as a log whose texts *count* counts."""
     log: list[Item] = []
     preceding_tokens = 0
-    for seq, raw in enumerate(raw_items):
-        traits = describe(raw)
+    for seq, (raw, extras, message) in enumerate(normal, start=first_seq):
+        traits = describe(raw, extras)
         counts = counts_of(traits, count)
         log.append(
             Item(
@@ -87,8 +96,10 @@ def to_log(raw_items: Iterable[dict[str, Any]], count: Callable[[str], int]) -> 
                 content_tokens=counts.content_tokens,
                 hosted_tokens=counts.hosted_tokens,
                 preceding_tokens=preceding_tokens,
-                body=orjson.dumps(raw),
+                body=dumps(raw),
                 is_text=traits.is_text,
+                extras=orjson.dumps(extras) if extras else b"",
+                message=message,
                 label_tokens=counts.label_tokens,
                 differences=counts.differences,
             )

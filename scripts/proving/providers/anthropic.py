@@ -23,7 +23,7 @@ from scripts.proving.providers.shapes import unlike
 RULES = Rules()
 
 _API = "https://platform.claude.com/docs/en/api/messages"
-_TYPES = "https://pypi.org/project/anthropic/ 2.14.0, types/{}_param.py"
+_TYPES = "https://github.com/anthropics/anthropic-sdk-python/tree/main/src/anthropic/types, {}_param.py"
 _TOOLS = "https://platform.claude.com/docs/en/agents-and-tools/tool-use/handle-tool-calls"
 _THINKING = "https://platform.claude.com/docs/en/build-with-claude/extended-thinking"
 _CODE = "https://github.com/anthropics/claude-code/issues/{}"

@@ -17,7 +17,7 @@ from scripts.proving.providers.shapes import unlike
 RULES = Rules()
 
 _API = "https://ai.google.dev/api/caching#{}"
-_TYPES = "https://pypi.org/project/google-genai/ 3.6.1, types.py, class {}"
+_TYPES = "https://github.com/googleapis/python-genai/blob/main/google/genai/types.py, class {}"
 _CLI = "https://github.com/google-gemini/gemini-cli/issues/{}"
 _SIGNATURES = "https://ai.google.dev/gemini-api/docs/thought-signatures"
 

@@ -13,10 +13,10 @@ from shared.context.format_rules import CHAT
 from shared.context.formats.rendering import Made, Rendering, render_units
 from shared.context.formats.sent import Message, Sent, SentUnit
 from shared.context.formats.unit_form import Forms, UnitForm
-from shared.items.chat import ChatForm, chat_content
+from shared.items.chat import ChatForm, chat_content, chat_part
 from shared.items.dialects.extras import has_foreign
 from shared.items.kinds import Kind
-from shared.items.part_types import PART_TYPES, Part
+from shared.items.part_types import Part
 from shared.items.shown import extras_in, laid_over, shown_parts
 from shared.jsonbytes.write import Pieces, encode, joined, nested_array
 
@@ -104,11 +104,7 @@ def _message(head: _Head) -> Message:
 
 
 def _parts(sent: Sent, form: ChatForm) -> list[Part]:
-    def convert(part: Part) -> Part | None:
-        part_type = PART_TYPES.get(str(part.get("type")))
-        return None if part_type is None else part_type.chat(part, form.role)
-
-    return shown_parts(sent.body, sent.extras, CHAT.name, convert).parts
+    return shown_parts(sent.body, sent.extras, CHAT.name, lambda part: chat_part(part, form.role)).parts
 
 
 def _tool_message(output: Sent, form: ChatForm) -> Message:
