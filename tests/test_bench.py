@@ -16,7 +16,7 @@ from scripts.local.serving import loopback_listener
 from scripts.measuring import tables
 from scripts.measuring.environment import ROOT
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.unmeasured
 
 RECEIVE_BYTES = 65_536
 
@@ -134,6 +134,7 @@ async def test_the_guard_is_measured_for_each_kind_of_tenant_and_step_by_step() 
     assert len(steps.splitlines()) == 2 + 6
 
 
+@pytest.mark.timing
 def test_a_caller_is_measured_beside_nothing_strangers_and_large_pages() -> None:
     alone, beside_strangers, beside_pages = neighbours.measure(1).values()
 

@@ -5,7 +5,7 @@ import pytest
 from scripts.proving.documents import outage
 from scripts.proving.documents.experiment import INSTANCES, Options, Seen, Write, check, experiment
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.unmeasured
 
 
 def test_after_a_notice_no_process_shows_the_old_text() -> None:
@@ -26,6 +26,7 @@ def test_nor_while_scripts_end_half_way() -> None:
     assert report.ended_half_way > 4
 
 
+@pytest.mark.timing
 def test_without_a_notice_no_process_shows_it_for_longer_than_a_copy_is_fresh() -> None:
     report = experiment(Options(reads=800, with_notices=False, fresh_s=1))
 
@@ -44,6 +45,7 @@ def test_the_check_finds_what_may_not_happen() -> None:
     assert len(late) == 1
 
 
+@pytest.mark.timing
 def test_while_the_source_is_away_every_process_answers_in_time_and_marks_what_is_old() -> None:
     report = outage.experiment(outage.Options(outage_s=3.5))
 
