@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scripts.proving.borders import normal_forms
 from scripts.proving.contexts.dialogues import read_dialogues
-from tests import normal_forms
 from tests.dialogues import DIALOGUES
 from tests.examples import examples
 from tests.messages import Dialogue, log_of, read, shown

@@ -6,11 +6,11 @@ each dialect are accepted by the validators, which so see much that is right.
 import pytest
 from hypothesis import given, settings
 
+from scripts.proving.borders.items import TYPES, Raw, logs, stored
+from scripts.proving.borders.requests import anthropic_requests, as_dumped, chat_requests, gemini_requests
 from scripts.proving.providers import anthropic, chat, gemini
 from shared.items.types import ITEM_TYPES
 from tests.examples import examples
-from tests.providers.dialects import anthropic_requests, as_dumped, chat_requests, gemini_requests
-from tests.providers.logs import TYPES, Raw, logs, stored
 
 REQUESTS = {
     "chat": (chat_requests(), chat.faults),

@@ -13,6 +13,7 @@ import orjson
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from scripts.proving.borders.items import logs, stored
 from scripts.proving.contexts.counting import counted
 from scripts.proving.contexts.dialogues import folded, to_log
 from scripts.proving.providers.by_format import faults_of
@@ -22,7 +23,6 @@ from shared.context.render import FORMATS, render
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
 from tests.logs import characters
-from tests.providers.logs import logs, stored
 
 LOGS = int(os.environ.get("VALID_OUT_LOGS", "500"))
 many = settings(max_examples=LOGS, deadline=None, suppress_health_check=list(HealthCheck))
