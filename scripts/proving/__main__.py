@@ -6,6 +6,7 @@ import sys
 
 from scripts.measuring.subcommands import run
 from scripts.proving import rate
+from scripts.proving.borders import command as borders
 from scripts.proving.budgets import command as budgets
 from scripts.proving.coherence import command as coherence
 from scripts.proving.contexts import command as contexts
@@ -19,6 +20,7 @@ SUBCOMMANDS = {
     "rate": rate,
     "memory": memory,
     "contexts": contexts,
+    "borders": borders,
 }
 
 if __name__ == "__main__":

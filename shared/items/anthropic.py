@@ -35,13 +35,13 @@ type Block = dict[str, Any]
 
 class AnthropicForm(NamedTuple):
     """
-    *blocks*, of which none can be sent alone where *is_thinking*. *texts* and *images* (URLs) are what counts of them.
-    *is_whole*: nothing of the item is left out.
+    *blocks*, of which none can be sent alone where *is_thinking*. *texts* and *images* (their URLs, None for unknown
+    ones) are what counts of them. *is_whole*: nothing of the item is left out.
     """
 
     blocks: list[Block]
     texts: tuple[str, ...]
-    images: tuple[Part, ...] = ()
+    images: tuple[str | None, ...] = ()
     is_whole: bool = True
     is_thinking: bool = False
 
@@ -55,21 +55,20 @@ def anthropic_form(item: Mapping[str, Any], form: ChatForm | None, extras: Extra
         return _thinking(item, extras)
     if form.tool_call is not None:
         return _use(item, form.tool_call, extras)
-    images: list[Part] = []
-    shown = shown_parts(item, extras, FORMAT, lambda part: _block(part, form.role, images))
+    shown = shown_parts(item, extras, FORMAT, lambda part: _block(part, form.role))
     texts = tuple(block["text"] for block in shown.parts if block["type"] == "text")
     if form.tool_call_id is not None:
         fields = extras_in(extras, FORMAT).get("fields", {})
         is_whole = shown.is_whole
         if fields.get("is_error"):  # Of what failed it takes texts alone, and at least one.
-            shown, images = Shown([part for part in shown.parts if part["type"] == "text"], is_whole), []
+            shown = Shown([part for part in shown.parts if part["type"] == "text"], is_whole)
             if not shown.parts:
                 shown, texts, is_whole = Shown([{"type": "text", "text": FILLER}], is_whole), (FILLER,), False
         result = {"type": "tool_result", "tool_use_id": form.tool_call_id, "content": shown.parts}
-        return AnthropicForm([laid_over(result, fields)], (form.tool_call_id, *texts), tuple(images), is_whole)
+        return AnthropicForm([laid_over(result, fields)], (form.tool_call_id, *texts), _images(shown.parts), is_whole)
     if not shown.parts and form.role == "user":
         return AnthropicForm([{"type": "text", "text": FILLER}], (FILLER,), (), is_whole=False)
-    return AnthropicForm(shown.parts, texts, tuple(images), shown.is_whole and bool(shown.parts))
+    return AnthropicForm(shown.parts, texts, _images(shown.parts), shown.is_whole and bool(shown.parts))
 
 
 def _thinking(item: Mapping[str, Any], extras: Extras) -> AnthropicForm:
@@ -90,7 +89,16 @@ def _use(item: Mapping[str, Any], tool_call: Part, extras: Extras) -> AnthropicF
     return AnthropicForm([laid_over(block, extras_in(extras, FORMAT).get("fields", {}))], (name, text))
 
 
-def _block(part: Part, role: str, images: list[Part]) -> Block | None:
+def _images(blocks: list[Block]) -> tuple[str | None, ...]:
+    """Return what is known of the pictures that are sent: the data in the request itself."""
+    return tuple(_data_url(block["source"]) for block in blocks if block["type"] == "image")
+
+
+def _data_url(source: Block) -> str | None:
+    return f"data:{source['media_type']};base64,{source['data']}" if source["type"] == "base64" else None
+
+
+def _block(part: Part, role: str) -> Block | None:
     part_type = part.get("type")
     if (field := SAID_FIELDS.get(part_type)) is not None:
         text = part.get(field)
@@ -101,10 +109,7 @@ def _block(part: Part, role: str, images: list[Part]) -> Block | None:
         return None
     if part_type in IMAGE_PART_TYPES:
         source = _image_source(part.get("image_url"))
-        if source is None:
-            return None
-        images.append(part)
-        return {"type": "image", "source": source}
+        return None if source is None else {"type": "image", "source": source}
     source = _document_source(part) if part_type == "input_file" else None
     return None if source is None else {"type": "document", "source": source}
 

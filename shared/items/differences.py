@@ -54,9 +54,9 @@ def differences(
     if form is not None and form.tool_call is None:
         of_items = (*call_id, *responses.texts)
     sent = [
-        Difference("anthropic", anthropic.texts, _image_tokens(anthropic.images), is_anthropic, is_named=False),
-        Difference("gemini", call_id + gemini.texts, _image_tokens(gemini.images), bool(gemini.parts), is_named=False),
-        chat._replace(context_format="text", fixed_tokens=0),
+        Difference("anthropic", anthropic.texts, _urls_tokens(anthropic.images), is_anthropic, is_named=False),
+        Difference("gemini", call_id + gemini.texts, _urls_tokens(gemini.images), bool(gemini.parts), is_named=False),
+        chat._replace(context_format="text", fixed_tokens=0, is_named=is_named and not call_id),
     ]
     found = [each for each in sent if each[1:] != chat[1:]]
     if form is not None and form.tool_call is not None and gemini.texts[0] != chat.texts[0]:
@@ -74,6 +74,11 @@ def differences(
 
 def _image_tokens(images: tuple[Part, ...]) -> int:
     return sum(image_part_tokens(part.get("image_url"), part.get("detail")) for part in images)
+
+
+def _urls_tokens(urls: tuple[str | None, ...]) -> int:
+    """Return the tokens of pictures in a format that knows no detail."""
+    return sum(image_part_tokens(url, None) for url in urls)
 
 
 def image_part_tokens(url: object, detail: object) -> int:

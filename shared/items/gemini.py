@@ -52,7 +52,7 @@ class GeminiForm(NamedTuple):
 
     parts: list[Part]
     texts: tuple[str, ...]
-    images: tuple[Part, ...] = ()
+    images: tuple[str | None, ...] = ()
     is_whole: bool = True
     is_thinking: bool = False
 
@@ -69,8 +69,7 @@ def gemini_form(item: Mapping[str, Any], form: ChatForm | None, extras: Extras) 
         return _call(item, form.tool_call, own)
     if form.tool_call_id is not None:
         return _response(item, form.tool_call_id, extras)
-    images: list[Part] = []
-    shown = shown_parts(item, extras, FORMAT, lambda part: _part(part, form.role, images))
+    shown = shown_parts(item, extras, FORMAT, lambda part: _part(part, form.role))
     parts = shown.parts
     if own.get("fields") and parts:
         parts = [*parts[:-1], laid_over(parts[-1], own["fields"])]
@@ -78,7 +77,7 @@ def gemini_form(item: Mapping[str, Any], form: ChatForm | None, extras: Extras) 
     texts = tuple(part["text"] for part in parts if "text" in part)
     if not parts and form.role == "user":
         return GeminiForm([{"text": FILLER}], (FILLER,), (), is_whole=False)
-    return GeminiForm(parts, texts, tuple(images), shown.is_whole and bool(parts))
+    return GeminiForm(parts, texts, _images(parts), shown.is_whole and bool(parts))
 
 
 def _thinking(item: Mapping[str, Any], extras: Extras) -> GeminiForm:
@@ -124,7 +123,7 @@ def _result(said: str) -> str | None:
 
 
 def _result_text(part: Part, notes: list[Part]) -> Part | None:
-    if (made := _part(part, "tool", [])) is not None:
+    if (made := _part(part, "tool")) is not None:
         return made
     if part.get("type") in IMAGE_PART_TYPES:
         notes.append(part)
@@ -132,7 +131,17 @@ def _result_text(part: Part, notes: list[Part]) -> Part | None:
     return None
 
 
-def _part(part: Part, role: str, images: list[Part]) -> Part | None:
+def _images(parts: list[Part]) -> tuple[str | None, ...]:
+    """Return what is known of the pictures that are sent: the data in the request itself, nothing where it is a URI."""
+    sent = [part.get("inlineData") or part.get("fileData") for part in parts]
+    return tuple(_data_url(data) for data in sent if data and data.get("mimeType", "image/").startswith("image/"))
+
+
+def _data_url(data: Part) -> str | None:
+    return f"data:{data['mimeType']};base64,{data['data']}" if "data" in data else None
+
+
+def _part(part: Part, role: str) -> Part | None:
     part_type = part.get("type")
     if (field := SAID_FIELDS.get(part_type)) is not None:
         text = part.get(field)
@@ -142,10 +151,7 @@ def _part(part: Part, role: str, images: list[Part]) -> Part | None:
     if role != "user":
         return None
     if part_type in IMAGE_PART_TYPES:
-        made = _data(part.get("image_url"), _IMAGES)
-        if made is not None:
-            images.append(part)
-        return made
+        return _data(part.get("image_url"), _IMAGES)
     if part_type == "input_file":
         return _data(part.get("file_data"), _IMAGES | {"application/pdf"}) or _data(part.get("file_url"), frozenset())
     return None

@@ -1,0 +1,116 @@
+"""
+Hold contexts of drawn conversations against promise (h) in every format, and what comes back of dialects against the
+law of docs/dialects.md; of recorded ones as well, where a file is given. Exits with 1 when one is broken.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+from scripts.proving.borders.drawing import SOURCES
+from scripts.proving.borders.law import Dialogue, in_each
+from scripts.proving.borders.naive import RULES, unreached
+from scripts.proving.borders.report import Report, of_drawn, of_recorded
+from scripts.proving.contexts.dialogues import DialogueError, read_dialogues
+from scripts.proving.contexts.real_tokens import real_count
+from scripts.proving.progress import Pulse, verify
+
+CHUNK_LOGS = 100
+"""So many are drawn from one seed, in one process."""
+SHARES = {"items": 0.6}
+"""Of the logs, by source; the rest is shared by the others."""
+WAIT_S = 0.5
+
+
+class Options(NamedTuple):
+    """What a run does; *dialogues* are recorded."""
+
+    logs: int
+    seed: int = 0
+    processes: int = 1
+    dialogues: tuple[Dialogue, ...] = ()
+
+
+class Chunk(NamedTuple):
+    source: str
+    seed: int
+    logs: int
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        recorded = [each.messages for path in arguments.dialogues for each in read_dialogues(path)]
+    except (DialogueError, OSError) as exc:
+        print(f"could not read the conversations: {exc}", file=sys.stderr)
+        return 2
+    dialogues = tuple(dialogue for messages in recorded for dialogue in in_each(messages))
+    options = Options(arguments.logs, arguments.seed, arguments.processes, dialogues)
+    return verify(partial(experiment, options), Pulse("log", options.logs), read_report)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "dialogues",
+        nargs="*",
+        type=Path,
+        help="JSON lines, each a conversation of Chat Completions messages, which is recorded in each dialect; none",
+    )
+    parser.add_argument("--logs", type=int, default=20_000, help="how many conversations are drawn; 20000")
+    parser.add_argument("--seed", type=int, default=0, help="they are drawn from it; 0")
+    parser.add_argument("--processes", type=int, default=2, help="2")
+
+
+def experiment(options: Options, pulse: Pulse) -> Report:
+    """Hold all that *options* say, in processes of their own. Raises Interrupted."""
+    report = Report()
+    with ProcessPoolExecutor(options.processes, get_context("spawn"), _leave_signals_alone) as pool:
+        work: set[Future[Report]] = {pool.submit(_hold, chunk) for chunk in chunks(options)}
+        work |= {pool.submit(of_recorded, [dialogue], real_count) for dialogue in options.dialogues}
+        try:
+            while work:
+                done, work = wait(work, WAIT_S, FIRST_COMPLETED)
+                for each in done:
+                    report.merge(each.result())
+                pulse(report.logs)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return report
+
+
+def chunks(options: Options) -> Iterator[Chunk]:
+    """Yield what is drawn, each part from a seed of its own."""
+    others = [name for name in SOURCES if name not in SHARES]
+    for number, source in enumerate(SOURCES):
+        share = SHARES.get(source, (1 - sum(SHARES.values())) / len(others))
+        left, from_seed = round(options.logs * share), (options.seed * len(SOURCES) + number) * 1_000_000
+        while left > 0:
+            yield Chunk(source, from_seed, min(left, CHUNK_LOGS))
+            left, from_seed = left - CHUNK_LOGS, from_seed + 1
+
+
+def _hold(chunk: Chunk) -> Report:
+    return of_drawn(chunk.source, chunk.seed, chunk.logs, real_count)
+
+
+def _leave_signals_alone() -> None:
+    """Ctrl-C is sent to all processes; the first one ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def read_report(report: Report) -> tuple[list[tuple[str, object]], list[str]]:
+    rows: list[tuple[str, object]] = [
+        ("logs, each in every format", report.logs),
+        ("of them held against the law", report.dialogues),
+    ]
+    for context_format in RULES:
+        missed = unreached(report.reached, context_format)
+        checks = sum(context_format == each for each, _ in report.reached)
+        rows.append((f"rules of {context_format} put to the test", f"{checks} of {checks + len(missed)}"))
+        rows += [(f"- not: {name}", "") for name in missed]
+    return rows, report.violations
