@@ -20,15 +20,16 @@ class Unit(NamedTuple):
     """
     What is kept or dropped together, by positions in the folded items.
 
-    *members*: the group's items in log order, then the outputs of its calls in the order of the calls, as
-    providers demand; without what can never be sent. *last* is the largest of them.
+    *members*: the group's items, then the outputs of its calls, both in log order; without what can never be sent.
+    *last* is the largest of them.
 
     *tokens* counts them as messages. Of the items as they are, so that choosing need not go through them:
     *stored_tokens* and *hosted_tokens* are their sums; *is_text*: they are one message of one text; *mentions*: one of
     them mentions a document.
 
     *call_ids*: the ids that the group's calls are sent with, in order; none where all are their own. *open_calls*:
-    which of these calls are unanswered.
+    which of these calls are unanswered. *answers*: which of the answered ones each output answers; none where they come
+    in the order of the calls.
     """
 
     first: int
@@ -41,6 +42,7 @@ class Unit(NamedTuple):
     mentions: bool
     call_ids: tuple[str, ...] = ()
     open_calls: tuple[int, ...] = ()
+    answers: tuple[int, ...] = ()
 
 
 def made_unit(items: Sequence[Item], pairs: Pairs, group: list[int], rules: FormatRules) -> Unit:
@@ -48,7 +50,8 @@ def made_unit(items: Sequence[Item], pairs: Pairs, group: list[int], rules: Form
     if len(group) == 1 and pairs.partners[group[0]] != NOBODY:
         return _answered_call(items, pairs, group[0], rules)
     outputs = [output for at in group if (output := pairs.partners[at]) != NOBODY]
-    members = (*group, *outputs)
+    in_order = sorted(outputs)
+    members = (*group, *in_order)
     head, answers = [items[at] for at in group], [items[at] for at in outputs]
     overhead_tokens = [item.overhead_tokens for item in head]
     answers_tokens = sum([item.overhead_tokens + item.content_tokens for item in answers])
@@ -71,6 +74,7 @@ def made_unit(items: Sequence[Item], pairs: Pairs, group: list[int], rules: Form
         open_calls=()
         if len(outputs) == len(calls)
         else tuple(index for index, at in enumerate(calls) if pairs.partners[at] == NOBODY),
+        answers=() if in_order == outputs else tuple(map(outputs.index, in_order)),
     )
 
 

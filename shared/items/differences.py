@@ -63,7 +63,7 @@ def differences(
         found.append(sent[1]._replace(context_format=GEMINI_NAME, texts=gemini.texts[:1]))
     is_framed = form is not None and responses.item is not None
     items = Difference("items", of_items if is_framed else (), _image_tokens(responses.images), is_framed, False)
-    if items[1:] != chat[1:] or responses.item is not item:
+    if items[1:] != chat[1:] or responses.item is not item or not responses.is_whole:
         found.append(items)
     if is_anthropic and form is not None and form.role == "assistant" and form.tool_call is None:
         *before, last = anthropic.texts or ("",)

@@ -23,7 +23,7 @@ from scripts.proving.progress import Pulse, verify
 
 CHUNK_LOGS = 100
 """So many are drawn from one seed, in one process."""
-SHARES = {"items": 0.6}
+SHARES = {"items": 0.5}
 """Of the logs, by source; the rest is shared by the others."""
 WAIT_S = 0.5
 

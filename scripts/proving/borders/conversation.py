@@ -5,16 +5,18 @@ A batch is the body of an append: items, or messages in a dialect. What is drawn
 shape, so that a failure can be sent to the service as it stands.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
 from scripts.proving.contexts.dialogues import counted_log
 from shared.context.summarised import Summary, summarised
+from shared.errors import InvalidValue
 from shared.items.given import read_given
 from shared.items.item import Item
 from shared.items.kinds import Kind
 from shared.items.messages import normal_items
+from shared.items.normalize import NormalItem
 
 type Batch = Mapping[str, Any]
 
@@ -31,17 +33,27 @@ class Conversation(NamedTuple):
     through: int = -1
 
 
+def is_taken(batches: Sequence[Batch]) -> bool:
+    """Tell whether all of *batches* can be appended."""
+    try:
+        return bool(list(_made(batches)))
+    except InvalidValue:
+        return False
+
+
+def _made(batches: Sequence[Batch]) -> Iterator[NormalItem]:
+    ids = count(1)
+    for number, batch in enumerate(batches):
+        given = read_given(batch)
+        mark = f"b{number}"
+        yield from normal_items(
+            given, lambda prefix: f"{prefix}_n{next(ids)}", mark, allow_empty=True, count_max=10_000
+        )
+
+
 def log_of(conversation: Conversation, tokens_of: Callable[[str], int]) -> list[Item]:
     """Return the log that a context is chosen from, its texts counted by *tokens_of*."""
-    ids = count(1)
-    made = [
-        (each.item, each.extras, each.message)
-        for number, batch in enumerate(conversation.batches)
-        for each in normal_items(
-            read_given(batch), lambda prefix: f"{prefix}_n{next(ids)}", f"b{number}", allow_empty=True, count_max=10_000
-        )
-    ]
-    log = counted_log(made, tokens_of)
+    log = counted_log(((each.item, each.extras, each.message) for each in _made(conversation.batches)), tokens_of)
     live = [item for item in log if item.seq not in conversation.deleted]
     if not conversation.summary:
         return live

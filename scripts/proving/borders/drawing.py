@@ -5,15 +5,17 @@ What is drawn: conversations, and how they are asked for, from a seed.
     chat, anthropic, gemini
                  a request in that dialect, appended at once or message by message
     mixed        several of all of these, one behind the other, as where an agent changes its provider
+    spoilt       requests that append takes and a provider would not: messages lost, doubled, swapped; odd names, ids,
+                 texts
 """
 
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import HealthCheck, Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
-from scripts.proving.borders.conversation import Batch, Conversation
+from scripts.proving.borders.conversation import Batch, Conversation, is_taken
 from scripts.proving.borders.items import logs, texts
 from scripts.proving.borders.law import Dialogue, batches
 from scripts.proving.borders.requests import anthropic_requests, as_dumped, chat_requests, gemini_requests
@@ -75,10 +77,54 @@ def _mixed(draw: st.DrawFn) -> Drawn:
     return Drawn(Conversation(made), draw(_budgets))
 
 
+_ODD = ("", " ", "a b", "call:ä/1", "x" * 70, "1st.name", "image/bmp", "!", "toolu_0", "call:0", "text ")
+
+
+@st.composite
+def _spoilt(draw: st.DrawFn) -> Drawn:
+    dialogue = draw(st.one_of(*_DIALECTS.values()))
+    messages = list(dialogue.messages)
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, max(0, len(messages) - 1)))
+        match draw(st.sampled_from(["lose", "double", "swap", "odd", "odd", "odd"])):
+            case "lose":
+                del messages[at : at + 1]
+            case "double":
+                messages[at:at] = messages[at : at + 1]
+            case "swap":
+                messages[at : at + 2] = messages[at : at + 2][::-1]
+            case _ if places := list(_texts_in(messages[at : at + 1])):
+                messages[at] = _with(messages[at], draw(st.sampled_from(places))[1:], draw(st.sampled_from(_ODD)))
+    assume(messages)
+    made = batches(dialogue._replace(messages=messages), draw(_cuts))
+    assume(is_taken(made))
+    return Drawn(Conversation(made), draw(_budgets))
+
+
+def _texts_in(value: Any) -> Iterator[list[Any]]:
+    """Yield the paths to the texts in *value*, but for those that say what something is."""
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, member in members:
+        if isinstance(member, str) and step not in ("type", "role"):
+            yield [step]
+        yield from ([step, *path] for path in _texts_in(member))
+
+
+def _with(value: Any, path: list[Any], text: str) -> Any:
+    """Return *value* with *text* at *path*."""
+    if not path:
+        return text
+    changed = _with(value[path[0]], path[1:], text)
+    if isinstance(value, dict):
+        return {**value, path[0]: changed}
+    return [changed if at == path[0] else member for at, member in enumerate(value)]
+
+
 SOURCES: Mapping[str, st.SearchStrategy[Drawn]] = {
     "items": _of_items(),
     **{name: _of_dialect(dialect) for name, dialect in _DIALECTS.items()},
     "mixed": _mixed(),
+    "spoilt": _spoilt(),
 }
 
 

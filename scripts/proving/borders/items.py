@@ -17,12 +17,27 @@ from shared.items.normalize import normalize_items
 Raw = dict[str, Any]
 
 _PNG = "iVBORw0KGgo="
+_SIZED = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAABLAAAAMgCAYAAAA="
+"""A picture that says how large it is: 1,200 by 800."""
 _DEEP = '{"a":' * 300 + "1" + "}" * 300
 
-texts = st.sampled_from(["", " ", " \n", "hello", "hello \n", "a\n\nb", "user: b", "🙂", "é" * 40, "x" * 900])
-call_ids = st.sampled_from(["c1", "c1", "c2", "c3", "call:ä/1", "call 1\n", "", "i" * 40, "j" * 41, "k" * 64, "l" * 90])
+texts = st.sampled_from(
+    [
+        *("", " ", " \n", "hello", "hello \n", "a\n\nb", "user: b", "🙂", "é" * 40, "x" * 900),
+        *("\u00a0", "bye\u3000", "\u200b", "\x00", "<|endoftext|>", '{"result": "r"}', "[1]"),
+    ]
+)
+call_ids = st.sampled_from(
+    [
+        *("c1", "c1", "c2", "c3", "call:ä/1", "call 1\n", "", "i" * 40, "j" * 41, "k" * 64, "l" * 90),
+        *("call_000000007", "toolu_01", "(c1)"),
+    ]
+)
 names = st.sampled_from(
-    ["f", "f", "get_weather", "browser.tabs.open", "", " ", "über", "1st", "a\nb", "n" * 65, "m" * 129]
+    [
+        *("f", "f", "get_weather", "browser.tabs.open", "", " ", "über", "1st", "a\nb", "n" * 65, "m" * 129),
+        *("-x", "x" * 64, "y" * 128, "ns:f", "__proto__"),
+    ]
 )
 arguments = st.sampled_from(
     [
@@ -31,6 +46,16 @@ arguments = st.sampled_from(
             '{"wei":115792089237316195423570985008687907853269984665640564039457584007913129639935}',
             '{"a":1e400}',
             _DEEP,
+            '{"a":1,' + _DEEP[1:],
+            '{"a":"\\ud800"}',
+            *(
+                ' {"a": 1}\n',
+                '{"a":1} and so on',
+                "{'a': 1}",
+                '{"":-0.0}',
+                '\ufeff{"a":1}',
+                '{"a":' + "[" * 90 + "]" * 90 + "}",
+            ),
         ),
     ]
 )
@@ -38,6 +63,8 @@ image_urls = st.sampled_from(
     [f"data:{kind};base64,{_PNG}" for kind in ("image/png", "image/webp", "image/gif", "image/svg+xml", "IMAGE/PNG")]
     + [f"data:image/jpg;base64,{_PNG}", "data:image/png;base64,!", "data:image/png;base64,", "data:,a", "file-abc", ""]
     + ["https://a.example/b", "http://a.example/b.gif", f"data:application/pdf;base64,{_PNG}"]
+    + [f"DATA:image/png;base64,{_PNG}", f"data:image/png;charset=utf-8;base64,{_PNG}", "data:image/png;base64,iVBORw"]
+    + ["HTTPS://a.example/b", "https://", "https://a.example/b c", "gs://a/b.png", f"data:;base64,{_PNG}", _SIZED]
 )
 statuses = st.sampled_from(["completed", "completed", "incomplete", "in_progress"])
 
@@ -64,11 +91,17 @@ images = st.one_of(
     _item("input_image", file_id="file-abc", image_url=None),
     _item("input_image"),
 )
+_FILE_TYPES = ("image/png", "text/plain", "audio/wav", "text/", "audio/a b", "video/mp4", "")
 files = st.one_of(
     _item("input_file", file_id="file-abc"),
     _item("input_file", file_data=f"data:application/pdf;base64,{_PNG}", filename="a.pdf"),
     _item("input_file", file_data=_PNG),
     _item("input_file", file_url="https://a.example/b.pdf"),
+    _item(
+        "input_file", file_url=st.sampled_from(["HTTPS://a.example/b", "ftp://a.example/b", "https://a.example/b.png"])
+    ),
+    _item("input_file", file_data=st.sampled_from([f"data:{kind};base64,{_PNG}" for kind in _FILE_TYPES])),
+    _item("input_file", file_id="file-abc", file_data=f"data:application/pdf;base64,{_PNG}", filename=None),
     _item("input_file", filename="a.pdf"),
 )
 citation = {"type": "url_citation", "url": "https://a.example", "title": "A", "start_index": 0, "end_index": 1}
@@ -157,7 +190,45 @@ TYPES: Mapping[str, st.SearchStrategy[Raw]] = {
 }
 """Items of each type. They have no ids of their own: logs() gives some of them one."""
 
-_ID_PREFIXES = ("", "", "", "", "msg_", "item_", "call_", "rs_", "item-")
+_PAIRS = (
+    *(("computer_call", "computer_call_output"), ("tool_search_call", "tool_search_output")),
+    *(("program", "program_output"), ("local_shell_call", "local_shell_call_output")),
+    *(("shell_call", "shell_call_output"), ("apply_patch_call", "apply_patch_call_output")),
+)
+
+
+@st.composite
+def hosted_rounds(draw: st.DrawFn) -> list[Raw]:
+    """A call of a tool that only items have a form for, and its output, which one has to be; a function's beside it."""
+    call_type, output_type = draw(st.sampled_from(_PAIRS))
+    named = {"call_id": draw(call_ids)}
+    if draw(st.integers(0, 6)) == 6:
+        asked = {**draw(TYPES["mcp_approval_request"]), "id": draw(st.sampled_from(["mcpr_1", "a"]))}
+        return [asked, {**draw(TYPES["mcp_approval_response"]), "approval_request_id": asked["id"]}]
+    beside = draw(st.lists(function_calls, max_size=1))
+    answers = [draw(_answer_to(call)) for call in beside]
+    made = [*beside, {**draw(TYPES[call_type]), **named}, *answers, {**draw(TYPES[output_type]), **named}]
+    return made[: draw(st.integers(1, len(made)))] if draw(st.booleans()) else made
+
+
+@st.composite
+def twice_stored(draw: st.DrawFn) -> list[Raw]:
+    """A call that was stored twice, in one response or in two, and answered once or twice."""
+    call = draw(function_calls)
+    between = draw(st.lists(st.one_of(assistant_messages, user_messages, reasoning), max_size=1))
+    answers = [draw(_answer_to(call)) for _ in range(draw(st.integers(0, 2)))]
+    return [call, *between, call, *answers]
+
+
+@st.composite
+def open_ends(draw: st.DrawFn) -> list[Raw]:
+    """Calls that wait for their results, and what may stand behind them."""
+    calls = draw(st.lists(function_calls | TYPES["custom_tool_call"] | reasoning, min_size=1, max_size=3))
+    behind = st.one_of(system_messages, system_messages, reasoning, TYPES["compaction"], assistant_messages)
+    return [*calls, *draw(st.lists(behind, max_size=2))]
+
+
+_ID_PREFIXES = ("", "", "", "", "msg_", "item_", "call_", "rs_", "item-", "fc_" + "0" * 57)
 
 
 @st.composite
@@ -182,7 +253,8 @@ def many_calls(draw: st.DrawFn) -> list[Raw]:
     """A response with more calls than a message of Chat Completions may have, answered."""
     ids = [f"many_{index}" for index in range(draw(st.sampled_from([128, 129, 300])))]
     calls = [{"type": "function_call", "call_id": call_id, "name": "f", "arguments": "{}"} for call_id in ids]
-    return [*calls, *({"type": "function_call_output", "call_id": call_id, "output": "ok"} for call_id in ids)]
+    answered = ids[draw(st.sampled_from([0, 0, 0, 1, 129])) :]
+    return [*calls, *({"type": "function_call_output", "call_id": call_id, "output": "ok"} for call_id in answered)]
 
 
 @st.composite
@@ -190,13 +262,16 @@ def logs(draw: st.DrawFn, episodes_max: int = 8) -> list[Raw]:
     """What is appended to a conversation in its life; more than one batch may hold, where a round has many calls."""
     talk = st.one_of(user_messages, assistant_messages, system_messages)
     single = st.one_of(talk, st.sampled_from(sorted(TYPES)).flatmap(TYPES.__getitem__)).map(lambda raw: [raw])
-    episodes = draw(st.lists(st.one_of(single, single, rounds()), max_size=episodes_max))
+    several = st.one_of(rounds(), rounds(), hosted_rounds(), twice_stored())
+    episodes = draw(st.lists(st.one_of(single, single, several), max_size=episodes_max))
+    if draw(st.integers(0, 3)) == 3:
+        episodes.append(draw(open_ends()))
     if draw(st.integers(0, 29)) == 7:
         episodes.insert(draw(st.integers(0, len(episodes))), draw(many_calls()))
     items = [raw for episode in episodes for raw in episode]
     prefixes = draw(st.lists(st.sampled_from(_ID_PREFIXES), min_size=len(items), max_size=len(items)))
     return [
-        {**raw, "id": f"{prefix}{index}"} if prefix else raw
+        {**raw, "id": f"{prefix}{index}"} if prefix and "id" not in raw else raw
         for index, (raw, prefix) in enumerate(zip(items, prefixes, strict=True))
     ]
 

@@ -4,7 +4,8 @@ that renders.
 
     texts and refusals     but for white space around them
     pictures, files        by what they are: the data, the address, the id
-    calls                  what they were given, in Anthropic and Gemini as the same JSON value
+    calls, Gemini's results
+                           what they were given, or say, in Anthropic and Gemini as the same JSON value
     thinking, other types  every text that they hold; in no format but their own
     extras                 what only their own dialect has a form for
 
@@ -22,12 +23,13 @@ from shared.items.item import Item, read_extras
 
 _SAID = ("text", "refusal")
 _SOURCES = ("file_id", "image_url", "file_data", "file_url")
-_PARTS = {"message": "content", "function_call_output": "output", "custom_tool_call_output": "output"}
+_OUTPUTS = ("function_call_output", "custom_tool_call_output")
+_PARTS = {"message": "content", **dict.fromkeys(_OUTPUTS, "output")}
 _GIVEN = {"function_call": "arguments", "custom_tool_call": "input"}
 _NOT_SAID = frozenset(
     {"id", "type", "role", "status", "call_id", "approval_request_id", "execution", "detail", "phase", "caller"}
 )
-_OBJECTS = ("input", "args")
+_OBJECTS = ("input", "args", "response")
 
 
 def is_all_there(
@@ -49,6 +51,8 @@ def is_all_there(
             continue
         if not is_own and _foreign(extras):
             yield f"{kind}, of another dialect"
+            continue
+        if context_format == "gemini" and kind in _OUTPUTS and _result(body) in objects:
             continue
         wanted.update(_said(body, extras if is_own else {}))
         if any(everything.count(said) < times for said, times in wanted.items()):
@@ -115,6 +119,16 @@ def _foreign(extras: Mapping[str, Any]) -> list[Any]:
     audio = extras.get("fields", {}).get("audio")
     found = [element for element in extras.get("content", []) if isinstance(element, dict)]
     return [*found, *(each for each in (extras.get("block"), audio) if each)]
+
+
+def _result(body: Mapping[str, Any]) -> Any:
+    """Return the JSON value that an output is, or its text."""
+    output = body["output"]
+    text = output if isinstance(output, str) else "\n".join(part.get("text", "") for part in output)
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _is_given(body: Mapping[str, Any], context_format: str, everything: str, objects: Sequence[Any]) -> bool:

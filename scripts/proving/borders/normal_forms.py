@@ -9,6 +9,7 @@ The ids of calls are replaced by the place of the call, as what is sent may have
 import json
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 Json = Any
@@ -19,7 +20,12 @@ CACHE_MARKS = ("cache_control", "prompt_cache_breakpoint")
 
 def chat(messages: list[Json]) -> Json:
     ids = _Ids()
-    return [_chat_message(_present(message), ids) for message in messages]
+    first = next((at for at, message in enumerate(messages) if message["role"] == "user"), 0)
+    return [
+        _chat_message(_present(message), ids)
+        for at, message in enumerate(messages)
+        if at >= first or message["role"] in ("system", "developer")
+    ]
 
 
 def anthropic(messages: list[Json], system: Json = None) -> Json:
@@ -27,7 +33,7 @@ def anthropic(messages: list[Json], system: Json = None) -> Json:
     made: list[Json] = []
     for message in messages:
         blocks = [_block(block, ids) for block in _blocks(message["content"])]
-        blocks = [block for block in blocks if block is not None]
+        blocks = _without_last_thoughts([block for block in blocks if block is not None], _is_anthropic_thought)
         if made and made[-1]["role"] == message["role"]:
             made[-1]["content"] += blocks
         elif blocks:
@@ -42,7 +48,9 @@ def gemini(contents: list[Json], system: Json = None) -> Json:
     for raw in contents:
         content = _camel(raw)
         role = {"function": "user"}.get(content.get("role", "user"), content.get("role", "user"))
-        made.append({"role": role, "parts": [_gemini_part(part, ids) for part in content.get("parts") or []]})
+        parts = [_gemini_part(part, ids) for part in content.get("parts") or []]
+        if parts := _without_last_thoughts(parts, _is_gemini_thought):
+            made.append({"role": role, "parts": parts})
     parts = [{"text": system}] if isinstance(system, str) else (_camel(system).get("parts") if system else [])
     return {"system": [_present(part) for part in parts], "contents": made}
 
@@ -62,6 +70,20 @@ class _Ids:
     def answer(self, call_id: str) -> int:
         """Calls that share an id are answered in order."""
         return self._open[call_id].pop(0) if self._open[call_id] else 0
+
+
+def _without_last_thoughts(parts: list[Json], is_thought: Callable[[Json], bool]) -> list[Json]:
+    """Return the *parts* of a message up to the last that is more than a thought: a context has none that dangles."""
+    last = max((at for at, part in enumerate(parts) if not is_thought(part)), default=-1)
+    return parts[: last + 1]
+
+
+def _is_anthropic_thought(block: Json) -> bool:
+    return block["type"] in ("thinking", "redacted_thinking")
+
+
+def _is_gemini_thought(part: Json) -> bool:
+    return bool(part.get("thought"))
 
 
 def _present(fields: Json) -> Json:

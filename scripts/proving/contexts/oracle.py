@@ -137,7 +137,7 @@ def facts(log: Sequence[Item]) -> Facts:
             answered_keys = {log[at].pair_key for at in run if at in answered}
             kept = without_open_calls(run, [at for at in run if log[at].pair_key not in answered_keys])
         if kept:
-            outputs = [output for call in kept for output, paired in pairs.items() if paired == call]
+            outputs = sorted(output for call in kept for output, paired in pairs.items() if paired == call)
             units.append(OracleUnit(kept, outputs))
 
     sent = {at for unit in units for at in unit.members}

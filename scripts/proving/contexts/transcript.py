@@ -35,7 +35,8 @@ def read_transcript(units: Sequence[Sequence[Item]], chosen: Sequence[Unit]) -> 
     messages = 0
     for unit, sent in zip(units, chosen, strict=True):
         ids = sent.call_ids or tuple(item.pair_key.partition(":")[2] for item in unit if item.kind == "c")
-        answered = iter([each for index, each in enumerate(ids) if index not in sent.open_calls])
+        in_order = [each for index, each in enumerate(ids) if index not in sent.open_calls]
+        answered = iter([in_order[index] for index in sent.answers] or in_order)
         called = iter(ids)
         has_head = False
         for item in unit:

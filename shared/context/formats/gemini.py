@@ -14,7 +14,7 @@ import orjson
 
 from shared.context.fit import Selection
 from shared.context.formats.rendering import Made, Rendering, render_units
-from shared.context.formats.sent import SentUnit
+from shared.context.formats.sent import SentUnit, in_order_of_answers
 from shared.context.formats.unit_form import Forms, UnitForm
 from shared.items.fitting import FILLER
 from shared.items.gemini import gemini_form
@@ -54,11 +54,15 @@ class _Request:
         if kind in _USERS:
             return Made([*_joined_parts(parts), _END], unsupported, joins=f"{_OF_USER} {unit.head[0].item.message}")
         pieces = [*_joined_parts(parts), _END]
-        calls = [part["functionCall"] for each, form in head for part in _calls(form.parts) if not each.is_open]
-        results = [_with_id(part, each.call_id) for each, form in outputs for part in form.parts]
+        answered = [form for each, form in head if each.item.kind == Kind.CALL and not each.is_open]
+        answers = zip(outputs, in_order_of_answers(unit.answers, answered), strict=True)
+        results = [
+            _named(_with_id(part, each.call_id), call.parts[0]["functionCall"]["name"])
+            for (each, form), call in answers
+            for part in form.parts
+        ]
         if results:
-            named = [_named(part, call["name"]) for part, call in zip(results, calls, strict=True)]
-            pieces += [b",", _USER, *_joined_parts(named), _END]
+            pieces += [b",", _USER, *_joined_parts(results), _END]
         joins = _WITH_RESULTS if results else _WITH_CALLS if any(map(_calls, [parts])) else _OF_MODEL
         return Made(pieces, unsupported, joins=f"{joins} {unit.outputs[-1].item.message if results else ''}")
 

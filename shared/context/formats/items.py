@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from shared.context.call_ids import call_id_of
 from shared.context.fit import Selection
 from shared.context.formats.rendering import Rendering
-from shared.context.formats.sent import calls_of
+from shared.context.formats.sent import calls_of, in_order_of_answers
 from shared.context.formats.unit_form import Forms, UnitForm, keep
 from shared.items.item import Item, read_extras
 from shared.items.kinds import Kind
@@ -21,7 +21,7 @@ from shared.jsonbytes.write import array, dumps
 
 def render(name: str, selection: Selection, kept: Forms) -> Rendering:
     """Splice *selection*. Where nothing is written anew, forms of another format stay *kept*: this one has none."""
-    call_ids = _call_ids(selection)
+    call_ids, of_custom_tools = _call_ids(selection)
     before = kept.units if kept.context_format == name else {}
     forms: dict[int, UnitForm] = {}
     bodies: list[bytes] = []
@@ -34,7 +34,7 @@ def render(name: str, selection: Selection, kept: Forms) -> Rendering:
         call_id = call_ids.get(seq, "")
         form = before.get(seq)
         if form is None or form.bodies[0] is not item.body or form.joins != call_id:
-            form = _form(item, call_id)
+            form = _form(item, call_id, answers_custom_tool=seq in of_custom_tools)
         forms[seq] = form
         bodies += form.pieces
         if form.unsupported:
@@ -42,25 +42,34 @@ def render(name: str, selection: Selection, kept: Forms) -> Rendering:
     return Rendering({"input": array(bodies)}, unsupported, keep(kept, name, forms) if forms else kept)
 
 
-def _call_ids(selection: Selection) -> Mapping[int, str]:
-    """Return the ids of calls and outputs, by seq, which are sent with another one than their own."""
+def _call_ids(selection: Selection) -> tuple[Mapping[int, str], set[int]]:
+    """
+    Return the ids of calls and outputs, by seq, which are sent with another one than their own; and which outputs came
+    as those of a function, but answer a custom tool's call (groups.py).
+    """
     found: dict[int, str] = {}
+    of_custom_tools: set[int] = set()
     for unit, chosen in zip(selection.units, selection.chosen, strict=True):
         if not chosen.call_ids:
             continue
         calls = list(calls_of(unit, chosen))
-        outputs = iter(item for item in unit if item.kind == Kind.OUTPUT)
-        for index, (call, call_id) in enumerate(calls):
-            output = None if index in chosen.open_calls else next(outputs)
-            for item in (call, output):
-                if item is not None and call_id_of(item.pair_key) not in (None, call_id):
-                    found[item.seq] = call_id
-    return found
+        answered = [call for index, call in enumerate(calls) if index not in chosen.open_calls]
+        outputs = [item for item in unit if item.kind == Kind.OUTPUT]
+        answers = zip(outputs, in_order_of_answers(chosen.answers, answered), strict=True)
+        found |= {call.seq: call_id for call, call_id in calls if call_id_of(call.pair_key) not in (None, call_id)}
+        for output, (call, call_id) in answers:
+            is_other = not output.pair_key.startswith(call.pair_key.partition(":")[0])
+            of_custom_tools |= {output.seq} if is_other else set()
+            if is_other or call_id_of(output.pair_key) not in (None, call_id):
+                found[output.seq] = call_id
+    return found, of_custom_tools
 
 
-def _form(item: Item, call_id: str) -> UnitForm:
+def _form(item: Item, call_id: str, *, answers_custom_tool: bool) -> UnitForm:
     """Return *item* as the API takes it, with *call_id* unless that is empty; without pieces where it does not."""
     stored = loads_elements(item.body)
+    if answers_custom_tool:
+        stored = {**stored, "type": "custom_tool_call_output"}
     form = responses_form(stored, read_extras(item))
     unsupported = frozenset([] if form.is_whole else [item.id])
     if form.item is None:

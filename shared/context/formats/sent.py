@@ -32,10 +32,14 @@ class Sent(NamedTuple):
 
 
 class SentUnit(NamedTuple):
-    """One unit: *head* becomes one message, each of *outputs* answers a call of it, in the order of the calls."""
+    """
+    One unit: *head* becomes one message, each of *outputs* answers one of its calls. *answers*: which of the answered
+    ones, none where they come in the order of the calls.
+    """
 
     head: list[Sent]
     outputs: list[Sent]
+    answers: tuple[int, ...] = ()
 
 
 def read_unit(unit: Sequence[Item], chosen: Unit) -> SentUnit:
@@ -58,12 +62,19 @@ def read_unit(unit: Sequence[Item], chosen: Unit) -> SentUnit:
             calls += 1
         else:
             head.append(Sent(item, body, form, extras, ""))
-    return SentUnit(head, outputs)
+    return SentUnit(head, outputs, chosen.answers)
 
 
 def _answered(chosen: Unit) -> list[str]:
-    """Return the ids of the calls that have outputs, in order."""
-    return [call_id for index, call_id in enumerate(chosen.call_ids) if index not in chosen.open_calls]
+    """Return the ids of the calls that have outputs, in the order of these; none where all are their own."""
+    return in_order_of_answers(
+        chosen.answers, [call_id for index, call_id in enumerate(chosen.call_ids) if index not in chosen.open_calls]
+    )
+
+
+def in_order_of_answers[T](answers: Sequence[int], answered: list[T]) -> list[T]:
+    """Return what there is of the *answered* calls in the order of what answers them."""
+    return [answered[index] for index in answers] if answers and answered else answered
 
 
 def calls_of(unit: Sequence[Item], chosen: Unit) -> Iterator[tuple[Item, str]]:
