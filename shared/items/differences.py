@@ -11,6 +11,7 @@ that of its call, where chat has the id (context/units.py).
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from shared.items.alike import is_alike
 from shared.items.anthropic import anthropic_form
 from shared.items.chat import ChatForm
 from shared.items.gemini import gemini_form
@@ -44,32 +45,47 @@ def differences(
     item: Mapping[str, Any], form: ChatForm | None, fixed_tokens: int, *, is_named: bool, extras: Extras = NO_EXTRAS
 ) -> tuple[Difference, ...]:
     """Return the differences of a stored *item*; *form*, *fixed_tokens* and *is_named* say what chat sends of it."""
-    chat = Difference("chat", form.texts() if form else (), fixed_tokens, form is not None, is_named)
+    if not extras and is_alike(item):
+        return ()
+    return compared(item, form, fixed_tokens, is_named=is_named, extras=extras)
+
+
+def compared(
+    item: Mapping[str, Any], form: ChatForm | None, fixed_tokens: int, *, is_named: bool, extras: Extras
+) -> tuple[Difference, ...]:
+    """Return the same, found by writing the item down in every format."""
+    chat = Difference("chat", _counted(form.texts() if form else ()), fixed_tokens, form is not None, is_named)
     call_id = () if form is None or form.tool_call_id is None else (form.tool_call_id,)
     anthropic = anthropic_form(item, form, extras)
-    is_anthropic = bool(anthropic.blocks)
     gemini = gemini_form(item, form, extras)
     responses = responses_form(item, extras)
     of_items = chat.texts
     if form is not None and form.tool_call is None:
         of_items = (*call_id, *responses.texts)
-    sent = [
-        Difference("anthropic", anthropic.texts, _urls_tokens(anthropic.images), is_anthropic, is_named=False),
-        Difference("gemini", call_id + gemini.texts, _urls_tokens(gemini.images), bool(gemini.parts), is_named=False),
-        chat._replace(context_format="text", fixed_tokens=0, is_named=is_named and not call_id),
-    ]
-    found = [each for each in sent if each[1:] != chat[1:]]
+    of_anthropic = _sent("anthropic", anthropic.texts, _urls_tokens(anthropic.images), is_framed=bool(anthropic.blocks))
+    of_gemini = _sent("gemini", call_id + gemini.texts, _urls_tokens(gemini.images), is_framed=bool(gemini.parts))
+    of_text = chat._replace(context_format="text", fixed_tokens=0, is_named=is_named and not call_id)
+    found = [each for each in (of_anthropic, of_gemini, of_text) if each[1:] != chat[1:]]
     if form is not None and form.tool_call is not None and gemini.texts[0] != chat.texts[0]:
-        found.append(sent[1]._replace(context_format=GEMINI_NAME, texts=gemini.texts[:1]))
+        found.append(of_gemini._replace(context_format=GEMINI_NAME, texts=gemini.texts[:1]))
     is_framed = form is not None and responses.item is not None
-    items = Difference("items", of_items if is_framed else (), _image_tokens(responses.images), is_framed, False)
+    items = _sent("items", of_items if is_framed else (), _image_tokens(responses.images), is_framed=is_framed)
     if items[1:] != chat[1:] or responses.item is not item or not responses.is_whole:
         found.append(items)
-    if is_anthropic and form is not None and form.role == "assistant" and form.tool_call is None:
+    if of_anthropic.is_framed and form is not None and form.role == "assistant" and form.tool_call is None:
         *before, last = anthropic.texts or ("",)
         if last != last.rstrip():
-            found.append(sent[0]._replace(context_format=AT_THE_END, texts=(*before, last.rstrip())))
+            found.append(of_anthropic._replace(context_format=AT_THE_END, texts=(*before, last.rstrip())))
     return tuple(found)
+
+
+def _sent(context_format: str, texts: tuple[str, ...], fixed_tokens: int, *, is_framed: bool) -> Difference:
+    return Difference(context_format, _counted(texts), fixed_tokens, is_framed, is_named=False)
+
+
+def _counted(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return *texts* without empty ones, which count nothing."""
+    return tuple(filter(None, texts))
 
 
 def _image_tokens(images: tuple[Part, ...]) -> int:

@@ -59,7 +59,7 @@ def gemini_name(name: str) -> str:
 
 def speaker(name: str) -> str:
     """Return the name of who speaks as Chat Completions admits it; "" for nobody's."""
-    return _NOT_IN_NAME.sub("_", name)[:NAME_CHARS_MAX]
+    return name and _NOT_IN_NAME.sub("_", name)[:NAME_CHARS_MAX]
 
 
 def read_data_url(url: str) -> Data | None:

@@ -22,8 +22,8 @@ from shared.items.part_types import IMAGE_PART_TYPES, SAID_FIELDS, Part
 from shared.items.shown import (
     Extras,
     call_object,
-    depth_of,
     extras_in,
+    is_deeper,
     laid_over,
     object_text,
     shown_parts,
@@ -172,4 +172,4 @@ def _data(url: object, media_types: frozenset[str]) -> Part | None:
 
 def _object(text: str) -> str | None:
     made = object_text(text)
-    return made if made is not None and depth_of(made) <= DEPTH_MAX else None
+    return None if made is None or is_deeper(made, DEPTH_MAX) else made

@@ -30,8 +30,13 @@ def reference(path: str) -> str:
 
 def mentions(item: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the paths that *item* mentions, each once, in order."""
-    parts = [part for name in PART_FIELDS if isinstance(item.get(name), list) for part in item[name]]
-    return tuple(dict.fromkeys(path for part in parts if (path := mentioned_path(part)) is not None))
+    found: dict[str, None] = {}
+    for name in PART_FIELDS:
+        parts = item.get(name)
+        for part in parts if isinstance(parts, list) else ():
+            if (path := mentioned_path(part)) is not None:
+                found[path] = None
+    return tuple(found)
 
 
 def embed(item: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ How the parts of an item stand in a format: as the format has them, and with wha
     object_text   arguments as the text of a JSON object, None where they are none
     call_object   the same of a call; what is no object stands in one
     thought_text  what a thought says
-    depth_of      how deep JSON nests
+    is_deeper     whether JSON nests deeper than that
 
 A format that is not that of the extras shows the parts of the body alone.
 """
@@ -115,7 +115,7 @@ def object_text(text: str) -> str | None:
         once = dumps(value)
     except orjson.JSONEncodeError:  # It nests too deeply to be written again.
         return text
-    return text if _names(once) == _names(raw) else once.decode()
+    return text if _has_as_many_names(once, raw) else once.decode()
 
 
 def call_object(tool_call: Mapping[str, Any], read: Callable[[str], str | None] = object_text) -> str:
@@ -130,10 +130,19 @@ def thought_text(item: Mapping[str, Any]) -> str:
     return "".join(part.get("text", "") for part in item.get("summary") or [])
 
 
-def depth_of(text: str) -> int:
-    """Return how deep the JSON *text* nests."""
+def is_deeper(text: str, levels: int) -> bool:
+    """Tell whether the JSON *text* nests deeper than *levels*."""
+    if text.count("{") + text.count("[") <= levels:
+        return False
     brackets = _BRACKET.findall(_STRING.sub(b"", text.encode()))
-    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > levels
+
+
+def _has_as_many_names(once: bytes, raw: bytes) -> bool:
+    """Tell whether the value of *raw* has no names but those in *once*, where it is written anew."""
+    if b"\\u" not in raw:  # No other escape becomes a quotation mark, or hides one.
+        return once.count(b'"') == raw.count(b'"')
+    return _names(once) == _names(raw)
 
 
 def _names(raw: bytes) -> int:

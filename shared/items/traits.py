@@ -82,10 +82,9 @@ def describe(item: Mapping[str, Any], extras: Extras = NO_EXTRAS) -> Traits:
         hosted = tuple(_texts_within(item))
         return Traits(kind, pair_key, "", "", (), 0, hosted, is_text=False, differences=others)
     name = speaker(name_in(extras)) or form.name
-    fixed_tokens = sum(
-        image_part_tokens(part["image_url"]["url"], part["image_url"].get("detail")) for part in form.images()
-    )
-    hosted_texts = tuple(text for part in form.left_out for text in _texts_within(part))
+    pictures = [part["image_url"] for part in form.images()]
+    fixed_tokens = sum([image_part_tokens(each["url"], each.get("detail")) for each in pictures])
+    hosted_texts = tuple([text for part in form.left_out for text in _texts_within(part)])
     return Traits(
         kind=kind,
         pair_key=pair_key,

@@ -92,6 +92,8 @@ def _harmless(raw: bytes | memoryview) -> Iterator[bytes]:
 def has_long_digits(raw: bytes) -> bool:
     """Tell whether so many digits stand together in *raw*, within a string maybe, that orjson may lose some of them."""
     step = WHOLE_BYTES - LONG_DIGITS
+    if len(raw) <= step:
+        return _LONG in raw.translate(_AS_ZEROS)
     return any(_LONG in raw[start : start + WHOLE_BYTES].translate(_AS_ZEROS) for start in range(0, len(raw), step))
 
 

@@ -67,6 +67,8 @@ def name_in(extras: Mapping[str, Any]) -> str:
 
 def has_foreign(extras: Mapping[str, Any]) -> bool:
     """Tell whether something of the message stands in *extras* only, so that other formats cannot show all of it."""
+    if not extras:
+        return False
     if "block" in extras or "audio" in extras.get("fields", {}):
         return True
     return any(isinstance(element, dict) for element in extras.get("content", ()))
