@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scripts.proving.contexts.dialogues import read_dialogues, to_items
@@ -21,6 +21,7 @@ Raw = dict[str, Any]
 
 DATA = Path(__file__).parent / "data"
 
+DEEP = '{"a":' * 65 + "1" + "}" * 65
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
@@ -47,7 +48,7 @@ objects = st.one_of(
             '{"result":"x"}',
             ' { "result" : "x", "a": 1}',
             '{"a":"result"}',
-            '{"a":' * 65 + "1" + "}" * 65,
+            DEEP,
             '{"a":[' + "[]," * 70 + "1]}",
         ]
     ),
@@ -100,6 +101,8 @@ def recorded() -> list[Raw]:
 
 
 @settings(max_examples=examples(2_000))
+@example({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": DEEP})
+@example({"type": "function_call_output", "id": "fc_1", "call_id": "call_1", "output": '{"result":"x"}'})
 @given(st.one_of(messages(), calls(), outputs()))
 def test_what_looks_alike_is_alike_in_all_formats(raw: Raw) -> None:
     item = normal(raw)

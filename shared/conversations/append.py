@@ -8,8 +8,8 @@ script replies, all else from the body, which is the same.
 """
 
 import secrets
-import sys
 import time
+from copy import copy
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from shared.conversations.conversation import Conversation
 from shared.conversations.entries import write_entry
 from shared.conversations.info import ConversationInfo, Page
 from shared.errors import InvalidValue, TooLarge
+from shared.items.checking import run_checks
 from shared.items.counts import PRIMARY_ENCODING, Counts, count_items
 from shared.items.given import Given
 from shared.items.kinds import Kind
@@ -37,8 +38,6 @@ from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 from shared.tokens.where import Texts, naming
-
-PYDANTIC_CHECKS = "shared.items.types_check"
 
 LARGE_BYTES = 16 * 1024
 """A body of more than this may take over a millisecond to check and to describe, in all formats: 75 µs an item."""
@@ -175,9 +174,10 @@ class Appending:
         return await self._pool.run_when(body_bytes > LARGE_BYTES, _write, items, counts)
 
     async def _prepare(self, given: Given, ids: Ids, body_bytes: int, *, allow_empty: bool) -> list[Prepared]:
-        # The first item that is not plain imports pydantic: 80 ms, which the loop must not wait for.
-        is_large = body_bytes > LARGE_BYTES or PYDANTIC_CHECKS not in sys.modules
-        return await self._pool.run_when(is_large, _prepare, given, ids, allow_empty, self._settings)
+        def prepare() -> list[Prepared]:
+            return _prepare(given, copy(ids), allow_empty, self._settings)  # The ids of a second call are the same.
+
+        return await run_checks(self._pool, body_bytes > LARGE_BYTES, prepare)
 
     async def _send(
         self,

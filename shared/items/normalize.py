@@ -31,6 +31,7 @@ from shared.errors import (
     shown,
     wrong_value,
 )
+from shared.items.checking import refuse_import
 from shared.items.dialects.extras import extras_of
 from shared.items.document_paths import check_path
 from shared.items.item_type import Parts, Plain
@@ -304,6 +305,7 @@ def _is_plain_text(part: Mapping[str, Any]) -> bool:
 
 
 def _check_shape(name: str, value: Mapping[str, Any], at: str) -> None:
+    refuse_import()
     from shared.items.types_check import first_error, known_fields
 
     error = first_error(name, value)

@@ -6,10 +6,12 @@ rule as contexts.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue, wrong_kind
+from shared.items.checking import run_checks
 from shared.items.counts import count_items
 from shared.items.given import FIELDS as MESSAGE_FIELDS
 from shared.items.given import Given, read_given
@@ -110,9 +112,8 @@ async def _count(counter: Counter, encoding: str, given: Given) -> tuple[int, bo
 
 
 async def _count_items(counter: Counter, encoding: str, given: Given, length: int) -> tuple[int, bool]:
-    # What is no plain item imports pydantic: 80 ms, which the loop must not wait for.
     is_large = length > LARGE_ITEMS or bool(given.context_format)
-    marks, traits = await counter.pool.run_when(is_large, _describe, given)
+    marks, traits = await run_checks(counter.pool, is_large, partial(_describe, given))
     tokens, frame_tokens, name, mark = rule.REPLY_TOKENS, 0, "", ""
     for each, trait, counts in zip(marks, traits, await count_items(counter, encoding, traits), strict=True):
         tokens += counts.content_tokens
