@@ -9,6 +9,7 @@ script replies, all else from the body, which is the same.
 
 import secrets
 import time
+from collections.abc import Iterator
 from copy import copy
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -258,8 +259,8 @@ def _check_size(body: bytes, extras: bytes, param: str, settings: Settings) -> N
         )
 
 
-def _texts(items: list[Prepared]) -> list[Texts]:
-    return [(each.at, (each.traits.name, *each.traits.texts, *each.traits.hosted_texts)) for each in items]
+def _texts(items: list[Prepared]) -> Iterator[Texts]:
+    return ((each.at, (each.traits.name, *each.traits.texts, *each.traits.hosted_texts)) for each in items)
 
 
 def _item_over(reply: list[Any], batch: Batch, settings: Settings) -> str:

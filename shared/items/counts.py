@@ -34,9 +34,10 @@ class Counts(NamedTuple):
 
 async def count_items(counter: Counter, encoding: str, traits: Sequence[Traits]) -> list[Counts]:
     """Return the counts of items with *traits*, same order; off the loop, one batch for all of them."""
-    texts = {id(text): text for each in traits for text in texts_of(each)}  # Formats share most of them.
+    # Formats share most of them.
+    texts = {id(text): text for each in traits for text in texts_of(each) if text}
     tokens = dict(zip(texts, await counter.count(encoding, list(texts.values())), strict=True))
-    return [counts_of(each, lambda text: tokens[id(text)]) for each in traits]
+    return [counts_of(each, lambda text: tokens[id(text)] if text else 0) for each in traits]
 
 
 def texts_of(traits: Traits) -> Iterator[str]:
@@ -57,15 +58,18 @@ def counts_of(traits: Traits, count: Callable[[str], int]) -> Counts:
         traits.fixed_tokens + sum(map(count, traits.texts)),
         sum(map(count, traits.hosted_texts)),
         count(traits.label) if traits.label else 0,
-        {
-            each.context_format: (
-                _overhead_tokens(traits, count, is_named=each.is_named) if each.is_framed else 0,
-                each.fixed_tokens + sum(map(count, each.texts)),
-            )
-            for each in traits.differences
-        }
-        or NO_DIFFERENCES,
+        _differences(traits, count) if traits.differences else NO_DIFFERENCES,
     )
+
+
+def _differences(traits: Traits, count: Callable[[str], int]) -> Mapping[str, tuple[int, int]]:
+    return {
+        each.context_format: (
+            _overhead_tokens(traits, count, is_named=each.is_named) if each.is_framed else 0,
+            each.fixed_tokens + sum(map(count, each.texts)),
+        )
+        for each in traits.differences
+    }
 
 
 def _overhead_tokens(traits: Traits, count: Callable[[str], int], *, is_named: bool) -> int:

@@ -173,9 +173,8 @@ def normalize_item(raw: object, new_id: Callable[[str], str], at: str) -> Normal
     item.update((field, value) for field, value in raw.items() if value is not None or field in nulls)
     if parts_field:
         item[parts_field] = _parts(item_type.parts, raw, at)
-    return NormalItem(
-        item_id, item, given_id is not None, extras_of("chat", fields={"name": name} if name else {}), "", at
-    )
+    extras = extras_of("chat", fields={"name": name}) if name else {}
+    return NormalItem(item_id, item, given_id is not None, extras, "", at)
 
 
 def _name(raw: object, at: str) -> str:
@@ -283,9 +282,11 @@ def _part(part: object, allowed: tuple[str, ...], at: str, index: int) -> dict[s
         expected = " or ".join(quoted(name) for name in allowed)
         raise wrong_value(at, expected, shown(type_name) + part_advice(type_name))
     part_type = PART_TYPES[type_name]
-    if not (part_type.is_text and _is_plain_text(part)):
+    is_plain = part_type.is_text and _is_plain_text(part)
+    if not is_plain:
         _check_shape(type_name, part, f"{at}[{index}]")
-    part = without_nulls(part, (), "")
+    if not is_plain or None in part.values():
+        part = without_nulls(part, (), "")
     if (path := mentioned_path(part)) is not None:
         check_path(path, f"{at}[{index}].file_url")
     for field, make in part_type.filled_in.items():

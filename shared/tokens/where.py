@@ -2,7 +2,7 @@
 Where in what a caller sent a text stands, for refusals of that text.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 
 from shared.errors import SHOWN_CHARS, TextNotCountable
@@ -13,7 +13,7 @@ type Texts = tuple[str, tuple[str, ...]]
 
 
 @asynccontextmanager
-async def naming(pool: Pool, value: object, path: str, made: Sequence[Texts] = ()) -> AsyncIterator[None]:
+async def naming(pool: Pool, value: object, path: str, made: Iterable[Texts] = ()) -> AsyncIterator[None]:
     """
     Have a text that cannot be counted refused by its place in *value*, JSON that is called *path*; or by that of what
     was *made* of it, where it does not stand there as such.
