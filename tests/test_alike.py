@@ -28,8 +28,17 @@ values = st.recursive(
     max_leaves=4,
 )
 said = st.sampled_from(["", " ", "\n", "a", "a ", "\ta\n", "(no text)", "{}", "é"])
-ids = st.sampled_from([{}, {"id": "msg_1"}, {"id": "fc_1"}, {"id": "ctco_1"}, {"id": "x"}])
-statuses = st.sampled_from([{}, {"status": "completed"}, {"status": None}])
+
+
+def fields(*choices: Raw) -> st.SearchStrategy[Raw]:
+    return st.sampled_from(choices)
+
+
+ids = fields({}, {"id": "msg_1"}, {"id": "fc_1"}, {"id": "ctco_1"}, {"id": "x"})
+statuses = fields({}, {"status": "completed"}, {"status": None})
+namespaces = fields({}, {}, {"namespace": "n"}, {"namespace": None})
+put_out = fields({}, {"annotations": []}, {"annotations": None}, {"logprobs": []})
+said_by = fields({}, {}, {"name": "bob"}, {"name": ""}, {"phase": "commentary"})
 objects = st.one_of(
     st.sampled_from(
         [
@@ -64,11 +73,10 @@ def messages(draw: st.DrawFn) -> Raw:
     for _ in range(draw(st.integers(0, 3))):
         part: Raw = {"type": draw(st.sampled_from(part_types)), "text": draw(said)}
         if part["type"] == "output_text":
-            part |= draw(st.sampled_from([{}, {"annotations": []}, {"annotations": None}, {"logprobs": []}]))
+            part |= draw(put_out)
         parts.append(part)
-    others: list[Raw] = [{}, {}, {"name": "bob"}, {"name": ""}, {"phase": "commentary"}]
     content = draw(st.sampled_from([parts, parts, parts, draw(said)]))
-    return {"role": role, "content": content, **draw(ids), **draw(statuses), **draw(st.sampled_from(others))}
+    return {"role": role, "content": content, **draw(ids), **draw(statuses), **draw(said_by)}
 
 
 @st.composite
@@ -78,8 +86,7 @@ def calls(draw: st.DrawFn) -> Raw:
     given: Raw = {"call_id": call_id, "name": name, **draw(ids)}
     if draw(st.integers(0, 4)) == 0:
         return {"type": "custom_tool_call", "input": draw(objects), **given}
-    more = draw(st.sampled_from([{}, {}, {"namespace": "n"}, {"namespace": None}]))
-    return {"type": "function_call", "arguments": draw(objects), **given, **more, **draw(statuses)}
+    return {"type": "function_call", "arguments": draw(objects), **given, **draw(namespaces), **draw(statuses)}
 
 
 @st.composite

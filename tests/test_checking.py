@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from shared.items.checking import SHAPES, run_checks
+from shared.items.given import Given, count_given
 from shared.items.normalize import normalize_items
 from shared.process.pool import Pool
 
@@ -51,3 +52,18 @@ def test_what_is_checked_again_has_the_ids_that_its_replay_has(api: httpx.Client
     assert [each["id"] for each in api.get(path, params={"order": "asc"}).json()["data"]] == [
         each["id"] for each in first.json()["data"]
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        (None, 0),
+        ({"role": "user"}, 0),
+        ([PLAIN, UNUSUAL, 1], 2),
+        ([{"role": "user", "content": []}, {"role": "user", "content": [{"type": "text", "text": "a"}]}], 2),
+        ([{"role": "assistant", "content": "a", "tool_calls": [{}] * 100}], 100),
+        ([{"role": "model", "parts": [{"text": "a"}, {"functionCall": {}}]}], 2),
+    ],
+)
+def test_parts_and_calls_of_a_message_are_counted_as_items(value: object, count: int) -> None:
+    assert count_given(Given(value)) == count

@@ -90,3 +90,12 @@ def read_given(values: Mapping[str, Any], *, or_none: bool = False) -> Given:
     if system_field != "system" and context_format != "gemini":
         raise InvalidValue(f"{system_field} is Gemini's: send it as system.", param=system_field)
     return Given(values[field], field, context_format, values.get(system_field), system_field)
+
+
+def count_given(given: Given) -> int:
+    """Return how many items *given* makes, or some more: each part and each call of a message may become one."""
+    listed = given.value if isinstance(given.value, list) else []
+    members = (
+        [len(member) for member in each.values() if isinstance(member, list)] for each in listed if type(each) is dict
+    )
+    return sum(max(1, sum(lengths)) for lengths in members)
