@@ -155,7 +155,7 @@ OWN = (
                     "how long after its last use it expires, 0: never; else the setting holds",
                 ),
             ),
-            given_forms(),
+            given_forms(listed="messages_or_none"),
         ),
         headers=CREATE,
         refuses=(DuplicateItem, TextNotCountable),

@@ -7,11 +7,11 @@ from typing import Any
 from starlette.responses import Response
 
 from shared.app import create_app
+from shared.conversations.token_counts import FIELDS, count_tokens
 from shared.errors import TextNotCountable
 from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.items.given import given_forms
-from shared.items.token_counts import FIELDS, count_tokens
 from shared.routes import Body, Route
 from shared.tokens.requests import OTHERS
 
@@ -21,10 +21,10 @@ async def count(asked: Asked, **values: Any) -> Response:
     return json_response({"object": "tokens.count", **counted._asdict()})
 
 
-_ITEMS, _CHAT, *_OTHERS = given_forms("input")
+_ITEMS, _CHAT, *_OTHERS = given_forms("input", listed="messages_to_count")
 _FORMS = (
     _ITEMS,
-    _CHAT._replace(without=(*_CHAT.without, "input"), schemas=(("format", "format_chat"),)),
+    _CHAT._replace(without=(*_CHAT.without, "input")),
     *(form._replace(without=(*form.without, "input", *(field.name for field in OTHERS))) for form in _OTHERS),
 )
 ROUTES = (
@@ -34,8 +34,8 @@ ROUTES = (
         count,
         "Count tokens",
         "`{model or encoding, input: text, items or messages, tools?}`: `{tokens, encoding, exact}`. The body of a "
-        "Chat Completions or of a Responses request counts as it stands; messages of another `format` count as what is "
-        "stored of them",
+        "Chat Completions or of a Responses request counts as it stands; messages count as a context in their `format` "
+        "sends them",
         "count",
         body=Body(
             FIELDS,

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.conversations.token_counts import ITEMS_MAX
 from shared.http.guard import CONFIRM_BYTES, HEADERS_BYTES_MAX, TARGET_BYTES_MAX
-from shared.items.token_counts import ITEMS_MAX
 
 FUNCTION_CALL = {"role": "assistant", "content": None, "function_call": {"name": "find", "arguments": '{"q": 1}'}}
 

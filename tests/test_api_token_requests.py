@@ -7,7 +7,7 @@ import pytest
 from openai.types.chat import completion_create_params as chat
 from openai.types.responses import response_create_params as responses
 
-from shared.items.token_counts import FIELDS
+from shared.conversations.token_counts import FIELDS
 from shared.tokens.requests import IGNORED, REFUSED
 
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"}]

@@ -8,12 +8,14 @@ from scripts.proving.contexts.dialogues import to_log
 from scripts.proving.contexts.promises import recount
 from scripts.proving.contexts.real_tokens import real_count
 from shared.context.fit import fit
+from shared.context.format_rules import CHAT
 from shared.context.render import render
 from shared.context.units import fold
+from shared.context.whole import whole_of
 from shared.errors import ContextDoesNotFit
-from shared.tokens.rule import REPLY_TOKENS, message_parts
 from tests.examples import examples
 from tests.logs import call, characters, item_id, message, output
+from tests.messages import log_of, read
 
 Raw = dict[str, object]
 words = st.one_of(
@@ -53,11 +55,11 @@ said = st.builds(
 
 
 @settings(max_examples=examples(150), deadline=None)
-@given(st.lists(st.one_of(raws, said), max_size=8))
-def test_it_is_the_count_of_the_rule_for_messages_that_come_from_elsewhere(raw_items: list[Raw]) -> None:
+@given(st.lists(st.one_of(raws, said), min_size=1, max_size=8))
+def test_it_is_the_count_of_the_same_messages_when_they_come_in(raw_items: list[Raw]) -> None:
     numbered = [{"id": item_id(raw, seq), "status": "completed", **raw} for seq, raw in enumerate(raw_items)]
     selection = fit(fold(to_log(numbered, characters)), 10**6)
-    counted = [message_parts(each) for each in orjson.loads(render("chat", selection).members["messages"])]
-    tokens = sum(parts.fixed_tokens + sum(map(characters, parts.texts)) for parts in counted)
+    messages = orjson.loads(render("chat", selection).members["messages"])
+    assume(messages)
 
-    assert REPLY_TOKENS + tokens == selection.tokens
+    assert whole_of(log_of(read("chat", messages)), CHAT).tokens == selection.tokens

@@ -65,11 +65,9 @@ def test_messages_count_as_what_is_stored_of_them(api: httpx.Client, dialogue: D
     counted = api.post("/v1/tokens/count", json={"model": "gpt-4o", **body_of(dialogue)})
 
     assert counted.status_code == 200, counted.text
-    # Calls that came without ids share one, and a context sends the older ones under another.
-    is_renamed = "without ids" in dialogue.name
-    if not is_renamed and (dialogue.context_format != "chat" or dialogue.name == "plain"):
-        context = api.get(f"{path}/context?model=gpt-4o&format=chat").json()
-        assert counted.json()["tokens"] == context["tokens"]
+    context = api.get(f"{path}/context?model=gpt-4o&format={dialogue.context_format}").json()
+    assert counted.json()["tokens"] == context["tokens"]
+    assert counted.json()["exact"] == context["exact"]
 
 
 def test_contents_of_gemini_come_by_their_own_names(api: httpx.Client) -> None:
@@ -160,7 +158,6 @@ def test_a_repeated_append_answers_the_same_items(api: httpx.Client) -> None:
         ),
         ({"messages": [{"role": "user", "content": "a"}], "format": "claude"}, "format"),
         ({"messages": [{"role": "user", "content": "a"}], "system": "x"}, "system"),
-        ({"messages": [], "format": "anthropic"}, "messages"),
         ({"contents": [{"role": "user", "parts": [{"x": 1}]}]}, "contents[0].parts[0].x"),
         ({"items": [{"role": "assistant", "content": "", "tool_calls": [{}]}]}, "items[0].tool_calls"),
         ({"items": [], "messages": []}, "messages"),
@@ -173,6 +170,24 @@ def test_what_is_not_known_is_refused_and_nothing_stored(api: httpx.Client, body
         assert (refused.status_code, refused.json()["error"]["param"]) == (400, param), refused.text
 
     assert api.get(path).headers["ETag"] == before
+
+
+@pytest.mark.parametrize("messages", [[], None])
+def test_an_append_needs_a_message(api: httpx.Client, messages: list[Any] | None) -> None:
+    refused = api.post(f"{begin(api)}/items", json={"messages": messages, "format": "anthropic"})
+
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == ("format" if messages is None else "messages")
+
+
+def test_a_conversation_may_begin_with_a_system_prompt_alone_or_with_nothing(api: httpx.Client) -> None:
+    briefed = begin(api, messages=[], format="anthropic", system="Be brief.")
+    instructed = begin(api, contents=[], systemInstruction={"parts": [{"text": "Be brief."}]})
+
+    assert [item["role"] for item in items_of(api, briefed)] == ["system"]
+    assert without_ids(items_of(api, briefed)) == without_ids(items_of(api, instructed))
+    for body in ({"messages": []}, {"contents": []}, {"items": []}):
+        assert items_of(api, begin(api, **body)) == []
 
 
 def test_the_text_that_cannot_be_counted_is_named(api: httpx.Client) -> None:

@@ -4,10 +4,20 @@ Messages of other APIs as JSON Schema: the plainer part of what is taken, see do
 
 from scripts.openapi.shapes import Schema, obj, optional
 from shared.config import SETTINGS
+from shared.conversations.token_counts import ITEMS_MAX
 from shared.items.given import FORMATS
 
 TEXT: Schema = {"type": "string"}
 ANY: Schema = {"type": "object"}
+
+
+_BATCH = SETTINGS["batch_items_max"].default
+_LISTED: dict[str, Schema] = {
+    "messages": {"minItems": 1, "maxItems": _BATCH},
+    "messages_or_none": {"maxItems": _BATCH},
+    "messages_to_count": {"maxItems": ITEMS_MAX},
+}
+"""How many messages there may be, by the name that a body has for it."""
 
 
 def _list(schema: Schema) -> Schema:
@@ -116,10 +126,8 @@ def shapes() -> dict[str, Schema]:
     }
     for name in FORMATS:
         made[f"format_{name}"] = {"const": name}
-        made[f"{name}_messages"] = {
-            "type": "array",
-            "minItems": 1,
-            "maxItems": SETTINGS["batch_items_max"].default,
-            "items": {"$ref": f"#/components/schemas/message_of_{name}"},
+        made |= {
+            f"{name}_{listed}": _list({"$ref": f"#/components/schemas/message_of_{name}"}) | bounds
+            for listed, bounds in _LISTED.items()
         }
     return made

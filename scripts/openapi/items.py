@@ -1,5 +1,5 @@
 """
-Items, their parts and chat messages as JSON Schema, from the shapes that the service itself checks them by.
+Items, their parts and tools as JSON Schema, from the shapes that the service itself checks them by.
 """
 
 from typing import Any
@@ -13,18 +13,6 @@ from shared.items.types_check import adapter, known_fields
 
 CALLER_ROLES = [role for role, kind in ROLE_KINDS.items() if kind != Kind.ASSISTANT]
 TEXT: Schema = {"type": "string"}
-CALL: Schema = {
-    "type": "object",
-    "required": ["function"],
-    "properties": {
-        "type": optional({"const": "function"}),
-        "function": {
-            "type": "object",
-            "required": ["name", "arguments"],
-            "properties": {"name": TEXT, "arguments": TEXT},
-        },
-    },
-}
 FUNCTION: Schema = {
     "type": "object",
     "required": ["name"],
@@ -79,28 +67,9 @@ def schemas() -> Schema:
     }
     typed = [name for name in sorted(made) if name.startswith("item_") and "message" not in name]
     made["item_typed"] = {"anyOf": [_ref(name) for name in typed]}
-    made["chat_message"] = {"anyOf": [_chat(CALLER_ROLES), _chat(["assistant"]), _chat(["tool"], "tool_call_id")]}
     made["tool"] = TOOL
     made["function"] = FUNCTION
     return dict(sorted(made.items()))
-
-
-def _chat(roles: list[str], *required: str) -> Schema:
-    """Return a message of the Chat Completions API; parts that are no text are left out here."""
-    text: Schema = {"type": "string"}
-    part = {"type": "object", "required": ["type", "text"], "properties": {"type": {"const": "text"}, "text": text}}
-    content: Schema = {"anyOf": [text, {"type": "array", "items": part}, {"type": "null"}]}
-    members = {
-        "role": {"enum": roles},
-        "content": content,
-        # Only assistants write these, but they count wherever they stand.
-        "name": optional(text),
-        "refusal": optional(text),
-        "tool_calls": optional({"type": "array", "items": CALL}),
-        "function_call": optional(CALL["properties"]["function"]),
-        **dict.fromkeys(required, text),
-    }
-    return {"type": "object", "required": ["role", *required], "properties": members}
 
 
 def _message(roles: list[str], types: tuple[str, ...]) -> Schema:

@@ -31,11 +31,14 @@ FIELDS = (
 _NAMES = ("items", *(field.name for field in FIELDS))
 
 
-def given_forms(*required: str) -> tuple[Form, ...]:
-    """Return the ways to bring items or messages; *required*: what items without messages must have."""
+def given_forms(*required: str, listed: str = "messages") -> tuple[Form, ...]:
+    """
+    Return the ways to bring items or messages; *required*: what items without messages must have. *listed* says how
+    many messages there may be, as scripts/openapi/dialects.py names it.
+    """
 
     def form(context_format: str, *members: str, needed: tuple[str, ...]) -> Form:
-        schemas = ((members[0], f"{context_format}_messages"), ("format", f"format_{context_format}"))
+        schemas = ((members[0], f"{context_format}_{listed}"), ("format", f"format_{context_format}"))
         system = (("system", f"{context_format}_system"),) if "system" in members else ()
         return Form(needed, without=tuple(name for name in _NAMES if name not in members), schemas=(*schemas, *system))
 

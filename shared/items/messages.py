@@ -24,7 +24,7 @@ def normal_items(
     """
     Return the items of one batch in order. *mark* tells its messages from those of other batches.
 
-    The limit *count_max* is on the items that are made.
+    The limit *count_max* is on the items that are made. *allow_empty*: there may be none, or a system prompt alone.
 
     Raises:   InvalidValue, whose `param` is e.g. `messages[3].content[0].type`; DuplicateItem.
     """
@@ -33,7 +33,7 @@ def normal_items(
         return normalize_items(value, new_id, path=field, allow_empty=allow_empty, count_max=count_max)
     if type(value) is not list:
         raise wrong_value(field, "a list", kind_of(value))
-    if not value:
+    if not value and not allow_empty:
         raise InvalidValue(f"{field} must hold at least one message.", param=field)
     if len(value) > count_max:
         raise InvalidValue(f"{field} must hold at most {count_max} messages, not {len(value)}.", param=field)

@@ -10,44 +10,22 @@ text and simple functions. It says nothing about tool calls, for which the above
 what a tool has beside name, description and simple properties counts as its compact JSON. Audio and files count
 nothing, since no rule for them is published.
 
-Nothing is encoded here: the functions give the texts to count and the fixed tokens, so that one call of the counter
-does for a whole prompt.
+Messages are counted as items (shared/items/counts.py). Of tools the functions here give the texts to count and the
+fixed tokens, so that one call of the counter does for all of them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
-from shared.errors import InvalidValue, one_of, quoted, shown, wrong_kind, wrong_value
+from shared.errors import InvalidValue, wrong_kind
 from shared.jsonbytes.write import dumps
 from shared.tokens.counter import Counter
-from shared.tokens.images import data_url_size, image_bound, image_tokens
-
-__all__ = [
-    "MESSAGE_TOKENS",
-    "NAME_TOKENS",
-    "REPLY_TOKENS",
-    "Parts",
-    "count_messages",
-    "count_tools",
-    "data_url_size",
-    "image_bound",
-    "image_tokens",
-    "message_parts",
-    "tools_parts",
-]
-
-LARGE_MESSAGES = 200
-"""Looking at more than these takes about a millisecond, and goes to a thread."""
 
 MESSAGE_TOKENS = 3
 NAME_TOKENS = 1
 REPLY_TOKENS = 3
-
-_ROLES = {"system", "developer", "user", "assistant", "tool", "function"}
-_TEXT_PARTS = {"text": "text", "input_text": "text", "output_text": "text", "refusal": "refusal"}
-_UNCOUNTED_PARTS = {"file", "input_file", "input_audio"}
 
 _FUNCTION_TOKENS = {"o200k_base": 7}
 _FUNCTION_TOKENS_BEFORE = 10  # In all older encodings.
@@ -58,10 +36,9 @@ _ENUM_ITEM_TOKENS = 3
 _TOOLS_TOKENS = 12
 
 CALL_ARGUMENTS = {"function": "arguments", "custom": "input"}
-# Flags of the API that the formula ignores, as it does `required`; no word of them is known to reach the model.
-NOTHING = (None, "")
-"""What stands for an absent text."""
+"""Where what a call was given stands, by its type."""
 
+# Flags of the API that the formula ignores, as it does `required`; no word of them is known to reach the model.
 _UNCOUNTED_FUNCTION_FIELDS = {"name", "description", "parameters", "strict", "type"}
 _UNCOUNTED_SCHEMA_FIELDS = {"type", "properties", "required"}
 
@@ -73,30 +50,8 @@ class Parts(NamedTuple):
     fixed_tokens: int
 
 
-async def count_messages(
-    counter: Counter,
-    encoding: str,
-    messages: Sequence[Mapping[str, Any]],
-    tools: Sequence[Mapping[str, Any]] | None = None,
-    *,
-    path: str = "messages",
-) -> int:
-    """
-    Return what a prompt of *messages* and *tools* counts.
-
-    Raises: InvalidValue: names the field that is no part of a message or tool, or that cannot be counted.
-    """
-    counted = await counter.pool.run_when(len(messages) > LARGE_MESSAGES, _messages_parts, messages, path)
-    counted.append(tools_parts(tools or [], encoding))
-    return REPLY_TOKENS + await count_parts(counter, encoding, counted)
-
-
-def _messages_parts(messages: Sequence[Mapping[str, Any]], path: str) -> list[Parts]:
-    return [message_parts(message, f"{path}[{index}]") for index, message in enumerate(messages)]
-
-
 async def count_tools(counter: Counter, encoding: str, tools: Sequence[Mapping[str, Any]]) -> int:
-    """Return what *tools* count. Raises: as `count_messages`."""
+    """Return what *tools* count. Raises: as `tools_parts`, TextNotCountable."""
     return await count_parts(counter, encoding, [tools_parts(tools, encoding)])
 
 
@@ -104,81 +59,6 @@ async def count_parts(counter: Counter, encoding: str, counted: Sequence[Parts])
     """Return the tokens of all that is *counted*. Raises: TextNotCountable."""
     texts = [text for parts in counted for text in parts.texts]
     return sum(parts.fixed_tokens for parts in counted) + sum(await counter.count(encoding, texts))
-
-
-def message_parts(message: Mapping[str, Any], param: str = "message") -> Parts:
-    """
-    Return what a chat *message* counts; *param* is its name in errors.
-
-    Raises: InvalidValue: names the field that is no part of a message.
-    """
-    fields = _mapping(message, param)
-    role = _text(fields, "role", param)
-    if role not in _ROLES:
-        raise wrong_value(f"{param}.role", one_of(tuple(sorted(_ROLES))), quoted(role))
-    texts, fixed_tokens = [role], MESSAGE_TOKENS
-    for part in _content(fields.get("content"), f"{param}.content"):
-        if isinstance(part, int):
-            fixed_tokens += part
-        else:
-            texts.append(part)
-    texts += _call_texts(fields, param)
-    if fields.get("refusal") not in NOTHING:
-        texts.append(_text(fields, "refusal", param))
-    if role == "tool":
-        texts.append(_text(fields, "tool_call_id", param))
-    if fields.get("name") not in NOTHING:
-        texts.append(_text(fields, "name", param))
-        fixed_tokens += NAME_TOKENS
-    return Parts(texts, fixed_tokens)
-
-
-def _content(content: object, param: str) -> Iterator[str | int]:
-    """Yield texts, and tokens of images."""
-    if content is None:
-        return
-    if isinstance(content, str):
-        yield content
-        return
-    for index, each in enumerate(_list(content, param)):
-        name = f"{param}[{index}]"
-        part = _mapping(each, name)
-        part_type = _text(part, "type", name)
-        if part_type in _TEXT_PARTS:
-            yield _text(part, _TEXT_PARTS[part_type], name)
-        elif part_type in ("image_url", "input_image"):
-            yield _image(part, name)
-        elif part_type not in _UNCOUNTED_PARTS:
-            raise wrong_value(f"{name}.type", "the type of a content part", quoted(part_type))
-
-
-def _image(part: Mapping[str, Any], param: str) -> int:
-    """Return the tokens of an image part, of the Chat or of the Responses API."""
-    image = part.get("image_url")
-    fields = image if isinstance(image, Mapping) else part
-    url = image.get("url") if isinstance(image, Mapping) else image
-    if not isinstance(url, str) and not isinstance(part.get("file_id"), str):
-        raise InvalidValue(f"{param} must be an image with a URL or a file_id.", param=f"{param}.image_url")
-    detail = fields.get("detail") or "auto"
-    size = data_url_size(url) if isinstance(url, str) else None
-    return image_tokens(detail, *size) if size else image_bound(detail)
-
-
-def _call_texts(message: Mapping[str, Any], param: str) -> list[str]:
-    texts: list[str] = []
-    for index, each in enumerate(_list(_or_none(message.get("tool_calls"), []), f"{param}.tool_calls")):
-        name = f"{param}.tool_calls[{index}]"
-        call = _mapping(each, name)
-        kind = _or_none(call.get("type"), "function")
-        if not isinstance(kind, str) or kind not in CALL_ARGUMENTS:
-            raise wrong_value(f"{name}.type", one_of(tuple(CALL_ARGUMENTS)), shown(kind))
-        called = _mapping(call.get(kind), f"{name}.{kind}")
-        texts += (_text(called, "name", f"{name}.{kind}"), _text(called, CALL_ARGUMENTS[kind], f"{name}.{kind}"))
-    if message.get("function_call") is not None:  # What tool_calls replaced.
-        name = f"{param}.function_call"
-        called = _mapping(message["function_call"], name)
-        texts += (_text(called, "name", name), _text(called, "arguments", name))
-    return texts
 
 
 def tools_parts(tools: Sequence[Mapping[str, Any]], encoding: str, *, path: str = "tools") -> Parts:

@@ -227,7 +227,7 @@ export interface paths {
         put?: never;
         /**
          * Count tokens
-         * @description `{model or encoding, input: text, items or messages, tools?}`: `{tokens, encoding, exact}`. The body of a Chat Completions or of a Responses request counts as it stands; messages of another `format` count as what is stored of them
+         * @description `{model or encoding, input: text, items or messages, tools?}`: `{tokens, encoding, exact}`. The body of a Chat Completions or of a Responses request counts as it stands; messages count as a context in their `format` sends them
          */
         post: operations["count"];
         delete?: never;
@@ -471,71 +471,6 @@ export interface components {
             metadata: {
                 [key: string]: string;
             };
-        };
-        chat_message: {
-            /** @enum {unknown} */
-            role: "user" | "system" | "developer";
-            content?: string | {
-                /** @constant */
-                type: "text";
-                text: string;
-            }[] | null;
-            name?: string | null;
-            refusal?: string | null;
-            tool_calls?: {
-                type?: "function" | null;
-                function: {
-                    name: string;
-                    arguments: string;
-                };
-            }[] | null;
-            function_call?: {
-                name: string;
-                arguments: string;
-            } | null;
-        } | {
-            /** @enum {unknown} */
-            role: "assistant";
-            content?: string | {
-                /** @constant */
-                type: "text";
-                text: string;
-            }[] | null;
-            name?: string | null;
-            refusal?: string | null;
-            tool_calls?: {
-                type?: "function" | null;
-                function: {
-                    name: string;
-                    arguments: string;
-                };
-            }[] | null;
-            function_call?: {
-                name: string;
-                arguments: string;
-            } | null;
-        } | {
-            /** @enum {unknown} */
-            role: "tool";
-            content?: string | {
-                /** @constant */
-                type: "text";
-                text: string;
-            }[] | null;
-            name?: string | null;
-            refusal?: string | null;
-            tool_calls?: {
-                type?: "function" | null;
-                function: {
-                    name: string;
-                    arguments: string;
-                };
-            }[] | null;
-            function_call?: {
-                name: string;
-                arguments: string;
-            } | null;
-            tool_call_id: string;
         };
         function: {
             name: string;
@@ -3803,7 +3738,7 @@ export interface operations {
                     model: ("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string;
                     encoding?: null;
                     /** @description a text, items of a conversation, or chat messages */
-                    input: string | components["schemas"]["item_typed"][] | components["schemas"]["chat_message"][];
+                    input: string | components["schemas"]["item_typed"][] | components["schemas"]["message_of_chat"][];
                     /** @description the tools that go with them */
                     tools?: components["schemas"]["tool"][] | null;
                     /** @description counted as a system message, as the Responses API puts them before the input */
@@ -3931,7 +3866,7 @@ export interface operations {
                     model: ("gpt-4o" | "gpt-4" | "gpt-4o-mini" | "o3" | "claude-sonnet-4-5") | string;
                     encoding?: null;
                     /** @description chat messages, as a Chat Completions body has them */
-                    messages: components["schemas"]["chat_message"][];
+                    messages: components["schemas"]["message_of_chat"][];
                     /** @description of what the messages are; `chat` without, `gemini` for contents */
                     format?: "chat" | null;
                     /** @description the tools that go with them */
@@ -4137,7 +4072,7 @@ export interface operations {
                      */
                     encoding: "o200k_base" | "cl100k_base";
                     /** @description a text, items of a conversation, or chat messages */
-                    input: string | components["schemas"]["item_typed"][] | components["schemas"]["chat_message"][];
+                    input: string | components["schemas"]["item_typed"][] | components["schemas"]["message_of_chat"][];
                     /** @description the tools that go with them */
                     tools?: components["schemas"]["tool"][] | null;
                     /** @description counted as a system message, as the Responses API puts them before the input */
@@ -4268,7 +4203,7 @@ export interface operations {
                      */
                     encoding: "o200k_base" | "cl100k_base";
                     /** @description chat messages, as a Chat Completions body has them */
-                    messages: components["schemas"]["chat_message"][];
+                    messages: components["schemas"]["message_of_chat"][];
                     /** @description of what the messages are; `chat` without, `gemini` for contents */
                     format?: "chat" | null;
                     /** @description the tools that go with them */
