@@ -8,6 +8,7 @@ from itertools import groupby
 from scripts.openapi.headers import REQUESTS
 from scripts.openapi.routes import routes
 from shared.config import SETTINGS
+from shared.context.explained import REASONS
 from shared.errors import ServiceError, problem_types
 from shared.http.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED
 from shared.request.parameters import (
@@ -108,6 +109,14 @@ def permits_table() -> str:
     return table(("request", "permits"), rows)
 
 
+def reasons_table() -> str:
+    """Return why a unit of a conversation is in a context, or is not, by what becomes of it."""
+    return table(
+        ("reason", "state", "meaning"),
+        ((f"`{name}`", ", ".join(f"`{state}`" for state in states), text) for name, (states, text) in REASONS.items()),
+    )
+
+
 TABLES: dict[str, Callable[..., str]] = {
     "routes": routes_table,
     "parameters": parameters_table,
@@ -115,6 +124,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "problems": problems_table,
     "headers": headers_table,
     "permits": permits_table,
+    "reasons": reasons_table,
 }
 
 

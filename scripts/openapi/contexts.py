@@ -5,6 +5,7 @@ Contexts as JSON Schema, a schema for each format: `format` tells which one an a
 from collections.abc import Sequence
 
 from scripts.openapi.shapes import BUDGET, COUNT, ENCODING, ID, USD, Schema
+from shared.context.explained import REASONS, STATES
 from shared.context.render import FORMATS
 from shared.items.dialects.anthropic import BLOCKS, IN_RESULT
 from shared.items.kinds import ROLE_KINDS, Kind
@@ -52,6 +53,20 @@ DOCUMENT = closed(
         "stale": {"type": "boolean"},
     }
 )
+EXPLANATION = closed(
+    {
+        "units": _listed(
+            closed(
+                {
+                    "item_ids": IDS,
+                    "tokens": COUNT,
+                    "state": {"enum": list(STATES)},
+                    "reason": {"enum": list(REASONS)},
+                }
+            )
+        )
+    }
+)
 SHARED: Schema = {
     "object": {"const": "conversation.context"},
     "conversation_id": ID,
@@ -71,6 +86,7 @@ SHARED: Schema = {
         | dict.fromkeys(("unsupported", "orphan_outputs", "unanswered_calls", "dangling_reasoning"), IDS)
     ),
     "documents": _listed(DOCUMENT),
+    "explanation": _ref("context_explanation"),
     "reservation": RESERVATION,
 }
 """What contexts say in any format."""
@@ -195,7 +211,7 @@ MEMBERS: dict[str, Schema] = {
 }
 """What a context holds, by its format."""
 
-OPTIONAL = ("reservation", "system_instruction")
+OPTIONAL = ("explanation", "reservation", "system_instruction")
 
 
 def schemas() -> Schema:
@@ -203,7 +219,11 @@ def schemas() -> Schema:
     made: Schema = {
         f"context_{name}": closed({"format": {"const": name}, **SHARED, **MEMBERS[name]}, *OPTIONAL) for name in FORMATS
     }
-    return made | {"context_chat_message": _chat_message(), "context_anthropic_message": _anthropic_message()}
+    return made | {
+        "context_chat_message": _chat_message(),
+        "context_anthropic_message": _anthropic_message(),
+        "context_explanation": EXPLANATION,
+    }
 
 
 def context_or_error() -> Schema:

@@ -11,7 +11,8 @@ A window starts with a user message. Where a late output joined turns, the units
 them: then the user message before them is kept as well when it fits, else the first kept one moves to the
 front. Units before the first user message are sent only if the log has none or a late output joins them.
 
-Same folded log and arguments, same selection; nothing here counts, parses or waits.
+Same folded log and arguments, same selection; nothing here counts, parses or waits. What explained.py says of a choice
+is read off the window that was chosen here.
 """
 
 from bisect import bisect_left
@@ -45,6 +46,23 @@ class Omitted(NamedTuple):
     dangling_reasoning: list[str]
 
 
+class Window(NamedTuple):
+    """
+    Kept *units*, ascending, and where the choice was made.
+
+    From unit *turn* on, turns are kept, the first of them without its oldest units where these did not fit. From
+    *fitting* on whole turns would have fit, None where no more would have than there are.
+    *opener*: the user message that is kept so that the window starts with it, None where it does anyway; *front*: the
+    one sent before its place, None when all stand in order.
+    """
+
+    units: list[int]
+    turn: int
+    fitting: int | None = None
+    opener: int | None = None
+    front: int | None = None
+
+
 class Selection(NamedTuple):
     """
     The chosen items.
@@ -57,7 +75,7 @@ class Selection(NamedTuple):
     the white space at its end, None for none.
     *first_id* and *last_id* bound the window, system items and note aside; None when it is empty.
     *only_text*: each chat message is a single text, so that the provider's own rule is known. *mentions*: there are
-    documents to be shown.
+    documents to be shown. *window*: what of the units was chosen, by their numbers in what was folded.
     """
 
     positions: list[int]
@@ -73,16 +91,10 @@ class Selection(NamedTuple):
     only_text: bool
     mentions: bool
     chosen: list[Unit]
+    window: Window
     rules: FormatRules = CHAT
     has_opening: bool = False
     trimmed: int | None = None
-
-
-class _Window(NamedTuple):
-    """Kept units, ascending; *front* is the one sent before its place, None when all stand in order."""
-
-    units: list[int]
-    front: int | None
 
 
 def fit(folded: Folded, budget_tokens: int, stable_prefix: bool = False) -> Selection:
@@ -97,16 +109,16 @@ def fit(folded: Folded, budget_tokens: int, stable_prefix: bool = False) -> Sele
     if (needed := needed_tokens(folded)) > budget_tokens:
         raise ContextDoesNotFit(budget_tokens, needed)
     if not folded.units:
-        return _selection(folded, _Window([], None))
+        return _selection(folded, Window([], 0))
     newest = _newest_turn(folded, room_tokens, mandatory)
     if len(newest) < len(folded.units) - folded.turn_units[-1]:
-        kept = newest  # The newest turn is thinned: nothing older is kept.
+        window = Window(newest, folded.turn_units[-1])  # It is thinned: nothing older is kept.
     elif stable_prefix:
         step_tokens = max(1, budget_tokens // STABLE_STEPS)
-        kept = _units_from(folded, _anchor_turn(folded, room_tokens, step_tokens))
+        window = _from_anchor(folded, room_tokens, step_tokens)
     else:
-        kept = _older_turns(folded, room_tokens)
-    return _selection(folded, _in_front(folded, kept, room_tokens))
+        window = _older_turns(folded, room_tokens)
+    return _selection(folded, _in_front(folded, window, room_tokens))
 
 
 def needed_tokens(folded: Folded) -> int:
@@ -145,12 +157,12 @@ def _newest_turn(folded: Folded, room_tokens: int, mandatory: list[int]) -> list
     return [*(index for index in mandatory if index < start), *range(start, end)]
 
 
-def _older_turns(folded: Folded, room_tokens: int) -> list[int]:
+def _older_turns(folded: Folded, room_tokens: int) -> Window:
     """Return all units from the oldest turn that fits whole, and what fits of the turn before it."""
     turn = _oldest_whole_turn(folded, room_tokens)
-    kept = _units_from(folded, turn)
+    whole = _from_turn(folded, turn)
     if turn == folded.leading_turns:
-        return kept
+        return whole
     begin, end = folded.turn_units[turn - 1], folded.turn_units[turn]
     sums = folded.token_sums
 
@@ -162,14 +174,15 @@ def _older_turns(folded: Folded, room_tokens: int) -> list[int]:
 
     start = _first_that_fits(range(begin, end), tokens_from, room_tokens)
     user = _user_before(folded, start, begin)
-    thinned = list(range(start, end)) if user in (None, start) else [user, *range(start, end)]
+    opener = None if user == start else user
+    thinned = list(range(start, end)) if opener is None else [opener, *range(start, end)]
     # A user message alone would be a question without its answer.
-    return [*thinned, *kept] if len(thinned) > 1 else kept
+    return Window([*thinned, *whole.units], begin, opener=opener) if len(thinned) > 1 else whole
 
 
-def _anchor_turn(folded: Folded, room_tokens: int, step_tokens: int) -> int:
+def _from_anchor(folded: Folded, room_tokens: int, step_tokens: int) -> Window:
     """
-    Return the first anchor at or after the oldest turn that fits whole, else the newest turn.
+    Return all units from the first anchor at or after the oldest turn that fits whole, else the newest turn.
 
     Anchors are the first turn and each turn before which the weight passed a multiple of *step_tokens*.
     """
@@ -177,8 +190,9 @@ def _anchor_turn(folded: Folded, room_tokens: int, step_tokens: int) -> int:
     turn = _oldest_whole_turn(folded, room_tokens)
     steps = weights[turn] // step_tokens
     if turn == folded.leading_turns or steps > weights[turn - 1] // step_tokens:
-        return turn
-    return min(bisect_left(weights, (steps + 1) * step_tokens, lo=turn), len(weights) - 1)
+        return _from_turn(folded, turn)
+    anchor = min(bisect_left(weights, (steps + 1) * step_tokens, lo=turn), len(weights) - 1)
+    return _from_turn(folded, anchor)._replace(fitting=folded.turn_units[turn])
 
 
 def _oldest_whole_turn(folded: Folded, room_tokens: int) -> int:
@@ -187,8 +201,9 @@ def _oldest_whole_turn(folded: Folded, room_tokens: int) -> int:
     return min(max(turn, folded.leading_turns), len(folded.turn_units) - 1)
 
 
-def _units_from(folded: Folded, turn: int) -> list[int]:
-    return list(range(folded.turn_units[turn], len(folded.units)))
+def _from_turn(folded: Folded, turn: int) -> Window:
+    begin = folded.turn_units[turn]
+    return Window(list(range(begin, len(folded.units))), begin)
 
 
 def _first_that_fits(starts: range, tokens_from: Callable[[int], int], room_tokens: int) -> int:
@@ -202,22 +217,23 @@ def _user_before(folded: Folded, unit: int, begin: int) -> int | None:
     return folded.user_units[at] if at >= 0 and folded.user_units[at] >= begin else None
 
 
-def _in_front(folded: Folded, kept: list[int], room_tokens: int) -> _Window:
+def _in_front(folded: Folded, window: Window, room_tokens: int) -> Window:
     """Make the window start with a user message, where the log has one."""
+    kept = window.units
     if not folded.user_units or _is_user(folded, kept[0]):
-        return _Window(kept, None)
+        return window
     turn_begin = folded.turn_units[bisect_left(folded.turn_units, kept[0] + 1) - 1]
     user = _user_before(folded, kept[0], turn_begin)
     if user is not None and _tokens_of(folded, [user, *kept]) <= room_tokens:
-        return _Window([user, *kept], None)
-    return _Window(kept, next(index for index in kept if _is_user(folded, index)))
+        return window._replace(units=[user, *kept], opener=user)
+    return window._replace(front=next(index for index in kept if _is_user(folded, index)))
 
 
 def _is_user(folded: Folded, index: int) -> bool:
     return folded.items[folded.units[index].first].kind == Kind.USER
 
 
-def _selection(folded: Folded, window: _Window) -> Selection:
+def _selection(folded: Folded, window: Window) -> Selection:
     items = folded.items
     units = [folded.units[index] for index in window.units]
     start = units[0].first if units else len(items)
@@ -267,6 +283,7 @@ def _selection(folded: Folded, window: _Window) -> Selection:
         only_text=all(unit.is_text for unit in ordered),
         mentions=any(unit.mentions for unit in ordered),
         chosen=ordered,
+        window=window,
         rules=folded.rules,
         has_opening=has_opening,
         trimmed=trimmed,
@@ -295,9 +312,14 @@ def _trimmed(folded: Folded, ordered: list[Unit]) -> tuple[int | None, int]:
 def _head(folded: Folded) -> tuple[list[Unit], list[Unit]]:
     """Split the system items: the head stands before all else, the later ones in their places."""
     systems = [_pinned(folded, at) for at in folded.systems]
-    first_user = folded.units[folded.user_units[0]].first if folded.user_units else 0
-    head_count = bisect_left(folded.systems, first_user)
+    head_count = head_items(folded)
     return systems[:head_count], systems[head_count:]
+
+
+def head_items(folded: Folded) -> int:
+    """Return how many of the system items are the head."""
+    first_user = folded.units[folded.user_units[0]].first if folded.user_units else 0
+    return bisect_left(folded.systems, first_user)
 
 
 def _pinned(folded: Folded, at: int) -> Unit:

@@ -30,6 +30,12 @@ def summarised(items: Sequence[Item], summary: Summary | None) -> list[Item]:
     """Return *items*, in log order, with the note in place of those it stands for; as they are without a summary."""
     if summary is None:
         return list(items)
+    covered, behind = split_at(items, summary)
+    systems = [item for item in covered if item.kind == Kind.SYSTEM]
+    return [*systems, summary.item, *behind]
+
+
+def split_at(items: Sequence[Item], summary: Summary) -> tuple[Sequence[Item], Sequence[Item]]:
+    """Return *items*, in log order, up to where *summary* stands for them, and those behind."""
     behind = bisect_right(items, summary.through_seq, key=attrgetter("seq"))
-    systems = [item for item in items[:behind] if item.kind == Kind.SYSTEM]
-    return [*systems, summary.item, *items[behind:]]
+    return items[:behind], items[behind:]

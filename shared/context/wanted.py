@@ -45,6 +45,11 @@ PARAMETERS = (
         "`true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over "
         "many calls and providers' prompt caches hit",
     ),
+    boolean(
+        "explain",
+        "`true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all "
+        "of the conversation is read for that",
+    ),
 )
 """Of a query or a body."""
 
@@ -59,7 +64,7 @@ class ContextRequest(NamedTuple):
     """
     What a context is wanted for. Of the budget, the caller fills *overhead_tokens* itself.
 
-    Documents take at most *document_budget_percent* of what is then left.
+    Documents take at most *document_budget_percent* of what is then left. *explain*: the choice is to be explained.
     """
 
     model: Model | None
@@ -69,6 +74,7 @@ class ContextRequest(NamedTuple):
     stable_prefix: bool
     format: str
     document_budget_percent: int
+    explain: bool
 
     @property
     def available_tokens(self) -> int:
@@ -109,6 +115,7 @@ def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
         values["stable_prefix"],
         values["format"],
         values["document_budget"],
+        values["explain"],
     )
 
 

@@ -7,7 +7,7 @@ It costs what the budget holds, and what came since the last context, not what t
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.context.fit import Selection, fit
 from shared.context.format_rules import RULES
@@ -16,7 +16,7 @@ from shared.context.formats.unit_form import Forms
 from shared.context.render import render
 from shared.context.tail import first_that_fits, first_that_matters
 from shared.context.units import Folded, fold
-from shared.context.wanted import ContextRequest
+from shared.context.wanted import TOKENS_MAX, ContextRequest
 from shared.conversations.context_documents import Embedded, Shown
 from shared.conversations.folds import Kept, newest_fold, news_of, stored_items
 from shared.conversations.held import Held
@@ -35,11 +35,16 @@ COPIED_ITEMS = 20_000
 
 
 class Chosen(NamedTuple):
-    """What a context holds, what became of its documents, and *kept_tokens*, those of its items as they are stored."""
+    """
+    What a context holds, what became of its documents, and *kept_tokens*, those of its items as they are stored. It was
+    chosen from *folded*, whose items are *stored* with other counts at times.
+    """
 
     selection: Selection
     shown: list[Shown]
     kept_tokens: int
+    folded: Folded
+    stored: Sequence[Item]
 
 
 class Composed(NamedTuple):
@@ -59,12 +64,17 @@ def second_encoding(wanted: ContextRequest) -> str:
     return "" if wanted.encoding == PRIMARY_ENCODING else wanted.encoding
 
 
+def folded_tokens(wanted: ContextRequest) -> int:
+    """Return the budget for which items are read and folded: what is explained is all of the conversation."""
+    return TOKENS_MAX if wanted.explain else wanted.available_tokens
+
+
 def is_large(held: Held, wanted: ContextRequest) -> bool:
     """Tell whether composing is work for a thread: much to be folded, or much that may be kept."""
     snapshot, kept = held.snapshot, held.fold
     news = news_of(kept, second_encoding(wanted), snapshot, RULES[wanted.format])
     start = 0
-    if kept is not None and news is not None:
+    if kept is not None and news is not None and not wanted.explain:
         start = first_that_fits(kept.folded, wanted.available_tokens)
     if kept is None or news is None or start == 0:  # All that is held may have to be folded.
         return len(snapshot.items) > LARGE_ITEMS or snapshot.size_bytes > LARGE_BYTES
@@ -85,15 +95,16 @@ def compose(conversation_id: str, held: Held, wanted: ContextRequest) -> Compose
     encoding = second_encoding(wanted)
     counts = held.counts.get(encoding, {}) if encoding else {}
     rules = RULES[wanted.format]
-    kept = newest_fold(held.snapshot, held.fold, encoding, counts, wanted.available_tokens, rules)
+    kept = newest_fold(held.snapshot, held.fold, encoding, counts, folded_tokens(wanted), rules)
     if kept is None:
         return None
     selection = _fit(kept.folded, wanted)
+    stored = stored_items(kept, held.snapshot)
     if kept.is_recounted:
-        kept_tokens = _stored_tokens(selection, stored_items(kept, held.snapshot))
+        kept_tokens = _stored_tokens(selection, stored)
     else:
         kept_tokens = selection.stored_tokens - (_tokens(selection.note) if selection.note is not None else 0)
-    chosen = Chosen(selection, [], kept_tokens)
+    chosen = Chosen(selection, [], kept_tokens, kept.folded, stored)
     if selection.mentions:
         return Composed(kept, chosen, None, held.forms)
     body, forms = write(conversation_id, held, wanted, chosen)
@@ -101,9 +112,9 @@ def compose(conversation_id: str, held: Held, wanted: ContextRequest) -> Compose
 
 
 def that_matter(kept: Kept, held: Held, wanted: ContextRequest) -> tuple[list[Item], list[Item]]:
-    """Return the items that a context may hold, as they were folded, and as they are stored."""
+    """Return the items that a context may hold, or explain, as they were folded, and as they are stored."""
     folded = kept.folded
-    start = first_that_matters(folded, wanted.available_tokens)
+    start = first_that_matters(folded, folded_tokens(wanted))
     pinned = [*folded.systems, *([] if folded.note is None else [folded.note])]
     positions = [*sorted(at for at in pinned if at < start), *range(start, len(folded.items))]
     stored = stored_items(kept, held.snapshot)
@@ -112,8 +123,9 @@ def that_matter(kept: Kept, held: Held, wanted: ContextRequest) -> tuple[list[It
 
 def choose_embedded(wanted: ContextRequest, embedded: Embedded, stored: Sequence[Item]) -> Chosen:
     """Choose again, now that documents are in some of the items. Raises ContextDoesNotFit."""
-    selection = _fit(fold(embedded.items, RULES[wanted.format]), wanted)
-    return Chosen(selection, embedded.kept(selection), _stored_tokens(selection, stored))
+    folded = fold(embedded.items, RULES[wanted.format])
+    selection = _fit(folded, wanted)
+    return Chosen(selection, embedded.kept(selection), _stored_tokens(selection, stored), folded, stored)
 
 
 def write(conversation_id: str, held: Held, wanted: ContextRequest, chosen: Chosen) -> tuple[Pieces, Forms]:
@@ -185,5 +197,23 @@ def _write_context(
                 "dangling_reasoning": omitted.dangling_reasoning,
             },
             "documents": [each._asdict() for each in chosen.shown],
+            **(_explanation(snapshot, chosen, rendering) if wanted.explain else {}),
         },
     )
+
+
+def _explanation(snapshot: Snapshot, chosen: Chosen, rendering: Rendering) -> dict[str, Any]:
+    # Few contexts are explained.
+    from shared.context.explained import Choice, ShownText, explained
+
+    texts = [ShownText(each.item_id, each.tokens, each.status) for each in chosen.shown if each.tokens]
+    choice = Choice(
+        chosen.selection,
+        chosen.folded,
+        chosen.stored,
+        snapshot.items,
+        snapshot.summary,
+        texts,
+        frozenset(rendering.unsupported),
+    )
+    return {"explanation": {"units": [row._asdict() for row in explained(choice)]}}

@@ -75,7 +75,7 @@ class Contexts:
         Raises:   ContextDoesNotFit, and as History.read.
         """
         encoding = second_encoding(wanted)
-        need = Need(tail_tokens(wanted.available_tokens, encoding), encoding)
+        need = Need(None if wanted.explain else tail_tokens(wanted.available_tokens, encoding), encoding)
         reading = await self._history.read(conversation, need, freshness, within)
         provenance = reading.provenance
         touch_when_due(self._store, conversation, provenance, later)

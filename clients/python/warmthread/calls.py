@@ -39,6 +39,7 @@ class Wanted(TypedDict, total=False):
     overhead_tokens: int
     document_budget: int
     stable_prefix: bool
+    explain: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1364,6 +1364,7 @@ export interface components {
                 total_tokens: number | null;
                 stale: boolean;
             }[];
+            explanation?: components["schemas"]["context_explanation"];
             reservation?: {
                 id: string;
                 /** @constant */
@@ -1422,6 +1423,7 @@ export interface components {
                 total_tokens: number | null;
                 stale: boolean;
             }[];
+            explanation?: components["schemas"]["context_explanation"];
             reservation?: {
                 id: string;
                 /** @constant */
@@ -1480,6 +1482,7 @@ export interface components {
                 total_tokens: number | null;
                 stale: boolean;
             }[];
+            explanation?: components["schemas"]["context_explanation"];
             reservation?: {
                 id: string;
                 /** @constant */
@@ -1543,6 +1546,7 @@ export interface components {
                 total_tokens: number | null;
                 stale: boolean;
             }[];
+            explanation?: components["schemas"]["context_explanation"];
             reservation?: {
                 id: string;
                 /** @constant */
@@ -1652,6 +1656,7 @@ export interface components {
                 total_tokens: number | null;
                 stale: boolean;
             }[];
+            explanation?: components["schemas"]["context_explanation"];
             reservation?: {
                 id: string;
                 /** @constant */
@@ -1814,6 +1819,16 @@ export interface components {
                 /** @enum {unknown} */
                 type: "thinking" | "redacted_thinking" | "server_tool_use" | "web_search_tool_result" | "web_fetch_tool_result" | "code_execution_tool_result" | "bash_code_execution_tool_result" | "text_editor_code_execution_tool_result" | "tool_search_tool_result" | "mcp_tool_use" | "mcp_tool_result" | "advisor_tool_result" | "container_upload";
             })[];
+        };
+        context_explanation: {
+            units: {
+                item_ids: string[];
+                tokens: number;
+                /** @enum {unknown} */
+                state: "prompt" | "pinned" | "kept" | "document" | "summarised" | "omitted";
+                /** @enum {unknown} */
+                reason: "prompt" | "opening" | "head" | "system-message" | "summary" | "newest-user-message" | "open-call" | "last-unit" | "opens-window" | "moved-to-front" | "fits" | "unsupported" | "whole" | "cut" | "covered-by-summary" | "over-budget" | "thinned" | "stable-prefix" | "before-first-user-message" | "orphan-output" | "unanswered-call" | "dangling-reasoning";
+            }[];
         };
     };
     responses: {
@@ -2770,6 +2785,11 @@ export interface operations {
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
+                         * @default false
+                         */
+                        explain?: boolean;
                         /** @description a reservation is made with `POST …/context`, before the model call that it is for */
                         reserve?: null;
                     } | null;
@@ -2809,6 +2829,11 @@ export interface operations {
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
+                         * @default false
+                         */
+                        explain?: boolean;
                         /** @description a reservation is made with `POST …/context`, before the model call that it is for */
                         reserve?: null;
                     } | null;
@@ -2858,6 +2883,11 @@ export interface operations {
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
+                         * @default false
+                         */
+                        explain?: boolean;
                         /** @description a reservation is made with `POST …/context`, before the model call that it is for */
                         reserve?: null;
                     } | null;
@@ -2899,6 +2929,11 @@ export interface operations {
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
+                         * @default false
+                         */
+                        explain?: boolean;
                         /** @description a reservation is made with `POST …/context`, before the model call that it is for */
                         reserve?: null;
                     } | null;
@@ -2957,6 +2992,11 @@ export interface operations {
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
+                         * @default false
+                         */
+                        explain?: boolean;
                         /** @description a reservation is made with `POST …/context`, before the model call that it is for */
                         reserve?: null;
                     } | null;
@@ -3007,6 +3047,11 @@ export interface operations {
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
+                         * @default false
+                         */
+                        explain?: boolean;
                         /** @description a reservation is made with `POST …/context`, before the model call that it is for */
                         reserve?: null;
                     } | null;
@@ -3066,6 +3111,11 @@ export interface operations {
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
+                         * @default false
+                         */
+                        explain?: boolean;
                         /** @description a reservation is made with `POST …/context`, before the model call that it is for */
                         reserve?: null;
                     } | null;
@@ -3117,6 +3167,11 @@ export interface operations {
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
+                         * @default false
+                         */
+                        explain?: boolean;
                         /** @description a reservation is made with `POST …/context`, before the model call that it is for */
                         reserve?: null;
                     } | null;
@@ -3173,6 +3228,11 @@ export interface operations {
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
+                         * @default false
+                         */
+                        explain?: boolean;
                         /** @description a reservation is made with `POST …/context`, before the model call that it is for */
                         reserve?: null;
                     } | null;
@@ -3221,6 +3281,11 @@ export interface operations {
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
+                         * @default false
+                         */
+                        explain?: boolean;
                         /** @description a reservation is made with `POST …/context`, before the model call that it is for */
                         reserve?: null;
                     } | null;
@@ -3277,6 +3342,11 @@ export interface operations {
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
+                         * @default false
+                         */
+                        explain?: boolean;
                         /** @description a reservation is made with `POST …/context`, before the model call that it is for */
                         reserve?: null;
                     } | null;
@@ -3325,6 +3395,11 @@ export interface operations {
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
+                         * @default false
+                         */
+                        explain?: boolean;
                         /** @description a reservation is made with `POST …/context`, before the model call that it is for */
                         reserve?: null;
                     } | null;
@@ -3512,6 +3587,8 @@ export interface operations {
                 document_budget?: number;
                 /** @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit */
                 stable_prefix?: boolean;
+                /** @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that */
+                explain?: boolean;
             };
             header?: {
                 /** @description max-age=N, stale-if-error=N, only-if-cached, no-cache: how fresh the answer has to be */
@@ -3618,6 +3695,11 @@ export interface operations {
                      * @default false
                      */
                     stable_prefix?: boolean;
+                    /**
+                     * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
+                     * @default false
+                     */
+                    explain?: boolean;
                     /**
                      * @description `true`: `budget` and `reserve_output` are set aside for the model call, as a reservation
                      * @default false
