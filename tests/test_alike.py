@@ -107,7 +107,7 @@ def recorded() -> list[Raw]:
     return [normal(raw) for dialogue in dialogues for raw in to_items(dialogue.messages)]
 
 
-@settings(max_examples=examples(2_000))
+@settings(max_examples=examples(2_000), deadline=None)
 @example({"type": "function_call", "id": "fc_1", "call_id": "call_1", "name": "f", "arguments": DEEP})
 @example({"type": "function_call_output", "id": "fc_1", "call_id": "call_1", "output": '{"result":"x"}'})
 @given(st.one_of(messages(), calls(), outputs()))
@@ -140,7 +140,7 @@ def test_arguments_change_where_a_name_stands_twice_and_nowhere_else(arguments: 
     assert object_text(arguments) == (sent or arguments)
 
 
-@settings(max_examples=examples(400))
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", '"', "\\", "é", ":"]), values), max_size=4), st.booleans())
 def test_of_equal_names_the_last_is_sent_however_it_is_written(pairs: list[tuple[str, Any]], is_ascii: bool) -> None:
     members = (

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.examples import examples
-from tests.providers.dialects import anthropic_requests, as_dumped, chat_requests, gemini_requests
+from scripts.proving.borders.requests import anthropic_requests, as_dumped, chat_requests, gemini_requests
 
 ASKED = {
     "chat": {"role": "user", "content": "Hi"},

@@ -186,8 +186,8 @@ def test_a_conversation_may_begin_with_a_system_prompt_alone_or_with_nothing(api
 
     assert [item["role"] for item in items_of(api, briefed)] == ["system"]
     assert without_ids(items_of(api, briefed)) == without_ids(items_of(api, instructed))
-    for body in ({"messages": []}, {"contents": []}, {"items": []}):
-        assert items_of(api, begin(api, **body)) == []
+    for field in ("messages", "contents", "items"):
+        assert items_of(api, begin(api, **{field: []})) == []
 
 
 def test_the_text_that_cannot_be_counted_is_named(api: httpx.Client) -> None:

@@ -203,7 +203,7 @@ def _gemini_parts(bodies: Iterator[Json], names: Mapping[str, str], *, is_apart:
             joined.append({"functionCall": {"id": body["call_id"], "name": body["name"], "args": args}})
         elif body["type"] in _OUTPUTS:
             call_id = body.get("call_id") or ""
-            response = {"id": call_id, "name": names.get(call_id, "f"), "response": {}}
+            response: Json = {"id": call_id, "name": names.get(call_id, "f"), "response": {}}
             joined.append({"functionResponse": response})
     if joined:
         yield joined
