@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.examples import examples
 from scripts.proving.borders.requests import anthropic_requests, as_dumped, chat_requests, gemini_requests
+from tests.examples import examples
 
 ASKED = {
     "chat": {"role": "user", "content": "Hi"},
