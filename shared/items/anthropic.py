@@ -56,7 +56,7 @@ def anthropic_form(item: Mapping[str, Any], form: ChatForm | None, extras: Extra
     if form.tool_call is not None:
         return _use(item, form.tool_call, extras)
     shown = shown_parts(item, extras, FORMAT, lambda part: _block(part, form.role))
-    texts = tuple(block["text"] for block in shown.parts if block["type"] == "text")
+    texts = tuple([block["text"] for block in shown.parts if block["type"] == "text"])
     if form.tool_call_id is not None:
         fields = extras_in(extras, FORMAT).get("fields", {})
         is_whole = shown.is_whole

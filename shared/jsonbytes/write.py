@@ -19,7 +19,10 @@ PIECE_BYTES = 128 * 1024
 
 def array(elements: Iterable[bytes]) -> Pieces:
     """Return the JSON array of *elements*, each of them JSON."""
-    return nested_array([element] for element in elements)
+    bodies = list(elements)
+    pieces = [b","] * (2 * len(bodies))
+    pieces[1::2] = bodies
+    return [b"[", *pieces[1:], b"]"]
 
 
 def nested_array(elements: Iterable[Pieces]) -> Pieces:
@@ -109,6 +112,8 @@ def in_parts(pieces: Iterable[bytes]) -> Iterator[bytes | memoryview]:
 
 def encode(value: Mapping[str, Any]) -> Pieces:
     """Return *value* as JSON, the elements of its lists each in a call of its own: a message may hold many items."""
+    if all([not isinstance(member, list) or len(member) < 2 for member in value.values()]):
+        return [orjson.dumps(value)]
     pieces: Pieces = []
     for name, member in value.items():
         pieces += (b",", orjson.dumps(name), b":")

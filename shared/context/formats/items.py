@@ -22,6 +22,8 @@ from shared.jsonbytes.write import array, dumps
 def render(name: str, selection: Selection, kept: Forms) -> Rendering:
     """Splice *selection*. Where nothing is written anew, forms of another format stay *kept*: this one has none."""
     call_ids, of_custom_tools = _call_ids(selection)
+    if not call_ids and not any([name in item.differences for item in selection.items if item.differences]):
+        return Rendering({"input": array([item.body for item in selection.items])}, [], kept)
     before = kept.units if kept.context_format == name else {}
     forms: dict[int, UnitForm] = {}
     bodies: list[bytes] = []

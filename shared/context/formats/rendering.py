@@ -73,7 +73,7 @@ def render_units(name: str, unit_format: UnitFormat, selection: Selection, kept:
         forms.append(form)
     unsupported = frozenset[str]().union(*(form.unsupported for form in forms))
     by_seq = {unit[0].seq: form for unit, form in zip(selection.units, forms, strict=True)}
-    listed = [item.id for item in selection.items if item.id in unsupported]
+    listed = [item.id for item in selection.items if item.id in unsupported] if unsupported else []
     pieces = unit_format.members([form for form in forms if form.pieces], has_opening=selection.has_opening)
     return Rendering(pieces, listed, keep(kept, name, by_seq))
 
@@ -81,7 +81,7 @@ def render_units(name: str, unit_format: UnitFormat, selection: Selection, kept:
 def _form(unit_format: UnitFormat, unit: Sequence[Item], chosen: Unit, *, is_trimmed: bool) -> UnitForm:
     made = unit_format.make(read_unit(unit, chosen), is_trimmed=is_trimmed)
     return UnitForm(
-        tuple(item.body for item in unit),
+        tuple([item.body for item in unit]),
         compact(made.pieces),
         frozenset(made.unsupported),
         made.is_system,
