@@ -65,11 +65,12 @@ def test_forms_that_are_too_large_are_not_kept() -> None:
     assert render("chat", select(log, 10**9)).forms is NO_FORMS
 
 
-def test_a_form_holds_about_what_it_is_charged() -> None:
+@pytest.mark.parametrize("context_format", ["chat", "items"])
+def test_a_form_holds_about_what_it_is_charged(context_format: str) -> None:
     log = to_log([{**LONG, "id": f"m{seq}"} for seq in range(2_000)], characters)
-    selection = select(log, 10**9)
+    selection = fit(folded(log, context_format), 10**9)
     tracemalloc.start()
-    forms = render("chat", selection).forms
+    forms = render(context_format, selection).forms
     held, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 

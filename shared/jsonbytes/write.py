@@ -112,7 +112,7 @@ def in_parts(pieces: Iterable[bytes]) -> Iterator[bytes | memoryview]:
 
 def encode(value: Mapping[str, Any]) -> Pieces:
     """Return *value* as JSON, the elements of its lists each in a call of its own: a message may hold many items."""
-    if all([not isinstance(member, list) or len(member) < 2 for member in value.values()]):
+    if all(not isinstance(member, list) or len(member) < 2 for member in value.values()):
         return [orjson.dumps(value)]
     pieces: Pieces = []
     for name, member in value.items():

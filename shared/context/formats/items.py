@@ -11,7 +11,7 @@ from shared.context.call_ids import call_id_of
 from shared.context.fit import Selection
 from shared.context.formats.rendering import Rendering
 from shared.context.formats.sent import calls_of, in_order_of_answers
-from shared.context.formats.unit_form import Forms, UnitForm, keep
+from shared.context.formats.unit_form import Forms, UnitForm, compact, keep
 from shared.items.item import Item, read_extras
 from shared.items.kinds import Kind
 from shared.items.responses import responses_form
@@ -22,7 +22,7 @@ from shared.jsonbytes.write import array, dumps
 def render(name: str, selection: Selection, kept: Forms) -> Rendering:
     """Splice *selection*. Where nothing is written anew, forms of another format stay *kept*: this one has none."""
     call_ids, of_custom_tools = _call_ids(selection)
-    if not call_ids and not any([name in item.differences for item in selection.items if item.differences]):
+    if not call_ids and not any(item.differences and name in item.differences for item in selection.items):
         return Rendering({"input": array([item.body for item in selection.items])}, [], kept)
     before = kept.units if kept.context_format == name else {}
     forms: dict[int, UnitForm] = {}
@@ -80,4 +80,4 @@ def _form(item: Item, call_id: str, *, answers_custom_tool: bool) -> UnitForm:
     if call_id:
         # A local shell's output may name its call in `id`, when there is no `call_id`.
         sent["call_id" if "call_id" in sent else "id"] = call_id
-    return UnitForm((item.body,), [dumps(sent)], unsupported, joins=call_id)
+    return UnitForm((item.body,), compact([dumps(sent)]), unsupported, joins=call_id)

@@ -72,5 +72,6 @@ def keep(before: Forms, context_format: str, units: dict[int, UnitForm]) -> Form
 
 
 def compact(pieces: Pieces) -> Pieces:
-    """Return *pieces* as one where that is small."""
-    return [b"".join(pieces)] if len(pieces) > 1 and sum(map(len, pieces)) <= PIECE_BYTES else pieces
+    """Return *pieces* as one where that is small. It takes its length: what orjson wrote holds 4 KiB at least."""
+    is_small = pieces and sum(map(len, pieces)) <= PIECE_BYTES
+    return [b"".join([b"", *pieces])] if is_small else pieces
