@@ -23,6 +23,7 @@ PROMISES = [
     "newest user message kept",
     "starts with a user message",
     "refused by its provider",
+    "explained wrongly",
 ]
 
 

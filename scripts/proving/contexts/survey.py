@@ -10,6 +10,7 @@ import orjson
 
 from scripts.proving.contexts.counting import counted
 from scripts.proving.contexts.dialogues import Dialogue, folded, model_calls, to_items, to_log
+from scripts.proving.contexts.explanations import misexplained_choice
 from scripts.proving.contexts.oracle import expected, facts, tokens_of
 from scripts.proving.contexts.promises import broken_promises, recount
 from scripts.proving.providers.by_format import faults_of
@@ -43,8 +44,9 @@ class Survey:
         self.prefixes += 1
         whole_tokens = fit(folded(log, "chat"), 10**9).tokens
         self.over += whole_tokens > self.budget
+        folds = {name: folded(log, name) for name in FORMATS}
         try:
-            selections = {name: fit(folded(log, name), self.budget) for name in FORMATS}
+            selections = {name: fit(fold, self.budget) for name, fold in folds.items()}
         except ContextDoesNotFit:
             self.refused += 1
             self.refused_wrongly += expected(log, self.budget).needed_tokens is None
@@ -54,10 +56,15 @@ class Survey:
             self.fills.append(selection.tokens / self.budget)
             self.short += selection.tokens + _next_older_tokens(log, selection) <= self.budget
         for context_format, chosen in selections.items():
-            members = render(context_format, chosen).members
+            rendering = render(context_format, chosen)
+            members = rendering.members
             self.broken.update(broken_promises(log, self.budget, chosen.tokens, context_format, members))
             self.broken["miscounted"] += counted(chosen, members, count) != chosen.tokens
             self.broken["refused by its provider"] += bool(faults_of(context_format, members))
+            fold = folds[context_format]
+            self.broken["explained wrongly"] += misexplained_choice(chosen, fold, log, rendering.unsupported)
+            stable = fit(fold, self.budget, stable_prefix=True)
+            self.broken["explained wrongly"] += misexplained_choice(stable, fold, log, rendering.unsupported)
         messages = orjson.loads(render("chat", selection).members["messages"])
         self.broken["miscounted"] += recount(messages, count) != selection.tokens
 
