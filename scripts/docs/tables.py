@@ -25,6 +25,7 @@ from shared.request.parameters import (
 )
 from shared.routes import TENANT, Route
 from shared.setting import AREAS, Setting
+from shared.telemetry.metrics import METRICS, Kind
 
 
 class UnknownTableError(ValueError):
@@ -114,6 +115,19 @@ def reasons_table() -> str:
     return table(
         ("reason", "state", "meaning"),
         ((f"`{name}`", ", ".join(f"`{state}`" for state in states), text) for name, (states, text) in REASONS.items()),
+def metrics_table() -> str:
+    """Return every metric; a largest value is one of the last 10 to 20 minutes."""
+    return table(
+        ("metric", "kind", "labels besides `deployment`", "meaning"),
+        (
+            (
+                f"`{metric.name}`",
+                metric.kind.prometheus + (", largest lately" if metric.kind is Kind.LATELY else ""),
+                ", ".join(f"`{label}`" for label in metric.labels),
+                metric.text,
+            )
+            for metric in METRICS.values()
+        ),
     )
 
 
@@ -125,6 +139,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "headers": headers_table,
     "permits": permits_table,
     "reasons": reasons_table,
+    "metrics": metrics_table,
 }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from shared.store import keys
 from shared.store.upstash import Store
-from shared.telemetry.metrics import METRICS, Metric
+from shared.telemetry.metrics import METRICS, Kind, Metric
 from shared.telemetry.telemetry import WINDOW_S
 
 MEDIA_TYPE = "text/plain; version=0.0.4"
@@ -36,7 +36,7 @@ def exposition(fleet: Mapping[str, Fields], now_unix_s: float | None = None) -> 
     window = int((time.time() if now_unix_s is None else now_unix_s) // WINDOW_S)
     lines: list[str] = []
     for key, metric in METRICS.items():
-        lines += [f"# HELP {metric.name} {metric.text}", f"# TYPE {metric.name} {metric.kind}"]
+        lines += [f"# HELP {metric.name} {metric.text}", f"# TYPE {metric.name} {metric.kind.prometheus}"]
         for deployment, fields in fleet.items():
             lines += _samples(key, metric, deployment, fields, window)
     return "\n".join([*lines, ""])
@@ -46,13 +46,13 @@ def _samples(key: str, metric: Metric, deployment: str, fields: Fields, window: 
     histograms: dict[str, dict[str, int]] = {}
     for field, value in sorted(fields.items()):
         name, *values = field.split(" ")
-        is_histogram = metric.kind == "histogram"
+        is_histogram = metric.kind is Kind.HISTOGRAM
         if name != key or len(values) != len(metric.labels) + is_histogram:
             continue
         labels = _labels(("deployment", *metric.labels), (deployment, *values))
         if is_histogram:
             histograms.setdefault(labels, {})[values[-1]] = int(value)
-        elif metric.kind == "gauge":
+        elif metric.kind is Kind.LATELY:
             if (largest := _maximum(value, window)) is not None:
                 yield f"{metric.name}{{{labels}}} {_number(largest * metric.unit)}"
         else:

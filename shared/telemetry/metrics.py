@@ -1,68 +1,157 @@
 """
 Every metric there is, as Prometheus is told of it. Only who shows them needs this.
+
+The table of docs/operating.md is made of it (`scripts/tables`).
 """
 
 from collections.abc import Sequence
+from enum import Enum, auto
 from typing import NamedTuple
 
-from shared.telemetry.series import DURATION_BOUNDS_S, LAG_BOUNDS_S
+from shared.telemetry.series import DURATION_BOUNDS_S, LAG_BOUNDS_S, OCTAVE
+
+
+class Kind(Enum):
+    """
+    What is kept of a series, and what Prometheus calls that. A *LATELY* is the largest value that any instance had in
+    the last 10 to 20 minutes; a *LATEST* stays until there is a newer one.
+    """
+
+    COUNTER = auto()
+    HISTOGRAM = auto()
+    LATELY = auto()
+    LATEST = auto()
+
+    @property
+    def prometheus(self) -> str:
+        return "gauge" if self in (Kind.LATELY, Kind.LATEST) else self.name.lower()
 
 
 class Metric(NamedTuple):
     """
-    *kind* as Prometheus has it; a `gauge` here is the largest value that any instance had lately. What is kept is whole
-    numbers: a *unit* of 1e-6 says that they are millionths.
+    What is kept is whole numbers: a *unit* of 1e-6 says that they are millionths. *bounds* are those of a histogram's
+    buckets, of which each *coarse* one is always shown, any other where something was counted beside it.
     """
 
     name: str
-    kind: str
+    kind: Kind
     text: str
     labels: tuple[str, ...] = ()
     bounds: Sequence[float] = ()
     unit: float = 1
+    coarse: int = 1
+
+
+def _counter(name: str, text: str, *labels: str) -> Metric:
+    return Metric(f"warmthread_{name}_total", Kind.COUNTER, text, labels)
+
+
+def _lately(name: str, text: str, *labels: str, unit: float = 1) -> Metric:
+    return Metric(f"warmthread_{name}", Kind.LATELY, text, labels, unit=unit)
+
+
+def _latest(name: str, text: str, *labels: str, unit: float = 1) -> Metric:
+    return Metric(f"warmthread_{name}", Kind.LATEST, text, labels, unit=unit)
+
+
+def _durations(name: str, text: str, *labels: str) -> Metric:
+    return Metric(f"warmthread_{name}_seconds", Kind.HISTOGRAM, text, labels, DURATION_BOUNDS_S, 1e-6, OCTAVE)
 
 
 METRICS = {
-    "requests": Metric(
-        "warmthread_requests_total",
-        "counter",
-        "Requests by route template and class of status.",
-        ("method", "route", "status"),
+    "requests": _counter("requests", "Requests by route template and class of status.", "method", "route", "status"),
+    "duration": _durations(
+        "request_duration", "From the arrival of a request to the end of its answer.", "method", "route"
     ),
-    "duration": Metric(
-        "warmthread_request_duration_seconds",
-        "histogram",
-        "From the arrival of a request to the end of its answer.",
-        ("method", "route"),
-        DURATION_BOUNDS_S,
-        1e-6,
+    "refusals": _counter(
+        "refusals",
+        "Answers of 4xx and 503 by their reason: rate, budget, storage (a tenant's bytes), memory, slots (too many "
+        "requests wait), or the name of the problem.",
+        "reason",
     ),
-    "reads": Metric(
-        "warmthread_reads_total", "counter", "Answers by the tier that their Cache-Status names.", ("tier",)
+    "reads": _counter("reads", "Answers by what their Cache-Status says: L0, L1, L2, source, STALE.", "tier"),
+    "document_reads": _counter(
+        "document_reads",
+        "Documents that were asked for, inside of contexts too, by what answered: L1, L2, source, STALE, none (the "
+        "source is away, and no copy will do).",
+        "tier",
+    ),
+    "source_loads": _counter(
+        "source_loads",
+        "What the object store was asked for documents, by what it said: loaded, unmodified, missing, failed.",
+        "outcome",
+    ),
+    "loads_shared": _counter(
+        "loads_shared",
+        "Callers that shared a load of another one instead of starting their own: conversation, document.",
+        "kind",
+    ),
+    "lease_waits": _counter(
+        "lease_waits", "Loads of a document that waited for another instance, which was loading the same."
+    ),
+    "evictions": _counter(
+        "evictions", "What left an instance's memory for want of room: conversations, documents.", "cache"
+    ),
+    "cache_bytes": _lately(
+        "cache_max_bytes", "The most that any instance was seen to remember: conversations, documents.", "cache"
+    ),
+    "invalidations": _counter(
+        "invalidations",
+        "Documents that change notices named, by whether something was kept of them (outdated, unknown); that sweeps "
+        "compared, by what they found (same, changed, removed).",
+        "source",
+        "outcome",
     ),
     "lag": Metric(
         "warmthread_loop_lag_seconds",
-        "histogram",
-        "How late the event loop was while requests were under way.",
+        Kind.HISTOGRAM,
+        "How late the event loop was, looked at every 5 ms while requests are under way.",
         (),
         LAG_BOUNDS_S,
         1e-6,
     ),
-    "lag_max": Metric(
-        "warmthread_loop_lag_max_seconds", "gauge", "The longest wait of any event loop lately.", (), (), 1e-6
+    "lag_max": _lately("loop_lag_max_seconds", "The longest wait of any event loop.", unit=1e-6),
+    "pressure": _counter(
+        "pressure_steps", "How often a step of memory pressure was entered: none, high, critical.", "step"
     ),
-    "pressure": Metric(
-        "warmthread_pressure_steps_total", "counter", "How often a step of memory pressure was entered.", ("step",)
+    "resident_max": _lately("resident_max_bytes", "The most memory that any instance was seen to hold."),
+    "memory_limit": _lately("memory_limit_bytes", "The memory that an instance may hold; nothing where it is unknown."),
+    "store": _counter("store_requests", "HTTP requests to the store: ok, failed (without a good answer).", "outcome"),
+    "store_commands": _counter(
+        "store_commands",
+        "Commands sent to the store, each time that they were: by the name of the script, or of the command. A script "
+        "counts as one; the store bills what it runs besides.",
+        "command",
     ),
-    "resident_max": Metric(
-        "warmthread_resident_max_bytes", "gauge", "The most memory that any instance was seen to hold lately."
+    "breaker_opened": _counter(
+        "breaker_opened", "How often an instance took the store, or the documents' source, for away.", "of"
     ),
-    "store": Metric(
-        "warmthread_store_requests_total",
-        "counter",
-        "HTTP requests to the store, and those without a good answer.",
-        ("outcome",),
+    "breaker_open": _lately(
+        "breaker_open", "1: an instance took the store, or the documents' source, for away lately.", "of"
     ),
-    "instances": Metric("warmthread_instances_total", "counter", "Instances that handed over for the first time."),
-    "dropped": Metric("warmthread_series_dropped_total", "counter", "Counts that found no room."),
+    "tokens_counted": _counter("tokens_counted", "Tokens that were counted, by encoding.", "encoding"),
+    "context_tokens": _counter("context_tokens", "Tokens of contexts: kept in them, omitted from them.", "part"),
+    "budget_used": _lately(
+        "budget_used_max_ratio",
+        "The largest share that any tenant had used or reserved of a budget when it asked for more: tokens-day, "
+        "tokens-month, usd-day, usd-month.",
+        "window",
+        unit=1e-6,
+    ),
+    "cron_last_run": _latest(
+        "cron_last_run_timestamp_seconds",
+        "When a run of a cron ended last that did not fail: sweep, warm.",
+        "cron",
+    ),
+    "cron_duration": _latest("cron_duration_seconds", "How long the last run of a cron took.", "cron", unit=1e-6),
+    "cron_failures": _counter("cron_failures", "Runs of a cron that failed, or a half of which did.", "cron"),
+    "cold_start": _durations(
+        "cold_start",
+        "From the begin of an instance's process until it is ready, and from the arrival of its first request to the "
+        "begin of the answer.",
+    ),
+    "instances": _counter("instances", "Instances that handed over for the first time."),
+    "dropped": _counter(
+        "series_dropped", "Counts beyond the limit of series: 2,000 of an instance, 8,000 of a deployment."
+    ),
 }
