@@ -33,11 +33,13 @@ from shared.http.pace import Pace
 from shared.http.problems import Bugs, on_bug, on_http_exception, on_service_error
 from shared.http.serving import serve
 from shared.http.state import Request, State
+from shared.http.watched import sources_of
+from shared.process.ending import Ending
 from shared.process.garbage import Collections, take_short_turns
-from shared.process.memory import Pressure, Step, cgroup_limits, give_back, read_limit_bytes, read_resident_bytes
+from shared.process.memory import Pressure, Step, cgroup_limits, give_back, read_limit_bytes
 from shared.process.pool import Pool
 from shared.request.concurrency import Slots
-from shared.request.deadline import ANSWER_MARGIN_S, SHED_S, Deadlines
+from shared.request.deadline import ANSWER_MARGIN_S, SHED_S, STARTED_AT_S, Deadlines
 from shared.request.invocation import CURRENT
 from shared.request.permits import Permits
 from shared.request.timing import Timed
@@ -61,7 +63,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     store = Store(settings, pool=pool)
     pressure = Pressure(read_limit_bytes(settings.memory_bytes_max, settings.function_memory_mb, cgroup_limits()))
     take_short_turns()
-    encodings = Encodings(pool)
+    encodings, ending = Encodings(pool), Ending()
+    ending.listen()
     try:
         counter = Counter(encodings, pool)
         history, documents = History(store, settings, pool=pool), Documents(store, counter, settings)
@@ -79,9 +82,17 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "slots": Slots(partial(_relieve, pressure, history, documents), settings.strangers_max),
             "pace": Pace(),
             "collections": Collections(),
-            "telemetry": Telemetry(store, settings, partial(_totals, store, pressure), read_resident_bytes),
+            "ending": ending,
+            "telemetry": Telemetry(
+                store,
+                settings,
+                sources_of(store, history, documents, counter, pressure),
+                time.monotonic() - STARTED_AT_S,
+                ending,
+            ),
         }
     finally:
+        ending.close()
         await encodings.settle()
         await store.close()
 
@@ -131,13 +142,6 @@ def _relieve(pressure: Pressure, history: History, documents: Documents) -> floa
     if pressure.is_time_to_give_back():
         give_back()
     return pressure.headroom_bytes
-
-
-def _totals(store: Store, pressure: Pressure) -> dict[str, int]:
-    """Return what is counted elsewhere, under the names that telemetry has for it."""
-    sent, failed = store.counted()
-    steps = {f"pressure {step.name.lower()}": count for step, count in pressure.entered.items()}
-    return {**steps, "store ok": sent - failed, "store failed": failed}
 
 
 async def _charged(route: Route, request: Request) -> Response:

@@ -237,6 +237,14 @@ class Settings(NamedTuple):
     metrics_flush_s: int = number(
         10, 0, 3_600, "after so long an instance hands over what it counted; 0: never", "metrics"
     )
+    metrics_hold_s: float = number(
+        10.0,
+        0,
+        60,
+        "for at most so long one invocation of an instance stays open behind its answer, so that what was counted is "
+        "handed over though no further request comes; 0: it does not",
+        "metrics",
+    )
     metrics_secret: Secret = secret(
         "what whoever reads metrics has to show; `/api/metrics` is closed without it",
         "metrics",

@@ -22,6 +22,8 @@ class ServiceError(Exception):
     type_uri: ClassVar[str] = ""
     """Where the problem's type is registered; ours without."""
     error_type: ClassVar[str] = "invalid_request_error"
+    counted_as: ClassVar[str] = ""
+    """What a refusal is counted as, where that is not its slug."""
     is_worth_retry: ClassVar[bool] = True
     """False: sent again it will be refused again; OpenAI's clients, who retry by status, are told so."""
 
@@ -169,6 +171,7 @@ class QuotaExceeded(ServiceError):
 class RateExceeded(QuotaExceeded):
     """The tenant sends requests faster than its rate allows."""
 
+    counted_as = "rate"
     error_type = "requests"
 
     def __init__(self, *, per_minute: int, burst: int, wait_s: float, weight: int = 1) -> None:
@@ -180,6 +183,7 @@ class RateExceeded(QuotaExceeded):
 class BudgetExceeded(QuotaExceeded):
     """A budget of the tenant is used up, or reserved, until its window ends."""
 
+    counted_as = "budget"
     error_type = "insufficient_quota"
     is_worth_retry = False
 
@@ -192,6 +196,7 @@ class StorageExceeded(ServiceError):
     """The tenant's conversations take all the bytes that they may: what is deleted makes room."""
 
     status, slug, title = 429, "storage-exceeded", "Storage exceeded"
+    counted_as = "storage"
     is_worth_retry = False
     error_type = "insufficient_quota"
 
@@ -213,7 +218,14 @@ class MemoryPressed(ServiceError):
     """The instance holds over 85 % of its memory, and the body is over 256 KiB; or too many requests wait for it."""
 
     status, slug, title = 503, "memory-pressed", "Memory pressed"
+    counted_as = "memory"
     error_type = "server_error"
+
+
+class NoSlot(MemoryPressed):
+    """Too many requests wait for memory already."""
+
+    counted_as = "slots"
 
 
 class StoreUnavailable(ServiceError):
@@ -247,15 +259,29 @@ class SourceUnavailable(ServiceError):
     error_type = "server_error"
 
 
+STARLETTE_REASONS = ("not-found", "method-not-allowed")
+"""What Starlette refuses itself."""
+
+
 def problem_types() -> list[type[ServiceError]]:
     """Return the errors that are a problem of their own, by name; others are kinds of one of them."""
-    found, open_ = [], ServiceError.__subclasses__()
+    return sorted((each for each in _kinds() if "slug" in vars(each)), key=lambda each: each.slug)
+
+
+def refusal_reasons() -> frozenset[str]:
+    """Return all that a refusal may be counted as."""
+    named = [each for each in _kinds() if hasattr(each, "slug")]
+    return frozenset((*(each.counted_as or each.slug for each in named), *STARLETTE_REASONS))
+
+
+def _kinds() -> list[type[ServiceError]]:
+    found: list[type[ServiceError]] = []
+    open_ = ServiceError.__subclasses__()
     while open_:
         each = open_.pop()
+        found.append(each)
         open_ += each.__subclasses__()
-        if "slug" in vars(each):
-            found.append(each)
-    return sorted(found, key=lambda each: each.slug)
+    return found
 
 
 KINDS = {

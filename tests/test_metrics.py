@@ -1,7 +1,9 @@
 """GET /api/metrics: closed to strangers, readable by Prometheus' own parser, and the sum of all instances."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 import httpx
@@ -10,9 +12,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scripts.faults.server import FaultyServer
 from scripts.local.upstash import LocalUpstash
+from scripts.proving.metrics.read import buckets_of, quantile
 from shared.store import keys
-from shared.telemetry.fleet import exposition
+from shared.telemetry.deltas import Deltas
+from shared.telemetry.fleet import EXPOSITION_BYTES_MAX, exposition
 from shared.telemetry.metrics import METRICS
+from shared.telemetry.series import DURATION_BOUNDS_S, OCTAVE
 from tests.bearers import METRICS_SECRET
 from tests.instances import running_instance
 
@@ -172,24 +177,78 @@ def test_an_outage_of_the_store_is_seen_when_it_is_over(
 
 def test_what_is_unknown_or_too_old_is_left_out() -> None:
     fields = {"seen": "1", "newer thing": "3", "requests GET": "1", "reads L1": "2"}
-    fields |= {"lag_max": "5 7000 9000", "resident_max": "1 5 6"}
-    samples = parse(exposition({"d": fields}, 6 * 600), "d")
+    fields |= {"lag_max": "5 7000 9000", "resident_max": "1 5 6", "cron_duration sweep": "7 2500000"}
+    samples = parse(exposition({"d": fields}, 6 * 600).decode(), "d")
 
-    assert samples == {
+    assert {name: value for name, value in samples.items() if value} == {
         ("warmthread_reads_total", frozenset({("tier", "L1")})): 2.0,
         ("warmthread_loop_lag_max_seconds", frozenset()): 0.007,
+        ("warmthread_cron_duration_seconds", frozenset({("cron", "sweep")})): 2.5,
     }
 
 
-def test_buckets_are_cumulative_and_complete() -> None:
-    fields = {"duration GET /a 0": "1", "duration GET /a 3": "2", "duration GET /a 18": "1", "duration GET /a sum": "9"}
-    samples = parse(exposition({"d": fields}), "d")
+def test_a_counter_is_there_before_it_counts() -> None:
+    """Prometheus sees no increase in a series that begins with its first count."""
+    samples = parse(exposition({"d": {"seen": "1", "requests GET /a 2xx": "1"}}).decode(), "d")
+
+    assert samples["warmthread_breaker_opened_total", frozenset({("of", "store")})] == 0
+    assert samples["warmthread_refusals_total", frozenset({("reason", "slots")})] == 0
+    assert samples["warmthread_lease_waits_total", frozenset()] == 0
+    route = {("method", "GET"), ("route", "/a")}
+    statuses = {
+        status: samples["warmthread_requests_total", frozenset({*route, ("status", status)})]
+        for status in ("2xx", "5xx")
+    }
+    assert statuses == {"2xx": 1, "5xx": 0}
+
+
+def test_each_series_shows_the_bounds_that_any_of_them_needs() -> None:
+    bounds = METRICS["duration"].bounds
+    here = {"duration GET /a 50": "1", "duration GET /a 53": "2", f"duration GET /a {len(bounds)}": "1"}
+    there = {"duration GET /b 90": "5", "duration GET /b sum": "9"}
+    samples = parse(exposition({"d": here, "e": there}).decode(), "d")
     buckets = [
         (float(dict(labels)["le"]), count) for (name, labels), count in samples.items() if name.endswith("_bucket")
     ]
+    numbers = sorted({*range(0, len(bounds), OCTAVE), 49, 50, 52, 53, 89, 90})
+    at = dict(buckets)
 
-    assert [bound for bound, _ in buckets] == [*METRICS["duration"].bounds, float("inf")]
-    assert [count for _, count in buckets] == [1, 1, 1, *[3] * 15, 4]
+    assert [bound for bound, _ in buckets] == [*(float(f"{bounds[number]:.7g}") for number in numbers), math.inf]
+    assert [count for _, count in buckets] == sorted(count for _, count in buckets)
+    assert [at[float(f"{bounds[number]:.7g}")] for number in (49, 50, 53)] == [0, 1, 3]
+    assert at[math.inf] == 4
+
+
+def test_what_is_shown_has_its_limit_and_the_newest_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    bounds = len(METRICS["duration"].bounds)
+    fields = {f"duration GET /{route} {bucket}": "1" for route in range(30) for bucket in range(bounds)}
+    text = exposition(dict.fromkeys("abcdef", fields))
+
+    assert len(text) <= EXPOSITION_BYTES_MAX
+    assert parse(text.decode(), "a")
+    assert not parse(text.decode(), "f")
+
+
+@pytest.mark.parametrize("shape", ["lognormal", "bimodal", "narrow"])
+def test_percentiles_that_are_read_off_are_within_5_percent(shape: str) -> None:
+    draw = Random(shape)
+    for center_s in (0.0004, 0.003, 0.021, 0.17, 1.3):
+        samples_s = sorted(_drawn(draw, shape, center_s) for _ in range(2_000))
+        deltas = Deltas()
+        for value_s in samples_s:
+            deltas.observe("duration GET /a", value_s, DURATION_BOUNDS_S)
+        text = exposition({"d": {field: str(count) for field, count in deltas.counts.items()}}).decode()
+        for share in (0.5, 0.9, 0.95, 0.99):
+            exact_s = samples_s[math.ceil(share * len(samples_s)) - 1]
+
+            assert abs(quantile(share, buckets_of(text, "warmthread_request_duration_seconds")) / exact_s - 1) < 0.05
+
+
+def _drawn(draw: Random, shape: str, center_s: float) -> float:
+    if shape == "lognormal":
+        return draw.lognormvariate(math.log(center_s), 0.8)
+    spread = 0.1 if shape == "bimodal" else 0.001
+    return center_s * (1 if draw.random() < 0.7 else 12) * math.exp(draw.gauss(0, spread))
 
 
 def test_a_scrape_is_two_requests(

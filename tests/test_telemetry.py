@@ -1,7 +1,10 @@
 """What an instance counts and hands over: each thing once, within limits, nothing of its callers."""
 
 import asyncio
+import math
+import os
 import re
+from bisect import bisect_left
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,13 +17,13 @@ from scripts.local.upstash import LocalUpstash
 from shared.config import Settings
 from shared.environment import read_settings
 from shared.errors import StoreUnavailable
-from shared.request.after_response import Later
+from shared.process.ending import Ending
 from shared.store import keys
 from shared.store.upstash import Store
 from shared.telemetry import series
-from shared.telemetry.deltas import Deltas, doubling_bucket
+from shared.telemetry.deltas import Deltas
 from shared.telemetry.metrics import METRICS
-from shared.telemetry.telemetry import Telemetry
+from shared.telemetry.telemetry import Ended, Sources, Telemetry
 from tests.instances import client_of, running_instance
 
 ROOT = Path(__file__).parents[1]
@@ -48,12 +51,13 @@ def kept(run: Callable[..., Any], deployment: str) -> Callable[[], dict[str, str
 
 
 def instance(store: Store, settings: Settings, totals: dict[str, int] | None = None) -> Telemetry:
-    return Telemetry(store, settings, lambda: totals or {}, lambda: 64 * MIB)
+    sources = Sources(lambda: totals or {}, lambda: {"resident_max": 64 * MIB})
+    return Telemetry(store, settings, sources, 0.25, Ending())
 
 
 def note(telemetry: Telemetry, times: int = 1) -> None:
     for _ in range(times):
-        telemetry.record("GET", "/v1/usage", 200, "L1", 0.003)
+        telemetry.record(Ended("GET", "/v1/usage", 200, "L1", "", 0.002, 0.003))
 
 
 @pytest.fixture
@@ -87,7 +91,9 @@ async def test_what_two_instances_count_adds_up_each_thing_once(
     assert fields["reads L1"] == "6"
     assert fields["instances"] == "2"
     assert fields["store ok"] == "7"
-    assert (fields["duration GET /v1/usage 4"], fields["duration GET /v1/usage sum"]) == ("6", "18000")
+    bucket = bisect_left(series.DURATION_BOUNDS_S, 0.003)
+    assert (fields[f"duration GET /v1/usage {bucket}"], fields["duration GET /v1/usage sum"]) == ("6", "18000")
+    assert fields["cold_start sum"] == "504000"
 
 
 async def test_a_flush_that_was_not_stored_goes_with_the_next_one(
@@ -120,19 +126,21 @@ async def test_a_flush_whose_answer_was_lost_is_not_sent_again(
 
 
 async def test_a_flush_is_due_at_once_and_then_after_its_interval(upstash: LocalUpstash, deployment: str) -> None:
-    settings, now_s = read_settings(), 1_000_000.0
-    telemetry = Telemetry(Store(settings), settings, dict, lambda: 0, lambda: now_s)
+    settings, now_s = read_settings({**os.environ, "WARMTHREAD_METRICS_HOLD_S": "0"}), 1_000_000.0
+    store = Store(settings)
+    telemetry = Telemetry(store, settings, Sources(dict, dict), 0, Ending(), lambda: now_s)
 
-    def is_due() -> bool:
-        later = Later()
-        telemetry.offer(later)
-        return bool(later)
+    async def is_due() -> bool:
+        if is_due := telemetry.is_to_be_handed_over(math.inf):
+            await telemetry.hand_over()
+        return is_due
 
-    due = [is_due(), is_due()]
+    due = [await is_due(), await is_due()]
     now_s += settings.metrics_flush_s - 1
-    due.append(is_due())
+    due.append(await is_due())
     now_s += 1
-    due.append(is_due())
+    due.append(await is_due())
+    await store.close()
 
     assert due == [True, False, False, True]
 
@@ -151,7 +159,7 @@ async def test_a_deployment_keeps_no_more_series_than_its_limit(
     deployment: str, kept: Callable[[], dict[str, str]]
 ) -> None:
     store = Store(read_settings())
-    arguments: list[str | int] = [deployment, 0, 60, 600, 4, 20, 4, "a", 1, "b", 1, "c", 1, "d", 1, "e", 9]
+    arguments: list[str | int] = [deployment, 0, 60, 600, 4, 20, 5, 0, "a", 1, "b", 1, "c", 1, "d", 1, "e", 9]
     names = [keys.metrics_key(deployment), keys.METRICS_KEY]
     replies = [await store.eval("metrics", names, arguments) for _ in range(2)]
     await store.close()
@@ -164,7 +172,7 @@ async def test_maxima_are_those_of_two_windows(deployment: str, kept: Callable[[
     store = Store(read_settings())
     names, seen = [keys.metrics_key(deployment), keys.METRICS_KEY], []
     for now_s, value in ((600, 5), (700, 3), (1_250, 4), (1_100, 9), (1_800, 1), (6_000, 2)):
-        await store.eval("metrics", names, [deployment, now_s, 60, 600, 10, 20, 0, "m", value])
+        await store.eval("metrics", names, [deployment, now_s, 60, 600, 10, 20, 0, 1, "m", value])
         seen.append(kept()["m"])
     await store.close()
 
@@ -177,7 +185,7 @@ async def test_what_is_kept_ends_and_so_does_the_number_of_deployments(
     store, name = Store(read_settings()), keys.metrics_key(deployment)
     index = f"{keys.METRICS_KEY}:test:{deployment}"
     for number in range(5):
-        await store.eval("metrics", [name, index], [f"d{number}", 10_000 * number, 60, 600, 10, 3, 1, "a", 1])
+        await store.eval("metrics", [name, index], [f"d{number}", 10_000 * number, 60, 600, 10, 3, 1, 0, "a", 1])
     await store.close()
 
     assert run("ZRANGE", index, 0, -1) == ["d2", "d3", "d4"]
@@ -242,7 +250,7 @@ def test_labels_hold_nothing_that_a_caller_sent(
     for word in (tenant, key, key.rpartition("_")[2], conversation, "secret", "path.txt"):
         assert word not in text
     for name in kept():
-        assert re.fullmatch(rf"seen|({'|'.join(METRICS)})( [\w/{{}}.]+)*", name)
+        assert re.fullmatch(rf"seen|({'|'.join(METRICS)})( [\w/{{}}.-]+)*", name)
 
 
 def until_flushed(client: httpx.Client, kept: Callable[[], dict[str, str]]) -> None:
@@ -254,7 +262,7 @@ def until_flushed(client: httpx.Client, kept: Callable[[], dict[str, str]]) -> N
 
 def test_no_label_is_made_of_a_request() -> None:
     """Whatever is counted by name is counted in three places, from templates, sets and constants."""
-    counting = re.compile(r"\.(?:count|observe|raise_to)\((.*)")
+    counting = re.compile(r"(?:deltas|self)\.(?:count|observe|raise_to|note)\((.*)")
     calls = {
         argument.strip()
         for path in (ROOT / "shared/telemetry").glob("*.py")
@@ -263,24 +271,23 @@ def test_no_label_is_made_of_a_request() -> None:
 
     assert calls <= {
         '"instances")',
-        'f"requests {series} {status_class(status)}")',
-        'f"duration {series}", took_s, DURATION_BOUNDS_S)',
-        'f"reads {tier}")',
-        'f"{series} {doubling_bucket(value_s, bounds_s)}")',
+        'f"requests {series} {status_class(ended.status)}")',
+        'f"duration {series}", ended.took_s, DURATION_BOUNDS_S)',
+        'f"reads {ended.tier}")',
+        'f"refusals {ended.reason if ended.reason in REASONS else OTHER}")',
+        '"cold_start", self._ready_s + ended.first_s, DURATION_BOUNDS_S)',
+        'f"budget_used {window}", share)',
+        'f"cron_duration {cron}", now_unix_s, round(took_s * 1e6))',
+        'f"cron_failures {cron}")',
+        'f"cron_last_run {cron}", now_unix_s, now_unix_s)',
+        'f"{series} {bisect_left(bounds_s, value_s)}")',
         'f"{series} sum", round(value_s * 1e6))',
         "field, times)",
         "field, value)",
-        '"resident_max", self._resident_bytes())',
+        "field, level)",
+        "field, at_unix_s, value)",
         '"lag_max", round(lag.max_ms * 1_000))',
     }
-
-
-@pytest.mark.parametrize("value_s", [0.0, 0.0001, 0.00025, 0.0003, 0.0005, 0.001, 0.00100001, 32.768, 33.0, 1e9])
-def test_a_bucket_is_the_first_whose_bound_is_not_below(value_s: float) -> None:
-    bounds = series.DURATION_BOUNDS_S
-    expected = next((n for n, bound in enumerate(bounds) if value_s <= bound), len(bounds))
-
-    assert doubling_bucket(value_s, bounds) == expected
 
 
 async def test_the_loop_is_watched_only_while_requests_are_under_way(

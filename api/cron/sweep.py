@@ -8,12 +8,15 @@ from starlette.responses import Response
 
 from shared.app import create_app
 from shared.conversations.sweep import ConversationSweep, SweptConversations
-from shared.documents.sweep import Sweep, Swept
+from shared.documents.sweep import NAME, Sweep, Swept
 from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.process.background import Contained
 from shared.request.cron_time import cron_end_at_s
 from shared.routes import Route
+
+BUSY, FAILED = "busy", frozenset({"failed", "source-unavailable"})
+"""Outcomes of a run that was another's, and of those that are counted as failures."""
 
 DOCUMENTS_SHARE = 0.7
 """Of the cron's time, at most; what documents leave is the conversations'."""
@@ -30,6 +33,11 @@ async def sweep(asked: Asked) -> Response:
         documents = await Sweep(state["store"], state["documents"].source, settings, documents_end_at_s).run()
     with Contained("the sweep of conversations") as second:
         conversations = await ConversationSweep(state["store"], settings, end_at_s).run()
+    telemetry = state["telemetry"]
+    telemetry.note_sweep(documents.same, documents.changed, documents.removed)
+    if documents.outcome != BUSY or conversations.outcome != BUSY:
+        has_failed = not FAILED.isdisjoint((documents.outcome, conversations.outcome))
+        telemetry.note_cron(NAME, time.monotonic() - now_s, has_failed=has_failed)
     if first.error is not None and second.error is not None:
         raise first.error
     return json_response({"object": "sweep", **documents._asdict(), "conversations": conversations._asdict()})

@@ -2,19 +2,28 @@
 GET POST /api/cron/warm   the hottest documents into the store, then an instance of the conversations' function
 """
 
+import time
+
 from starlette.responses import Response
 
 from shared.app import create_app
-from shared.documents.warm import Warm
+from shared.documents.warm import BUSY, FAILED, NAME, Warm, Warmed
 from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.routes import Route
 
 
 async def warm(asked: Asked) -> Response:
-    state = asked.state
+    state, begun_at_s = asked.state, time.monotonic()
     work = Warm(state["store"], state["documents"], state["counter"], state["settings"])
-    return json_response((await work.store_then_instance()).as_json())
+    warmed = Warmed("failed")
+    try:
+        warmed = await work.store_then_instance()
+    finally:
+        if warmed.outcome != BUSY:
+            has_failed = warmed.outcome == FAILED
+            state["telemetry"].note_cron(NAME, time.monotonic() - begun_at_s, has_failed=has_failed)
+    return json_response(warmed.as_json())
 
 
 WARM = Route(

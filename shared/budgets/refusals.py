@@ -3,6 +3,7 @@
 from typing import Any, NoReturn
 
 from shared.budgets.amounts import MICRO
+from shared.budgets.shares import MILLION, note_share
 from shared.config import Settings
 from shared.errors import AlreadySettled, BudgetExceeded, InvalidValue, NotFound, ReservationEnded
 from shared.store.refusals import raise_refusal
@@ -64,6 +65,7 @@ def raise_settle_refusal(reply: list[Any], settings: Settings) -> NoReturn:
 def _exceeded(
     policy: str, limit: str, settled: str, reserved: str, asked: str, resets_at: str, wait_s: str
 ) -> BudgetExceeded:
+    note_share(policy, (int(settled) + int(reserved)) * MILLION // max(1, int(limit)))
     unit, _, window = policy.partition("-")
     scale = MICRO if unit == "usd" else 1
     amounts = {

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from shared.budgets.amounts import MICRO, Amount, as_json, priced
 from shared.budgets.refusals import raise_budget_refusal, unknown_reservation
+from shared.budgets.shares import note_shares
 from shared.config import Settings
 from shared.errors import StoreUnavailable
 from shared.request.caller import Caller
@@ -208,7 +209,8 @@ def read_reservation(reply: list[Any], settings: Settings) -> Reservation:
     """Return what `reserve` of reservation.lua replied. Raises what `raise_budget_refusal` does."""
     if reply[0] != "ok":
         raise_budget_refusal(reply, settings)
-    _, reservation_id, tokens, micro_usd, ends_at, price, is_replay = reply
+    _, reservation_id, tokens, micro_usd, ends_at, price, is_replay, shares = reply
+    note_shares(shares)
     return Reservation(reservation_id, int(tokens), int(micro_usd), int(ends_at), price, is_replay == "1")
 
 

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Hashable
 
 
 class Flights[T]:
-    """The loads under way in one instance."""
+    """The loads under way in one instance; *shared* counts since the start who came along with one of another."""
 
     def __init__(self) -> None:
+        self.shared = 0
         self._boarding: dict[Hashable, asyncio.Task[T]] = {}
         self._departed: dict[Hashable, asyncio.Task[T]] = {}
 
@@ -28,6 +29,8 @@ class Flights[T]:
             task = asyncio.create_task(self._fly(key, load))
             self._boarding[key] = task
             task.add_done_callback(_note)
+        else:
+            self.shared += 1
         return await asyncio.shield(task)
 
     async def settle(self, key: Hashable) -> None:

@@ -144,6 +144,7 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
     """
     The tiers of one kind of value.
 
+    *shared* counts since the start who shared a load of another, *waits* who waited for that of another instance.
     *load* brings the value of a key from the source, Unmodified if it has the tag named, None if there is none; it
     raises LoadError.
     """
@@ -162,6 +163,7 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
         self._limits = limits
         self._clock = clock
         self._under_way: dict[tuple[object, ...], asyncio.Task[Found[V]]] = {}
+        self.shared = self.waits = 0
 
     def held(self, key: K, mark: Mark | None) -> Found[V] | None:
         """Return the copy of this instance if *mark*, which the store has just sent, says that it is the answer."""
@@ -221,6 +223,8 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
         if task is None:
             task = self._under_way[name] = asyncio.ensure_future(work())
             task.add_done_callback(lambda done: self._land(name, done, linger_s))
+        else:
+            self.shared += 1
         return await asyncio.shield(task)
 
     def _land(self, name: tuple[object, ...], task: asyncio.Task[Found[V]], linger_s: float) -> None:
@@ -250,6 +254,7 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
             if grant is Refusal.BUSY:
                 if waited_s > OTHERS_S and (old := self._old(value or self._l1.get(key), mark)):
                     return old
+                self.waits += not waited_s
                 waited_s += pause_s
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * POLL_GROWTH, pause_max_s)

@@ -20,7 +20,7 @@ from shared.context.wanted import TOKENS_MAX, ContextRequest
 from shared.conversations.context_documents import Embedded, Shown
 from shared.conversations.folds import Kept, newest_fold, news_of, stored_items
 from shared.conversations.held import Held
-from shared.conversations.snapshot import Snapshot
+from shared.conversations.snapshot import Header, Snapshot
 from shared.errors import ContextDoesNotFit
 from shared.items.counts import PRIMARY_ENCODING
 from shared.items.item import Item
@@ -45,6 +45,10 @@ class Chosen(NamedTuple):
     kept_tokens: int
     folded: Folded
     stored: Sequence[Item]
+
+    def omitted_tokens(self, header: Header) -> int:
+        """By the header, and in the primary encoding: the same whether all of the log was read or a tail."""
+        return header.written_tokens - header.deleted_tokens - self.kept_tokens
 
 
 class Composed(NamedTuple):
@@ -188,9 +192,8 @@ def _write_context(
                 "last_id": selection.last_id,
             },
             "omitted": {
-                # By the header, and in the primary encoding: the same whether all of the log was read or a tail.
                 "items": header.live_items - kept_items,
-                "tokens": header.written_tokens - header.deleted_tokens - chosen.kept_tokens,
+                "tokens": chosen.omitted_tokens(header),
                 "unsupported": rendering.unsupported,
                 "orphan_outputs": omitted.orphan_outputs,
                 "unanswered_calls": omitted.unanswered_calls,

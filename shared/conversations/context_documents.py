@@ -111,7 +111,7 @@ class Embedding:
     async def _resolve(self, path: str, marks: dict[str, str], *, may_ask: bool) -> Answer | None:
         place, mark = place_for(self._caller.tenant, path), read_mark(marks.get(path))
         if not may_ask:
-            return self._documents.tiers.held(place, mark)
+            return self._documents.held(place, mark)
         try:
             return await self._documents.resolve(place, mark, self._later)
         except SourceUnavailable:

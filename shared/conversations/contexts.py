@@ -99,6 +99,7 @@ class Contexts:
         reading.keep(composed.fold, forms)
         if etag in known_etags:
             return Context(None, etag, provenance)
+        self._history.note_context(chosen.selection.tokens, chosen.omitted_tokens(reading.held.snapshot.header))
         return Context(body, etag, provenance, chosen.selection.tokens)
 
     async def _compose(

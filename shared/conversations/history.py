@@ -86,12 +86,18 @@ class Found[T](NamedTuple):
 
 
 class HistoryCounts(NamedTuple):
-    """Reads by the tier that answered them; *evictions* from L1, the *conversations* it holds, and their bytes."""
+    """
+    Reads by the tier that answered them; *evictions* from L1, the *conversations* it holds, and their bytes; callers
+    that *shared* a load of another; tokens that contexts kept and omitted.
+    """
 
     answers: dict[Tier, int]
     evictions: int
     conversations: int
     size_bytes: int
+    shared: int
+    kept_tokens: int
+    omitted_tokens: int
 
 
 class History:
@@ -105,6 +111,7 @@ class History:
         self._l1: L1[Held] = L1(settings.l1_bytes_max)
         self._flights: Flights[Found[Any]] = Flights()
         self._answers = dict.fromkeys(Tier, 0)
+        self._kept_tokens = self._omitted_tokens = 0
 
     async def read(
         self,
@@ -139,8 +146,13 @@ class History:
 
     def counted(self) -> HistoryCounts:
         """Return what was counted since the start, and what L1 holds now."""
-        l1 = self._l1
-        return HistoryCounts(dict(self._answers), l1.evictions, len(l1), l1.size_bytes)
+        l1, tokens = self._l1, (self._kept_tokens, self._omitted_tokens)
+        return HistoryCounts(dict(self._answers), l1.evictions, len(l1), l1.size_bytes, self._flights.shared, *tokens)
+
+    def note_context(self, kept_tokens: int, omitted_tokens: int) -> None:
+        """Count what a context holds, and what it leaves out."""
+        self._kept_tokens += kept_tokens
+        self._omitted_tokens += omitted_tokens
 
     def limit_l1(self, share: float) -> None:
         """Let L1 hold *share* of its bound."""

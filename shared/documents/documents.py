@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from shared.cache.l1 import L1
-from shared.cache.tiered import Found, Limits, LoadError, Mark, TieredCache, Unmodified
+from shared.cache.tiered import Found, Limits, LoadError, Mark, Origin, TieredCache, Unmodified
 from shared.config import SETTINGS, Settings
 from shared.documents.document import Document, read_document
 from shared.documents.embedded import count_document
@@ -27,6 +27,10 @@ from shared.tokens.counter import Counter
 
 Answer = Found[Document]
 
+TIERS = {Origin.L1: "L1", Origin.L2: "L2", Origin.SOURCE: "source", Origin.STALE: "STALE"}
+NO_TIER = "none"
+"""What answered nothing: the source is away, and no copy will do."""
+
 VARIABLE = SETTINGS["documents_url"].names("documents_url")[0]
 
 
@@ -37,6 +41,10 @@ class Documents:
         self.source = Source(settings)
         self.shelf = Shelf(store, settings)
         self.heat = Heat(store)
+        self.answers = dict.fromkeys((*TIERS.values(), NO_TIER), 0)
+        """What was asked for since the start, in contexts too, by what answered."""
+        self.loads = dict.fromkeys(("loaded", "unmodified", "missing", "failed"), 0)
+        """What the source was asked for, by what it said."""
         self._store = store
         self._counter = counter
         self.l1: L1[Document] = L1(settings.document_l1_bytes_max)
@@ -50,14 +58,18 @@ class Documents:
         Raises:   Unauthorized; NotFound; SourceUnavailable: the object store is away, and no copy will do.
         """
         try:
-            return await self._read(caller, path, later)
+            found = await self._read(caller, path, later)
         except SourceUnavailable as error:
+            self.answers[NO_TIER] += 1
             if self.source.is_there:
                 raise
             raise SourceUnavailable(
                 f"There is no object store; setting {VARIABLE} on the deployment says where documents come from.",
                 retry_after_s=error.retry_after_s,
             ) from error
+        if found.value is None:
+            raise NotFound(f"There is no document {path[:64]!r}.", param="path")
+        return found
 
     async def _read(self, caller: Caller, path: str, later: Later) -> Answer:
         place = place_for(caller.tenant, path)
@@ -75,15 +87,27 @@ class Documents:
             if reply[0] != "ok":
                 raise invalid_key()
             found = self.tiers.learn(place, mark, sent) or await self.tiers.get(place, mark)
-        self.refresh_when_due(place, found, later)
-        if found.value is None:
-            raise NotFound(f"There is no document {path[:64]!r}.", param="path")
-        self.heat.note(place, later)
-        return found
+        return self._answered(place, found, later)
 
     async def resolve(self, place: Place, mark: Mark | None, later: Later) -> Answer:
         """Return the document of *place*, whose mark came with the conversation. Raises SourceUnavailable."""
-        found = await self.tiers.get(place, mark)
+        try:
+            found = await self.tiers.get(place, mark)
+        except SourceUnavailable:
+            self.answers[NO_TIER] += 1
+            raise
+        return self._answered(place, found, later)
+
+    def held(self, place: Place, mark: Mark | None) -> Answer | None:
+        """Return the same without asking anybody, None where that cannot be said from memory."""
+        found = self.tiers.held(place, mark)
+        if found is not None:
+            self.answers[TIERS[found.origin]] += 1
+        return found
+
+    def _answered(self, place: Place, found: Answer, later: Later) -> Answer:
+        """Return *found*, counted, and what is due for it added to *later*."""
+        self.answers[TIERS[found.origin]] += 1
         self.refresh_when_due(place, found, later)
         if found.value is not None:
             self.heat.note(place, later)
@@ -119,11 +143,15 @@ class Documents:
         try:
             loaded = await self.source.load(key.object_path, held_etag)
         except SourceDown as error:
+            self.loads["failed"] += 1
             raise LoadError from error
         match loaded:
             case NotModified():
+                self.loads["unmodified"] += 1
                 return Unmodified()
             case Missing():
+                self.loads["missing"] += 1
                 return None
             case Loaded():
+                self.loads["loaded"] += 1
                 return read_document(loaded)

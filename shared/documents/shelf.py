@@ -25,6 +25,8 @@ class Shelf:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
+        self.noticed = {"outdated": 0, "unknown": 0}
+        """Documents that notices named, since the start, by whether something was kept of them."""
 
     async def read(self, key: Place, held_etag: str) -> tuple[Mark | None, Document | None]:
         names = [keys.document_marks_key(key.scope), keys.document_key(*key)]
@@ -74,7 +76,10 @@ class Shelf:
         reply = await self._store.eval(
             "document_notice", [keys.document_marks_key(scope)], arguments, is_idempotent=True
         )
-        return int(reply[1])
+        outdated = int(reply[1])
+        self.noticed["outdated"] += outdated
+        self.noticed["unknown"] += len(paths) - outdated
+        return outdated
 
     async def _note_scope(self, scope: str) -> None:
         """Have the sweep look at *scope*. Each load says so anew: what the sweep forgets too early comes back."""

@@ -76,6 +76,15 @@ class Source:
         self._opening = asyncio.Lock()
 
     @property
+    def taken_for_away(self) -> int:
+        """How often it was, since the start."""
+        return self._breaker.opened
+
+    def was_away(self) -> bool:
+        """Tell whether it was taken for away at any time since this was asked last."""
+        return self._breaker.was_open()
+
+    @property
     def is_there(self) -> bool:
         """Whether it could be opened, or somebody chose it: a deployment has no folder that it may write to."""
         return self._opened is not None or self._url != SETTINGS["documents_url"].default

@@ -25,6 +25,7 @@ from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 
 NAME = "warm"
+BUSY, FAILED = "busy", "failed"
 LEASE_S = 60.0
 TOGETHER = 4
 LOADING_SHARE = 0.6
@@ -63,10 +64,10 @@ class Warm:
         """Warm the store, and an instance of the conversations' function. Raises StoreUnavailable."""
         async with taken(self._store, keys.cron_key(NAME), LEASE_S) as lease:
             if lease is None:
-                return Warmed("busy")
+                return Warmed(BUSY)
             end_at_s = cron_end_at_s(self._settings)
             remaining_s = end_at_s - time.monotonic()
-            warmed = Warmed("failed")
+            warmed = Warmed(FAILED)
             with Contained("warming the store"):
                 warmed = await self._load(end_at_s - remaining_s * (1 - LOADING_SHARE), None)
             return warmed._replace(instance=await self._call_instance(end_at_s - time.monotonic()))

@@ -68,6 +68,7 @@ def error_member(error: ServiceError) -> dict[str, object]:
 async def on_service_error(request: Request[Any], error: Exception) -> Response:
     assert isinstance(error, ServiceError)
     headers = rate_headers(CURRENT.get())
+    _note_reason(error.counted_as or error.slug)
     if error.retry_after_s is not None:
         headers["retry-after"] = str(math.ceil(error.retry_after_s))
         headers["retry-after-ms"] = str(math.ceil(error.retry_after_s * 1_000))
@@ -93,6 +94,12 @@ async def on_service_error(request: Request[Any], error: Exception) -> Response:
     )
 
 
+def _note_reason(reason: str) -> None:
+    """Have the current request counted as refused for *reason*."""
+    if (invocation := CURRENT.get()) is not None:
+        invocation.refused_for = reason
+
+
 METHOD_NOT_ALLOWED = (405, "method-not-allowed", "The path has no such method; `Allow` lists those that it has.")
 INTERNAL_ERROR = (500, "internal-error", "A bug of ours.")
 """Problems that are no ServiceError: Starlette's refusal, and what nobody thought of. Status, slug, meaning."""
@@ -103,6 +110,7 @@ async def on_http_exception(request: Request[Any], error: Exception) -> Response
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     slug = phrase.lower().replace(" ", "-")
+    _note_reason(slug)
     path = request.scope["path"]
     detail = f"{request.method} {path[:PATH_CHARS_MAX]}: {phrase}."
     extensions: dict[str, object] = {}

@@ -10,6 +10,7 @@ from shared.config import Settings
 from shared.conversations.history import History
 from shared.documents.documents import Documents
 from shared.http.pace import Pace
+from shared.process.ending import Ending
 from shared.process.garbage import Collections
 from shared.process.memory import Pressure
 from shared.process.pool import Pool
@@ -39,6 +40,7 @@ class State(TypedDict):
     pace: Pace
     collections: Collections
     telemetry: Telemetry
+    ending: Ending
 
 
 Request = StarletteRequest[State]

@@ -43,10 +43,13 @@ class Step(IntEnum):
 
 
 class Pressure:
-    """The memory of one process; *entered* counts how often each step was entered since the start, from either side."""
+    """
+    The memory of one process, None: not limited. *entered* counts how often each step was entered since the start, from
+    either side.
+    """
 
     def __init__(self, limit_bytes: int | None, resident_bytes: Callable[[], int] | None = None) -> None:
-        self._limit_bytes = limit_bytes
+        self.limit_bytes = limit_bytes
         self._resident_bytes = resident_bytes or read_resident_bytes
         self._looked_at_s = 0.0
         self._gave_back_at_s = 0.0
@@ -58,11 +61,11 @@ class Pressure:
     def look(self) -> Step:
         """Return the step that holds now."""
         now_s = time.monotonic()
-        if self._limit_bytes is not None and now_s - self._looked_at_s >= LOOK_S:
+        if self.limit_bytes is not None and now_s - self._looked_at_s >= LOOK_S:
             self._looked_at_s = now_s
             resident_bytes = self._resident_bytes()
-            self.headroom_bytes = self._limit_bytes - resident_bytes
-            self._take(resident_bytes / self._limit_bytes)
+            self.headroom_bytes = self.limit_bytes - resident_bytes
+            self._take(resident_bytes / self.limit_bytes)
         return self.step
 
     def is_time_to_give_back(self) -> bool:

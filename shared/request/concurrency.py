@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from shared.errors import MemoryPressed
+from shared.errors import NoSlot
 
 WORK_BYTES = 8 * 1_048_576
 """A quarter of what the largest appends and reads take for a moment: few requests are that large, and few of those at
@@ -71,14 +71,14 @@ class Slots:
         Wait for a slot. *is_known* tells whether the store confirmed lately who asks; a stranger that waits may be
         known once its turn comes.
 
-        Raises:   MemoryPressed: too many wait already.
+        Raises:   NoSlot: too many wait already.
         """
         known = is_known()
         waiting = self._waiting[known]
         if not waiting and self._may_work(known, self._at_once()):
             return self._enter(known)
         if len(waiting) >= WAITING_MAX:
-            raise MemoryPressed("Too many requests wait for memory of this instance.", retry_after_s=1)
+            raise NoSlot("Too many requests wait for memory of this instance.", retry_after_s=1)
         mine = _Waiting(asyncio.get_running_loop().create_future(), is_known)
         waiting.append(mine)
         try:

@@ -44,6 +44,10 @@ class Invocation:
         self.slot: Slot | None = None
         """It works, and does not wait for others to be done (shared/request/concurrency.py)."""
         self.caller: Caller | None = None
+        self.refused_for = ""
+        """Why it was, for who counts refusals (shared/http/problems.py)."""
+        self.budget_shares: dict[str, int] = {}
+        """What its tenant has used of its budgets by window, in millionths, where the store said so."""
         self._weight = 1
         self._permits = permits
         self._state = _State.NONE

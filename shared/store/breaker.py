@@ -29,12 +29,13 @@ twice that when a trial was under way as it came back."""
 
 
 class Breaker:
-    """The state of one store as this instance sees it."""
+    """The state of one store as this instance sees it; *opened* counts since the start."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic, name: str = "store") -> None:
         self._clock = clock
         self._name = name
-        self._is_open = False
+        self.opened = 0
+        self._is_open = self._was_open = False
         self._failures = 0
         self._cool_down_s = COOL_DOWN_FIRST_S
         self._trial_at_s = 0.0
@@ -43,6 +44,11 @@ class Breaker:
     def wait_s(self) -> float:
         """Return the time until a request may be sent, 0 when it may be now."""
         return max(0.0, self._trial_at_s - self._clock()) if self._is_open else 0.0
+
+    def was_open(self) -> bool:
+        """Tell whether it was open at any time since this was asked last."""
+        was_open, self._was_open = self._was_open, self._is_open
+        return was_open
 
     def enter(self) -> int | None:
         """Return a ticket for one request, to be given to `record`; None: it may not be sent."""
@@ -74,7 +80,8 @@ class Breaker:
             self._cool_down_s = min(2 * self._cool_down_s, COOL_DOWN_MAX_S)
         elif self._failures >= FAILURES_MAX:
             log.warning("%s: away after %d failures, requests are kept back for a while", self._name, self._failures)
-            self._is_open = True
+            self._is_open = self._was_open = True
+            self.opened += 1
         else:
             return
         self._start_period()

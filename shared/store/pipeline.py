@@ -15,6 +15,7 @@ That it took too long says nothing about the store, and does not count against i
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -64,9 +65,9 @@ class Command:
     """
     A command and the future of its result. Made once, by whoever asks for it.
 
-    `is_idempotent`: sending it twice does what sending it once does. `is_read`: it stores nothing in any case.
-    *reply_bytes_max*: what its reply may hold, about; *owner*: whose it is. *body* is *parts* as JSON, from when it is
-    sent on, *reply_bytes* how large the answer to its request was.
+    `is_idempotent`: sending it twice does what sending it once does. `is_read`: it stores nothing in any case. *name*:
+    its script's, or its own. *reply_bytes_max*: what its reply may hold, about; *owner*: whose it is. *body* is *parts*
+    as JSON, from when it is sent on, *reply_bytes* how large the answer to its request was.
     """
 
     parts: Sequence[str | int | float]
@@ -75,6 +76,7 @@ class Command:
     is_read: bool
     reply_bytes_max: int = SMALL_REPLY_BYTES
     owner: str = ""
+    name: str = ""
     reply_bytes: int | None = None
     body: bytes = b""
     result: asyncio.Future[Any] = field(default_factory=_result)
@@ -109,6 +111,8 @@ class Pipeline:
         self._turns: tuple[asyncio.AbstractEventLoop, Turns] | None = None
         self.sent = self.failed = 0
         """Requests since the start, and those of them that brought no good answer."""
+        self.commands: Counter[str] = Counter()
+        """What was in them, by name."""
 
     async def call(self, command: Command) -> Any:
         """Send *command* with the others of this tick and return its result. Raises StoreUnavailable."""
@@ -184,6 +188,7 @@ class Pipeline:
         if ticket is None:
             return away(self._breaker.wait_s())
         self.sent += 1
+        self.commands.update([command.name for command in commands])
         try:
             results = await self._request(commands)
         except Failure as failure:

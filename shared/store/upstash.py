@@ -12,7 +12,7 @@ used from one event loop after another.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -48,6 +48,18 @@ class _Sending(NamedTuple):
     is_idempotent: bool
     deadline_at_s: float | None
     reply_bytes_max: int
+
+
+class StoreCounts(NamedTuple):
+    """
+    HTTP requests *sent*, and those of them that brought no good answer; the *commands* in them, by the name of the
+    script or the command; how often the store was taken for away.
+    """
+
+    sent: int
+    failed: int
+    commands: Mapping[str, int]
+    taken_for_away: int
 
 
 class Store:
@@ -149,7 +161,7 @@ class Store:
         is_idempotent, deadline_at_s, reply_bytes_max = sending
         end_at_s = self._end_at_s(deadline_at_s, reply_bytes_max)
         owner = keys[0] if keys else ""
-        reply = await self._call(Command(parts, end_at_s, is_idempotent, is_read, reply_bytes_max, owner))
+        reply = await self._call(Command(parts, end_at_s, is_idempotent, is_read, reply_bytes_max, owner, name))
         if not isinstance(reply, list) or not reply:
             strange = Failure("a reply that is none of ours", outcome_unknown=True, sign=Sign.THERE)
             raise strange.for_caller(is_read=is_read)
@@ -164,7 +176,8 @@ class Store:
     ) -> Any:
         """Send one command and return its result: None, str, int or nested lists. Otherwise as `eval`."""
         end_at_s = self._end_at_s(_within_invocation(deadline_at_s), reply_bytes_max)
-        return await self._call(Command(parts, end_at_s, is_idempotent, is_read=False, reply_bytes_max=reply_bytes_max))
+        name = str(parts[0]).lower()
+        return await self._call(Command(parts, end_at_s, is_idempotent, False, reply_bytes_max, "", name))
 
     def _end_at_s(self, deadline_at_s: float | None, reply_bytes_max: int) -> float:
         """Return until when a command may be waited for; of a large one the transport has but one timeout."""
@@ -206,9 +219,14 @@ class Store:
             )
         return body
 
-    def counted(self) -> tuple[int, int]:
-        """Return the HTTP requests sent since the start, and those of them that brought no good answer."""
-        return self._pipeline.sent, self._pipeline.failed
+    def counted(self) -> StoreCounts:
+        """Return what was counted since the start."""
+        pipeline = self._pipeline
+        return StoreCounts(pipeline.sent, pipeline.failed, pipeline.commands, self._breaker.opened)
+
+    def was_away(self) -> bool:
+        """Tell whether the store was taken for away at any time since this was asked last."""
+        return self._breaker.was_open()
 
     async def close(self) -> None:
         """Give up what is under way and close every connection."""

@@ -15,14 +15,23 @@ from shared.telemetry.telemetry import WINDOW_S
 
 MEDIA_TYPE = "text/plain; version=0.0.4"
 
+REPLY_BYTES = 60_000
+"""What a deployment takes in the store, about: a thousand series."""
+
+EXPOSITION_BYTES_MAX = 4_000_000
+"""The platform lets an answer have 4.5 MB. A deployment that counted 30 routes takes 400 KB."""
+
 Fields = Mapping[str, str]
 
 
 async def read_fleet(store: Store) -> dict[str, Fields]:
-    """Return the fields of each deployment: two requests. Raises StoreUnavailable."""
-    names = await store.command("ZRANGE", keys.METRICS_KEY, 0, -1, is_idempotent=True)
+    """Return the fields of each deployment, the newest first: two requests. Raises StoreUnavailable."""
+    names = await store.command("ZRANGE", keys.METRICS_KEY, 0, -1, "REV", is_idempotent=True)
     replies = await asyncio.gather(
-        *(store.command("HGETALL", keys.metrics_key(name), is_idempotent=True) for name in names)
+        *(
+            store.command("HGETALL", keys.metrics_key(name), is_idempotent=True, reply_bytes_max=REPLY_BYTES)
+            for name in names
+        )
     )
     return {
         name: dict(zip(reply[::2], reply[1::2], strict=True))
@@ -31,47 +40,115 @@ async def read_fleet(store: Store) -> dict[str, Fields]:
     }
 
 
-def exposition(fleet: Mapping[str, Fields], now_unix_s: float | None = None) -> str:
-    """Return *fleet* as text; what an older or newer deployment counts that is unknown here is left out."""
+def exposition(fleet: Mapping[str, Fields], now_unix_s: float | None = None) -> bytes:
+    """
+    Return *fleet* as text, in EXPOSITION_BYTES_MAX: a deployment for which there is no room is left out, and those
+    behind it. What an older or newer deployment counts that is unknown here is left out too.
+    """
     window = int((time.time() if now_unix_s is None else now_unix_s) // WINDOW_S)
-    lines: list[str] = []
+    bounds = {key: _shown_bounds(key, metric, fleet) for key, metric in METRICS.items() if metric.bounds}
+    samples: dict[str, list[str]] = {key: [] for key in METRICS}
+    left_bytes = EXPOSITION_BYTES_MAX
+    for deployment, fields in fleet.items():
+        found = _samples(deployment, _by_metric(fields), bounds, window)
+        left_bytes -= sum(len(line) + 1 for lines in found.values() for line in lines)
+        if left_bytes < 0:
+            break
+        for key, lines in found.items():
+            samples[key] += lines
+    text = []
     for key, metric in METRICS.items():
-        lines += [f"# HELP {metric.name} {metric.text}", f"# TYPE {metric.name} {metric.kind.prometheus}"]
-        for deployment, fields in fleet.items():
-            lines += _samples(key, metric, deployment, fields, window)
-    return "\n".join([*lines, ""])
+        text += [f"# HELP {metric.name} {metric.text}", f"# TYPE {metric.name} {metric.kind.prometheus}", *samples[key]]
+    return "\n".join([*text, ""]).encode()
 
 
-def _samples(key: str, metric: Metric, deployment: str, fields: Fields, window: int) -> Iterator[str]:
-    histograms: dict[str, dict[str, int]] = {}
+def _by_metric(fields: Fields) -> dict[str, list[tuple[tuple[str, ...], str]]]:
+    """Return the label values of each series and what is kept of it, by metric and in order."""
+    found: dict[str, list[tuple[tuple[str, ...], str]]] = {}
     for field, value in sorted(fields.items()):
-        name, *values = field.split(" ")
-        is_histogram = metric.kind is Kind.HISTOGRAM
-        if name != key or len(values) != len(metric.labels) + is_histogram:
-            continue
-        labels = _labels(("deployment", *metric.labels), (deployment, *values))
-        if is_histogram:
-            histograms.setdefault(labels, {})[values[-1]] = int(value)
-        elif metric.kind is Kind.LATELY:
-            if (largest := _maximum(value, window)) is not None:
-                yield f"{metric.name}{{{labels}}} {_number(largest * metric.unit)}"
+        key, *values = field.split(" ")
+        found.setdefault(key, []).append((tuple(values), value))
+    return found
+
+
+def _samples(
+    deployment: str,
+    series: Mapping[str, list[tuple[tuple[str, ...], str]]],
+    bounds: Mapping[str, list[int]],
+    window: int,
+) -> dict[str, list[str]]:
+    """Return the lines of a deployment, by metric."""
+    found = {}
+    for key, metric in METRICS.items():
+        own = [(values, value) for values, value in series.get(key, []) if _is_known(metric, values)]
+        if metric.kind is Kind.HISTOGRAM:
+            found[key] = list(_histograms(metric, deployment, own, bounds[key]))
+        elif metric.kind is Kind.COUNTER:
+            found[key] = list(_counters(metric, deployment, dict(own)))
         else:
-            yield f"{metric.name}{{{labels}}} {value}"
-    for labels, counts in histograms.items():
-        yield from _histogram(metric, labels, counts)
+            found[key] = list(_gauges(metric, deployment, own, window))
+    return found
 
 
-def _histogram(metric: Metric, labels: str, counts: Mapping[str, int]) -> Iterator[str]:
-    seen = 0
-    for bucket, bound in enumerate((*metric.bounds, float("inf"))):
-        seen += counts.get(str(bucket), 0)
-        yield f'{metric.name}_bucket{{{labels},le="{_number(bound)}"}} {seen}'
-    yield f"{metric.name}_sum{{{labels}}} {_number(counts.get('sum', 0) * metric.unit)}"
-    yield f"{metric.name}_count{{{labels}}} {seen}"
+def _is_known(metric: Metric, values: tuple[str, ...]) -> bool:
+    return len(values) == len(metric.labels) + (metric.kind is Kind.HISTOGRAM)
 
 
-def _labels(names: tuple[str, ...], values: tuple[str, ...]) -> str:
-    return ",".join(f'{name}="{_escape(value)}"' for name, value in zip(names, values, strict=False))
+def _counters(metric: Metric, deployment: str, series: dict[tuple[str, ...], str]) -> Iterator[str]:
+    """Yield what was counted, and 0 where it may be soon: what appears with its first count shows no increase."""
+    for last in metric.known:
+        prefixes = {values[: len(values) - len(last)] for values in series} if len(last) < len(metric.labels) else {()}
+        for prefix in prefixes:
+            series.setdefault((*prefix, *last), "0")
+    for values, value in series.items():
+        yield f"{metric.name}{{{_labels(metric, deployment, values)}}} {value}"
+
+
+def _gauges(metric: Metric, deployment: str, series: list[tuple[tuple[str, ...], str]], window: int) -> Iterator[str]:
+    for values, kept in series:
+        value = _maximum(kept, window) if metric.kind is Kind.LATELY else int(kept.partition(" ")[2])
+        if value is not None:
+            yield f"{metric.name}{{{_labels(metric, deployment, values)}}} {_number(value * metric.unit)}"
+
+
+def _shown_bounds(key: str, metric: Metric, fleet: Mapping[str, Fields]) -> list[int]:
+    """
+    Return the numbers of the bounds that are shown: the same ones of every series, or sums over them would be wrong.
+    Each coarse one is, each in whose bucket something was counted, and the one below it, from which is interpolated.
+    """
+    prefix = key + " "
+    counted = {
+        int(number)
+        for fields in fleet.values()
+        for field in fields
+        if field.startswith(prefix) and (number := field.rpartition(" ")[2]).isdecimal()
+    }
+    last = len(metric.bounds) - 1
+    coarse = range(0, last + 1, metric.coarse)
+    return sorted(number for number in {*coarse, *counted, *(each - 1 for each in counted)} if 0 <= number <= last)
+
+
+def _histograms(
+    metric: Metric, deployment: str, series: list[tuple[tuple[str, ...], str]], bounds: list[int]
+) -> Iterator[str]:
+    histograms: dict[tuple[str, ...], dict[str, int]] = {}
+    for (*values, bucket), value in series:
+        histograms.setdefault(tuple(values), {})[bucket] = int(value)
+    for labelled, counts in histograms.items():
+        labels = _labels(metric, deployment, labelled)
+        sum_ = counts.pop("sum", 0)
+        total, seen = sum(counts.values()), 0
+        for number in bounds:
+            seen += counts.get(str(number), 0)
+            yield f'{metric.name}_bucket{{{labels},le="{metric.bounds[number]:.7g}"}} {seen}'
+        yield f'{metric.name}_bucket{{{labels},le="+Inf"}} {total}'
+        yield f"{metric.name}_sum{{{labels}}} {_number(sum_ * metric.unit)}"
+        yield f"{metric.name}_count{{{labels}}} {total}"
+
+
+def _labels(metric: Metric, deployment: str, values: tuple[str, ...]) -> str:
+    pairs = zip(("deployment", *metric.labels), (deployment, *values), strict=True)
+    return ",".join(f'{name}="{_escape(value)}"' for name, value in pairs)
 
 
 def _escape(value: str) -> str:
@@ -79,7 +156,7 @@ def _escape(value: str) -> str:
 
 
 def _number(value: float) -> str:
-    return "+Inf" if value == float("inf") else f"{value:.10g}"
+    return f"{value:.10g}"
 
 
 def _maximum(value: str, window: int) -> int | None:

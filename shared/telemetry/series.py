@@ -22,6 +22,10 @@ STATUSES = frozenset({"2xx", "3xx", "4xx", "5xx"})
 TIERS = frozenset({"L0", "L1", "L2", "source", "STALE"})
 """What the `detail` of a Cache-Status may be (shared/http/headers.py)."""
 
+CRONS = ("sweep", "warm")
+WINDOWS = ("tokens-day", "tokens-month", "usd-day", "usd-month")
+"""Of budgets."""
+
 OTHER = "other"
 """The label of what has no route, or a method that no route has."""
 

@@ -23,9 +23,13 @@ _INLINE_TEXTS_MAX = 256
 
 
 class Counter:
-    """The counting of one instance of a function; part of its state. *pool* is where it counts."""
+    """
+    The counting of one instance of a function; part of its state. *pool* is where it counts, *counted* the tokens since
+    the start by encoding.
+    """
 
     def __init__(self, encodings: Encodings, pool: Pool) -> None:
+        self.counted: dict[str, int] = {}
         self._encodings = encodings
         self.pool = pool
 
@@ -45,9 +49,11 @@ class Counter:
         from shared.tokens.count import count_texts  # A function that only reads never needs it.
 
         if len(texts) <= _INLINE_TEXTS_MAX and sum(map(len, texts)) <= _INLINE_CHARS_MAX:
-            return count_texts(encoding, texts)
-        counts = [0] * len(texts)
-        await self.pool.run_steps(_steps(encoding, texts, counts))
+            counts = count_texts(encoding, texts)
+        else:
+            counts = [0] * len(texts)
+            await self.pool.run_steps(_steps(encoding, texts, counts))
+        self.counted[encoding_name] = self.counted.get(encoding_name, 0) + sum(counts)
         return counts
 
 

@@ -106,6 +106,16 @@ local function broken(book, tokens, usd)
   end
 end
 
+-- What is used and reserved of each limit, in millionths of it, '-' for none: of LIMITS, in a line.
+local function shares(book)
+  local day, month, found = window_of(book, book.day), window_of(book, book.month), {}
+  for i, check in ipairs({{day, SETTLED}, {month, SETTLED}, {day, SETTLED_USD}, {month, SETTLED_USD}}) do
+    local limit, window, at = tonumber(book.fields[LIMITS[i]] or nil), check[1], check[2]
+    found[i] = limit and text(1000000 * math.min(1000, (window[at] + window[at + 1]) / math.max(1, limit))) or '-'
+  end
+  return table.concat(found, ' ')
+end
+
 -- What *input* and *output* tokens cost by the tenant's price of *model*, '<input> <output>' for a million of each,
 -- rounded up; without *output* all of them are the dearer ones. nil without a price: the book has to have been opened
 -- with it.

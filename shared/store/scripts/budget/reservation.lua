@@ -86,7 +86,7 @@ end
 
 -- Sets tokens and money aside. ask: id, model, input, output (nil when not told apart), usd (nil to price them),
 -- life_s, kept_s, live_max, fingerprint, record_s.
--- Reply: 'ok', id, tokens, usd, ends at, price, '1' if it was granted before
+-- Reply: 'ok', id, tokens, usd, ends at, price, '1' if it was granted before, shares of the limits that are used
 --        | 'over', limit's name, limit, settled, reserved, asked, resets at, wait | 'reservations', limit
 --        | 'unpriced': there is a budget in USD, and no price | 'ended', id: this grant was made before, and is over
 --        | 'reused'
@@ -103,7 +103,7 @@ local function reserve(names, ask)
     if before and not is_told then
       remember(names.attempt, ask.fingerprint, ask.record_s, {'ok', given, 'granted'})
     end
-    return {'ok', given, text(made.tokens), text(made.usd), text(made.ends), price, '1'}
+    return {'ok', given, text(made.tokens), text(made.usd), text(made.ends), price, '1', shares(book)}
   end
   if is_told or made and (made.state ~= 'live' or given == ask.id) then return {'ended', given} end
 
@@ -131,7 +131,7 @@ local function reserve(names, ask)
   set_field(book, 'r:' .. ask.id, value)
   close_without(book, names, over)
   remember(names.attempt, ask.fingerprint, ask.record_s, {'ok', ask.id, 'granted'})
-  return {'ok', ask.id, text(tokens), text(reservation.usd), text(reservation.ends), price, '0'}
+  return {'ok', ask.id, text(tokens), text(reservation.usd), text(reservation.ends), price, '0', shares(book)}
 end
 
 -- The reservation *id* for a settlement, nil where there is none, and the book opened for it. kept_s: how long one is
