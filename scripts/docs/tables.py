@@ -115,6 +115,9 @@ def reasons_table() -> str:
     return table(
         ("reason", "state", "meaning"),
         ((f"`{name}`", ", ".join(f"`{state}`" for state in states), text) for name, (states, text) in REASONS.items()),
+    )
+
+
 def metrics_table() -> str:
     """Return every metric; a largest value is one of the last 10 to 20 minutes."""
     return table(
