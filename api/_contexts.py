@@ -67,6 +67,7 @@ ROUTES = (
         headers=READ,
         refuses=(ContextDoesNotFit, TextNotCountable),
         billed="4; 3 when there is no news",
+        memory="search_memory",
         needs=("documents",),
     ),
     Route(
@@ -82,6 +83,7 @@ ROUTES = (
         answered=("Idempotency-Replayed",),
         refuses=(ContextDoesNotFit, ReservationEnded, TextNotCountable),
         billed="4; 17 with `reserve`, giving back included",
+        memory="search_memory",
         needs=("documents", "budgets"),
     ),
 )

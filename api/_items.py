@@ -33,6 +33,7 @@ from shared.http.problems import error_member
 from shared.http.serving import Asked
 from shared.items.given import FIELDS, given_forms, read_given
 from shared.request.parameters import choice, json
+from shared.request.tracing import RECORDS, note
 from shared.routes import READ, WRITE, Body, Route
 
 
@@ -59,6 +60,7 @@ async def append(asked: Asked, conversation_id: str, context: Any, **values: Any
     settlement = read_settlement(values, asked.caller, state["settings"])
     if context is None:
         page, etag, is_replay = await appending.append(conversation, asked.attempt, given, settlement)
+        note({RECORDS: len(page.data)})
         return answer_written(asked, write_page(page), etag, is_replay=is_replay)
     refuse_when_closed(CONTEXT_NEEDS, state["wrong"])
     wanted = read_context_member(context, CONTEXT.name)
@@ -69,6 +71,7 @@ async def append(asked: Asked, conversation_id: str, context: Any, **values: Any
     else:
         assert made.body is not None
         body = made.body
+    note({RECORDS: len(page.data)})
     return answer_written(asked, write_page(page, context=body), etag, is_replay=is_replay)
 
 
@@ -145,6 +148,7 @@ ROUTES = (
         refuses=(DuplicateItem, AlreadySettled, TextNotCountable),
         billed="6; 13 with `reservation`; 7 with `context`; 6 where the instance has what came before",
         is_prepared=True,
+        memory="create_memory",
     ),
     Route(
         "GET",
@@ -170,5 +174,6 @@ ROUTES = (
         headers=WRITE,
         answered=(SUMMARY_COVERS,),
         billed="7; 8 with a summary",
+        memory="delete_memory",
     ),
 )

@@ -161,6 +161,7 @@ OWN = (
         refuses=(DuplicateItem, TextNotCountable),
         billed="9",
         is_prepared=True,
+        memory="create_memory_store",
     ),
     Route(
         "GET",
@@ -208,6 +209,7 @@ OWN = (
         ids=ONE,
         headers=WRITE,
         billed="9",
+        memory="delete_memory_store",
     ),
     Route(
         "POST",

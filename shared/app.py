@@ -6,12 +6,11 @@ The graph is built in lifespan, so that importing a function opens nothing. Each
 
 import asyncio
 import gc
-import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -19,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route as PathRoute
 
+from shared.config import Settings
 from shared.conversations.history import History
 from shared.documents.documents import Documents
 from shared.environment import read_configuration
@@ -29,11 +29,13 @@ from shared.http.guard import charge, complete
 from shared.http.headers import rate_headers
 from shared.http.leftover import Leftover
 from shared.http.middleware import Invocations
+from shared.http.observed import Observed
 from shared.http.pace import Pace
 from shared.http.problems import Bugs, on_bug, on_http_exception, on_service_error
 from shared.http.serving import serve
 from shared.http.state import Request, State
 from shared.http.watched import sources_of
+from shared.process import log
 from shared.process.ending import Ending
 from shared.process.garbage import Collections, take_short_turns
 from shared.process.memory import Pressure, Step, cgroup_limits, give_back, read_limit_bytes
@@ -42,14 +44,14 @@ from shared.request.concurrency import Slots
 from shared.request.deadline import ANSWER_MARGIN_S, SHED_S, STARTED_AT_S, Deadlines
 from shared.request.invocation import CURRENT
 from shared.request.permits import Permits
-from shared.request.timing import Timed
 from shared.routes import Route, check_route
 from shared.store.upstash import Store
 from shared.telemetry.telemetry import Telemetry
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import Encodings
 
-log = logging.getLogger("warmthread")
+if TYPE_CHECKING:
+    from shared.telemetry.otlp import Exporter
 
 GET, HEAD = "GET", "HEAD"
 """A HEAD is answered as the GET of its path; the server leaves the body away."""
@@ -58,12 +60,13 @@ GET, HEAD = "GET", "HEAD"
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[State]:
     settings, wrong = read_configuration()
+    log.begin(settings.log_level, settings.store_token)
     report(wrong)
     pool = Pool(settings.pool_threads)
     store = Store(settings, pool=pool)
     pressure = Pressure(read_limit_bytes(settings.memory_bytes_max, settings.function_memory_mb, cgroup_limits()))
     take_short_turns()
-    encodings, ending = Encodings(pool), Ending()
+    encodings, spans, ending = Encodings(pool), _spans(settings), Ending()
     ending.listen()
     try:
         counter = Counter(encodings, pool)
@@ -90,11 +93,23 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
                 time.monotonic() - STARTED_AT_S,
                 ending,
             ),
+            "spans": spans,
         }
     finally:
         ending.close()
         await encodings.settle()
+        if spans is not None:
+            await spans.close()
         await store.close()
+
+
+def _spans(settings: Settings) -> "Exporter | None":
+    """Return what takes spans, None where nobody asks for them, and nothing of it is imported."""
+    if not (settings.otlp_endpoint or settings.otlp_traces_endpoint):
+        return None
+    from shared.telemetry.otlp import Exporter
+
+    return Exporter(settings)
 
 
 def create_app(routes: Sequence[Route]) -> Starlette:
@@ -122,7 +137,7 @@ def create_app(routes: Sequence[Route]) -> Starlette:
     )
     app.router.redirect_slashes = False  # A path with a slash too many is another path.
     # Not as one of the above: the answer to a bug is made outside of what those wrap.
-    app.middleware_stack = Timed(Bugs(app.build_middleware_stack()))
+    app.middleware_stack = Observed(Bugs(app.build_middleware_stack()), templates)
     return app
 
 
@@ -136,7 +151,7 @@ def _relieve(pressure: Pressure, history: History, documents: Documents) -> floa
     if step is not before:
         history.limit_l1(L1_SHARES[step])
         documents.l1.limit(L1_SHARES[step])
-        log.warning("memory: %s", step.name.lower())
+        log.warning(f"memory: {step.name.lower()}")
         if step > before:
             gc.collect()  # Seldom done else (shared/process/garbage.py).
     if pressure.is_time_to_give_back():

@@ -17,6 +17,7 @@ from shared.setting import (
     read_address,
     read_digits,
     read_folder,
+    read_pairs,
     read_visible,
     required,
     secret,
@@ -249,6 +250,58 @@ class Settings(NamedTuple):
         "what whoever reads metrics has to show; `/api/metrics` is closed without it",
         "metrics",
         "WARMTHREAD_METRICS_SECRET",
+    )
+    log_level: str = choice(
+        ("info", "warning", "error", "off"),
+        "what is written to stdout: `info` is a line for each request as well",
+        "",
+    )
+    otlp_endpoint: str = words(
+        "",
+        "where spans go, by OTLP as JSON over HTTP: `/v1/traces` below it; without it and the next one there are none",
+        "",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        read=read_address,
+    )
+    otlp_traces_endpoint: str = words(
+        "",
+        "the same as a whole address; it comes first",
+        "",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        read=read_address,
+    )
+    otlp_headers: str = words(
+        "",
+        "headers that go with them, as `name=value,name=value`, percent-encoded; a secret",
+        "",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        read=read_pairs,
+    )
+    service_name: str = words(
+        "", "what spans name the service by; `warmthread` without it", "", "OTEL_SERVICE_NAME", read=read_visible
+    )
+    resource_attributes: str = words(
+        "",
+        "what else they say of it, as `name=value,name=value`",
+        "",
+        "OTEL_RESOURCE_ATTRIBUTES",
+        read=read_pairs,
+    )
+    traces_sampler: str = choice(
+        (
+            "parentbased_always_on",
+            "parentbased_traceidratio",
+            "parentbased_always_off",
+            "traceidratio",
+            "always_on",
+            "always_off",
+        ),
+        "which requests have spans; `parentbased_…`: as the caller's `traceparent` says, if there is one",
+        "",
+        "OTEL_TRACES_SAMPLER",
+    )
+    traces_sampler_arg: float = number(
+        1.0, 0, 1, "the share of traces, for `traceidratio`", "", "OTEL_TRACES_SAMPLER_ARG"
     )
     memory_bytes_max: int = number(
         0,

@@ -83,6 +83,8 @@ class Route(NamedTuple):
     """No script does the work, so one confirms the key before anything is done for a stranger."""
     is_prepared: bool = False
     """Its body is checked and counted before the script runs: not for a key that was never confirmed here."""
+    memory: str = ""
+    """What OpenTelemetry's conventions call it, of the operations of a memory; "" for none of them."""
     permits: int = 1
     """How many permits of the tenant's rate it takes, by what its script costs at its worst."""
     permits_with: tuple[tuple[str, int], ...] = ()

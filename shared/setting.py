@@ -61,9 +61,9 @@ class Setting(NamedTuple):
     What a setting is when nobody says (None: somebody has to), who needs it, what it may be, and what it means
     (Markdown).
 
-    *closes*: the area of AREAS that is closed while its value is wrong. *variables*: its names in the environment, of
-    which the first that is set wins; none: WARMTHREAD_<FIELD>. A number has *low* and *high*, a word *choices*, a
-    secret *chars_min*.
+    *closes*: the area of AREAS that is closed while its value is wrong, or "": then it has its default. *variables*:
+    its names in the environment, of which the first that is set wins; none: WARMTHREAD_<FIELD>. A number has *low* and
+    *high*, a word *choices*, a secret *chars_min*.
     """
 
     default: Any
@@ -82,14 +82,16 @@ class Setting(NamedTuple):
         return self.variables or (f"{PREFIX}{field.upper()}",)
 
 
-def number[N: (int, float)](default: N, low: float, high: float, text: str, closes: str = EVERYTHING) -> N:
+def number[N: (int, float)](
+    default: N, low: float, high: float, text: str, closes: str = EVERYTHING, *variables: str
+) -> N:
     """Declare a number; one that is written with a point by default may have a fraction."""
-    return cast(N, Setting(default, text, closes, low, high))
+    return cast(N, Setting(default, text, closes, low, high, variables=variables))
 
 
-def choice(choices: tuple[str, ...], text: str, closes: str) -> str:
+def choice(choices: tuple[str, ...], text: str, closes: str, *variables: str) -> str:
     """Declare one of some words, by default the first."""
-    return cast(str, Setting(choices[0], text, closes, choices=choices))
+    return cast(str, Setting(choices[0], text, closes, choices=choices, variables=variables))
 
 
 def words(default: str, text: str, closes: str, *variables: str, read: Callable[[str], str] | None = None) -> str:
@@ -143,6 +145,17 @@ def read_address(value: str) -> str:
     if not is_address(address):
         raise ConfigError("must be an address that begins with https:// or http://")
     return address
+
+
+PAIR = r"[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]*=[ -+\--~]*"
+PAIRS = re.compile(rf"{PAIR}(?:,{PAIR})*,?")
+
+
+def read_pairs(value: str) -> str:
+    """Read `name=value,name=value`, percent-encoded, as OpenTelemetry has it. Raises ConfigError."""
+    if not PAIRS.fullmatch(value):
+        raise ConfigError("must be name=value,name=value, percent-encoded")
+    return Secret(value)
 
 
 def read_digits(value: str) -> str:

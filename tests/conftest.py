@@ -18,14 +18,19 @@ from scripts.faults.server import FaultyServer
 from scripts.local.object_store import ObjectStore, running_s3
 from scripts.local.tenants import read_limits
 from scripts.local.upstash import LocalUpstash
+from shared.process import log
 from shared.request.caller import make_key, read_key
 from shared.store import keys
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
 from tests.instances import client_of, running_instance
+from tests.log_lines import LogLines
 
 NOT_BILLED = {"info", "ping", "hello", "select", "client", "config", "hincrby"}
 """What this look, and the local server's own connections, cost; and what counts a tenant's bytes: one for every 16 KiB
 (charge.lua)."""
+
+LOG_LEVEL = "warning"
+"""A line for each of all requests would be much; tests of the log ask for them (`logged`)."""
 
 SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
 
@@ -56,6 +61,7 @@ def upstash(documents_folder: Path) -> Iterator[LocalUpstash]:
         patch.setenv("WARMTHREAD_METRICS_SECRET", METRICS_SECRET)
         # A flush behind an answer would spoil what tests count of requests; test_telemetry.py has its own.
         patch.setenv("WARMTHREAD_METRICS_FLUSH_S", "0")
+        patch.setenv("WARMTHREAD_LOG_LEVEL", LOG_LEVEL)
         yield server
 
 
@@ -274,6 +280,15 @@ def deployment(upstash: LocalUpstash, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("VERCEL_DEPLOYMENT_ID", name)
     monkeypatch.setenv("WARMTHREAD_METRICS_FLUSH_S", "3600")
     return name
+
+
+@pytest.fixture
+def logged(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[LogLines]:
+    """What instances log while the test runs, those of requests too."""
+    monkeypatch.setenv("WARMTHREAD_LOG_LEVEL", "info")
+    log.begin("info", "the tests' own")
+    yield LogLines()
+    log.limit(LOG_LEVEL)
 
 
 @pytest.fixture

@@ -13,13 +13,15 @@ import pytest
 from scripts.faults.server import Fault, FaultyServer
 from shared.environment import read_settings
 from shared.errors import StoreUnavailable
-from shared.process.background import Contained, mark
+from shared.process.background import Contained
+from shared.process.log import mark
 from shared.process.pool import Pool
 from shared.request.after_response import Later
 from shared.store import keys
 from shared.store.upstash import Store
 from shared.tokens.encodings import DATA, PARTIAL_COUNTS_MAX, CorruptEncoding, Encodings, load_encoding
 from tests.bearers import CRON
+from tests.log_lines import LogLines
 
 SECRET = "xyzzy-4711"
 """What must not be logged."""
@@ -27,11 +29,8 @@ SECRET = "xyzzy-4711"
 LONG_AGO_S = 10 * 86_400
 
 
-def told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    messages = [each.getMessage() for each in caplog.records]
-    return [
-        each.removeprefix("background: ").partition("\n")[0] for each in messages if each.startswith("background: ")
-    ]
+def told(logged: LogLines) -> list[str]:
+    return logged.messages("background: ")
 
 
 def wait_until(is_so: Callable[[], Any]) -> None:
@@ -42,7 +41,7 @@ def wait_until(is_so: Callable[[], Any]) -> None:
 
 
 async def test_what_fails_after_a_response_does_not_stop_the_rest(
-    server: FaultyServer, caplog: pytest.LogCaptureFixture, upstash: object
+    server: FaultyServer, logged: LogLines, upstash: object
 ) -> None:
     server.fault = Fault.REFUSE_401
     store = Store(read_settings({"UPSTASH_REDIS_REST_URL": server.url, "UPSTASH_REDIS_REST_TOKEN": "t"}))
@@ -69,15 +68,15 @@ async def test_what_fails_after_a_response_does_not_stop_the_rest(
 
     assert done == [True] * 3
     place = mark(SECRET, "b")
-    assert told(caplog) == [
+    assert told(logged) == [
         f"panic, for {place}, failed: PanicException",
         f"err, for {place}, failed: KeyError",
         f"ask, for {place}, failed: store-unavailable: status 401: WRONGPASS invalid or missing auth token",
     ]
-    assert SECRET not in caplog.text
+    assert SECRET not in logged.text
 
 
-async def test_who_ends_the_work_ends_it_all(caplog: pytest.LogCaptureFixture) -> None:
+async def test_who_ends_the_work_ends_it_all(logged: LogLines) -> None:
     begun = []
 
     async def wait() -> None:
@@ -94,7 +93,7 @@ async def test_who_ends_the_work_ends_it_all(caplog: pytest.LogCaptureFixture) -
         await task
 
     assert begun == [True]
-    assert told(caplog) == []
+    assert told(logged) == []
     for end in (KeyboardInterrupt, SystemExit, GeneratorExit):
         with pytest.raises(end), Contained("ending"):
             raise end
@@ -119,7 +118,7 @@ def test_each_work_for_later_is_called_by_its_name(
     key_of: Callable[[str], str],
     tenant: str,
     documents_folder: Path,
-    caplog: pytest.LogCaptureFixture,
+    logged: LogLines,
     work: str,
     call: Callable[[httpx.Client, str], httpx.Response],
 ) -> None:
@@ -137,18 +136,18 @@ def test_each_work_for_later_is_called_by_its_name(
     server.faults.append(Fault.NONE)
     server.fault = Fault.REFUSE_400  # For whatever comes behind the request of the answer itself.
     answer = call(far, url)
-    wait_until(lambda: told(caplog))
+    wait_until(lambda: told(logged))
 
     assert answer.status_code == 200
-    [line] = told(caplog)
-    assert re.fullmatch(rf"{work}(, for [0-9a-f]{{12}},)? failed: store-unavailable: .*max daily request.*", line)
+    [line] = told(logged)
+    assert re.fullmatch(rf"{work}(, for [0-9a-f]{{16}},)? failed: store-unavailable: .*max daily request.*", line)
     for name in (tenant, conversation, SECRET, "a.md"):
         assert name not in line
 
 
 @pytest.mark.usefixtures("fresh_crons")
 def test_a_tenant_or_a_conversation_that_fails_does_not_stop_the_sweep(
-    api: httpx.Client, run: Callable[..., Any], caplog: pytest.LogCaptureFixture
+    api: httpx.Client, run: Callable[..., Any], logged: LogLines
 ) -> None:
     run("HSET", keys.TENANTS_KEY, "broken", "", "odd", "x y z w", "fine", "")
     run("SET", keys.activity_key("broken", 0), "no index")
@@ -164,7 +163,7 @@ def test_a_tenant_or_a_conversation_that_fails_does_not_stop_the_sweep(
     assert (first["tenants"], first["tenants_failed"], first["failed"]) == (others, 1, 1)
     assert first["forgotten"] == 3
     assert (second["tenants"], second["tenants_failed"], second["failed"]) == (others, 1, 1)
-    lines = told(caplog)
+    lines = told(logged)
     assert lines[0].startswith(f"the sweep of a tenant, for {mark('broken')}, failed: store-unavailable: ")
     assert lines[1].startswith(
         f"the sweep of a conversation, for {mark('fine', 'conv_b')}, failed: store-unavailable: "
@@ -175,7 +174,7 @@ def test_a_tenant_or_a_conversation_that_fails_does_not_stop_the_sweep(
 
 @pytest.mark.usefixtures("fresh_crons")
 def test_one_half_of_a_sweep_that_fails_does_not_stop_the_other(
-    api: httpx.Client, run: Callable[..., Any], tenant: str, caplog: pytest.LogCaptureFixture
+    api: httpx.Client, run: Callable[..., Any], tenant: str, logged: LogLines
 ) -> None:
     run("HSET", keys.TENANTS_KEY, tenant, "")
     run("SET", keys.SCOPES_KEY, "no set")
@@ -187,7 +186,7 @@ def test_one_half_of_a_sweep_that_fails_does_not_stop_the_other(
     assert (half.status_code, half.json()["outcome"]) == (200, "failed")
     assert (half.json()["conversations"]["outcome"], half.json()["conversations"]["tenants"]) == ("done", 1)
     assert neither.status_code == 503
-    assert [line.partition(" failed")[0] for line in told(caplog)] == [
+    assert [line.partition(" failed")[0] for line in told(logged)] == [
         "the sweep of documents",
         "the sweep of documents",
         "the sweep of conversations",
@@ -196,7 +195,7 @@ def test_one_half_of_a_sweep_that_fails_does_not_stop_the_other(
 
 @pytest.mark.usefixtures("fresh_crons")
 def test_a_folder_that_fails_does_not_stop_the_sweep_of_others(
-    api: httpx.Client, run: Callable[..., Any], caplog: pytest.LogCaptureFixture
+    api: httpx.Client, run: Callable[..., Any], logged: LogLines
 ) -> None:
     run("SADD", keys.SCOPES_KEY, "aaa", "bbb", "ccc")
     for scope in ("bbb", "ccc"):
@@ -206,13 +205,11 @@ def test_a_folder_that_fails_does_not_stop_the_sweep_of_others(
     run("DEL", keys.document_marks_key("aaa"))
 
     assert (swept["outcome"], swept["scopes"], swept["failed"]) == ("failed", 2, 1)
-    [line] = told(caplog)
+    [line] = told(logged)
     assert line.startswith(f"the sweep of a folder, for {mark('aaa')}, failed: store-unavailable: ")
 
 
-async def test_an_encoding_that_cannot_be_loaded_beside_is_told_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_an_encoding_that_cannot_be_loaded_beside_is_told_once(tmp_path: Path, logged: LogLines) -> None:
     file = tmp_path / "o200k_base.tokens"
     file.write_bytes((DATA / file.name).read_bytes())
     encodings = Encodings(Pool(2), tmp_path)
@@ -223,15 +220,16 @@ async def test_an_encoding_that_cannot_be_loaded_beside_is_told_once(
         await encodings.get_for("o200k_base", ["hello"])
     await encodings.settle()
 
-    assert told(caplog) == ["loading o200k_base failed: CorruptEncoding"]
+    assert told(logged) == ["loading o200k_base failed: CorruptEncoding"]
 
 
-def test_an_outage_is_told_apart_from_a_bug(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_outage_is_told_apart_from_a_bug(logged: LogLines) -> None:
     for error in (StoreUnavailable("x", outcome_unknown=False), ValueError(SECRET)):
         with Contained("work", "a", "b") as work:
             raise error
         assert work.error is error
 
-    assert [each.levelname for each in caplog.records] == ["WARNING", "ERROR"]
-    assert "test_background.py" in caplog.records[1].getMessage()
+    lines = logged.lines()
+    assert [each["level"] for each in lines] == ["warning", "error"]
+    assert "test_background.py" in lines[1]["traceback"]
     assert mark("a", "b") == mark("a", "b") != mark("a\nb", "c")

@@ -1,6 +1,5 @@
 """A bug of ours: an opaque 500, one line in the log that says where, and nothing of what callers sent."""
 
-import logging
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -14,6 +13,7 @@ from shared.http.problems import CutShort
 from shared.http.serving import Asked
 from shared.request.parameters import string
 from shared.routes import Route
+from tests.log_lines import Line, LogLines
 
 MARK = "xyzzy-4711"
 
@@ -50,30 +50,39 @@ def client(upstash: LocalUpstash) -> Iterator[TestClient]:
         yield client
 
 
-def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+def errors(logged: LogLines) -> list[Line]:
+    return logged.lines(lambda line: line["level"] == "error" and "duration_ms" not in line)
 
 
-def test_it_is_answered_opaquely_and_logged_once(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_is_answered_opaquely_and_logged_once(client: TestClient, logged: LogLines) -> None:
     answer = client.get(f"/wrong?text={MARK}")
-    [line] = logged(caplog)
+    [line] = errors(logged)
+    [request] = logged.requests()
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert "server-timing" in answer.headers
-    assert line.startswith("unhandled KeyError in GET")
-    assert "test_bugs.py" in line
-    assert MARK not in line + answer.text + str(caplog.records)
+    assert line["message"] == "unhandled KeyError"
+    assert "test_bugs.py" in line["traceback"]
+    assert {name: request[name] for name in ("level", "status", "cause")} == {
+        "level": "error",
+        "status": 500,
+        "cause": "KeyError",
+    }
+    assert line["request_id"] == request["request_id"] == answer.headers["x-request-id"] == answer.json()["request_id"]
+    assert MARK not in answer.text + logged.text
 
 
-def test_after_the_answer_it_is_logged_and_hurts_nobody(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_after_the_answer_it_is_logged_and_hurts_nobody(client: TestClient, logged: LogLines) -> None:
     answer = client.get("/wrong_later")
 
     assert answer.json() == {"status": "ok"}
-    assert [MARK in line for line in logged(caplog)] == [False]
+    assert len(errors(logged)) == 1
+    assert MARK not in logged.text
 
 
-def test_an_answer_that_it_tears_is_not_taken_for_whole(client: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_answer_that_it_tears_is_not_taken_for_whole(client: TestClient, logged: LogLines) -> None:
     with pytest.raises(CutShort):
         client.get("/torn")
 
-    assert [MARK in line for line in logged(caplog)] == [False]
+    assert len(errors(logged)) == 1
+    assert MARK not in logged.text

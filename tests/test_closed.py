@@ -1,6 +1,5 @@
 """A wrong setting closes what needs it and nothing else, and says so where it is closed, in health and in the log."""
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ from shared.errors import Misconfigured
 from shared.http.closed import refuse_when_closed
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
 from tests.instances import client_of
+from tests.log_lines import LogLines
 
 SECRET = "tooshort-4711"
 ITEMS = {"items": [{"id": "msg_1", "role": "user", "content": "hello"}]}
@@ -108,7 +108,7 @@ def test_nothing_is_stored_and_no_store_asked_where_it_is_closed(
 
 
 def test_it_is_logged_once_by_an_instance_and_never_with_its_value(
-    upstash: LocalUpstash, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    upstash: LocalUpstash, monkeypatch: pytest.MonkeyPatch, logged: LogLines
 ) -> None:
     from api.health import app
 
@@ -116,16 +116,16 @@ def test_it_is_logged_once_by_an_instance_and_never_with_its_value(
     monkeypatch.setenv("WARMTHREAD_POOL_THREADS", SECRET)
     with TestClient(app) as client:
         answers = [client.get("/api/health") for _ in range(3)]
-    lines = [each.getMessage() for each in caplog.records if each.getMessage().startswith("settings: ")]
+    lines = logged.lines(lambda line: line["message"].startswith("settings: "))
 
     assert [each.status_code for each in answers] == [503] * 3
-    rules = [each.removeprefix("settings: ").partition(" ")[::2] for each in lines]
+    rules = [each["message"].removeprefix("settings: ").partition(" ")[::2] for each in lines]
     assert rules == [
         ("WARMTHREAD_POOL_THREADS", "must be a whole number from 1 to 32; until then everything is closed."),
         ("CRON_SECRET", "must have at least 16 characters, all of them visible ASCII; until then crons are closed."),
     ]
-    assert {each.levelno for each in caplog.records if each.getMessage() in lines} == {logging.ERROR}
-    assert SECRET not in caplog.text
+    assert {each["level"] for each in lines} == {"error"}
+    assert SECRET not in logged.text
 
 
 def test_several_are_all_named() -> None:

@@ -15,6 +15,7 @@ from scripts.local.upstash import LocalUpstash
 from shared.http.guard import CONFIRM_BYTES
 from shared.process.memory import read_resident_bytes
 from shared.request.concurrency import WORK_BYTES
+from tests.log_lines import LogLines
 
 Behind = Callable[..., httpx.Client]
 STRANGERS = 60
@@ -144,7 +145,7 @@ def test_strangers_at_work_are_few_and_the_others_get_their_turn(
 
 
 def test_one_that_goes_away_in_the_middle_of_its_body_is_no_bug(
-    behind: Behind, connect: Any, key: str, caplog: pytest.LogCaptureFixture
+    behind: Behind, connect: Any, key: str, logged: LogLines
 ) -> None:
     client = behind()
     for _ in range(3):
@@ -152,4 +153,4 @@ def test_one_that_goes_away_in_the_middle_of_its_body_is_no_bug(
     time.sleep(0.2)
 
     assert client.get("/v1/conversations").status_code == 200
-    assert [record for record in caplog.records if "unhandled" in record.getMessage()] == []
+    assert logged.messages("unhandled") == []

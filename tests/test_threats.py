@@ -16,6 +16,7 @@ from scripts.faults.server import Fault, FaultyServer
 from scripts.local.serving import loopback_listener
 from scripts.local.upstash import LocalUpstash
 from tests.bearers import NOTICE
+from tests.log_lines import LogLines
 
 ROOT = Path(__file__).parents[1]
 MARK = "xyzzy-4711"
@@ -149,6 +150,7 @@ def test_logs_and_errors_hold_no_key_and_no_content(
     behind: Callable[..., httpx.Client],
     key: str,
     caplog: pytest.LogCaptureFixture,
+    logged: LogLines,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     bodies = []
@@ -162,9 +164,10 @@ def test_logs_and_errors_hold_no_key_and_no_content(
         client.get("/v1/conversations", headers={"authorization": f"Bearer {key}{MARK}"})
         bodies.append(client.post("/v1/conversations", content=b'{"items": "' + MARK.encode()).text)
         bodies.append(client.get("/v1/usage", headers={"authorization": f"Basic {key}"}).text)
-    own = [record.getMessage() for record in caplog.records if record.name.startswith(("warmthread", "uvicorn"))]
+    server_own = [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")]
+    own = [*server_own, logged.text]
 
-    assert own
+    assert {line["level"] for line in logged.lines()} == {"info", "warning", "error"}
     for secret in (MARK, key, key.rpartition("_")[2], upstash.token):
         assert secret not in "\n".join(own)
         assert secret not in "\n".join(bodies)

@@ -37,6 +37,7 @@ from shared.http.answers import json_response
 from shared.http.counted import Counted
 from shared.http.guard import admit, complete
 from shared.http.headers import provenance_headers, rate_headers, read_etags
+from shared.http.observed import Observed
 from shared.http.problems import Bugs
 from shared.http.state import State
 from shared.request.after_response import Later
@@ -45,7 +46,6 @@ from shared.request.freshness import read_freshness
 from shared.request.invocation import CURRENT, Invocation
 from shared.request.parameters import read_query
 from shared.request.permits import Rate
-from shared.request.timing import Timed
 
 CONTEXT_PATH = "/v1/conversations/{conversation_id}/context"
 QUERY = "budget=8000"
@@ -133,7 +133,7 @@ def _bare(key: str) -> ASGIApp:
     """Return the function without its guard: what counts, times and logs is there."""
     routes = _routes(key)
     templates = {route.endpoint: route.path for route in routes if isinstance(route, Route)}
-    return Timed(Bugs(Starlette(routes=routes, middleware=[Middleware(Counted, templates)])))
+    return Observed(Bugs(Starlette(routes=routes, middleware=[Middleware(Counted, templates)])), templates)
 
 
 def _reads(lenient: Instance, strict: Instance, path: str) -> tuple[Call, Call]:

@@ -44,6 +44,7 @@ class Instance:
         before = dict(os.environ)
         os.environ["UPSTASH_REDIS_REST_URL"] = self._place.store_url
         os.environ["UPSTASH_REDIS_REST_TOKEN"] = self._place.store_token
+        os.environ.setdefault("WARMTHREAD_LOG_LEVEL", "off")  # Tables and replies go to stdout.
         try:
             self._state = dict(await self._resources.enter_async_context(lifespan(app)))
         finally:

@@ -11,6 +11,8 @@ It serves as Vercel's launcher does: one process, one loop, uvicorn with h11.
 import asyncio
 import contextlib
 import json
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -96,6 +98,8 @@ class Watched:
 def main() -> None:
     with loopback_listener(0) as listener:
         print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+        sys.stdout = sys.stderr  # Where the log goes from now on.
+        os.environ.setdefault("WARMTHREAD_LOG_LEVEL", "warning")
         server = quiet_server(Watched(), lifespan="on", http="h11", keep_alive_s=KEEP_ALIVE_S)
         server.run(sockets=[listener])
 

@@ -58,6 +58,9 @@ def parameters_table(*names: str) -> str:
     return "\n\n".join(f"### {_named(route)}\n\n{_table_of(_fields(route))}" for route in found if [*_fields(route)])
 
 
+NOTHING_CLOSED = "nothing is closed, and the default holds"
+
+
 def settings_table() -> str:
     """Return every setting; one with several variables is read from the first that is set."""
     return table(
@@ -68,7 +71,7 @@ def settings_table() -> str:
                 "" if setting.default is None else str(setting.default),
                 _allowed(setting),
                 setting.text,
-                AREAS[setting.closes],
+                AREAS.get(setting.closes, NOTHING_CLOSED),
             )
             for field, setting in SETTINGS.items()
         ),

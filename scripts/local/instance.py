@@ -4,12 +4,12 @@ One instance of the service in a process of its own: every function of api/, or 
     python -m scripts.local.instance     prints its address, serves until SIGTERM or the end of its standard input
 
 The address takes connections as soon as it is printed; they are answered once the functions have started. The
-settings come from the environment. Whoever starts it keeps the other end of its standard input: when that
-process dies, however it dies, so does the instance.
+settings come from the environment. Its log goes to stderr, from warnings on unless WARMTHREAD_LOG_LEVEL says else.
+Whoever starts it keeps the other end of its standard input: when that process dies, however it dies, so does the
+instance.
 """
 
 import argparse
-import logging
 import os
 import sys
 import threading
@@ -28,12 +28,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m scripts.local.instance", description=__doc__.split("\n\n")[0])
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one by default")
     parser.add_argument("--function", help="serve this one only, /api/conversations for instance")
-    parser.add_argument("--quiet", action="store_true", help="no warnings: what goes wrong is wanted")
+    parser.add_argument("--quiet", action="store_true", help="no log: what goes wrong is wanted")
     arguments = parser.parse_args()
-    if arguments.quiet:
-        logging.disable(logging.WARNING)
+    os.environ.setdefault("WARMTHREAD_LOG_LEVEL", "off" if arguments.quiet else "warning")
     with loopback_listener(arguments.port) as listener:
         print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
+        sys.stdout = sys.stderr  # Where the log goes from now on: who starts it reads no more than the address.
         server = quiet_server(Project(ROOT, arguments.function), lifespan="on", http="h11", keep_alive_s=KEEP_ALIVE_S)
         threading.Thread(target=_stop_with_input, args=(server,), daemon=True).start()
         server.run(sockets=[listener])

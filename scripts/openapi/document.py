@@ -29,7 +29,7 @@ def paths() -> Schema:
 
 PROBLEM = {
     "type": "object",
-    "required": ["type", "title", "status", "detail", "error"],
+    "required": ["type", "title", "status", "detail", "error", "request_id"],
     "properties": {
         "type": {"type": "string", "format": "uri"},
         "title": {"type": "string"},
@@ -37,6 +37,7 @@ PROBLEM = {
         "detail": {"type": "string"},
         "param": {"type": "string"},
         "did_you_mean": {"type": "string"},
+        "request_id": {"type": "string", "description": "As the header X-Request-Id"},
         "error": {
             "type": "object",
             "required": ["message", "type", "param", "code"],

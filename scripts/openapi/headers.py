@@ -41,6 +41,11 @@ def _answered(description: str, schema: Schema | None = None, *, required: bool 
 ANSWERS: Schema = {
     "Server-Timing": _answered("Milliseconds in all, and waiting for the store", required=True),
     "Warmthread-Deployment": _answered("Which deployment answered", required=True),
+    "X-Request-Id": _answered(
+        "The request's own, where it is well-formed, else a new one; what the log calls it",
+        {"type": "string", "pattern": "^[A-Za-z0-9._:@/+=-]{1,128}$"},
+        required=True,
+    ),
     "RateLimit-Policy": _answered("The tenant's rate, if it has one (draft-ietf-httpapi-ratelimit-headers)"),
     "RateLimit": _answered("What is left of it"),
     "ETag": _answered(
@@ -61,7 +66,7 @@ ANSWERS: Schema = {
     "X-Content-Type-Options": _answered("nosniff"),
     "Content-Length": _answered("Bytes of the whole document", {"type": "integer", "minimum": 0}),
 }
-ALWAYS = ("Server-Timing", "Warmthread-Deployment")
+ALWAYS = ("Server-Timing", "Warmthread-Deployment", "X-Request-Id")
 RATE = ("RateLimit-Policy", "RateLimit")
 SOURCE = ("ETag", "Age", "Cache-Status")
 """Of an answer that an instance may hold."""

@@ -36,6 +36,7 @@ from shared.jsonbytes.write import Pieces
 from shared.process.pool import Pool
 from shared.request.after_response import Later
 from shared.request.freshness import Freshness
+from shared.request.tracing import RECORDS, note, part
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 
@@ -100,6 +101,7 @@ class Contexts:
         if etag in known_etags:
             return Context(None, etag, provenance)
         self._history.note_context(chosen.selection.tokens, chosen.omitted_tokens(reading.held.snapshot.header))
+        note({RECORDS: len(chosen.selection.positions)})
         return Context(body, etag, provenance, chosen.selection.tokens)
 
     async def _compose(
@@ -109,7 +111,8 @@ class Contexts:
         large = is_large(reading.held, wanted)
         while True:
             try:
-                return await self._pool.run_when(large, compose, conversation.id, reading.held, wanted)
+                with part("choose context"):
+                    return await self._pool.run_when(large, compose, conversation.id, reading.held, wanted)
             except Uncounted as lack:
                 await self._count(conversation, reading, wanted.encoding, lack, later)
 

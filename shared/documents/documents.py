@@ -21,6 +21,7 @@ from shared.items.document_paths import Place, place_for
 from shared.request.after_response import Later
 from shared.request.caller import Caller
 from shared.request.invocation import invalid_key, was_confirmed
+from shared.request.tracing import Kind, part
 from shared.store import keys
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
@@ -141,7 +142,8 @@ class Documents:
 
     async def _load(self, key: Place, held_etag: str) -> Document | Unmodified | None:
         try:
-            loaded = await self.source.load(key.object_path, held_etag)
+            with part("load document", Kind.CLIENT):
+                loaded = await self.source.load(key.object_path, held_etag)
         except SourceDown as error:
             self.loads["failed"] += 1
             raise LoadError from error

@@ -19,6 +19,8 @@ from shared.items.counts import PRIMARY_ENCODING
 from shared.items.document_paths import INSTANCE_PATH, Place
 from shared.process.background import Contained
 from shared.request.cron_time import cron_end_at_s
+from shared.request.observation import OBSERVED
+from shared.request.tracing import Kind, note, outgoing_headers, part
 from shared.store import keys
 from shared.store.lease import taken
 from shared.store.upstash import Store
@@ -110,10 +112,14 @@ class Warm:
         from pyreqwest.client import ClientBuilder
 
         headers = {"authorization": f"Bearer {settings.cron_secret}"}
+        if (observed := OBSERVED.get()) is not None:
+            headers["x-request-id"] = observed.request_id
         if settings.bypass_secret:
             headers["x-vercel-protection-bypass"] = str(settings.bypass_secret)
-        with Contained("warming an instance"):
+        with Contained("warming an instance"), part("POST", Kind.CLIENT, {"http.request.method": "POST"}):
+            headers |= outgoing_headers()
             async with ClientBuilder().timeout(timedelta(seconds=timeout_s)).follow_redirects(False).build() as client:
                 answer = await client.post(settings.own_url + INSTANCE_PATH).headers(headers).build().send()
+                note({"http.response.status_code": answer.status})
                 return int(answer.status)
         return None

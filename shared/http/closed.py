@@ -2,19 +2,17 @@
 What is closed because a setting is wrong, and what else a wrong setting leads to: a line in the log, a word in health.
 """
 
-import logging
 from collections.abc import Collection, Sequence
 
 from shared.errors import Misconfigured
+from shared.process import log
 from shared.setting import Wrong
-
-log = logging.getLogger("warmthread")
 
 
 def report(wrong: Sequence[Wrong]) -> None:
     """Write into the log what is *wrong*, once for an instance."""
     for each in wrong:
-        log.log(logging.ERROR if each.closes else logging.WARNING, "settings: %s", each.sentence)
+        log.write("error" if each.closes else "warning", f"settings: {each.sentence}")
 
 
 def refuse_when_closed(areas: Collection[str], wrong: Sequence[Wrong]) -> None:

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http.state import State
 from shared.request.invocation import CURRENT, Invocation
+from shared.request.observation import OBSERVED
 
 
 class Invocations:
@@ -19,6 +20,9 @@ class Invocations:
             return await self._app(scope, receive, send)
         state: State = scope["state"]
         invocation = Invocation(state["permits"], state["deadlines"].cut_at_s())
+        observed = OBSERVED.get()
+        if observed is not None:
+            observed.invocation = invocation
         token = CURRENT.set(invocation)
         try:
             return await self._app(scope, receive, send)

@@ -5,7 +5,6 @@ The one place that turns exceptions into responses. A ServiceError tells the cli
 else is a bug: it is logged once, with where it happened, and answered with an opaque 500.
 """
 
-import logging
 import math
 import traceback
 from http import HTTPStatus
@@ -17,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared.errors import BodyLate, ServiceError
+from shared.errors import BodyLate, Misconfigured, ServiceError, StoreUnavailable
 from shared.http.headers import rate_headers
 from shared.http.unrouted import PATH_CHARS_MAX, hint, meant
+from shared.process import log
 from shared.request.invocation import CURRENT
-
-log = logging.getLogger("warmthread")
+from shared.request.observation import OBSERVED
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:warmthread:problem:"
@@ -40,10 +39,15 @@ def problem_response(
     code: str | None = None,
     headers: dict[str, str] | None = None,
     extensions: dict[str, object] | None = None,
+    cause: str = "",
 ) -> Response:
-    """Return the answer for one problem; `error` is the member that OpenAI's clients look for."""
+    """
+    Return the answer for one problem; `error` is the member that OpenAI's clients look for. The line of the request in
+    the log has its type, and *cause*.
+    """
+    problem = type_uri or TYPE_PREFIX + slug
     body: dict[str, object] = {
-        "type": type_uri or TYPE_PREFIX + slug,
+        "type": problem,
         "title": title,
         "status": status,
         "detail": detail,
@@ -52,6 +56,9 @@ def problem_response(
     }
     if param is not None:
         body["param"] = param
+    if (observed := OBSERVED.get()) is not None:
+        observed.problem, observed.cause = problem, cause
+        body["request_id"] = observed.request_id
     return Response(orjson.dumps(body), status, headers, MEDIA_TYPE)
 
 
@@ -91,6 +98,7 @@ async def on_service_error(request: Request[Any], error: Exception) -> Response:
         code=error.code,
         headers=headers,
         extensions=error.extensions,
+        cause=_cause(error) if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "",
     )
 
 
@@ -98,6 +106,16 @@ def _note_reason(reason: str) -> None:
     """Have the current request counted as refused for *reason*."""
     if (invocation := CURRENT.get()) is not None:
         invocation.refused_for = reason
+
+
+def _cause(error: ServiceError) -> str:
+    """Return what led to *error*: kinds of errors, and what the store's client says of itself (background.py)."""
+    if isinstance(error, Misconfigured):
+        return error.detail  # Variables and their rules.
+    cause = error.__cause__
+    if isinstance(error, StoreUnavailable) and cause is not None:
+        return str(cause)
+    return " < ".join(type(each).__name__ for each in (error, cause) if each is not None)
 
 
 METHOD_NOT_ALLOWED = (405, "method-not-allowed", "The path has no such method; `Allow` lists those that it has.")
@@ -129,12 +147,13 @@ async def on_http_exception(request: Request[Any], error: Exception) -> Response
 
 
 async def on_bug(request: Request[Any], error: Exception) -> Response:
-    """Answer what nothing else did; Bugs writes it into the log."""
+    """Answer what nothing else did; Bugs writes into the log where it happened."""
     return problem_response(
         *INTERNAL_ERROR[:2],
         "Internal error",
         "Something went wrong on our side.",
         error_type="server_error",
+        cause=type(error).__name__,
     )
 
 
@@ -169,6 +188,6 @@ class Bugs:
             return
         except Exception as error:  # noqa: BLE001  # What nothing else took is a bug, whatever it is.
             where = "".join(traceback.format_tb(error.__traceback__))
-            log.error("unhandled %s in %s\n%s", type(error).__name__, scope["method"], where)
+            log.error(f"unhandled {type(error).__name__}", traceback=where)
         if not is_whole:
             raise CutShort("an answer was cut short; the log says where")

@@ -20,6 +20,7 @@ from shared.request.caller import Caller
 from shared.request.freshness import Freshness, read_freshness
 from shared.request.invocation import is_confirmed, was_confirmed
 from shared.request.parameters import read_members, read_path, read_query
+from shared.request.tracing import NOTHING, OPERATION, Kind, part
 from shared.routes import TENANT, Route
 from shared.store.attempts import Attempt, read_attempt
 
@@ -72,7 +73,8 @@ async def serve(route: Route, request: Request) -> Response:
     if route.body is not None:
         parsed = await parse_json(raw, settings, pool)
         values |= {"body": parsed} if route.body.schema else read_members(route.body.fields, parsed)
-    response: Response = await route.handler(asked, **values)
+    with part(route.memory, Kind.INTERNAL, {OPERATION: route.memory}) if route.memory else NOTHING:
+        response: Response = await route.handler(asked, **values)
     return response
 
 

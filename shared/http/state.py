@@ -2,7 +2,7 @@
 What the requests of one instance share, and the request that knows of it.
 """
 
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from starlette.requests import Request as StarletteRequest
 
@@ -21,6 +21,9 @@ from shared.setting import Wrong
 from shared.store.upstash import Store
 from shared.telemetry.telemetry import Telemetry
 from shared.tokens.counter import Counter
+
+if TYPE_CHECKING:
+    from shared.telemetry.otlp import Exporter
 
 
 class State(TypedDict):
@@ -41,6 +44,7 @@ class State(TypedDict):
     collections: Collections
     telemetry: Telemetry
     ending: Ending
+    spans: "Exporter | None"
 
 
 Request = StarletteRequest[State]

@@ -4,25 +4,21 @@ Work that nobody waits for: its failures are told, and kept from the rest of it.
     with Contained("compaction", tenant, conversation_id) as work: ...
     work.error      None, or what was told: in one line, which work, for what, and why
 
-What is worked on is told by a hash, so that lines about the same thing can be found, and nobody's names are in the log.
-Not what an exception says either, but for what the store's client says of itself: it may be a caller's text.
+What is worked on is told by its mark (log.py), so that lines about the same thing can be found, and nobody's names are
+in the log. Not what an exception says either, but for what the store's client says of itself: it may be a caller's
+text.
 """
 
 import asyncio
-import logging
 import traceback
-from hashlib import sha256
 from types import TracebackType
 from typing import Self
 
 from shared.errors import ServiceError, StoreUnavailable
-
-log = logging.getLogger("warmthread")
+from shared.process import log
 
 ENDS = (asyncio.CancelledError, GeneratorExit, KeyboardInterrupt, SystemExit)
 """What has to go on to whoever ends the work."""
-
-MARK_DIGITS = 12
 
 
 class Contained:
@@ -49,15 +45,10 @@ class Contained:
 
 def tell(name: str, subject: tuple[str, ...], error: BaseException) -> None:
     """Write into the log that the work *name* for *subject* failed with *error*."""
-    what = f"{name}, for {mark(*subject)}," if subject else name
+    what = f"{name}, for {log.mark(*subject)}," if subject else name
     if isinstance(error, ServiceError):
         cause = f": {error.__cause__}" if isinstance(error, StoreUnavailable) and error.__cause__ else ""
-        log.warning("background: %s failed: %s%s", what, error.slug, cause)
+        log.warning(f"background: {what} failed: {error.slug}{cause}")
     else:
         where = "".join(traceback.format_tb(error.__traceback__))
-        log.error("background: %s failed: %s\n%s", what, type(error).__name__, where)
-
-
-def mark(*names: str) -> str:
-    """Return what stands for *names* in the log."""
-    return sha256("\n".join(names).encode(errors="surrogatepass")).hexdigest()[:MARK_DIGITS]
+        log.error(f"background: {what} failed: {type(error).__name__}", traceback=where)

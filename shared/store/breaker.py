@@ -10,14 +10,12 @@ It acts on requests as they come and has no timer, so a suspended instance costs
 never becomes known (its caller went away) delays the next one by a cool-down and blocks nothing.
 """
 
-import logging
 import random
 import time
 from collections.abc import Callable
 
+from shared.process import log
 from shared.store.failure import Sign
-
-log = logging.getLogger("warmthread.store")
 
 FAILURES_MAX = 5
 """Few enough that an outage is noticed within a handful of requests, more than one broken connection brings."""
@@ -70,7 +68,7 @@ class Breaker:
     def _succeed(self) -> None:
         self._failures = 0
         if self._is_open:
-            log.warning("%s: back, requests pass again", self._name)
+            log.warning(f"{self._name}: back, requests pass again")
             self._is_open = False
             self._cool_down_s = COOL_DOWN_FIRST_S
 
@@ -79,7 +77,7 @@ class Breaker:
         if self._is_open:
             self._cool_down_s = min(2 * self._cool_down_s, COOL_DOWN_MAX_S)
         elif self._failures >= FAILURES_MAX:
-            log.warning("%s: away after %d failures, requests are kept back for a while", self._name, self._failures)
+            log.warning(f"{self._name}: away after {self._failures} failures, requests are kept back for a while")
             self._is_open = self._was_open = True
             self.opened += 1
         else:

@@ -13,7 +13,6 @@ That it took too long says nothing about the store, and does not count against i
 """
 
 import asyncio
-import logging
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,14 +21,14 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from shared.jsonbytes.read import WHOLE_BYTES
+from shared.process import log
 from shared.process.pool import Pool
+from shared.request.observation import OBSERVED, Observation
 from shared.store.breaker import Breaker
 from shared.store.failure import Failure, Sign
 from shared.store.replies import read_replies
 from shared.store.transport import Transport
 from shared.store.turns import Turns
-
-log = logging.getLogger("warmthread.store")
 
 COMMANDS_MAX = 32
 """The store answers when the last command of a request is done: more would make the first callers wait."""
@@ -80,6 +79,8 @@ class Command:
     reply_bytes: int | None = None
     body: bytes = b""
     result: asyncio.Future[Any] = field(default_factory=_result)
+    observed: Observation | None = field(default_factory=OBSERVED.get)
+    """What is seen of the request that asks."""
 
     @property
     def is_large(self) -> bool:
@@ -189,17 +190,20 @@ class Pipeline:
             return away(self._breaker.wait_s())
         self.sent += 1
         self.commands.update([command.name for command in commands])
+        for observed in {each.observed for each in commands}:
+            if observed is not None:
+                observed.store_requests += 1
         try:
             results = await self._request(commands)
         except Failure as failure:
             self.failed += 1
-            log.warning("store: %s", failure)
+            log.warning(f"store: {failure}")
             self._breaker.record(ticket, failure.sign)
             return failure
         self._breaker.record(ticket, Sign.THERE)
         for command, result in zip(commands, results, strict=True):
             if isinstance(result, Failure):
-                log.warning("store: %s", result)
+                log.warning(f"store: {result}")
                 _fail([command], result)
             elif not command.result.done():
                 command.result.set_result(result)

@@ -22,13 +22,14 @@ from shared.errors import StoreFull, TooLarge
 from shared.jsonbytes.write import string_slices
 from shared.process.pool import Pool
 from shared.request.invocation import CURRENT, HOLDS_PERMIT
+from shared.request.observation import store_waits
 from shared.request.permits import read_rate
-from shared.request.timing import store_waits
 from shared.store.breaker import Breaker
 from shared.store.failure import Failure, Sign
 from shared.store.indexes import Indexes, Names, Spread
 from shared.store.pipeline import LARGE_WAITS, REPLIES_BYTES_MAX, SMALL_REPLY_BYTES, Command, Pipeline, away
 from shared.store.script import scripts
+from shared.store.span_names import SpanNames
 from shared.store.transport import Transport
 
 UNBROKEN_CHARS = 256 * 1024
@@ -71,6 +72,7 @@ class Store:
         self._timeout_s = settings.store_timeout_s
         self._request_bytes_max = settings.store_request_bytes_max
         self._clock = clock
+        self._names = SpanNames(settings.store_url)
         self._indexes = Indexes()
         self._breaker = Breaker(clock)
         self._transport = Transport(settings)
@@ -161,7 +163,8 @@ class Store:
         is_idempotent, deadline_at_s, reply_bytes_max = sending
         end_at_s = self._end_at_s(deadline_at_s, reply_bytes_max)
         owner = keys[0] if keys else ""
-        reply = await self._call(Command(parts, end_at_s, is_idempotent, is_read, reply_bytes_max, owner, name))
+        command = Command(parts, end_at_s, is_idempotent, is_read, reply_bytes_max, owner, name)
+        reply = await self._call(command, "EVAL", name)
         if not isinstance(reply, list) or not reply:
             strange = Failure("a reply that is none of ours", outcome_unknown=True, sign=Sign.THERE)
             raise strange.for_caller(is_read=is_read)
@@ -176,8 +179,9 @@ class Store:
     ) -> Any:
         """Send one command and return its result: None, str, int or nested lists. Otherwise as `eval`."""
         end_at_s = self._end_at_s(_within_invocation(deadline_at_s), reply_bytes_max)
-        name = str(parts[0]).lower()
-        return await self._call(Command(parts, end_at_s, is_idempotent, False, reply_bytes_max, "", name))
+        name = str(parts[0])
+        command = Command(parts, end_at_s, is_idempotent, False, reply_bytes_max, "", name.lower())
+        return await self._call(command, name, "")
 
     def _end_at_s(self, deadline_at_s: float | None, reply_bytes_max: int) -> float:
         """Return until when a command may be waited for; of a large one the transport has but one timeout."""
@@ -185,7 +189,7 @@ class Store:
         end_at_s = self._clock() + timeouts * self._timeout_s
         return end_at_s if deadline_at_s is None else min(end_at_s, deadline_at_s)
 
-    async def _call(self, command: Command) -> Any:
+    async def _call(self, command: Command, operation: str, script: str) -> Any:
         wait_s = self._breaker.wait_s()
         if wait_s > 0:
             raise away(wait_s).for_caller(is_read=command.is_read)
@@ -193,7 +197,7 @@ class Store:
         if command.deadline_at_s <= self._clock():
             late = Failure("no time left", outcome_unknown=False, sign=Sign.NONE)
             raise late.for_caller(is_read=command.is_read)
-        with store_waits():
+        with store_waits(self._names[operation, script]):
             return await self._pipeline.call(command)
 
     async def _encode(self, parts: Sequence[str | int | float]) -> bytes:

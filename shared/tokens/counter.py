@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from shared.process.pool import Pool
+from shared.request.tracing import part
 from shared.tokens.encodings import Encodings
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class Counter:
         """
         if not any(texts):
             return [0] * len(texts)
+        with part("count tokens"):
+            return await self._count(encoding_name, texts)
+
+    async def _count(self, encoding_name: str, texts: Sequence[str]) -> list[int]:
         encoding = await self._encodings.get_for(encoding_name, texts)
         from shared.tokens.count import count_texts  # A function that only reads never needs it.
 

@@ -456,6 +456,8 @@ export interface components {
             detail: string;
             param?: string;
             did_you_mean?: string;
+            /** @description As the header X-Request-Id */
+            request_id: string;
             error: {
                 message: string;
                 type: string;
@@ -1837,6 +1839,7 @@ export interface components {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -1850,6 +1853,7 @@ export interface components {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
@@ -1864,6 +1868,7 @@ export interface components {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -1877,6 +1882,7 @@ export interface components {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -1890,6 +1896,7 @@ export interface components {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 "X-Should-Retry": components["headers"]["X-Should-Retry"];
@@ -1904,6 +1911,7 @@ export interface components {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -1917,6 +1925,7 @@ export interface components {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 ETag: components["headers"]["ETag"];
@@ -1931,6 +1940,7 @@ export interface components {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -1944,6 +1954,7 @@ export interface components {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -1957,6 +1968,7 @@ export interface components {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 "Retry-After": components["headers"]["Retry-After"];
@@ -1973,6 +1985,7 @@ export interface components {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 "Retry-After": components["headers"]["Retry-After"];
@@ -1989,6 +2002,7 @@ export interface components {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
                 "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
                 "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 RateLimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -2005,6 +2019,8 @@ export interface components {
         "Server-Timing": string;
         /** @description Which deployment answered */
         "Warmthread-Deployment": string;
+        /** @description The request's own, where it is well-formed, else a new one; what the log calls it */
+        "X-Request-Id": string;
         /** @description The tenant's rate, if it has one (draft-ietf-httpapi-ratelimit-headers) */
         "RateLimit-Policy": string;
         /** @description What is left of it */
@@ -2061,6 +2077,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
@@ -2207,6 +2224,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -2250,6 +2268,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -2266,6 +2285,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -2317,6 +2337,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -2362,6 +2383,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -2423,6 +2445,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -2468,6 +2491,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -2492,6 +2516,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -2543,6 +2568,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -2595,6 +2621,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -2636,6 +2663,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -2687,6 +2715,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -2711,6 +2740,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -3422,6 +3452,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -3487,6 +3518,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -3503,6 +3535,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -3547,6 +3580,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -3611,6 +3645,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -3627,6 +3662,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -3714,6 +3750,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -3763,6 +3800,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -3783,6 +3821,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     ETag: components["headers"]["ETag"];
@@ -4504,6 +4543,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
@@ -4542,6 +4582,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
@@ -4633,6 +4674,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
@@ -4702,6 +4744,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
@@ -4749,6 +4792,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     RateLimit: components["headers"]["RateLimit"];
                     [name: string]: unknown;
@@ -4815,6 +4859,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4848,6 +4893,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4883,6 +4929,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4930,6 +4977,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -4977,6 +5025,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5012,6 +5061,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5047,6 +5097,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -5074,6 +5125,7 @@ export interface operations {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
                     "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
                     [name: string]: unknown;
                 };
                 content: {

@@ -9,7 +9,6 @@ Idempotency-Key. Ends with CRASHED when it crashed on purpose, its request on th
 """
 
 import asyncio
-import logging
 import os
 import random
 import sys
@@ -20,6 +19,7 @@ from shared.budgets.amounts import Amount
 from shared.budgets.reservations import Budgets, Reservation
 from shared.environment import read_settings
 from shared.errors import BudgetExceeded, ReservationEnded, StoreUnavailable
+from shared.process.log import limit
 from shared.request.caller import Caller, read_key
 from shared.store.attempts import Attempt
 from shared.store.upstash import Store
@@ -110,7 +110,7 @@ class Worker:
 
 
 async def main(key: str, operations: int, seed: int, path: str) -> None:
-    logging.getLogger("warmthread.store").setLevel(logging.ERROR)  # What is refused half-way is refused on purpose.
+    limit("error")  # What is refused half-way is refused on purpose.
     settings = read_settings()
     store = Store(settings)
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -72,7 +72,7 @@ class Function:
 
     def step(self) -> str:
         """Return the step of memory pressure that it logged last."""
-        steps = re.findall(r"^memory: (\w+)$", self.log.read_text(), re.MULTILINE)
+        steps = re.findall(r'"message":"memory: (\w+)"', self.log.read_text())
         return steps[-1] if steps else "none"
 
 

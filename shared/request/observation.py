@@ -1,0 +1,72 @@
+"""
+What is seen of one request while it is served: for its headers, its line in the log and its spans.
+
+    Observed        makes one for each request, and tells it (shared/http/observed.py)
+    store_waits()   around each call to the store: what was waited for it counts for the request that asked
+
+Requests that share a load share its time as well: it is counted for the one that started it.
+"""
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from shared.request.caller import KEY_PATTERN
+from shared.request.invocation import Invocation
+from shared.request.tracing import Kind, Value, new_trace_id, part
+
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._:@/+=-]{1,128}")
+
+
+class Observation:
+    """
+    One request. Tasks that it starts add to it too.
+
+    *store_s*: what it waited for the store; *store_requests*: how many requests to the store its calls went with.
+    *problem*: the type of the problem that it was answered with, *cause* why, where that is no fault of the caller's.
+    """
+
+    __slots__ = ("begun_at_s", "cause", "invocation", "problem", "request_id", "store_requests", "store_s")
+
+    def __init__(self, request_id: str) -> None:
+        self.begun_at_s = time.perf_counter()
+        self.request_id = request_id
+        self.store_s = 0.0
+        self.store_requests = 0
+        self.problem = self.cause = ""
+        self.invocation: Invocation | None = None
+
+
+OBSERVED: ContextVar[Observation | None] = ContextVar("observed", default=None)
+
+
+def well_formed_id(given: bytes | None) -> str:
+    """Return an id that a caller or a proxy gave, "" where it is none, too long, or may hold an API key."""
+    if given is None or REQUEST_ID.fullmatch(given) is None:
+        return ""
+    text = given.decode()
+    return "" if "wt_" in text and KEY_PATTERN.search(text) else text
+
+
+def new_request_id() -> str:
+    return f"req_{new_trace_id()}"
+
+
+@contextmanager
+def store_waits(said: tuple[str, Mapping[str, Value]]) -> Iterator[None]:
+    """
+    Count the time spent inside for the request that this is done for, and make a span of it: *said* are its name and
+    attributes.
+    """
+    observed = OBSERVED.get()
+    if observed is None:
+        yield
+        return
+    with part(said[0], Kind.CLIENT, said[1]):
+        begun_at_s = time.perf_counter()
+        try:
+            yield
+        finally:
+            observed.store_s += time.perf_counter() - begun_at_s

@@ -1,0 +1,29 @@
+"""
+What spans say of a call to the store, by OpenTelemetry's conventions for databases and for Redis.
+"""
+
+from shared.request.tracing import Value
+
+type Said = tuple[str, dict[str, Value]]
+"""The name of a span, and its attributes."""
+
+
+class SpanNames(dict[tuple[str, str], Said]):
+    """By command and script ("" for none), what is said of it. Both are words of our code, and few."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        scheme, _, rest = url.partition("://")
+        address = rest.partition("/")[0]
+        host, _, port = address.rpartition(":")
+        if not (host and port.isdigit()):
+            host, port = address, "443" if scheme == "https" else "80"
+        self._address: dict[str, Value] = {"server.address": host, "server.port": int(port)}
+
+    def __missing__(self, call: tuple[str, str]) -> Said:
+        operation, script = call
+        said: dict[str, Value] = {"db.system.name": "redis", "db.operation.name": operation, **self._address}
+        if script:
+            said["db.stored_procedure.name"] = script
+        self[call] = found = (" ".join(each for each in call if each), said)
+        return found

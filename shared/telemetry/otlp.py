@@ -1,0 +1,171 @@
+"""
+Spans on their way out: OTLP as JSON over HTTP. Imported only where an endpoint is set.
+
+    a request begins        sampled? -> its server span (shared/request/tracing.py)
+    a span ends             written as JSON at once, and kept until it is sent
+    after a response        when there are many, or the last ones were sent SEND_S ago: one request to the endpoint
+
+What is kept is bounded, and what finds no room is counted; a request has a time limit and is never sent twice. What is
+lost is told once, until the endpoint takes spans again.
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from urllib.parse import unquote
+
+import orjson
+from pyreqwest.client import Client, ClientBuilder
+from pyreqwest.exceptions import PyreqwestError
+
+from shared.config import Settings
+from shared.process import log
+from shared.request.tracing import SAMPLED, Kind, Span, Trace, Value, new_trace_id
+
+PATH = "/v1/traces"
+"""Below OTEL_EXPORTER_OTLP_ENDPOINT."""
+
+SPANS_MAX, BATCH_SPANS = 2_048, 512
+"""As the batch processors of OpenTelemetry's SDKs have it: what is kept, and what one request takes."""
+
+SEND_S = 5.0
+TIMEOUT_S = 2.0
+"""The invocation stays open for it, and its caller has the answer already."""
+
+ATTRIBUTE_CHARS_MAX = 256
+RATIO_BITS = 64
+SERVICE = "warmthread"
+HAS_REMOTE_BIT, IS_REMOTE_BIT = 0x100, 0x200
+STATUS_ERROR = 2
+
+
+class Exporter:
+    """What one instance knows of spans, and sends. *timeout_s*: how long one request may take."""
+
+    timeout_s = TIMEOUT_S
+
+    def __init__(self, settings: Settings) -> None:
+        self._url = settings.otlp_traces_endpoint or settings.otlp_endpoint + PATH
+        self._headers = {"content-type": "application/json", **_pairs(settings.otlp_headers)}
+        self._is_by_parent = settings.traces_sampler.startswith("parentbased_")
+        self._ratio_bound = _ratio_bound(settings)
+        self._head = _head(settings)
+        self._spans: list[bytes] = []
+        self._dropped = 0
+        self._sent_at_s: float | None = None
+        self._is_failing = False
+        self._client: Client | None = None
+
+    def begin(self, trace: Trace | None) -> Span | None:
+        """Return the server span of a request that came with *trace*, None where it is not sampled."""
+        trace_id = trace.trace_id if trace is not None else new_trace_id()
+        is_wanted = int(trace_id[-RATIO_BITS // 4 :], 16) < self._ratio_bound
+        if trace is not None and self._is_by_parent:
+            is_wanted = trace.is_sampled
+        return Span("", Kind.SERVER, self.keep, trace, trace_id, {}) if is_wanted else None
+
+    def keep(self, span: Span) -> None:
+        """Keep what *span* says until it is sent, if there is room."""
+        if len(self._spans) < SPANS_MAX:
+            self._spans.append(_encoded(span))
+        else:
+            self._dropped += 1
+
+    def is_due(self) -> bool:
+        """Tell whether it is time to send."""
+        if not self._spans:
+            return False
+        has_waited = self._sent_at_s is None or time.monotonic() - self._sent_at_s >= SEND_S
+        return has_waited or len(self._spans) >= BATCH_SPANS
+
+    async def flush(self) -> None:
+        """Send what is kept, some spans at a time. What fails is lost."""
+        self._sent_at_s = time.monotonic()
+        while self._spans:
+            spans, self._spans = self._spans[:BATCH_SPANS], self._spans[BATCH_SPANS:]
+            if reason := await self._send(spans):
+                self._dropped += len(spans)
+                if not self._is_failing:
+                    log.warning(f"spans: {reason}", spans_lost=self._dropped)
+                self._is_failing = True
+                return
+            if self._is_failing or self._dropped:
+                log.warning("spans: taken again", spans_lost=self._dropped)
+            self._is_failing, self._dropped = False, 0
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+
+    async def _send(self, spans: list[bytes]) -> str:
+        """Send *spans*; return why that failed, "" if it did not."""
+        if self._client is None:
+            self._client = ClientBuilder().timeout(timedelta(seconds=TIMEOUT_S)).follow_redirects(False).build()
+        body = self._head + b",".join(spans) + b"]}]}]}"
+        try:
+            answer = await self._client.post(self._url).headers(self._headers).body_bytes(body).build().send()
+        except PyreqwestError as error:
+            return type(error).__name__
+        return "" if answer.status < 300 else f"status {answer.status}"
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """Return what `name=value,name=value` says."""
+    pairs = (each.partition("=") for each in text.split(",") if each.strip())
+    return {name.strip(): unquote(value.strip()) for name, _, value in pairs}
+
+
+def _ratio_bound(settings: Settings) -> int:
+    """Return below what a trace's number has to be for it to be sampled where no parent decides."""
+    if settings.traces_sampler.endswith("always_off"):
+        return 0
+    share = settings.traces_sampler_arg if settings.traces_sampler.endswith("traceidratio") else 1.0
+    return int(share * float(2**RATIO_BITS))
+
+
+def _head(settings: Settings) -> bytes:
+    """Return the beginning of each request, up to its first span."""
+    said = {"service.name": SERVICE, **_pairs(settings.resource_attributes)}
+    if settings.service_name:
+        said["service.name"] = settings.service_name
+    said |= {"service.version": settings.deployment, "service.instance.id": os.urandom(16).hex()}
+    resource = orjson.dumps({"attributes": _attributes(said)})
+    return b'{"resourceSpans":[{"resource":' + resource + b',"scopeSpans":[{"scope":{"name":"warmthread"},"spans":['
+
+
+def _attributes(said: Mapping[str, Value]) -> list[dict[str, object]]:
+    return [{"key": name, "value": _value(value)} for name, value in said.items()]
+
+
+def _value(value: Value) -> dict[str, object]:
+    """Return *value* as OTLP has it: 64-bit integers are texts in JSON."""
+    if isinstance(value, bool):
+        return {"boolValue": value}
+    if isinstance(value, int):
+        return {"intValue": str(value)}
+    if isinstance(value, float):
+        return {"doubleValue": value}
+    return {"stringValue": value[:ATTRIBUTE_CHARS_MAX]}
+
+
+def _encoded(span: Span) -> bytes:
+    attributes = dict(span.attributes)
+    said: dict[str, object] = {
+        "traceId": span.trace_id,
+        "spanId": span.span_id,
+        "flags": SAMPLED | HAS_REMOTE_BIT | (IS_REMOTE_BIT if span.has_remote_parent else 0),
+        "name": span.name,
+        "kind": int(span.kind),
+        "startTimeUnixNano": str(span.began_at_ns),
+        "endTimeUnixNano": str(span.ended_at_ns),
+    }
+    if span.parent_id:
+        said["parentSpanId"] = span.parent_id
+    if span.state:
+        said["traceState"] = span.state
+    if span.error:
+        attributes["error.type"] = span.error
+        said["status"] = {"code": STATUS_ERROR}
+    said["attributes"] = _attributes(attributes)
+    return orjson.dumps(said)

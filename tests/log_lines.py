@@ -1,0 +1,31 @@
+"""What the service writes into its log, as a test reads it."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, cast
+
+import orjson
+from _pytest.capture import CaptureIO
+
+Line = dict[str, Any]
+
+
+class LogLines:
+    """What is written to standard output while pytest captures it."""
+
+    @property
+    def text(self) -> str:
+        return cast(CaptureIO, sys.stdout).getvalue()  # Not taken away: instances in other threads are writing.
+
+    def lines(self, is_wanted: Callable[[Line], object] = lambda line: True) -> list[Line]:
+        """Return the lines so far, those that are wanted; each has to be an object of its own."""
+        return [line for written in self.text.splitlines() if is_wanted(line := orjson.loads(written))]
+
+    def messages(self, prefix: str = "") -> list[str]:
+        """Return the messages that begin with *prefix*, without it."""
+        found = (line["message"] for line in self.lines())
+        return [each.removeprefix(prefix) for each in found if each.startswith(prefix)]
+
+    def requests(self) -> list[Line]:
+        """Return the lines of requests, one for each."""
+        return self.lines(lambda line: "duration_ms" in line)
