@@ -1,6 +1,7 @@
 """What the service writes into its log, as a test reads it."""
 
 import sys
+import time
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -8,6 +9,8 @@ import orjson
 from _pytest.capture import CaptureIO
 
 Line = dict[str, Any]
+
+WAIT_S = 10.0
 
 
 class LogLines:
@@ -26,6 +29,14 @@ class LogLines:
         found = (line["message"] for line in self.lines())
         return [each.removeprefix(prefix) for each in found if each.startswith(prefix)]
 
-    def requests(self) -> list[Line]:
-        """Return the lines of requests, one for each."""
-        return self.lines(lambda line: "duration_ms" in line)
+    def requests(self, least: int = 0) -> list[Line]:
+        """Return the lines of requests, one for each; once there are *least*, for a line comes after its answer."""
+        return self.wait_for(least, lambda line: "duration_ms" in line)
+
+    def wait_for(self, least: int, is_wanted: Callable[[Line], object]) -> list[Line]:
+        """Return the lines that are wanted, once there are *least* of them."""
+        give_up_at_s = time.monotonic() + WAIT_S
+        while len(found := self.lines(is_wanted)) < least:
+            assert time.monotonic() < give_up_at_s, f"{len(found)} of {least} lines"
+            time.sleep(0.002)
+        return found

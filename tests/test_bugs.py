@@ -56,8 +56,8 @@ def errors(logged: LogLines) -> list[Line]:
 
 def test_it_is_answered_opaquely_and_logged_once(client: TestClient, logged: LogLines) -> None:
     answer = client.get(f"/wrong?text={MARK}")
+    [request] = logged.requests(1)
     [line] = errors(logged)
-    [request] = logged.requests()
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal_error")
     assert "server-timing" in answer.headers

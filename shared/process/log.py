@@ -141,7 +141,11 @@ def _encoded(said: Mapping[str, Any]) -> str:
         pass
     import json  # Seldom: what is written here is ASCII, but for some errors of libraries.
 
-    return json.dumps(said, separators=(",", ":"))
+    whole = {
+        name: value.encode(errors="replace").decode() if isinstance(value, str) else value
+        for name, value in said.items()
+    }
+    return json.dumps(whole, separators=(",", ":"))
 
 
 def _cut(value: Any, chars: int) -> Any:
