@@ -303,6 +303,14 @@ class Settings(NamedTuple):
     traces_sampler_arg: float = number(
         1.0, 0, 1, "the share of traces, for `traceidratio`", "", "OTEL_TRACES_SAMPLER_ARG"
     )
+    spans_delay_ms: int = number(
+        5_000,
+        0,
+        600_000,
+        "milliseconds between two requests with spans, unless there are 512",
+        "",
+        "OTEL_BSP_SCHEDULE_DELAY",
+    )
     memory_bytes_max: int = number(
         0,
         0,

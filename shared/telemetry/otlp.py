@@ -3,7 +3,7 @@ Spans on their way out: OTLP as JSON over HTTP. Imported only where an endpoint 
 
     a request begins        sampled? -> its server span (shared/request/tracing.py)
     a span ends             written as JSON at once, and kept until it is sent
-    after a response        when there are many, or the last ones were sent SEND_S ago: one request to the endpoint
+    after a response        when there are many, or some seconds are over: one request to the endpoint
 
 What is kept is bounded, and what finds no room is counted; a request has a time limit and is never sent twice. What is
 lost is told once, until the endpoint takes spans again.
@@ -29,7 +29,6 @@ PATH = "/v1/traces"
 SPANS_MAX, BATCH_SPANS = 2_048, 512
 """As the batch processors of OpenTelemetry's SDKs have it: what is kept, and what one request takes."""
 
-SEND_S = 5.0
 TIMEOUT_S = 2.0
 """The invocation stays open for it, and its caller has the answer already."""
 
@@ -50,6 +49,7 @@ class Exporter:
         self._headers = {"content-type": "application/json", **_pairs(settings.otlp_headers)}
         self._is_by_parent = settings.traces_sampler.startswith("parentbased_")
         self._ratio_bound = _ratio_bound(settings)
+        self._delay_s = settings.spans_delay_ms / 1_000
         self._head = _head(settings)
         self._spans: list[bytes] = []
         self._dropped = 0
@@ -76,7 +76,7 @@ class Exporter:
         """Tell whether it is time to send."""
         if not self._spans:
             return False
-        has_waited = self._sent_at_s is None or time.monotonic() - self._sent_at_s >= SEND_S
+        has_waited = self._sent_at_s is None or time.monotonic() - self._sent_at_s >= self._delay_s
         return has_waited or len(self._spans) >= BATCH_SPANS
 
     async def flush(self) -> None:
