@@ -89,6 +89,7 @@ def test_what_is_not_the_product_stays_out_of_the_bundle(glob: str) -> None:
         "clients/**",
         "docs/**",
         "node_modules/**",
+        "ops/**",
         "scripts/**",
         "tests/**",
         "*.md",
