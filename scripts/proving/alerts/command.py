@@ -75,16 +75,16 @@ class _Rehearsal:
         return wrong
 
     def _use_watched(self) -> None:
-        ordinary.use_all(self._site, self._watched)
-        self._wait_until_seen(self._watched)
+        with self._until_seen(self._watched):
+            ordinary.use_all(self._site, self._watched)
 
     def _cause(self, name: str, cause: Cause) -> Iterator[str]:
         with self._site.deployment(name, cause.settings) as deployment:
             scene = Scene(self._site, self._watched, deployment)
             labels = {} if OF_NO_DEPLOYMENT & {*cause.alerts} else {"deployment": name}
             if not cause.is_there_from_the_start:
-                ordinary.use(deployment)
-                self._wait_until_seen(deployment)
+                with self._until_seen(deployment):
+                    ordinary.use(deployment)
             early = {each.name for each in self._of(labels)} & {*cause.alerts}
             begun_at_s = time.monotonic()
             fired = self._until_fired(cause, scene, labels | dict(cause.labels), begun_at_s)
@@ -118,11 +118,14 @@ class _Rehearsal:
         """Return the alerts that fire, or are pending, with *labels*."""
         return [each for each in self._prometheus.alerts() if labels.items() <= each.labels.items()]
 
-    def _wait_until_seen(self, deployment: Deployment) -> None:
-        """Return when Prometheus knows what was counted until now. Raises RuntimeError: it does not in time."""
+    @contextlib.contextmanager
+    def _until_seen(self, deployment: Deployment) -> Iterator[None]:
+        """Wait behind the block until Prometheus knows what it had counted. Raises RuntimeError: not in time."""
         counted = f'sum(warmthread_requests_total{{deployment="{deployment.name}"}})'
-        before, give_up_at_s = self._value(counted), time.monotonic() + WITHIN_S
-        while self._value(counted) <= before:
+        before = self._value(counted)
+        yield
+        give_up_at_s = time.monotonic() + WITHIN_S
+        while self._value(counted) < before + ordinary.LEAST:
             if time.monotonic() > give_up_at_s:
                 raise RuntimeError(f"Prometheus saw nothing of {deployment.name} in {WITHIN_S:.0f} s")
             self._pause()

@@ -13,18 +13,22 @@ DOCUMENTED = {
 }
 
 
+LEAST = 11
+"""Requests that `use` sends at the least."""
+
+
 def use(deployment: Deployment) -> None:
     """Use conversations of *deployment*, a little."""
-    path = conversation(deployment.api, ("Hello", "What is the weather in Paris?"))
+    path = conversation(deployment.api, ("Hello, " * 20, "What is the weather in Paris?"))
     for _ in range(5):
         _ask(deployment.api, "GET", f"{path}/items")
-        _ask(deployment.api, "GET", f"{path}/context?model=gpt-4o&budget=10")
+        _ask(deployment.api, "GET", f"{path}/context?model=gpt-4o&budget=20")
 
 
 def use_all(site: Site, deployment: Deployment) -> None:
     """Use everything that *deployment* offers."""
     use(deployment)
-    site.limit(deployment.tenant, tokens_day="1000000", usd_month="1000", price=["gpt-4o=2.5,10"])
+    site.limit(deployment.tenant, tokens_day="1000000")
     (deployment.documents / DOCUMENT).write_text("It is a short guide.")
     api = deployment.api
     path = conversation(api)

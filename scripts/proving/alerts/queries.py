@@ -39,9 +39,8 @@ def queries() -> list[Query]:
 def of_dashboards(folder: Path = DASHBOARDS) -> Iterator[Query]:
     for path in sorted(folder.glob("*.json")):
         board = json.loads(path.read_text())
-        given = GIVEN | {
-            each["name"]: each["query"] for each in board["templating"]["list"] if each["type"] == "textbox"
-        }
+        variables = board["templating"]["list"]
+        given = GIVEN | {each["name"]: each["query"] for each in variables if each["type"] == "textbox"}
         for panel in board["panels"]:
             for target in panel.get("targets", ()):
                 yield Query(f"{path.name}: {panel['title']}", _filled(target["expr"], given))
