@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from scripts.local.functions import FunctionError, Project, app_name, find_functions
+from scripts.local.header_rules import HeaderRule
 from scripts.local.rewrites import Rewrite
 
 ECHO = """
@@ -52,7 +53,12 @@ VERCEL = {
         {"source": "/page", "destination": "/index.html"},
         {"source": "/static.txt", "destination": "/api/one"},
         {"source": "/gone", "destination": "/api/gone"},
-    ]
+    ],
+    "headers": [
+        {"source": "/pages(.*)", "headers": [{"key": "X-Rule", "value": "first"}, {"key": "X-Kept", "value": "1"}]},
+        {"source": "/pages/deep/(.*)", "headers": [{"key": "X-Rule", "value": "second"}]},
+        {"source": "/v1/one", "headers": [{"key": "Content-Type", "value": "text/css"}, {"key": "X-Rule", "value": "f"}]},
+    ],
 }
 
 
@@ -63,6 +69,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "api/one.py": ECHO, "api/two.py": ECHO, "api/cron/warm.py": ECHO, "api/sub/index.py": ECHO,
         "api/_private.py": ECHO, "api/helper.py": "value = 1\n", "vercel.json": json.dumps(VERCEL),
         "public/static.txt": "static", "public/index.html": "<p>index", "secret.txt": "secret",
+        "public/pages/index.html": "<p>pages", "public/pages/deep/a.txt": "a",
     }  # fmt: skip
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -114,6 +121,38 @@ async def test_static_files_come_before_rewrites(client: httpx.AsyncClient) -> N
     assert (await client.get("/page")).text == "<p>index"
     assert (await client.head("/static.txt")).headers["content-length"] == "6"
     assert (await client.post("/static.txt")).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("path", "rule", "kept"),
+    [
+        ("/pages", "first", "1"), ("/pages/", "first", "1"), ("/pages/index.html", "first", "1"),
+        ("/pages/nothing", "first", "1"), ("/pages/deep/a.txt", "second", "1"), ("/v1/one", "f", None),
+        ("/", None, None), ("/static.txt", None, None),
+    ],
+)  # fmt: skip
+async def test_answers_have_the_headers_of_the_rules_that_match_the_path(
+    client: httpx.AsyncClient, path: str, rule: str | None, kept: str | None
+) -> None:
+    headers = (await client.get(path)).headers
+
+    assert (headers.get("x-rule"), headers.get("x-kept")) == (rule, kept)
+
+
+async def test_what_a_function_says_of_its_answer_stands_over_a_rule(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/v1/one")).headers.get_list("content-type") == ["application/json"]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"source": "/a"}, {"source": "/a", "headers": [], "has": []},
+        {"source": "/a", "headers": [{"key": "X"}]}, {"source": "/((a)|b)", "headers": []},
+    ],
+)  # fmt: skip
+def test_a_rule_of_headers_that_is_not_understood_is_an_error(rule: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="could not read"):
+        HeaderRule.of(rule)
 
 
 @pytest.mark.parametrize(

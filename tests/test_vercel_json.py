@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from scripts.deploy.vercel_json import api_files, first_globs, read_config
+from scripts.local.header_rules import HeaderRule, headers_of
 from shared.environment import read_settings
 from shared.http.unrouted import NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = read_config(ROOT)
 FUNCTIONS = [file.removesuffix(".py") for file in api_files(ROOT)]
+
+FILES = sorted(file for file in (ROOT / "public/dashboard").iterdir() if file.is_file())
 
 # The platform's own bounds.
 FUNCTIONS_MAX = 10  # The smallest plan stops at 12 and has refused 11.
@@ -129,6 +132,28 @@ def test_each_cron_has_five_fields_runs_daily_and_leads_to_a_function() -> None:
     for cron in CONFIG.get("crons", []):
         assert re.fullmatch(r"\d+ \d+ \* \* \*", cron["schedule"])
         assert cron["path"].removeprefix("/") in FUNCTIONS
+
+
+PAGE = ["/dashboard", "/dashboard/", *(f"/{file.relative_to(ROOT / 'public').as_posix()}" for file in FILES)]
+
+
+@pytest.mark.parametrize("path", PAGE)
+def test_the_dashboard_runs_its_own_scripts_and_nothing_else(path: str) -> None:
+    rules = [HeaderRule.of(rule) for rule in CONFIG["headers"]]
+    headers = {name.decode(): value.decode() for name, value in headers_of(rules, path).items()}
+    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+
+    assert policy == {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "connect-src": "'self'",
+        "img-src": "'self' data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
 
 
 def test_public_holds_files_so_the_source_tree_is_not_published() -> None:

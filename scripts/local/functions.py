@@ -6,7 +6,7 @@ Serves every function of a project the way Vercel does, in one process.
     a rewrite's source   ->  the function or file of its destination; the app sees the path as the caller wrote it
     anything else        ->  404
 
-Each function has its own module object, its lifespan run once, and its own state, as if it were alone in its
+Answers have the headers that vercel.json adds. Each function has its own module object, its lifespan run once, and its own state, as if it were alone in its
 instance. Dynamic names (`[id].py`) are not served.
 """
 
@@ -23,6 +23,7 @@ from typing import Any
 from starlette.responses import FileResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from scripts.local.header_rules import HeaderRule, headers_of, sending_with
 from scripts.local.rewrites import Rewrite, destination
 
 APP_NAMES = ("app", "application")
@@ -145,6 +146,7 @@ class Project:
         if (root / "vercel.json").exists():
             config = json.loads((root / "vercel.json").read_text())
         self._rewrites = [Rewrite.of(rule) for rule in config.get("rewrites", [])]
+        self._headers = [HeaderRule.of(rule) for rule in config.get("headers", [])]
         self._public = (root / "public").resolve()
         found = find_functions(root)
         if only is not None and only not in found:
@@ -168,6 +170,8 @@ class Project:
         if scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
             return
+        if added := headers_of(self._headers, scope["path"]):
+            send = sending_with(added, send)
         app = self._find(scope["path"])
         if app is None and (rewritten := destination(self._rewrites, scope["path"])) is not None:
             path, query = rewritten

@@ -38,7 +38,7 @@ class Rewrite(NamedTuple):
             raise ValueError(f"could not read a rewrite: {', '.join(unknown) or 'no source or destination'}")
         if not (source.startswith("/") and destination.startswith("/")):
             raise ValueError(f"could not read the rewrite of {source}: only paths are served here")
-        pattern, names = _compiled(source)
+        pattern, names = compiled_source(source)
         return cls(pattern, names, destination)
 
     def apply(self, path: str) -> tuple[str, str] | None:
@@ -67,7 +67,8 @@ def _filled(template: str, values: Mapping[str, str], used: set[str], *, safe: s
     return REFERENCE.sub(value, template)
 
 
-def _compiled(source: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+def compiled_source(source: str) -> tuple[re.Pattern[str], tuple[str, ...]]:
+    """Return what a whole path has to match, and the names of its groups. Raises ValueError: it is not understood."""
     names: list[str] = []
     regex, position = "", 0
     for token in TOKEN.finditer(source):
