@@ -57,7 +57,10 @@ VERCEL = {
     "headers": [
         {"source": "/pages(.*)", "headers": [{"key": "X-Rule", "value": "first"}, {"key": "X-Kept", "value": "1"}]},
         {"source": "/pages/deep/(.*)", "headers": [{"key": "X-Rule", "value": "second"}]},
-        {"source": "/v1/one", "headers": [{"key": "Content-Type", "value": "text/css"}, {"key": "X-Rule", "value": "f"}]},
+        {
+            "source": "/v1/one",
+            "headers": [{"key": "Content-Type", "value": "text/css"}, {"key": "X-Rule", "value": "f"}],
+        },
     ],
 }
 

@@ -37,7 +37,7 @@ FLOORS: list[set[str]] = [
         *("scripts.deploy", "scripts.faults", "scripts.lua_lint", "scripts.measuring", "scripts.openapi"),
         "scripts.pack_encodings",
     },
-    {"scripts.clients", "scripts.docs", "scripts.grafana", "scripts.proving"},
+    {"scripts.clients", "scripts.docs", "scripts.grafana", "scripts.pictures", "scripts.proving"},
     {"scripts.benchmarks"},
     {"tests"},
 ]

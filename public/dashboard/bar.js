@@ -9,7 +9,7 @@ import { counted, made } from "./dom.js";
 import { because, label } from "./states.js";
 
 const ROWS_MAX = 500; // Of an explanation; see docs/contexts.md.
-const LINES_MAX = 12;
+const LINES_MAX = 6;
 const SEEN_PX = 5;
 const EDGE_PX = 4;
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, PageDown: 10, PageUp: -10 };

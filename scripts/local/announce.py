@@ -33,7 +33,7 @@ class Announcement:
 
     def start(self) -> str:
         return (
-            f"Warmthread runs at {self._url}\nAPI key: {self._key}\n\n"
+            f"Warmthread runs at {self._url}\nAPI key: {self._key}\nDashboard: {self._url}/dashboard\n\n"
             f"{self._curl('/v1/conversations', self._key)} {JSON_TYPE} -d '{BODY}' {self._indented}\n"
         )
 

@@ -6,8 +6,8 @@ Serves every function of a project the way Vercel does, in one process.
     a rewrite's source   ->  the function or file of its destination; the app sees the path as the caller wrote it
     anything else        ->  404
 
-Answers have the headers that vercel.json adds. Each function has its own module object, its lifespan run once, and its own state, as if it were alone in its
-instance. Dynamic names (`[id].py`) are not served.
+Answers have the headers that vercel.json adds. Each function has its own module object, its lifespan run once, and its
+own state, as if it were alone in its instance. Dynamic names (`[id].py`) are not served.
 """
 
 import ast

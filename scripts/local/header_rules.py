@@ -25,7 +25,9 @@ class HeaderRule(NamedTuple):
         """Raises ValueError for a rule that is not understood."""
         unknown = sorted(rule.keys() ^ {"source", "headers"})
         if unknown or any(header.keys() != {"key", "value"} for header in rule["headers"]):
-            raise ValueError(f"could not read a rule of headers: {', '.join(unknown) or 'a header is a key and a value'}")
+            raise ValueError(
+                f"could not read a rule of headers: {', '.join(unknown) or 'a header is a key and a value'}"
+            )
         pattern, _ = compiled_source(rule["source"])
         pairs = [(header["key"].lower().encode(), header["value"].encode()) for header in rule["headers"]]
         return cls(pattern, tuple(pairs))
