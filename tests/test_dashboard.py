@@ -13,10 +13,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from shared.context.render import FORMATS
 from tests.browsers import needs_chromium, quiet_page, running_browser
+from tests.dashboards import AS_RECORDED, unlock
 
 pytestmark = [needs_chromium, pytest.mark.unmeasured]
-
-DIALOGUE = json.loads((Path(__file__).parent / "data" / "tau_airline_12.jsonl").read_text().splitlines()[0])
 
 
 def wanted(budget: int, sent: str = "chat") -> dict[str, str | int]:
@@ -46,19 +45,12 @@ def page(context: BrowserContext) -> Iterator[Page]:
 @pytest.fixture
 def dialogue(api: httpx.Client) -> str:
     """The id of a recorded conversation."""
-    body = {"messages": DIALOGUE["messages"], "format": "chat", "metadata": {"title": "A flight"}}
-    return str(api.post("/v1/conversations", json=body).json()["id"])
-
-
-def unlock(page: Page, key: str, view: str = "conversations") -> None:
-    page.goto(f"/dashboard#{view}")
-    page.get_by_label("API key").locator("visible=true").fill(key)
-    page.get_by_role("button", name="Show", exact=True).click()
+    return str(api.post("/v1/conversations", json=AS_RECORDED).json()["id"])
 
 
 def opened(page: Page, key: str, conversation: str) -> None:
     """Look into *conversation*."""
-    unlock(page, key, f"conversations/{conversation}")
+    unlock(page, "", f"conversations/{conversation}", key)
     expect(page.locator("#verdict")).to_contain_text("tokens are sent")
 
 
@@ -191,7 +183,7 @@ def test_a_tenant_sees_its_own_and_nobody_elses(
     other = other_api.post(
         "/v1/conversations", json={"items": [{"role": "user", "content": "of another tenant"}]}
     ).json()["id"]
-    unlock(page, key)
+    unlock(page, "", "conversations", key)
     choice = page.get_by_label("Conversation", exact=True)
     expect(choice.locator("option")).to_have_count(2)
 
@@ -205,14 +197,14 @@ def test_a_tenant_sees_its_own_and_nobody_elses(
 
 
 def test_a_tenant_without_conversations_is_told_so(page: Page, key: str) -> None:
-    unlock(page, key)
+    unlock(page, "", "conversations", key)
 
     expect(page.locator("#empty")).to_contain_text("no conversation yet")
 
 
 @pytest.mark.parametrize("wrong", ["wt_acme_wrongwrongwrongwrong", "no key at all"])
 def test_a_wrong_key_says_so_and_is_not_kept(page: Page, wrong: str) -> None:
-    unlock(page, wrong)
+    unlock(page, "", "conversations", wrong)
 
     expect(page.get_by_role("alert")).to_contain_text("This key is not valid here")
     expect(page.get_by_label("API key").locator("visible=true")).to_be_focused()

@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.telemetry.metrics import METRICS
 from tests.bearers import METRICS_SECRET
 from tests.browsers import needs_chromium, quiet_page, running_browser
+from tests.dashboards import unlock
 
 pytestmark = [needs_chromium, pytest.mark.unmeasured]
 
@@ -33,12 +34,6 @@ def page(browser: Browser) -> Iterator[Page]:
     with quiet_page(context) as page:
         yield page
     context.close()
-
-
-def unlock(page: Page, url: str, view: str, secret: str) -> None:
-    page.goto(f"{url}/dashboard#{view}")
-    page.locator(f"#view-{view} input[type=password]").fill(secret)
-    page.get_by_role("button", name="Show", exact=True).click()
 
 
 def test_usage_says_what_is_used_reserved_and_left(

@@ -113,3 +113,18 @@ def test_routes_name_the_commands_that_the_store_counts() -> None:
     assert {name: named[name] for name in BILLED} == {
         name: [counted[call] for call in calls] for name, calls in BILLED.items()
     }
+
+
+def test_a_module_of_the_dashboard_is_written_anew_where_it_is_stale(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "README.md").write_text("No table.\n")
+    module = tmp_path / "public/dashboard/reasons.js"
+    module.parent.mkdir(parents=True)
+    module.write_text("old")
+
+    assert main(["--check"], tmp_path) == 1
+    assert capsys.readouterr().out == "public/dashboard/reasons.js is stale; run scripts/tables\n"
+    assert main([], tmp_path) == 0
+    assert main(["--check"], tmp_path) == 0
+    assert '"over-budget": "older than all that fits",' in module.read_text()

@@ -19,7 +19,7 @@ export const named = (index, rows) => `${rows.length < ROWS_MAX ? "Unit" : "Row"
 
 /** What a row is, in a few words. */
 export function described(row, index, rows) {
-  return `${named(index, rows)} of ${rows.length}: ${label(row.state)}, ${counted(row.tokens, "token")}. ${because(row.reason)}`;
+  return `${named(index, rows)} of ${rows.length}: ${label(row.state)}, ${counted(row.tokens, "token")}: ${because(row.reason)}`;
 }
 
 /**

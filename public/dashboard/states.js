@@ -2,6 +2,8 @@
  * What can become of a unit, in words. How each looks is in views.css, by `data-state`.
  */
 
+import { REASONS } from "./reasons.js";
+
 /** In the order of the legend; the first four count towards the budget. */
 export const STATES = {
   prompt: { label: "Prompt", text: "tokens that every prompt has" },
@@ -22,7 +24,5 @@ export const isSent = (state) => !NOT_SENT.has(state);
 /** @param {string} state */
 export const label = (state) => STATES[state]?.label ?? state;
 
-/** A sentence for *reason*. @param {string} reason */
-export const because = (reason) => REASONS[reason] ?? `${reason.replaceAll("-", " ")}.`;
-
-const REASONS = {};
+/** What *reason* means, to go on with. @param {string} reason */
+export const because = (reason) => `${REASONS[reason] ?? reason.replaceAll("-", " ")}.`;

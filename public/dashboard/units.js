@@ -77,7 +77,7 @@ export function showUnit(view) {
   const row = view.rows[view.chosen];
   const { item_ids: ids } = row;
   byId("unit-title").textContent = `${named(view.chosen, view.rows)}: ${label(row.state).toLowerCase()}`;
-  const facts = made("p", { class: "facts", role: "status" }, swatch(row.state), made("b", {}, label(row.state)), ` · ${counted(row.tokens, "token")} · ${because(row.reason)}`);
+  const facts = made("p", { class: "facts", role: "status" }, swatch(row.state), made("b", {}, label(row.state)), ` · ${counted(row.tokens, "token")}: ${because(row.reason)}`);
   const place = byId("unit");
   const held = place.querySelector(".items");
   if (held !== null && shown === ids.join()) {

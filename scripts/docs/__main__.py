@@ -3,6 +3,8 @@ Writes the generated tables of README.md and docs/*.md: what stands between thes
 
     <!-- table: NAME -->
     <!-- end of table -->
+
+And what the dashboard is told of the same declarations, below public/.
 """
 
 import argparse
@@ -11,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.docs.modules import MODULES
 from scripts.docs.tables import TABLES, UnknownTableError
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +43,7 @@ def stale(old: str, new: str) -> list[str]:
 
 def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(
-        prog="scripts/tables", description="Write the tables of README.md and docs/ from the code's declarations."
+        prog="scripts/tables", description="Write the tables of README.md and docs/, and of the dashboard, from the code's declarations."
     )
     parser.add_argument(
         "--check", action="store_true", help="write nothing; name what is stale, and exit with 1 if any is"
@@ -57,6 +60,13 @@ def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
         found += [f"{page.relative_to(root)}: {name}" for name in stale(text, new)]
         if not arguments.check:
             page.write_text(new)
+    for name, made in MODULES.items():
+        module = root / name
+        if not module.exists() or module.read_text() == made():
+            continue
+        found.append(name)
+        if not arguments.check:
+            module.write_text(made())
     for name in found:
         print(f"{name} is stale; run scripts/tables" if arguments.check else f"{name} written")
     return 1 if found and arguments.check else 0
