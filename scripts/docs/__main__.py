@@ -43,7 +43,8 @@ def stale(old: str, new: str) -> list[str]:
 
 def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(
-        prog="scripts/tables", description="Write the tables of README.md and docs/, and of the dashboard, from the code's declarations."
+        prog="scripts/tables",
+        description="Write the tables of README.md and docs/, and of the dashboard, from the code's declarations.",
     )
     parser.add_argument(
         "--check", action="store_true", help="write nothing; name what is stale, and exit with 1 if any is"
