@@ -20,8 +20,8 @@ class Unit(NamedTuple):
     """
     What is kept or dropped together, by positions in the folded items.
 
-    *members*: the group's items, then the outputs of its calls, both in log order; without what can never be sent.
-    *last* is the largest of them.
+    *members*: the group's items in log order, then the outputs of its calls in the order of the calls, or, where they
+    came as messages, as they came; without what can never be sent. *last* is the largest of them.
 
     *tokens* counts them as messages. Of the items as they are, so that choosing need not go through them:
     *stored_tokens* and *hosted_tokens* are their sums; *is_text*: they are one message of one text; *mentions*: one of
@@ -50,7 +50,8 @@ def made_unit(items: Sequence[Item], pairs: Pairs, group: list[int], rules: Form
     if len(group) == 1 and pairs.partners[group[0]] != NOBODY:
         return _answered_call(items, pairs, group[0], rules)
     outputs = [output for at in group if (output := pairs.partners[at]) != NOBODY]
-    in_order = sorted(outputs)
+    # Providers take results in any order: that of the calls, unless they came as messages.
+    in_order = sorted(outputs) if all(items[at].message for at in outputs) else outputs
     members = (*group, *in_order)
     head, answers = [items[at] for at in group], [items[at] for at in outputs]
     overhead_tokens = [item.overhead_tokens for item in head]

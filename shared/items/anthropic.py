@@ -21,8 +21,8 @@ from shared.items.fitting import (
     FILLER,
     IMAGE_TYPES,
     function_name,
-    is_web_url,
     read_data_url,
+    web_url,
 )
 from shared.items.mentions import mentioned_path, reference
 from shared.items.part_types import IMAGE_PART_TYPES, SAID_FIELDS, Part
@@ -117,8 +117,8 @@ def _block(part: Part, role: str) -> Block | None:
 def _image_source(url: object) -> Block | None:
     if not isinstance(url, str):
         return None
-    if is_web_url(url):
-        return {"type": "url", "url": url}
+    if (address := web_url(url)) is not None:
+        return {"type": "url", "url": address}
     data = read_data_url(url)
     if data is None or data.media_type not in IMAGE_TYPES:
         return None
@@ -131,6 +131,6 @@ def _document_source(part: Part) -> Block | None:
         data = read_data_url(file_data)
         if data is not None and data.media_type == "application/pdf":
             return {"type": "base64", "media_type": data.media_type, "data": data.base64}
-    if isinstance(url, str) and is_web_url(url):
-        return {"type": "url", "url": url}
+    if isinstance(url, str) and (address := web_url(url)) is not None:
+        return {"type": "url", "url": address}
     return None

@@ -68,24 +68,41 @@ def read_data_url(url: str) -> Data | None:
     if match is None:
         return None
     base64 = url[match.end() :]
-    try:
-        if not a2b_base64(base64, strict_mode=True):
-            return None
-    except (Base64Error, ValueError):
+    if not _is_base64(base64):
         return None
     media_type = match.group(1).lower()
     return Data("image/jpeg" if media_type == "image/jpg" else media_type, base64)
 
 
-def is_web_url(url: str) -> bool:
-    """Tell whether a provider can fetch *url*."""
-    return _WEB_URL.match(url) is not None and not any(character.isspace() for character in url)
+def web_url(url: str) -> str | None:
+    """Return *url* as providers fetch it, with its scheme in small letters; None where they cannot."""
+    if _WEB_URL.match(url) is None or any(character.isspace() for character in url):
+        return None
+    scheme, colon, rest = url.partition(":")
+    return url if scheme.islower() else scheme.lower() + colon + rest
+
+
+def read_base64(text: str) -> str | None:
+    """
+    Return base64 of at least a byte in its standard form, None for what is none. Google's clients write `-` and `_` for
+    `+` and `/`, and its API takes both.
+    """
+    standard = text.replace("-", "+").replace("_", "/").rstrip("=")
+    standard += "=" * (-len(standard) % 4)
+    return standard if _is_base64(standard) else None
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(a2b_base64(text, strict_mode=True))
+    except (Base64Error, ValueError):
+        return False
 
 
 def image_url(url: str) -> str | None:
     """Return *url* of a picture as OpenAI takes it, None where it does not."""
-    if is_web_url(url):
-        return url
+    if (address := web_url(url)) is not None:
+        return address
     data = read_data_url(url)
     if data is None or data.media_type not in IMAGE_TYPES:
         return None

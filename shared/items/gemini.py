@@ -10,13 +10,14 @@ A part with a thought signature stands as it came, even with an empty text. What
 its function and its text: identifiers stand only where the call had one, and reach no model.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
 from shared.items.chat import ChatForm
-from shared.items.fitting import FILLER, IMAGE_NOTE, gemini_name, is_web_url, read_data_url
+from shared.items.fitting import FILLER, IMAGE_NOTE, gemini_name, read_data_url, web_url
 from shared.items.mentions import mentioned_path, reference
 from shared.items.part_types import IMAGE_PART_TYPES, SAID_FIELDS, Part
 from shared.items.shown import (
@@ -34,8 +35,10 @@ FORMAT = "gemini"
 DEPTH_MAX = 64
 """Of arguments and results: its parser of JSON stops at 100, and they stand some levels deep."""
 
-_IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"})
-_OTHERS = ("audio/", "video/", "text/")
+IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"})
+"""The pictures that Gemini takes."""
+
+_OTHERS = re.compile(r"(audio|video|text)/[a-z0-9.+-]+")
 _TYPE_BY_ENDING = {
     "png": "image/png",
     "jpg": "image/jpeg",
@@ -151,21 +154,21 @@ def _part(part: Part, role: str) -> Part | None:
     if role != "user":
         return None
     if part_type in IMAGE_PART_TYPES:
-        return _data(part.get("image_url"), _IMAGES)
+        return _data(part.get("image_url"), IMAGES)
     if part_type == "input_file":
-        return _data(part.get("file_data"), _IMAGES | {"application/pdf"}) or _data(part.get("file_url"), frozenset())
+        return _data(part.get("file_data"), IMAGES | {"application/pdf"}) or _data(part.get("file_url"), frozenset())
     return None
 
 
 def _data(url: object, media_types: frozenset[str]) -> Part | None:
     if not isinstance(url, str):
         return None
-    if is_web_url(url):
+    if (address := web_url(url)) is not None:
         ending = url.partition("?")[0].rpartition(".")[2].lower()
         known = {"mimeType": _TYPE_BY_ENDING[ending]} if ending in _TYPE_BY_ENDING else {}
-        return {"fileData": {**known, "fileUri": url}}
+        return {"fileData": {**known, "fileUri": address}}
     data = read_data_url(url)
-    if data is None or not (data.media_type in media_types or (media_types and data.media_type.startswith(_OTHERS))):
+    if data is None or not (data.media_type in media_types or (media_types and _OTHERS.fullmatch(data.media_type))):
         return None
     return {"inlineData": {"mimeType": data.media_type, "data": data.base64}}
 

@@ -18,7 +18,7 @@ from operator import is_
 from typing import Any, NamedTuple
 
 from shared.items.dialects.extras import has_foreign
-from shared.items.fitting import UNNAMED_FILE, function_name, image_url, is_web_url
+from shared.items.fitting import UNNAMED_FILE, function_name, image_url, web_url
 from shared.items.kinds import ROLE_KINDS
 from shared.items.mentions import PART_FIELDS, mentioned_path
 from shared.items.nulls import REQUIRED_NULLS, nested_without_nulls
@@ -175,8 +175,12 @@ def _image(part: Part) -> Part | None:
 
 def _file(part: Part) -> Part | None:
     given = [name for name in ("file_id", "file_data", "file_url") if part.get(name)]
-    if "file_url" in given and not is_web_url(str(part["file_url"])):
-        given.remove("file_url")
+    if "file_url" in given:
+        address = web_url(str(part["file_url"]))
+        if address is None:
+            given.remove("file_url")
+        elif address != part["file_url"]:
+            part = {**part, "file_url": address}
     if not given:
         return None
     others = {name for name in ("file_id", "file_data", "file_url") if name != given[0]} & part.keys()

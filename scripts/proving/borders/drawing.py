@@ -86,14 +86,17 @@ def _spoilt(draw: st.DrawFn) -> Drawn:
     messages = list(dialogue.messages)
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, max(0, len(messages) - 1)))
-        match draw(st.sampled_from(["lose", "double", "swap", "odd", "odd", "odd"])):
+        match draw(st.sampled_from(["lose", "double", "swap", "part", "part", "odd", "odd"])):
             case "lose":
                 del messages[at : at + 1]
             case "double":
                 messages[at:at] = messages[at : at + 1]
             case "swap":
                 messages[at : at + 2] = messages[at : at + 2][::-1]
-            case _ if places := list(_texts_in(messages[at : at + 1])):
+            case "part" if places := list(_lists_in(messages[at : at + 1])):
+                path = draw(st.sampled_from(places))
+                messages[at] = _with(messages[at], path[1:], draw(_spoilt_list(_at(messages[at], path[1:]))))
+            case "odd" if places := list(_texts_in(messages[at : at + 1])):
                 messages[at] = _with(messages[at], draw(st.sampled_from(places))[1:], draw(st.sampled_from(_ODD)))
     assume(messages)
     made = batches(dialogue._replace(messages=messages), draw(_cuts))
@@ -110,11 +113,33 @@ def _texts_in(value: Any) -> Iterator[list[Any]]:
         yield from ([step, *path] for path in _texts_in(member))
 
 
-def _with(value: Any, path: list[Any], text: str) -> Any:
-    """Return *value* with *text* at *path*."""
+def _lists_in(value: Any) -> Iterator[list[Any]]:
+    """Yield the paths to the lists of objects in *value*, but for itself."""
+    members = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, member in members:
+        if isinstance(member, list) and all(isinstance(each, dict) for each in member):
+            yield [step]
+        yield from ([step, *path] for path in _lists_in(member))
+
+
+def _spoilt_list(parts: list[Any]) -> st.SearchStrategy[list[Any]]:
+    """Return *parts* in another order, without some, with one again, or failed, as a result may be."""
+    others = [parts[::-1], parts[1:], parts[:-1], parts + parts[:1], []]
+    failed = [{**part, "is_error": True} if part.get("type") == "tool_result" else part for part in parts]
+    return st.sampled_from([*others, failed, failed])
+
+
+def _at(value: Any, path: list[Any]) -> Any:
+    for step in path:
+        value = value[step]
+    return value
+
+
+def _with(value: Any, path: list[Any], new: Any) -> Any:
+    """Return *value* with *new* at *path*."""
     if not path:
-        return text
-    changed = _with(value[path[0]], path[1:], text)
+        return new
+    changed = _with(value[path[0]], path[1:], new)
     if isinstance(value, dict):
         return {**value, path[0]: changed}
     return [changed if at == path[0] else member for at, member in enumerate(value)]

@@ -55,7 +55,8 @@ def is_all_there(
         if context_format == "gemini" and kind in _OUTPUTS and _result(body) in objects:
             continue
         wanted.update(_said(body, extras if is_own else {}))
-        if any(everything.count(said) < times for said, times in wanted.items()):
+        has_all = all(any(source in everything for source in sources) for sources in _sources(body))
+        if not has_all or any(everything.count(said) < times for said, times in wanted.items()):
             yield kind
             wanted.clear()
         elif kind in _GIVEN and not _is_given(body, context_format, everything, objects):
@@ -93,12 +94,18 @@ def _said(body: Mapping[str, Any], extras: Mapping[str, Any]) -> Iterator[str]:
         parts = body[_PARTS[kind]]
         for part in [{"text": parts}] if isinstance(parts, str) else parts:
             yield from (part[name].strip() for name in _SAID if isinstance(part.get(name), str))
-            if sources := [part[name] for name in _SOURCES if part.get(name)]:
-                yield sources[0].partition(";base64,")[2] or sources[0]
     elif kind not in _GIVEN:
         yield from (text for text in _texts(body) if text)
     yield from _texts(list(_foreign(extras)))
     yield from _texts(extras.get("fields", {}))
+
+
+def _sources(body: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Yield what a picture or a file is known by, one of which has to be sent: the data, an address, an id."""
+    parts = body.get(_PARTS.get(body["type"], ""))
+    for part in parts if isinstance(parts, list) else []:
+        if sources := [part[name] for name in _SOURCES if part.get(name)]:
+            yield [each.partition(";base64,")[2] or each.partition(":")[2] or each for each in sources]
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -167,6 +167,8 @@ def _gemini_part(raw: Json, ids: _Ids) -> Json:
             part[name] = _present(_camel(part[name])) | {
                 own: part[name][own] for own in ("args", "response") if own in part[name]
             }
+    if "inlineData" in part:
+        part["inlineData"]["data"] = part["inlineData"]["data"].replace("-", "+").replace("_", "/")
     if called := part.get("functionCall"):
         at = ids.call(called.get("id") or f"by name {called['name']}")
         part["functionCall"] = {"args": {}, **called} | ({"id": at} if "id" in called else {})

@@ -137,7 +137,8 @@ def facts(log: Sequence[Item]) -> Facts:
             answered_keys = {log[at].pair_key for at in run if at in answered}
             kept = without_open_calls(run, [at for at in run if log[at].pair_key not in answered_keys])
         if kept:
-            outputs = sorted(output for call in kept for output, paired in pairs.items() if paired == call)
+            outputs = [output for call in kept for output, paired in pairs.items() if paired == call]
+            outputs = sorted(outputs) if all(log[at].message for at in outputs) else outputs
             units.append(OracleUnit(kept, outputs))
 
     sent = {at for unit in units for at in unit.members}

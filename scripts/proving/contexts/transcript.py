@@ -38,7 +38,7 @@ def read_transcript(units: Sequence[Sequence[Item]], chosen: Sequence[Unit]) -> 
         in_order = [each for index, each in enumerate(ids) if index not in sent.open_calls]
         answered = iter([in_order[index] for index in sent.answers] or in_order)
         called = iter(ids)
-        has_head = False
+        has_head, speaker = False, ""
         for item in unit:
             body = orjson.loads(item.body)
             call_id = next(called) if item.kind == "c" else next(answered) if item.kind == "o" else ""
@@ -55,9 +55,10 @@ def read_transcript(units: Sequence[Sequence[Item]], chosen: Sequence[Unit]) -> 
             elif body["type"] == "message":
                 name, texts = _name(item.name), list(_texts(body["content"], notes=False))
                 blocks.append(f"{body['role']}{f' ({name})' if name else ''}: " + "\n".join(texts))
-                counted += [*texts, *([name, "+"] if name and not has_head else [])]
-                has_head = True
+                counted += texts
+                has_head, speaker = True, speaker or name
         messages += has_head
+        counted += [speaker, "+"] if speaker else []  # A token more, once a message.
     return Transcript("\n\n".join(blocks), counted, messages)
 
 

@@ -238,7 +238,7 @@ def _call_name_pattern(request: Request) -> Iterator[str]:
 )
 def _inline_data(request: Request) -> Iterator[str]:
     for at, blob in _parts(request, "inlineData"):
-        if not is_base64(blob["data"]):
+        if not _is_base64(blob["data"]):
             yield f"{at}.data"
         if not _is_media_type(blob["mimeType"]):
             yield f"{at}.mimeType"
@@ -257,6 +257,12 @@ def _file_data(request: Request) -> Iterator[str]:
             yield f"{at}.mimeType"
 
 
+def _is_base64(data: str) -> bool:
+    """Whether *data* is base64 as Google's JSON has it: of either alphabet, padded or not."""
+    standard = data.replace("-", "+").replace("_", "/").rstrip("=")
+    return is_base64(standard + "=" * (-len(standard) % 4))
+
+
 def _is_media_type(media_type: str) -> bool:
     is_image = media_type.startswith("image/")
     return media_type in _IMAGES if is_image else _MEDIA_TYPE.fullmatch(media_type) is not None
@@ -265,10 +271,11 @@ def _is_media_type(media_type: str) -> bool:
 @RULES.rule(
     "signature-form",
     "A thought signature is base64.",
-    f"'thoughtSignature: string (bytes format)', {_API.format('Part')}",
+    f"'thoughtSignature: string (bytes format)', {_API.format('Part')}; 'Either standard or URL-safe base64 encoding "
+    "with/without paddings are accepted', https://protobuf.dev/programming-guides/json/",
 )
 def _signature_form(request: Request) -> Iterator[str]:
-    yield from (at for at, signature in _parts(request, "thoughtSignature") if not is_base64(signature))
+    yield from (at for at, signature in _parts(request, "thoughtSignature") if not _is_base64(signature))
 
 
 @RULES.rule(

@@ -27,6 +27,9 @@ _END = b"]}"
 _OPENING = _USER + orjson.dumps({"text": FILLER}) + _END
 _USERS = (Kind.USER, Kind.SUMMARY)
 _OF_USER, _OF_MODEL, _WITH_CALLS, _WITH_RESULTS = "user", "model", "calls", "results"
+_SIGNED = "signed"
+_CALL = b'{"functionCall":'
+_CALL_SIGNED = b'{"thoughtSignature":"skip_thought_signature_validator","functionCall":'
 
 
 def render(name: str, selection: Selection, kept: Forms) -> Rendering:
@@ -37,7 +40,7 @@ def render(name: str, selection: Selection, kept: Forms) -> Rendering:
 class _Request:
     """
     Each unit by itself. A form's pieces are parts of the system, or one or two contents without what opens the first:
-    `joins` says whose that is, and in which message it came.
+    `joins` says whose that is, in which message it came, and whether its first call is signed.
     """
 
     def make(self, unit: SentUnit, *, is_trimmed: bool) -> Made:
@@ -52,7 +55,7 @@ class _Request:
         if all(form.is_thinking for _, form in head if form.parts):
             return Made([], unsupported | {each.item.id for each, _ in head})
         if kind in _USERS:
-            return Made([*_joined_parts(parts), _END], unsupported, joins=f"{_OF_USER} {unit.head[0].item.message}")
+            return Made([*_joined_parts(parts), _END], unsupported, joins=f"{_OF_USER} {unit.head[0].item.message} ")
         pieces = [*_joined_parts(parts), _END]
         answered = [form for each, form in head if each.item.kind == Kind.CALL and not each.is_open]
         answers = zip(outputs, in_order_of_answers(unit.answers, answered), strict=True)
@@ -63,19 +66,20 @@ class _Request:
         ]
         if results:
             pieces += [b",", _USER, *_joined_parts(results), _END]
-        joins = _WITH_RESULTS if results else _WITH_CALLS if any(map(_calls, [parts])) else _OF_MODEL
-        return Made(pieces, unsupported, joins=f"{joins} {unit.outputs[-1].item.message if results else ''}")
+        calls = _calls(parts)
+        joins = _WITH_RESULTS if results else _WITH_CALLS if calls else _OF_MODEL
+        mark = unit.outputs[-1].item.message if results else ""
+        signed = _SIGNED if calls and "thoughtSignature" in calls[0] else ""
+        return Made(pieces, unsupported, joins=f"{joins} {mark} {signed}")
 
     def members(self, forms: Sequence[UnitForm], *, has_opening: bool) -> dict[str, Pieces]:
         contents: list[Pieces] = [[_OPENING]] if has_opening else []
-        before, mark_before, said_by_model = "", "", 0
-        for form in forms:
-            if form.is_system:
-                continue
-            kind, _, mark = form.joins.partition(" ")
+        before, said_by_model = None, 0
+        for form in _signed_alike([form for form in forms if not form.is_system]):
+            kind = form.joins.partition(" ")[0]
             joined = 0
-            if kind == _OF_USER and before == _WITH_RESULTS and mark and mark == mark_before:
-                joined = 1  # Results, and what the user said to them: they came as one content.
+            if _goes_on(form, before):
+                joined = 1
             elif kind in (_WITH_CALLS, _WITH_RESULTS):
                 joined = said_by_model
             if joined:
@@ -86,11 +90,40 @@ class _Request:
                 contents.append(first)
             else:
                 contents.append([_USER if kind == _OF_USER else _MODEL, *form.pieces])
-            before, mark_before = kind, mark
+            before = form
             said_by_model = said_by_model + 1 if kind == _OF_MODEL else 0
         system = [form.pieces for form in forms if form.is_system]
         instruction = {"system_instruction": [b'{"parts":', *nested_array(system), b"}"]} if system else {}
         return {**instruction, "contents": nested_array(contents)}
+
+
+def _signed_alike(forms: list[UnitForm]) -> list[UnitForm]:
+    """
+    Return *forms*, each with a signature where another call of the last turn has one: the API demands one of each step
+    then, and takes this in place of one for what another model called.
+    """
+    pairs = enumerate(zip(forms, [None, *forms], strict=False))
+    start = max((at for at, (form, before) in pairs if _is_users(form) and not _goes_on(form, before)), default=0)
+    steps = [at for at in range(start, len(forms)) if forms[at].joins.startswith((_WITH_CALLS, _WITH_RESULTS))]
+    unsigned = [at for at in steps if not forms[at].joins.endswith(_SIGNED)]
+    if len(unsigned) == len(steps):
+        return forms
+    made = list(forms)
+    for at in unsigned:
+        made[at] = forms[at]._replace(pieces=[b"".join(forms[at].pieces).replace(_CALL, _CALL_SIGNED, 1)])
+    return made
+
+
+def _is_users(form: UnitForm) -> bool:
+    return form.joins.startswith(_OF_USER)
+
+
+def _goes_on(form: UnitForm, before: UnitForm | None) -> bool:
+    """Tell whether *form* is what the user said to the results *before* it: they came as one content."""
+    if before is None or not _is_users(form) or not before.joins.startswith(_WITH_RESULTS):
+        return False
+    mark = form.joins.split(" ")[1]
+    return bool(mark) and mark == before.joins.split(" ")[1]
 
 
 def _open(content: Pieces) -> Pieces:

@@ -30,6 +30,8 @@ from shared.items.dialects.reading import (
     without_cache_marks,
     write_object,
 )
+from shared.items.fitting import read_base64
+from shared.items.gemini import IMAGES
 from shared.items.parts import text_part
 
 NAME: Final = "gemini"
@@ -49,6 +51,8 @@ _CALL = ("id", "name", "args", "willContinue", "partialArgs")
 _RESPONSE = ("id", "name", "response", "parts", "willContinue", "scheduling")
 _AS_FILE = frozenset({"application/pdf", "text/plain"})
 _UNDERSCORE = re.compile("_([a-z])")
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+", re.ASCII)
+_URI = re.compile(r"(https?|gs)://\S+")
 
 
 def read(contents: list[Any], path: str) -> list[Draft]:
@@ -121,6 +125,8 @@ def _data_of(fields: Json, role: str, at: str) -> str:
     for name, kind in (("thought", bool), ("thoughtSignature", str)):
         if name in fields and type(fields[name]) is not kind:
             raise wrong_value(f"{at}.{name}", "true or false" if kind is bool else "a string", kind_of(fields[name]))
+    if "thoughtSignature" in fields and read_base64(fields["thoughtSignature"]) is None:
+        raise InvalidValue(f"{at}.thoughtSignature must be base64.", param=f"{at}.thoughtSignature")
     found = [name for name in _DATA[role] if name in fields]
     if not found and "thoughtSignature" in fields:
         fields["text"] = ""  # A signature alone comes with an empty text, which some clients leave out.
@@ -190,8 +196,11 @@ def _add(content: Content, fields: Json, data: str, at: str, *, by_assistant: bo
         return
     if data == "inlineData":
         blob = _fields(fields[data], where, _BLOB)
-        media_type, url = read_text(blob, "mimeType", where), read_text(blob, "data", where)
-        url = f"data:{media_type};base64,{url}"
+        media_type, base64 = read_text(blob, "mimeType", where), read_base64(read_text(blob, "data", where))
+        if base64 is None:
+            raise InvalidValue(f"{where}.data must be base64.", param=f"{where}.data")
+        _check_media_type(media_type, where)
+        blob, url = {**blob, "data": base64}, f"data:{media_type};base64,{base64}"
         if "displayName" in blob:
             over["inlineData"] = {"displayName": read_text(blob, "displayName", where)}
         if media_type.startswith("image/") and not by_assistant:
@@ -199,9 +208,27 @@ def _add(content: Content, fields: Json, data: str, at: str, *, by_assistant: bo
         elif media_type in _AS_FILE and not by_assistant:
             content.add({"type": "input_file", "file_data": url}, over)
         else:
+            _check_taken(media_type, where)
             content.add_foreign({**_over(fields, data), data: blob})
         return
     if data == "fileData":
-        fields[data] = _fields(fields[data], where, _FILE)
-        read_text(fields[data], "fileUri", where)
+        file = fields[data] = _fields(fields[data], where, _FILE)
+        if not _URI.fullmatch(read_text(file, "fileUri", where)):
+            raise InvalidValue(f"{where}.fileUri must be a URI of https or gs.", param=f"{where}.fileUri")
+        if "mimeType" in file:
+            _check_media_type(read_text(file, "mimeType", where), where)
+            _check_taken(file["mimeType"], where)
     content.add_foreign(without_cache_marks(fields))
+
+
+def _check_media_type(media_type: str, at: str) -> None:
+    if not _MEDIA_TYPE.fullmatch(media_type):
+        raise InvalidValue(f"{at}.mimeType must be a media type, as image/png.", param=f"{at}.mimeType")
+
+
+def _check_taken(media_type: str, at: str) -> None:
+    """Raise InvalidValue for a picture that Gemini refuses and that no other format can show."""
+    if media_type.startswith("image/") and media_type not in IMAGES:
+        raise InvalidValue(
+            f"{at}.mimeType must be one of {', '.join(sorted(IMAGES))}, not {media_type}.", param=f"{at}.mimeType"
+        )
