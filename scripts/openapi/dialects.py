@@ -2,9 +2,12 @@
 Messages of other APIs as JSON Schema: the plainer part of what is taken, see docs/dialects.md for all of it.
 """
 
+from collections.abc import Mapping
+
 from scripts.openapi.shapes import Schema, obj, optional
 from shared.config import SETTINGS
 from shared.conversations.token_counts import ITEMS_MAX
+from shared.items.dialects.chat_servers import IN_CALL, IN_FUNCTION, IN_MESSAGE
 from shared.items.given import FORMATS
 
 TEXT: Schema = {"type": "string"}
@@ -33,12 +36,21 @@ def _block(name: str, /, **members: Schema) -> Schema:
     return _tagged(name, members)
 
 
+_JSON_TYPES: Mapping[type, Schema] = {str: TEXT, list: _list({}), dict: ANY}
+
+
+def additions(known: Mapping[str, type]) -> Schema:
+    """Return what servers add to what OpenAI's API has, each of which may be there."""
+    return {name: optional(_JSON_TYPES[kind]) for name, kind in known.items()}
+
+
 def _chat() -> Schema:
     text = _block("text", text=TEXT)
     image = _block("image_url", image_url=obj({"url": TEXT, "detail": {"enum": ["auto", "low", "high"]}}, ("url",)))
     audio = _block("input_audio", input_audio=obj({"data": TEXT, "format": TEXT}, ("data", "format")))
     file = _block("file", file=obj({"file_data": TEXT, "filename": TEXT}, ("file_data",)))
-    function = _block("function", id=TEXT, function=obj({"name": TEXT, "arguments": TEXT}, ("name", "arguments")))
+    named = obj({"name": TEXT, "arguments": TEXT, **additions(IN_FUNCTION)}, ("name", "arguments"))
+    function = _tagged("function", {"id": TEXT, "function": named, **additions(IN_CALL)}, "id", "function")
     custom = _block("custom", id=TEXT, custom=obj({"name": TEXT, "input": TEXT}, ("name", "input")))
 
     def said(role: str, *parts: Schema) -> Schema:
@@ -46,7 +58,7 @@ def _chat() -> Schema:
         return obj({"role": {"const": role}, "content": content, "name": optional(TEXT)}, ("role", "content"))
 
     assistant = said("assistant", text, _block("refusal", refusal=TEXT))
-    assistant["properties"] |= {
+    assistant["properties"] |= additions(IN_MESSAGE) | {
         "content": optional(assistant["properties"]["content"]),
         "refusal": optional(TEXT),
         "audio": optional(obj({"id": TEXT}, ("id",))),

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared.items.chat import ChatForm
+from shared.items.dialects.extras import has_foreign
 from shared.items.fitting import (
     ANTHROPIC_NAME_CHARS_MAX,
     FILLER,
@@ -86,7 +87,8 @@ def _use(item: Mapping[str, Any], tool_call: Part, extras: Extras) -> AnthropicF
     text = call_object(tool_call)
     name = function_name(str(item.get("name") or ""), ANTHROPIC_NAME_CHARS_MAX)
     block = {"type": "tool_use", "id": tool_call["id"], "name": name, "input": orjson.Fragment(text)}
-    return AnthropicForm([laid_over(block, extras_in(extras, FORMAT).get("fields", {}))], (name, text))
+    made = laid_over(block, extras_in(extras, FORMAT).get("fields", {}))
+    return AnthropicForm([made], (name, text), is_whole=not has_foreign(extras))
 
 
 def _images(blocks: list[Block]) -> tuple[str | None, ...]:

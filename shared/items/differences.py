@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from shared.items.alike import is_alike
 from shared.items.anthropic import anthropic_form
 from shared.items.chat import ChatForm
+from shared.items.dialects.extras import thoughts_in
 from shared.items.gemini import gemini_form
 from shared.items.part_types import Part
 from shared.items.responses import responses_form
@@ -54,17 +55,19 @@ def compared(
     item: Mapping[str, Any], form: ChatForm | None, fixed_tokens: int, *, is_named: bool, extras: Extras
 ) -> tuple[Difference, ...]:
     """Return the same, found by writing the item down in every format."""
-    chat = Difference("chat", _counted(form.texts() if form else ()), fixed_tokens, form is not None, is_named)
+    texts = _counted(form.texts() if form else ())
+    thoughts = _counted(thoughts_in(extras))
+    chat = Difference("chat", texts + thoughts, fixed_tokens, form is not None, is_named)
     call_id = () if form is None or form.tool_call_id is None else (form.tool_call_id,)
     anthropic = anthropic_form(item, form, extras)
     gemini = gemini_form(item, form, extras)
     responses = responses_form(item, extras)
-    of_items = chat.texts
+    of_items = texts
     if form is not None and form.tool_call is None:
         of_items = (*call_id, *responses.texts)
     of_anthropic = _sent("anthropic", anthropic.texts, _urls_tokens(anthropic.images), is_framed=bool(anthropic.blocks))
     of_gemini = _sent("gemini", call_id + gemini.texts, _urls_tokens(gemini.images), is_framed=bool(gemini.parts))
-    of_text = chat._replace(context_format="text", fixed_tokens=0, is_named=is_named and not call_id)
+    of_text = chat._replace(context_format="text", texts=texts, fixed_tokens=0, is_named=is_named and not call_id)
     found = [each for each in (of_anthropic, of_gemini, of_text) if each[1:] != chat[1:]]
     if form is not None and form.tool_call is not None and gemini.texts[0] != chat.texts[0]:
         found.append(of_gemini._replace(context_format=GEMINI_NAME, texts=gemini.texts[:1]))

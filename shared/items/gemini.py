@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared.items.chat import ChatForm
+from shared.items.dialects.extras import has_foreign
 from shared.items.fitting import FILLER, IMAGE_NOTE, gemini_name, read_data_url, web_url
 from shared.items.mentions import mentioned_path, reference
 from shared.items.part_types import IMAGE_PART_TYPES, SAID_FIELDS, Part
@@ -69,7 +70,7 @@ def gemini_form(item: Mapping[str, Any], form: ChatForm | None, extras: Extras) 
         return _thinking(item, extras)
     own = extras_in(extras, FORMAT)
     if form.tool_call is not None:
-        return _call(item, form.tool_call, own)
+        return _call(item, form.tool_call, own)._replace(is_whole=not has_foreign(extras))
     if form.tool_call_id is not None:
         return _response(item, form.tool_call_id, extras)
     shown = shown_parts(item, extras, FORMAT, lambda part: _part(part, form.role))

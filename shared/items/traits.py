@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from shared.items.chat import ChatForm, call_texts
-from shared.items.dialects.extras import has_foreign, name_in
+from shared.items.dialects.extras import has_foreign, name_in, thoughts_in
 from shared.items.differences import Difference, differences, image_part_tokens
 from shared.items.fitting import speaker
 from shared.items.kinds import Kind
@@ -90,7 +90,7 @@ def describe(item: Mapping[str, Any], extras: Extras = NO_EXTRAS) -> Traits:
         pair_key=pair_key,
         name=name,
         role=form.role,
-        texts=form.texts(),
+        texts=(*form.texts(), *thoughts_in(extras)),
         fixed_tokens=fixed_tokens,
         hosted_texts=hosted_texts,
         is_text=_is_text(kind, form) and not has_foreign(extras),

@@ -1232,6 +1232,14 @@ export interface components {
                 refusal: string;
             })[]) | null;
             name?: string | null;
+            reasoning_content?: string | null;
+            reasoning?: string | null;
+            reasoning_details?: unknown[] | null;
+            thinking_blocks?: unknown[] | null;
+            images?: unknown[] | null;
+            executed_tools?: unknown[] | null;
+            extra_content?: Record<string, never> | null;
+            provider_specific_fields?: Record<string, never> | null;
             refusal?: string | null;
             audio?: {
                 id: string;
@@ -1243,7 +1251,10 @@ export interface components {
                 function: {
                     name: string;
                     arguments: string;
+                    provider_specific_fields?: Record<string, never> | null;
                 };
+                extra_content?: Record<string, never> | null;
+                provider_specific_fields?: Record<string, never> | null;
             } | {
                 /** @constant */
                 type: "custom";

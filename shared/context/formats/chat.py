@@ -73,7 +73,13 @@ def _is_whole(sent: Sent) -> bool:
 
 def _calls(head: _Head) -> list[tuple[bool, Part]]:
     """Return the calls, each with whether it is open."""
-    return [(sent.is_open, {**form.tool_call, "id": sent.call_id}) for sent, form in head if form.tool_call is not None]
+    return [(sent.is_open, _call(sent, form.tool_call)) for sent, form in head if form.tool_call is not None]
+
+
+def _call(sent: Sent, tool_call: Part) -> Part:
+    call = {**tool_call, "id": sent.call_id}
+    over = extras_in(sent.extras, CHAT.name).get("call")
+    return laid_over(call, over) if over else call
 
 
 def _message(head: _Head) -> Message:

@@ -3,7 +3,8 @@ Chat Completions messages, as requests have them and as replies bring them.
 
     system, developer, user    a message
     assistant                  a message, where it says anything, and a call for each of `tool_calls`; the older
-                               `function_call` is one as well
+                               `function_call` is one as well. What servers add to replies stands beside the first of
+                               them (chat_servers.py)
     tool, function             an output
 
 A call's answer does not say which kind of call it answers: those of custom tools are told by the calls of the same
@@ -13,10 +14,20 @@ request, and answers whose call came earlier are paired when a context is made.
 from typing import Any, Final
 
 from shared.errors import InvalidValue, missing_value, wrong_value
+from shared.items.dialects.chat_servers import (
+    DROPPED_OF_CALL,
+    DROPPED_OF_FUNCTION,
+    DROPPED_OF_MESSAGE,
+    IN_CALL,
+    IN_FUNCTION,
+    IN_MESSAGE,
+    read_additions,
+)
 from shared.items.dialects.extras import Json, content_of, extras_of
 from shared.items.dialects.reading import (
     Content,
     Draft,
+    read_any_object,
     read_choice,
     read_fields,
     read_list,
@@ -24,6 +35,7 @@ from shared.items.dialects.reading import (
     read_text,
     read_type,
     tool_id,
+    without_cache_marks,
 )
 from shared.items.parts import text_part
 
@@ -34,16 +46,22 @@ _FIELDS = {
     "system": _SAID,
     "developer": _SAID,
     "user": _SAID,
-    "assistant": _SAID | {"refusal", "audio", "tool_calls", "function_call", "annotations"},
+    "assistant": _SAID
+    | {"refusal", "audio", "tool_calls", "function_call", "annotations"}
+    | IN_MESSAGE.keys()
+    | DROPPED_OF_MESSAGE,
     "tool": _SAID | {"tool_call_id"},
     "function": _SAID,
 }
 _TEXT = ("text",)
-_PARTS = {"user": ("text", "image_url", "input_audio", "file"), "assistant": ("text", "refusal")}
+_OF_MISTRAL = ("thinking", "reference")
+"""Parts of its replies, which are kept as they came."""
+_PARTS = {"user": ("text", "image_url", "input_audio", "file"), "assistant": ("text", "refusal", *_OF_MISTRAL)}
 _FILE = ("file_data", "file_id", "filename")
 _AUDIO = {"id", "data", "expires_at", "transcript"}
 _CITATION = {"type", "start_index", "end_index", "title", "url"}
 _CALL_TYPES = ("function", "custom")
+_ANNOTATIONS = ("url_citation", "file")
 
 
 def read(messages: list[Any], path: str) -> list[Draft]:
@@ -92,8 +110,9 @@ def _output(
 def _assistant(fields: Json, over: Json, at: str, number: int, custom_ids: set[str]) -> list[Draft]:
     calls = _calls(fields, at, number, custom_ids)
     content = _content(fields, "assistant", at) if fields.get("content") not in (None, []) else Content()
+    over |= read_additions(fields, at, IN_MESSAGE)
     if annotations := read_list(fields.get("annotations"), f"{at}.annotations"):
-        _annotate(content, annotations, f"{at}.annotations")
+        over |= _annotate(content, annotations, f"{at}.annotations")
     refusal = None
     if "refusal" in fields:
         refusal = len(content.parts)
@@ -102,9 +121,10 @@ def _assistant(fields: Json, over: Json, at: str, number: int, custom_ids: set[s
         audio = read_object(fields, "audio", at, _AUDIO)
         over = {**over, "audio": {"id": read_text(audio, "id", f"{at}.audio")}}
     drafts = calls
-    if content.parts or "audio" in fields or not calls:
+    if content or content.parts or "audio" in fields or not calls:
         item = {"type": "message", "role": "assistant", "content": content.parts}
-        drafts = [Draft(item, extras_of(NAME, refusal=refusal), number, at), *calls]
+        elements = content_of(content.elements)
+        drafts = [Draft(item, extras_of(NAME, content=elements, refusal=refusal), number, at), *calls]
     first = drafts[0]
     members = {name: value for name, value in first.extras.items() if name != "format"}
     return [first._replace(extras=extras_of(NAME, **members, fields=over)), *drafts[1:]]
@@ -127,6 +147,9 @@ def _content(fields: Json, role: str, at: str) -> Content:
 
 def _add_part(content: Content, raw: object, at: str, allowed: tuple[str, ...], *, by_assistant: bool) -> None:
     part_type = read_type(raw, at, allowed)
+    if part_type in _OF_MISTRAL:
+        content.add_foreign(without_cache_marks(read_any_object({"part": raw}, "part", at)))
+        return
     fields = read_fields(raw, at, {"type", part_type})
     match part_type:
         case "text":
@@ -155,8 +178,15 @@ def _add_part(content: Content, raw: object, at: str, allowed: tuple[str, ...], 
             content.add(part)
 
 
-def _annotate(content: Content, annotations: list[Any], at: str) -> None:
-    """Put the citations of a reply where items have them: requests have none."""
+def _annotate(content: Content, annotations: list[Any], at: str) -> Json:
+    """
+    Put the citations of a reply where items have them: OpenAI's requests have none. Return the members that others'
+    stay, OpenRouter's with the text of a page or a file that was read.
+    """
+    for index, raw in enumerate(annotations):
+        read_type(raw, f"{at}[{index}]", _ANNOTATIONS)
+    if any(raw["type"] == "file" or _is_of_another(raw.get("url_citation")) for raw in annotations):
+        return {"annotations": annotations}
     made = []
     for index, raw in enumerate(annotations):
         where = f"{at}[{index}]"
@@ -171,16 +201,27 @@ def _annotate(content: Content, annotations: list[Any], at: str) -> None:
     if not texts:
         raise InvalidValue(f"{at} must be null where content has no text.", param=at)
     texts[-1]["annotations"] = made
+    return {}
+
+
+def _is_of_another(citation: object) -> bool:
+    return isinstance(citation, dict) and "content" in citation
+
+
+def _typed(raw: object) -> object:
+    """Return a call with its type, which Mistral leaves out."""
+    return {**raw, "type": "function"} if isinstance(raw, dict) and raw.get("type") is None else raw
 
 
 def _calls(fields: Json, at: str, number: int, custom_ids: set[str]) -> list[Draft]:
     drafts: list[Draft] = []
     for index, raw in enumerate(read_list(fields.get("tool_calls"), f"{at}.tool_calls")):
         where = f"{at}.tool_calls[{index}]"
-        call_type = read_type(raw, where, _CALL_TYPES)
-        call = read_fields(raw, where, {"id", "type", call_type})
+        call_type = read_type(_typed(raw), where, _CALL_TYPES)
+        call = read_fields(raw, where, {"id", "type", call_type} | IN_CALL.keys() | DROPPED_OF_CALL)
         call_id, argument = read_text(call, "id", where), "input" if call_type == "custom" else "arguments"
-        called = read_object(call, call_type, where, {"name", argument})
+        known = {"name", argument} | IN_FUNCTION.keys() | DROPPED_OF_FUNCTION
+        called = read_object(call, call_type, where, known)
         within = f"{where}.{call_type}"
         item = {
             "type": "custom_tool_call" if call_type == "custom" else "function_call",
@@ -189,7 +230,10 @@ def _calls(fields: Json, at: str, number: int, custom_ids: set[str]) -> list[Dra
             argument: read_text(called, argument, within),
         }
         (custom_ids.add if call_type == "custom" else custom_ids.discard)(call_id)
-        drafts.append(Draft(item, {}, number, where))
+        over = read_additions(call, where, IN_CALL)
+        if within_function := read_additions(called, within, IN_FUNCTION):
+            over[call_type] = within_function
+        drafts.append(Draft(item, extras_of(NAME, call=over), number, where))
     if "function_call" in fields:
         where = f"{at}.function_call"
         called = read_object(fields, "function_call", at, {"name", "arguments"})

@@ -8,6 +8,7 @@ Extras: what a message brought along that items have no form for, one JSON objec
       "block": {…}                                  stands in the place of what the item would become
       "refusal": 1                                  this part is the message's `refusal`, and no part of its content
       "is_id_made": true                            the call, or the answer, came without an id: it goes without
+      "call": {…}                                   members over those of the call's entry in `tool_calls`
     }
 
 Only `format` is always there. What is not JSON's own is that of the format: names, shapes, base64.
@@ -22,7 +23,8 @@ A part that `content` does not mention does not stand there. An `output` that is
 
 **fields** lie over
 
-    chat       the message: `name`, `audio`. They stand with the first item of the message
+    chat       the message: `name`, `audio`, and what servers add to replies (chat_servers.py), `reasoning_content` for
+               instance. They stand with the first item of the message
     anthropic  the block: `signature` of thinking, `is_error` of a result, `caller` of a call
     gemini     the part: `thoughtSignature`; what is within `functionCall` and `functionResponse` stands in an object of
                that name, e.g. {"thoughtSignature": "…", "functionResponse": {"name": "f", "willContinue": true}}
@@ -47,6 +49,11 @@ type Json = dict[str, Any]
 type Element = int | list[Any] | Json
 """Of `content`."""
 
+_THOUGHTS = ("reasoning_content", "reasoning")
+_LISTED_THOUGHTS = ("reasoning_details", "thinking_blocks")
+_SAID_ASIDE = (*_THOUGHTS, *_LISTED_THOUGHTS, "annotations", "audio", "executed_tools", "images")
+"""Members of a chat message that hold what it says, besides its content and its calls."""
+
 
 def content_of(elements: list[Element]) -> list[Element]:
     """Return *elements*, [] where they say no more than that all parts stand there as they are."""
@@ -69,6 +76,27 @@ def has_foreign(extras: Mapping[str, Any]) -> bool:
     """Tell whether something of the message stands in *extras* only, so that other formats cannot show all of it."""
     if not extras:
         return False
-    if "block" in extras or "audio" in extras.get("fields", {}):
+    if "block" in extras or (extras["format"] == "chat" and any(map(extras.get("fields", {}).get, _SAID_ASIDE))):
         return True
     return any(isinstance(element, dict) for element in extras.get("content", ()))
+
+
+def thoughts_in(extras: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a chat message thinks, as a server added it; once, though a server may say it twice."""
+    if extras.get("format") != "chat":
+        return ()
+    fields = extras.get("fields", {})
+    thoughts = [each for part in extras.get("content", ()) if isinstance(part, dict) for each in _thoughts_of(part)]
+    for name in _THOUGHTS:
+        if fields.get(name):
+            return (*thoughts, fields[name])
+    listed: list[Any] = next((fields[name] for name in _LISTED_THOUGHTS if fields.get(name)), [])
+    return (*thoughts, *(each for part in listed if isinstance(part, dict) for each in _thoughts_of(part)))
+
+
+def _thoughts_of(part: Json) -> list[str]:
+    """Return the texts of a part that thinks; Mistral's has a list of texts."""
+    said = part.get("thinking") or part.get("summary") or (part.get("text") if part.get("type") != "text" else None)
+    listed = said if isinstance(said, list) else [said]
+    texts = [each.get("text") if isinstance(each, dict) else each for each in listed]
+    return [text for text in texts if isinstance(text, str)]
