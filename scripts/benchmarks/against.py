@@ -4,8 +4,8 @@ What the operations cost here beside another checkout: `scripts/bench against DI
 Each checkout runs in a process of its own, with its own code and its own benchmark of it, over one store, and they take
 turns: a pair is the median of a few runs of one and then of the other, the first of them in every second pair the
 other. A ratio is the median of the pairs' ratios, here to there, with their quartiles. The rows are those of
-`scripts/bench store`, and contexts in each format: from memory, and after an append of two items, which is not timed,
-but among the requests and commands. For cold starts there is `scripts/bench cold --against DIR`.
+`scripts/bench store`, and contexts in each format that both know: from memory, and after an append of two items, which
+is not timed, but among the requests and commands. For cold starts there is `scripts/bench cold --against DIR`.
 """
 
 import argparse
@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.benchmarks.store import HISTORY_ITEMS, KEY, OURS, ROWS, items_file
-from scripts.benchmarks.store_operations import FORMATS
 from scripts.benchmarks.worker import Place, Worker
 from scripts.measuring.counted_store import Cost, CountedStore, counted_store
 from scripts.measuring.environment import ROOT
 from scripts.measuring.served import mint_as
 from scripts.measuring.tables import each, markdown, ratio
+from shared.context.render import FORMATS
 
 CONTEXT_ROWS = {
     "context, cold": "context, nothing held",
@@ -50,16 +50,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def measure(checkout: Path, rows: dict[str, str], pairs: int, runs: int, items: int = HISTORY_ITEMS) -> str:
-    """Return *rows* as a Markdown table. Raises ContenderError: an operation fails, or *checkout* does not know it."""
+    """Return *rows* as a Markdown table, but for what *checkout* does not know. Raises ContenderError: one fails."""
     lines = []
     with counted_store() as store, items_file(items) as path:
         for root in (ROOT, checkout.resolve()):
             mint_as(root, store, KEY)
         place, python = Place(0, store.url, store.token, KEY, path), Path(sys.executable)
         with Worker(python, OURS, place, checkout.resolve()) as there, Worker(python, OURS, place) as here:
-            there.open()
-            here.open()
+            known = {*there.open()} & {*here.open()}
             for name, title in rows.items():
+                if name not in known:
+                    print(f"{title}: not known there", file=sys.stderr, flush=True)
+                    continue
                 print(title, file=sys.stderr, flush=True)
                 lines.append([title, *_row(store, [there, here], name, pairs, runs)])
     return markdown(["operation", "there ms", "here ms", "ratio", "requests, commands", "here"], lines)

@@ -3,7 +3,8 @@ Choosing a context from one long conversation, beside the trimmers of other libr
 
 The conversation is recorded: customer service with tool calls, 12 dialogues joined to one of 367 messages and
 39,000 tokens. Each contender trims it to the budget in this process. Its result is then counted by the token
-rule and held against the promises. Encodes are counted in a run that is not timed.
+rule and held against the promises. Encodes are counted in a run that is not timed. Then the same choice in each of our
+formats: folding the log, choosing, rendering, and rendering again what was kept of that.
 """
 
 import argparse
@@ -12,12 +13,15 @@ import json
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scripts.measuring import environment
+
+if TYPE_CHECKING:
+    from shared.items.item import Item
 
 Message = dict[str, Any]
 SHIPPED = environment.ROOT / "tests" / "data" / "tau_airline_12.jsonl"
@@ -47,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     from scripts.proving.contexts.promises import broken_promises, recount
     from scripts.proving.contexts.real_tokens import real_count
     from shared.context.fit import Selection, fit
-    from shared.context.render import render
+    from shared.context.render import FORMATS, render
     from shared.context.units import fold
 
     messages = _joined([dialogue.messages for dialogue in read_dialogues(arguments.dialogues)])
@@ -93,7 +97,37 @@ def run(arguments: argparse.Namespace) -> int:
                 f"{contender.name:<42}{_median_ms(contender):>10.3f}{encodes_count:>9,}{tokens:>8,}"
                 f"  {', '.join(sorted(broken)) or 'none'}"
             )
+    print(
+        f"\n{'median ms':<12}{'folding':>9}{'choosing':>10}{'rendering':>11}{'again':>8}{'tokens':>8}  broken promises"
+    )
+    for name in FORMATS:
+        print(_format_line(name, log, arguments))
     return 0
+
+
+def _format_line(name: str, log: "Sequence[Item]", arguments: argparse.Namespace) -> str:
+    """Return what a context in the format *name* takes, step by step."""
+    from scripts.proving.contexts.dialogues import folded
+    from scripts.proving.contexts.promises import broken_promises
+    from scripts.proving.providers.by_format import faults_of
+    from shared.context.fit import fit
+    from shared.context.render import render
+
+    fold, budget = folded(log, name), arguments.budget
+    chosen = fit(fold, budget)
+    made = render(name, chosen)
+    steps: dict[str, Callable[[], Any]] = {
+        "folding": lambda: folded(log, name),
+        "choosing": lambda: fit(fold, budget),
+        "rendering": lambda: render(name, chosen),
+        "again": lambda: render(name, chosen, made.forms),
+    }
+    times_ms = [_median_ms(Contender(step, run, list, arguments.repeats * 20)) for step, run in steps.items()]
+    broken = broken_promises(log, budget, chosen.tokens, name, made.members)
+    broken |= {"refused by its provider"} if faults_of(name, made.members) else set()
+    folding, choosing, rendering, again = (f"{each:.3f}" for each in times_ms)
+    times = f"{folding:>9}{choosing:>10}{rendering:>11}{again:>8}"
+    return f"{name:<12}{times}{chosen.tokens:>8,}  {', '.join(sorted(broken)) or 'none'}"
 
 
 def _joined(dialogues: list[list[Message]]) -> list[Message]:

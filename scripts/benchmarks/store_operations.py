@@ -14,6 +14,7 @@ import orjson
 
 from scripts.benchmarks.instance import Instance
 from scripts.benchmarks.worker import Apart, Item, Place, Prepare, Run
+from shared.context.render import FORMATS
 
 AT_ONCE = 100
 PAGE_ITEMS = 20
@@ -22,7 +23,6 @@ MANY = 5
 
 L1_READS = 100
 SMALL_BYTES = 100
-FORMATS = ("items", "chat", "anthropic", "text")
 
 
 async def open_ours(place: Place, items: list[Item]) -> "Operations":
