@@ -14,7 +14,7 @@ from typing import NamedTuple
 import httpx
 
 from scripts.faults.server import Fault
-from scripts.proving.alerts.site import CRON, Deployment, Site, conversation
+from scripts.proving.alerts.site import CALLERS, CRON, Deployment, Site, conversation
 from shared.store import keys
 
 MANY = 150
@@ -25,8 +25,10 @@ AWAY_MAX_S = 15.0
 
 DELAY_S = 0.15
 LATE_S, BETWEEN_S, LATE_TIMES = 0.025, 0.01, 60
-LITTLE_MEMORY_BYTES = 64 * 1_048_576
-"""Less than an instance takes when it starts."""
+LITTLE_MEMORY_BYTES = 80 * 1_048_576
+"""Enough for an instance that has little to do: 50 MiB."""
+
+LARGE_BYTES = 1_000_000
 
 TOO_LATE_S = 27 * 3_600
 
@@ -42,15 +44,13 @@ class Scene(NamedTuple):
 class Cause(NamedTuple):
     """
     *carry_out* makes all of *alerts* fire, and what it brought about is to be seen for *lasts_s*. *settings* are those
-    of its deployment; *labels* are what an alert names besides, or instead of it. *is_there_from_the_start*: the
-    deployment's own settings are the cause, so that there is no before.
+    of its deployment; *labels* are what an alert names besides, or instead of it.
     """
 
     alerts: tuple[str, ...]
     carry_out: Callable[[Scene], None]
     settings: Mapping[str, str] = {}
     labels: Mapping[str, str] = {}
-    is_there_from_the_start: bool = False
     lasts_s: float = 2.0
 
 
@@ -106,8 +106,9 @@ def lateness(scene: Scene) -> None:
 
 
 def want_of_memory(scene: Scene) -> None:
-    """An instance holds more than the function's memory."""
-    _list(scene.deployment.api)
+    """An instance that has little memory gets large conversations, many at once."""
+    items = [{"role": "user", "content": "x" * LARGE_BYTES}] * 3
+    scene.deployment.at_once(lambda api: api.post("/v1/conversations", json={"items": items}), CALLERS)
 
 
 def stampede(scene: Scene) -> None:
@@ -161,12 +162,7 @@ CAUSES = {
     "slowness": Cause(("WarmthreadSlow",), slowness),
     "misses": Cause(("WarmthreadHitRateLow",), misses),
     "lateness": Cause(("WarmthreadLoopLag",), lateness),
-    "memory": Cause(
-        ("WarmthreadMemory",),
-        want_of_memory,
-        {"WARMTHREAD_MEMORY_BYTES_MAX": str(LITTLE_MEMORY_BYTES)},
-        is_there_from_the_start=True,
-    ),
+    "memory": Cause(("WarmthreadMemory",), want_of_memory, {"WARMTHREAD_MEMORY_BYTES_MAX": str(LITTLE_MEMORY_BYTES)}),
     "stampede": Cause(("WarmthreadStampede",), stampede),
     "refusals": Cause(("WarmthreadRefusals",), refusals, labels={"reason": "rate"}),
     "full-store": Cause(("WarmthreadStoreFull",), full_store),

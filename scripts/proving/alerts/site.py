@@ -24,6 +24,9 @@ SECRETS = {name: secrets.token_urlsafe(18) for name in ("WARMTHREAD_METRICS_SECR
 METRICS_SECRET = SECRETS["WARMTHREAD_METRICS_SECRET"]
 CRON = {"authorization": f"Bearer {SECRETS['CRON_SECRET']}"}
 CALLERS = 25
+MEMORY_BYTES = 1_073_741_824
+"""Plenty, and known also where nothing limits the process."""
+
 TIMEOUT_S = 30.0
 
 
@@ -82,6 +85,7 @@ class Site:
                 "UPSTASH_REDIS_REST_TOKEN": self._upstash.token,
                 "VERCEL_DEPLOYMENT_ID": name,
                 "WARMTHREAD_METRICS_FLUSH_S": "1",
+                "WARMTHREAD_MEMORY_BYTES_MAX": str(MEMORY_BYTES),
                 "WARMTHREAD_DOCUMENTS_URL": str(self._folder),
                 **(settings or {}),
             }
