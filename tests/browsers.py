@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -19,7 +19,8 @@ needs_chromium = pytest.mark.skipif(
 STATUS = "Failed to load resource: the server responded with a status of"
 """How Chromium tells of a refusal; pages tell of it themselves."""
 
-TIMEOUT_MS = 15_000
+TIMEOUT_MS = 30_000
+"""Of a step: long, for a machine with much other work."""
 
 
 @contextlib.contextmanager
@@ -27,6 +28,7 @@ def running_browser() -> Iterator[Browser]:
     """Start Chromium without a window. It has to end before a test with a loop of its own begins in this thread."""
     # Its sandbox refuses to work for root, as whom CI runs.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
         try:

@@ -7,7 +7,7 @@ import { drawn, made } from "./dom.js";
 
 const [WIDTH, HEIGHT] = [300, 80];
 const TABLE_ROWS = 30;
-export const LINES_MAX = 6;
+const LINES_MAX = 6;
 
 const clock = (at_ms) => new Date(at_ms).toLocaleTimeString("en-GB");
 
@@ -17,7 +17,8 @@ const clock = (at_ms) => new Date(at_ms).toLocaleTimeString("en-GB");
  * @param {{ title: string, hint: string, points: { at_ms: number, values: Map<string, number> }[], text: (value: number) => string, isOpen: boolean }} shown
  */
 export function chart({ title, hint, points, text, isOpen }) {
-  const names = [...new Set(points.flatMap(({ values }) => [...values.keys()]))].slice(0, LINES_MAX);
+  const all = [...new Set(points.flatMap(({ values }) => [...values.keys()]))];
+  const names = all.length > LINES_MAX ? largest(all, points) : all;
   const newest = points.at(-1)?.values ?? new Map();
   const high = Math.max(...points.flatMap(({ values }) => names.map((name) => values.get(name) ?? 0)), 0);
   return made(
@@ -30,9 +31,16 @@ export function chart({ title, hint, points, text, isOpen }) {
       "ul",
       { class: "keys" },
       ...names.map((name, index) => made("li", {}, sample(index), made("span", {}, name), " ", made("b", {}, newest.has(name) ? text(newest.get(name)) : "–"))),
+      ...(all.length > names.length ? [made("li", { class: "quiet" }, `and ${all.length - names.length} smaller ones`)] : []),
     ),
     table(title, names, points, text, isOpen),
   );
+}
+
+/** Return those of *names* that came highest. */
+function largest(names, points) {
+  const high = new Map(names.map((name) => [name, Math.max(...points.map(({ values }) => values.get(name) ?? 0))]));
+  return names.toSorted((one, other) => high.get(other) - high.get(one)).slice(0, LINES_MAX);
 }
 
 function sample(index) {

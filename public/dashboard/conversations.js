@@ -10,6 +10,7 @@ const RECENT_MAX = 50;
 const NAMED_BY = ["title", "name", "topic", "subject"];
 
 let key = "";
+let isListed = false;
 
 const href = (id) => `#conversations/${id}`;
 
@@ -18,12 +19,14 @@ byId("recent").addEventListener("change", (event) => {
 });
 byId("open").addEventListener("submit", (event) => {
   event.preventDefault();
-  location.hash = href(byId("conversation-id").value.trim());
+  const id = byId("conversation-id").value.trim();
+  if (location.hash === href(id)) open(key, id); // It was asked for before, and may be there now.
+  else location.hash = href(id);
 });
 
 /** Show the tenant's conversations, and the one called *id*. Throws Problem: the key is refused. */
 export async function enter(secret, id) {
-  if (key !== secret) {
+  if (key !== secret || !isListed) {
     key = secret;
     close();
     await list();
@@ -44,6 +47,7 @@ async function list() {
   const place = byId("recent");
   place.replaceChildren(made("option", { value: "" }, "Looking …"));
   let page;
+  isListed = false;
   try {
     page = await ask(`/v1/conversations?limit=${RECENT_MAX}`, key);
   } catch (problem) {
@@ -55,6 +59,7 @@ async function list() {
     notice(byId("context-notice"), problem);
     return;
   }
+  isListed = true;
   const first = page.data.length ? "Choose one …" : "There is none yet";
   byId("empty").textContent = page.data.length
     ? "Choose a conversation to see what of it a model call is given."

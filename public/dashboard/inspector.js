@@ -22,7 +22,7 @@ const bar = makeBar(byId("bar"), { point, choose });
 
 /** Look into the conversation *id*. */
 export async function open(key, id) {
-  if (view.key === key && view.id === id) return;
+  if (view.key === key && view.id === id && !byId("result").hidden) return;
   close();
   Object.assign(view, { key, id });
   byId("conversation-id").value = id;
@@ -163,6 +163,7 @@ byId("share").addEventListener("input", (event) => {
   byId("share-shown").value = `${event.target.value} %`;
   soon();
 });
+byId("again").addEventListener("click", refresh);
 for (const id of ["model", "format", "stable"]) byId(id).addEventListener("change", soon);
 byId("choices").addEventListener("submit", (event) => {
   event.preventDefault();

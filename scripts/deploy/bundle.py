@@ -6,6 +6,7 @@ path in the bundle -> path below the project.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from scripts.deploy.build import DECOYS
 from scripts.deploy.report import MB, CheckFailed, detail
 from scripts.deploy.vercel_json import api_files, duration_s, read_config
+from scripts.local.header_rules import HeaderRule, headers_of
 
 FUNCTIONS_MAX = 10
 FUNCTION_BYTES_MAX = 60 * MB
@@ -95,6 +97,23 @@ def check_static(copy: Path, output: Path) -> None:
             f"missing {sorted(public - published)[:10]}"
         )
     detail(", ".join(sorted(published)))
+
+
+def check_headers(copy: Path, output: Path) -> None:
+    """Raises CheckFailed unless each static file gets the headers that scripts/dev gives it, by vercel.json."""
+    routes = json.loads((output / "config.json").read_bytes())["routes"]
+    rules = [HeaderRule.of(rule) for rule in read_config(copy).get("headers", [])]
+    paths = {f"/{name}" for name in _files_below(output / "static")}
+    for path in sorted(paths | {path.removesuffix("/index.html") for path in paths if path.endswith("/index.html")}):
+        built = {
+            name.lower(): value
+            for route in routes
+            if route.get("continue") and "headers" in route and re.match(route["src"], path)
+            for name, value in route["headers"].items()
+        }
+        wanted = {name.decode(): value.decode() for name, value in headers_of(rules, path).items()}
+        if built != wanted:
+            raise CheckFailed(f"{path} has the headers {built} in the build, and {wanted} in development")
 
 
 def check_files(copy: Path, functions: Iterable[Function]) -> None:

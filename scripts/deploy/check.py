@@ -63,6 +63,7 @@ def check(root: Path, scratch: Path) -> None:
         bundle.check_functions(copy, functions)
     with step("static files"):
         bundle.check_static(copy, output)
+        bundle.check_headers(copy, output)
     with step("files in the functions"):
         bundle.check_files(copy, functions.values())
     with step(f"sizes, at most {bundle.FUNCTION_BYTES_MAX / MB:.0f} MB each"):
