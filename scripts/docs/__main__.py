@@ -44,7 +44,7 @@ def stale(old: str, new: str) -> list[str]:
 def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(
         prog="scripts/tables",
-        description="Write the tables of README.md and docs/, and of the dashboard, from the code's declarations.",
+        description="Write the tables of README.md, of docs/ and of the dashboard from the declarations in the code.",
     )
     parser.add_argument(
         "--check", action="store_true", help="write nothing; name what is stale, and exit with 1 if any is"
