@@ -100,7 +100,8 @@ class Contexts:
         reading.keep(composed.fold, forms)
         if etag in known_etags:
             return Context(None, etag, provenance)
-        self._history.note_context(chosen.selection.tokens, chosen.omitted_tokens(reading.held.snapshot.header))
+        omitted_tokens = chosen.omitted_tokens(reading.held.snapshot.header)
+        self._history.context_tokens.note(chosen.selection.tokens, omitted_tokens)
         note({RECORDS: len(chosen.selection.positions)})
         return Context(body, etag, provenance, chosen.selection.tokens)
 

@@ -24,6 +24,7 @@ from shared.conversations.conversation import Conversation
 from shared.conversations.document_marks import with_shared_marks
 from shared.conversations.entries import Entry, read_entry
 from shared.conversations.held import Held, Reading, remember
+from shared.conversations.history_counts import ContextTokens, HistoryCounts
 from shared.conversations.kept_counts import read_kept_counts
 from shared.conversations.needs import Need, Needed, Told
 from shared.conversations.provenance import Provenance
@@ -85,21 +86,6 @@ class Found[T](NamedTuple):
     age_s: float = 0.0
 
 
-class HistoryCounts(NamedTuple):
-    """
-    Reads by the tier that answered them; *evictions* from L1, the *conversations* it holds, and their bytes; callers
-    that *shared* a load of another; tokens that contexts kept and omitted.
-    """
-
-    answers: dict[Tier, int]
-    evictions: int
-    conversations: int
-    size_bytes: int
-    shared: int
-    kept_tokens: int
-    omitted_tokens: int
-
-
 class History:
     """The conversations of one instance."""
 
@@ -111,7 +97,7 @@ class History:
         self._l1: L1[Held] = L1(settings.l1_bytes_max)
         self._flights: Flights[Found[Any]] = Flights()
         self._answers = dict.fromkeys(Tier, 0)
-        self._kept_tokens = self._omitted_tokens = 0
+        self.context_tokens = ContextTokens()
 
     async def read(
         self,
@@ -146,13 +132,8 @@ class History:
 
     def counted(self) -> HistoryCounts:
         """Return what was counted since the start, and what L1 holds now."""
-        l1, tokens = self._l1, (self._kept_tokens, self._omitted_tokens)
-        return HistoryCounts(dict(self._answers), l1.evictions, len(l1), l1.size_bytes, self._flights.shared, *tokens)
-
-    def note_context(self, kept_tokens: int, omitted_tokens: int) -> None:
-        """Count what a context holds, and what it leaves out."""
-        self._kept_tokens += kept_tokens
-        self._omitted_tokens += omitted_tokens
+        l1 = self._l1
+        return HistoryCounts(dict(self._answers), l1.evictions, len(l1), l1.size_bytes, self._flights.shared)
 
     def limit_l1(self, share: float) -> None:
         """Let L1 hold *share* of its bound."""

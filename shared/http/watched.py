@@ -16,7 +16,7 @@ def sources_of(store: Store, history: History, documents: Documents, counter: Co
     """Return what tells of these, when it is asked."""
 
     def totals() -> dict[str, int]:
-        asked, read = store.counted(), history.counted()
+        asked, read, tokens = store.counted(), history.counted(), history.context_tokens
         return {
             "store ok": asked.sent - asked.failed,
             "store failed": asked.failed,
@@ -27,8 +27,8 @@ def sources_of(store: Store, history: History, documents: Documents, counter: Co
             "lease_waits": documents.tiers.waits,
             "evictions conversations": read.evictions,
             "evictions documents": documents.l1.evictions,
-            "context_tokens kept": read.kept_tokens,
-            "context_tokens omitted": read.omitted_tokens,
+            "context_tokens kept": tokens.kept,
+            "context_tokens omitted": tokens.omitted,
             **dict(_named("store_commands", asked.commands)),
             **dict(_named("document_reads", documents.answers)),
             **dict(_named("source_loads", documents.loads)),
