@@ -270,10 +270,15 @@ def logs(draw: st.DrawFn, episodes_max: int = 8) -> list[Raw]:
         episodes.insert(draw(st.integers(0, len(episodes))), draw(many_calls()))
     items = [raw for episode in episodes for raw in episode]
     prefixes = draw(st.lists(st.sampled_from(_ID_PREFIXES), min_size=len(items), max_size=len(items)))
-    return [
-        {**raw, "id": f"{prefix}{index}"} if prefix and "id" not in raw else raw
-        for index, (raw, prefix) in enumerate(zip(items, prefixes, strict=True))
-    ]
+    made: list[Raw] = []
+    for index, (raw, prefix) in enumerate(zip(items, prefixes, strict=True)):
+        own = raw.get("id")
+        if own in [each.get("id") for each in made]:  # Append takes an id once.
+            own = None
+        item = {name: value for name, value in raw.items() if name != "id"}
+        item_id = own or (f"{prefix}{index}" if prefix else "")
+        made.append({**item, "id": item_id} if item_id else item)
+    return made
 
 
 def stored(raw_items: list[Raw]) -> list[Raw]:

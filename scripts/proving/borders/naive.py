@@ -51,7 +51,7 @@ def unreached(reached: Mapping[tuple[str, str], int], context_format: str) -> li
 
 def _own(conversation: Conversation, name: str) -> Json:
     """Return the messages of a *conversation* that is in that dialect as a request of it, {} for another one."""
-    if any(batch.get("format") != name for batch in conversation.batches):
+    if not conversation.batches or any(batch.get("format") != name for batch in conversation.batches):
         return {}
     messages = [message for batch in conversation.batches for message in batch["messages"]]
     present = [{key: value for key, value in message.items() if value is not None} for message in messages]

@@ -14,11 +14,13 @@ import types
 import typing
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any, Literal, TypeAliasType, get_args, get_origin
+from typing import Any, Literal, TypeAliasType
 
 import typing_extensions
 
 KINDS = ("known-fields", "required-fields", "no-nulls", "field-types", "known-types")
+# Of each type they are asked for again and again.
+get_args, get_origin = cache(typing.get_args), cache(typing.get_origin)
 _SCALARS: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
 _REQUIRED: tuple[object, ...] = (typing.Required, typing_extensions.Required)
 _WRAPPED: tuple[object, ...] = (*_REQUIRED, typing.NotRequired, typing.Annotated)
@@ -68,10 +70,12 @@ def _is_scalar(value: object, hint: object) -> bool:
     return isinstance(value, _SCALARS[hint]) and (hint is bool or not isinstance(value, bool))
 
 
+@cache
 def is_typed_dict(hint: object) -> bool:
     return typing.is_typeddict(hint) or typing_extensions.is_typeddict(hint)
 
 
+@cache
 def _bare(hint: object) -> Any:
     """Return *hint* without what says nothing of the value."""
     while True:
@@ -123,6 +127,7 @@ def _unlike_list(value: object, member: object, path: str) -> Iterator[Differenc
         yield from unlike(each, member, f"{path}[{index}]")
 
 
+@cache
 def _is_list(hint: object) -> bool:
     return bool(get_args(hint)) and get_origin(hint) not in (dict, Literal, *_UNIONS)
 
