@@ -19,8 +19,8 @@ TALK = [
         for role in ("user", "assistant")
     ),
 ]
-WANTED = {"budget": 400, "format": "chat"}
-EXPLAINED = {**WANTED, "explain": "true"}
+WANTED: dict[str, Any] = {"budget": 400, "format": "chat"}
+EXPLAINED: dict[str, Any] = {**WANTED, "explain": "true"}
 BUDGETS = ((150, "o200k_base"), (400, "cl100k_base"), (3_000, "o200k_base"))
 SENT = ("prompt", "pinned", "kept", "document")
 

@@ -57,6 +57,7 @@ MANY_QUERIES = {
     "context of 10,000 items, all": "context?budget=4000000",
     "context of 10,000 items, all, chat": "context?budget=4000000&format=chat",
     "context of 10,000 items, 8,000 tokens": "context?budget=8000",
+    "context of 10,000 items, explained": "context?budget=8000&explain=true",
 }
 
 

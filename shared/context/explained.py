@@ -98,17 +98,17 @@ def explained(choice: Choice) -> list[Row]:
 
 
 def _at_most(rows_max: int, rows: Iterable[Row]) -> list[Row]:
-    alike: dict[tuple[str, str], Row] = {}
+    item_ids: dict[tuple[str, str], list[str]] = {}
+    tokens: dict[tuple[str, str], int] = {}
     alone: deque[Row] = deque()
     for row in rows:
         alone.append(row)
-        while len(alike) + len(alone) > rows_max:
+        while len(tokens) + len(alone) > rows_max:
             oldest = alone.popleft()
             kind = oldest.state, oldest.reason
-            before = alike.get(kind) or Row([], 0, *kind)
-            before.item_ids.extend(oldest.item_ids)
-            alike[kind] = before._replace(tokens=before.tokens + oldest.tokens)
-    return [*alike.values(), *alone]
+            item_ids.setdefault(kind, []).extend(oldest.item_ids)
+            tokens[kind] = tokens.get(kind, 0) + oldest.tokens
+    return [*(Row(ids, tokens[kind], *kind) for kind, ids in item_ids.items()), *alone]
 
 
 def _of_prompt(choice: Choice) -> Iterator[Row]:
