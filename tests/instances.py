@@ -19,7 +19,7 @@ START_TIMEOUT_S = 20.0
 def running_instance() -> Iterator[str]:
     """Run one instance in a thread with its own loop; yield its address. Settings come from the environment."""
     project = Project(ROOT)
-    server = quiet_server(project, lifespan="on", http="h11", keep_alive_s=60)
+    server = quiet_server(project, lifespan="on", http="h11", keep_alive_s=60, at_end=project.tell_end)
     with loopback_listener(0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -9,12 +9,9 @@ turn.
 
 import argparse
 import compileall
-import contextlib
 import json
-import os
 import re
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -23,16 +20,16 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from scripts.measuring.counted_store import CountedStore, counted_store
 from scripts.measuring.environment import ROOT
+from scripts.measuring.launched import START_TIMEOUT_S, invocation, launched
 from scripts.measuring.served import KEY, instance_at, mint_as
 from scripts.measuring.tables import markdown, percentile, ratio
 
-START_TIMEOUT_S = 30.0
 IMPORT_LINE = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)")
 PACKAGES_SHOWN = 12
 
@@ -179,55 +176,13 @@ def _package(name: str) -> str:
 
 
 def _start(project: Path, probe: Probe, store: CountedStore) -> Start:
-    entry = str(project / probe.function)
-    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        address = f"{folder}/s"
-        listener.bind(address)
-        listener.listen(1)
-        listener.settimeout(START_TIMEOUT_S)
-        environ = {
-            **os.environ,
-            "UPSTASH_REDIS_REST_URL": store.url,
-            "UPSTASH_REDIS_REST_TOKEN": store.token,
-            "VERCEL_IPC_PATH": address,
-            "__VC_HANDLER_MODULE_NAME": probe.function.removesuffix(".py").replace("/", "."),
-            "__VC_HANDLER_ENTRYPOINT": probe.function,
-            "__VC_HANDLER_ENTRYPOINT_ABS": entry,
-            "__VC_HANDLER_VENDOR_DIR": "_vendor",
-            "__VC_HANDLER_VARIABLE_NAME": "app",
-        }
-        begin_s = time.perf_counter()
-        command = [sys.executable, "-c", "import vercel_runtime.vc_init"]
-        process = subprocess.Popen(command, cwd=project, env=environ, stdout=subprocess.DEVNULL)
-        with _ended(process):
-            channel, _ = listener.accept()
-            with channel:
-                channel.settimeout(START_TIMEOUT_S)
-                port = _port(channel)
-                started_s = time.perf_counter()
-                _request(f"http://127.0.0.1:{port}{probe.path}", probe.body.encode())
-                answered_s = time.perf_counter()
-        return Start((started_s - begin_s) * 1000, (answered_s - begin_s) * 1000)
-
-
-@contextlib.contextmanager
-def _ended(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _port(channel: socket.socket) -> int:
-    """Return the port that the function says it listens on."""
-    buffer = b""
-    while chunk := channel.recv(65_536):
-        *messages, buffer = (buffer + chunk).split(b"\0")
-        for message in map(json.loads, messages):
-            if message["type"] == "server-started":
-                return int(message["payload"]["httpPort"])
-    raise OSError("a function did not start")
+    variables = {"UPSTASH_REDIS_REST_URL": store.url, "UPSTASH_REDIS_REST_TOKEN": store.token}
+    begin_s = time.perf_counter()
+    with launched(project, probe.function, variables) as function:
+        started_s = time.perf_counter()
+        _request(f"{function.url}{probe.path}", probe.body.encode())
+        answered_s = time.perf_counter()
+    return Start((started_s - begin_s) * 1000, (answered_s - begin_s) * 1000)
 
 
 def _make_conversation(store: CountedStore, checkout: Path) -> str:
@@ -243,9 +198,7 @@ def _request(url: str, body: bytes) -> bytes:
     headers = {
         "authorization": f"Bearer {KEY}",
         "content-type": "application/json",
-        # The launcher takes requests of the platform only.
-        "x-vercel-internal-invocation-id": "1",
-        "x-vercel-internal-request-id": "1",
+        **invocation(),
     }
     request = urllib.request.Request(url, data=body or None, headers=headers)  # noqa: S310 - loopback.
     try:

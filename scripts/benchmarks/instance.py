@@ -45,10 +45,11 @@ class Instance:
         os.environ["UPSTASH_REDIS_REST_URL"] = self._place.store_url
         os.environ["UPSTASH_REDIS_REST_TOKEN"] = self._place.store_token
         os.environ.setdefault("WARMTHREAD_LOG_LEVEL", "off")  # Tables and replies go to stdout.
+        os.environ["WARMTHREAD_METRICS_HOLD_S"] = "0"  # `settle` would wait for it.
         try:
             self._state = dict(await self._resources.enter_async_context(lifespan(app)))
         finally:
-            for name in ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"):
+            for name in ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN", "WARMTHREAD_METRICS_HOLD_S"):
                 os.environ.pop(name)
                 os.environ |= {name: before[name]} if name in before else {}
         return self

@@ -85,7 +85,9 @@ def _serve(listener: socket.socket, stop: Stop, arguments: argparse.Namespace) -
             os.environ.update(store.environ() | made)
             project = Project(root)
             # h11, as Vercel's own launcher uses.
-            server = quiet_server(project, lifespan="off", http="h11", keep_alive_s=KEEP_ALIVE_S)
+            server = quiet_server(
+                project, lifespan="off", http="h11", keep_alive_s=KEEP_ALIVE_S, at_end=project.tell_end
+            )
 
             async def run() -> None:
                 async with project.running():

@@ -118,6 +118,11 @@ class Function:
             lifespan.cancel()
             await asyncio.gather(lifespan, return_exceptions=True)
 
+    def tell_end(self) -> None:
+        """Have the app do now what it puts off, if it is one of ours."""
+        if (ending := self._state.get("ending")) is not None:
+            ending.tell()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._app({**scope, "state": self._state.copy()}, receive, send)
 
@@ -164,6 +169,11 @@ class Project:
             for function in self.functions.values():
                 await stack.enter_async_context(function.running())
             yield
+
+    def tell_end(self) -> None:
+        """Have every function do now what it puts off: its server is about to end."""
+        for function in self.functions.values():
+            function.tell_end()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer an HTTP request, within `running` or under a server that knows lifespan."""

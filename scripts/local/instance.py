@@ -34,7 +34,8 @@ def main() -> int:
     with loopback_listener(arguments.port) as listener:
         print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
         sys.stdout = sys.stderr  # Where the log goes from now on: who starts it reads no more than the address.
-        server = quiet_server(Project(ROOT, arguments.function), lifespan="on", http="h11", keep_alive_s=KEEP_ALIVE_S)
+        project = Project(ROOT, arguments.function)
+        server = quiet_server(project, lifespan="on", http="h11", keep_alive_s=KEEP_ALIVE_S, at_end=project.tell_end)
         threading.Thread(target=_stop_with_input, args=(server,), daemon=True).start()
         server.run(sockets=[listener])
     return int(not server.started)

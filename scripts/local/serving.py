@@ -3,6 +3,7 @@ What the servers here have in common: they listen on loopback only, and uvicorn 
 """
 
 import socket
+from collections.abc import Callable
 from typing import Literal
 
 import uvicorn
@@ -26,10 +27,27 @@ def loopback_listener(port: int) -> socket.socket:
     return listener
 
 
+class _Server(uvicorn.Server):
+    """One that calls *at_end* when it ends, also where no signal says so, before it waits for what is under way."""
+
+    def __init__(self, config: uvicorn.Config, at_end: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._at_end = at_end
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._at_end()
+        await super().shutdown(sockets)
+
+
 def quiet_server(
-    app: ASGIApp, *, lifespan: Literal["on", "off"], http: Literal["h11", "httptools"], keep_alive_s: int
+    app: ASGIApp,
+    *,
+    lifespan: Literal["on", "off"],
+    http: Literal["h11", "httptools"],
+    keep_alive_s: int,
+    at_end: Callable[[], None] = lambda: None,
 ) -> uvicorn.Server:
-    """Return a uvicorn server for *app* that logs warnings only."""
+    """Return a uvicorn server for *app* that logs warnings only, and calls *at_end* when it is told to end."""
     config = uvicorn.Config(
         app,
         lifespan=lifespan,
@@ -42,4 +60,4 @@ def quiet_server(
         timeout_keep_alive=keep_alive_s,
         timeout_graceful_shutdown=GRACE_S,
     )
-    return uvicorn.Server(config)
+    return _Server(config, at_end)

@@ -12,6 +12,7 @@ from scripts.proving.coherence import command as coherence
 from scripts.proving.contexts import command as contexts
 from scripts.proving.documents import command as documents
 from scripts.proving.memory import command as memory
+from scripts.proving.metrics import command as metrics
 
 SUBCOMMANDS = {
     "coherence": coherence,
@@ -21,6 +22,7 @@ SUBCOMMANDS = {
     "memory": memory,
     "contexts": contexts,
     "borders": borders,
+    "metrics": metrics,
 }
 
 if __name__ == "__main__":
