@@ -10,6 +10,7 @@ medians of 100 requests each, and their 95th percentile. Then the guard's steps 
 import argparse
 import asyncio
 import contextlib
+import math
 import statistics
 import sys
 import time
@@ -46,6 +47,7 @@ from shared.request.freshness import read_freshness
 from shared.request.invocation import CURRENT, Invocation
 from shared.request.parameters import read_query
 from shared.request.permits import Rate
+from shared.telemetry.telemetry import Ended, Telemetry
 
 CONTEXT_PATH = "/v1/conversations/{conversation_id}/context"
 QUERY = "budget=8000"
@@ -246,6 +248,14 @@ async def _steps_table(instance: Instance) -> str:
         fresh.caller = caller
         fresh.learn(fresh.ask(caller.key_hash), fresh.now(), "ok", rate)
 
+    ended = Ended("GET", CONTEXT_PATH, 200, "L0", "", 0.0004, 0.0005)
+
+    async def counted() -> None:
+        telemetry: Telemetry = state["telemetry"]
+        telemetry.note_budgets({"tokens-day": 500_000})
+        telemetry.record(ended)
+        telemetry.is_to_be_handed_over(math.inf)
+
     steps = {
         "memory, deadline, the invocation's own record": limits,
         "target, headers, key and its hash, refusals remembered, a permit of the lot": admission,
@@ -253,6 +263,7 @@ async def _steps_table(instance: Instance) -> str:
         "whether a permit is still to be taken": permit,
         "headers that tell the rate": told,
         "what a script asks and learns of the rate (not from memory)": script,
+        "metrics: all that is counted of a request": counted,
     }
     permits.learn(caller, permits.now(), rate)
     rows = []
