@@ -14,17 +14,19 @@ from urllib.parse import urlsplit
 import httpx
 
 from scripts.local.serving import loopback_listener
+from scripts.proving.alerts.rules import FACTOR
 
 TOOLS = Path(__file__).parents[3] / ".warmthread" / "tools" / "prometheus" / "usr" / "bin"
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 5.0
-LOOKBACK_S = 5
-"""For how long a sample that no scrape repeats is believed: five minutes, in time-lapse."""
+MINUTE_S = 60 // FACTOR
+LOOKBACK_S = 5 * MINUTE_S
+"""For how long a sample that no scrape repeats is believed."""
 
 MISSING = "Prometheus is not here: scripts/get-prometheus unpacks Debian's"
 
 CONFIG = """\
-global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+global: {{scrape_interval: {minute_s}s, scrape_timeout: {minute_s}s, evaluation_interval: 1s}}
 rule_files: [rules.yml]
 scrape_configs:
   - job_name: warmthread
@@ -87,14 +89,14 @@ class Prometheus:
 @contextlib.contextmanager
 def running_prometheus(url: str, secret: str, rules: str, folder: Path) -> Iterator[Prometheus]:
     """
-    Run one that scrapes the service at *url* each second, follows *rules*, and keeps what it needs in *folder*.
+    Run one that scrapes the service at *url* each MINUTE_S, follows *rules*, and keeps what it needs in *folder*.
 
     Raises:   RuntimeError: there is none here, or it does not start; the text says why.
     """
     program = find("prometheus")
     if program is None:
         raise RuntimeError(MISSING)
-    (folder / "prometheus.yml").write_text(CONFIG.format(target=urlsplit(url).netloc))
+    (folder / "prometheus.yml").write_text(CONFIG.format(target=urlsplit(url).netloc, minute_s=MINUTE_S))
     (folder / "rules.yml").write_text(rules)
     (folder / "secret").write_text(secret)
     with loopback_listener(0) as listener:

@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "operating.md"
 PROMQL = re.compile(r"^```promql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VARIABLE = re.compile(r"\$\{?(\w+)\}?")
 
-WINDOW = "30s"
+WINDOW = "60s"
 """What a window of a query is in a rehearsal: long enough for all that happened lately."""
 
 GIVEN = {"__rate_interval": WINDOW, "__range": WINDOW, "__interval": WINDOW, "deployment": ".*"}

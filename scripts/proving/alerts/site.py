@@ -86,6 +86,9 @@ class Site:
                 "VERCEL_DEPLOYMENT_ID": name,
                 "WARMTHREAD_METRICS_FLUSH_S": "1",
                 "WARMTHREAD_MEMORY_BYTES_MAX": str(MEMORY_BYTES),
+                # A machine with other work is no outage.
+                "WARMTHREAD_STORE_TIMEOUT_S": "20",
+                "WARMTHREAD_STORE_CONNECT_TIMEOUT_S": "10",
                 "WARMTHREAD_DOCUMENTS_URL": str(self._folder),
                 **(settings or {}),
             }
