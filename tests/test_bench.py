@@ -126,12 +126,13 @@ def test_two_checkouts_are_measured_in_turns_and_do_the_same_here() -> None:
 
 
 async def test_the_guard_is_measured_for_each_kind_of_tenant_and_step_by_step() -> None:
-    whole, lots, steps = await guard.measure(1)
+    whole, lots, steps, told = await guard.measure(1)
 
     rows = [line.strip("| ").split(" | ")[0] for line in whole.splitlines()[2:]]
     assert rows == [guard.BARE, *(f"a tenant with {name}" for name in guard.LIMITS)]
     assert lots.startswith("Of 800 reads from memory, ")
     assert len(steps.splitlines()) == 2 + 6
+    assert len(told.splitlines()) == 2 + 4
 
 
 @pytest.mark.timing

@@ -4,7 +4,8 @@ What the guard costs of a warm read, in microseconds: for tenants without limits
 One instance in this process, called as an ASGI application, beside the same endpoint without the guard: no admission,
 no rate, no deadline, no look at memory; metrics and logging are on both sides. All of them share one memory, and take
 turns request by request, so that the machine's moods meet them alike. A figure is the median of the differences of
-medians of 100 requests each, and their 95th percentile. Then the guard's steps alone, on the same objects.
+medians of 100 requests each, and their 95th percentile. Then the guard's steps alone, on the same objects, and what it
+costs that a request is told (telling.py).
 """
 
 import argparse
@@ -25,6 +26,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from api.conversations import app
+from scripts.benchmarks import telling
 from scripts.benchmarks.instance import Instance
 from scripts.benchmarks.store import HISTORY_ITEMS, KEY
 from scripts.benchmarks.worker import Place
@@ -102,7 +104,8 @@ async def measure(blocks: int) -> list[str]:
             callers = await _callers(instance)
             l0 = await _in_turns(store, {name: each[0] for name, each in callers.items()}, blocks)
             l1 = await _in_turns(store, {name: each[1] for name, each in callers.items()}, blocks)
-            return [_table(l0, l1), _lots_line(l0, blocks), await _steps_table(instance)]
+            told = await _told(store, instance, blocks)
+            return [_table(l0, l1), _lots_line(l0, blocks), await _steps_table(instance), told]
 
 
 @contextlib.asynccontextmanager
@@ -171,7 +174,9 @@ def _unguarded(key: str) -> Callable[[Request[State]], Awaitable[Response]]:
     return context
 
 
-async def _in_turns(store: CountedStore, callers: Mapping[str, Call], blocks: int) -> Figures:
+async def _in_turns(
+    store: CountedStore, callers: Mapping[str, Call], blocks: int, clock_ns: Callable[[], int] = time.perf_counter_ns
+) -> Figures:
     names = list(callers)
     blocks_us: dict[str, list[float]] = {name: [] for name in names}
     before = store.look()
@@ -179,9 +184,9 @@ async def _in_turns(store: CountedStore, callers: Mapping[str, Call], blocks: in
         samples: dict[str, list[float]] = {name: [] for name in names}
         for turn in range(BLOCK):
             for name in names[turn % len(names) :] + names[: turn % len(names)]:
-                begun_at_ns = time.perf_counter_ns()
+                begun_at_ns = clock_ns()
                 await callers[name]()
-                samples[name].append((time.perf_counter_ns() - begun_at_ns) / 1_000)
+                samples[name].append((clock_ns() - begun_at_ns) / 1_000)
         if block >= 0:
             for name in names:
                 blocks_us[name].append(statistics.median(samples[name]))
@@ -205,6 +210,32 @@ def _table(l0: Figures, l1: Figures) -> str:
 def _lots_line(l0: Figures, blocks: int) -> str:
     requests = (blocks + 1) * BLOCK * len(l0.blocks_us)
     return f"Of {requests:,} reads from memory, {l0.asked} asked the store, for permits or to confirm a key."
+
+
+async def _told(store: CountedStore, instance: Instance, blocks: int) -> str:
+    """Measure what it costs that a request has ids, a line in the log, spans: the processor's time for it."""
+    from scripts.benchmarks.payload import history
+
+    await tenants.mint(instance.store, KEY)
+    path = await instance.beside(KEY, {}).create(history(HISTORY_ITEMS))
+    figures = []
+    with telling.lines_to_nowhere():
+        for headers in (LENIENT, {}):
+            reads = telling.readings(instance, KEY, f"{path}/context", QUERY, headers)
+            figures.append((await _in_turns(store, reads, blocks, time.thread_time_ns)).blocks_us)
+    rows = []
+    for name in figures[0]:
+        row = [name]
+        for blocks_us in figures:
+            bare = blocks_us[telling.UNTOLD]
+            row.append(f"{statistics.median(blocks_us[name]):.0f}")
+            row.append("" if name == telling.UNTOLD else spread(_differences(blocks_us[name], bare)))
+        rows.append(row)
+    return markdown(["the same read", "from L1, µs of the processor", "more", "asking the store", "more"], rows)
+
+
+def _differences(own: list[float], bare: list[float]) -> list[float]:
+    return [a - b for a, b in zip(own, bare, strict=True)]
 
 
 async def _steps_table(instance: Instance) -> str:

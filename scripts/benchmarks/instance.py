@@ -5,7 +5,7 @@ Instances of the service in this process, called as ASGI applications: no socket
 import asyncio
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -22,6 +22,7 @@ from shared.request.freshness import Freshness, Tier
 from shared.store.upstash import Store
 
 CREATE_BATCH = 100
+NOTHING_ELSE: Mapping[str, Any] = {}
 
 
 class CallError(RuntimeError):
@@ -54,10 +55,15 @@ class Instance:
                 os.environ |= {name: before[name]} if name in before else {}
         return self
 
-    def beside(self, key: str, headers: dict[str, str], application: ASGIApp = app) -> "Instance":
-        """Return the same instance as the caller with *key* meets it, or another *application* over its state."""
+    def beside(
+        self, key: str, headers: dict[str, str], application: ASGIApp = app, state: Mapping[str, Any] = NOTHING_ELSE
+    ) -> "Instance":
+        """
+        Return the same instance as the caller with *key* meets it, or another *application* over its state, or with
+        some *state* of its own.
+        """
         other = Instance(self._place._replace(key=key), headers, application)
-        other._state = self._state
+        other._state = {**self._state, **state} if state else self._state
         return other
 
     @property

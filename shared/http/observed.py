@@ -24,7 +24,8 @@ from shared.request.observation import OBSERVED, Observation, new_request_id, we
 from shared.request.tracing import OPEN, TRACE, Span, Trace, read_trace
 from shared.telemetry.series import METHODS, TIERS
 
-HEADERS = (b"x-request-id", b"x-vercel-id", b"traceparent", b"tracestate")
+REQUEST_ID, VERCEL_ID, PARENT, STATE = b"x-request-id", b"x-vercel-id", b"traceparent", b"tracestate"
+HEADERS = frozenset({REQUEST_ID, VERCEL_ID, PARENT, STATE})
 DETAIL = b"detail="
 UNKNOWN_METHOD = "_OTHER"
 """What OpenTelemetry calls a method that nobody knows."""
@@ -39,16 +40,18 @@ class _Exchange:
     __slots__ = ("answered_bytes", "ended_at_s", "ids", "observed", "received_bytes", "span", "status", "tier", "trace")
 
     def __init__(self, scope: Scope, state: State) -> None:
-        given: dict[bytes, list[bytes]] = {name: [] for name in HEADERS}
+        given: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:
-            if name in given:
-                given[name].append(value)
-        own, platform, parents, states = given.values()
-        self.observed = Observation(well_formed_id(own[0] if own else None) or new_request_id())
-        self.ids = {"request_id": self.observed.request_id}
-        if platform and (vercel_id := well_formed_id(platform[0])):
+            if name in HEADERS:
+                given.setdefault(name, []).append(value)
+        request_id = (REQUEST_ID in given and well_formed_id(given[REQUEST_ID][0])) or new_request_id()
+        self.observed = Observation(request_id)
+        self.ids = {"request_id": request_id}
+        if VERCEL_ID in given and (vercel_id := well_formed_id(given[VERCEL_ID][0])):
             self.ids["vercel_id"] = vercel_id
-        self.trace: Trace | None = read_trace(parents, states) if parents else None
+        self.trace: Trace | None = None
+        if PARENT in given:
+            self.trace = read_trace(given[PARENT], given.get(STATE, ()))
         exporter = state["spans"]
         self.span: Span | None = exporter.begin(self.trace) if exporter is not None else None
         if part := self.span or self.trace:
@@ -130,7 +133,7 @@ class Observed:
         if span is not None:
             _end_span(span, exchange, method, route, scope["scheme"])
         if log.is_on(level):
-            log.write(level, f"{method} {route or '-'} {exchange.status}", **_line(exchange, method, route, deployment))
+            log.write(level, f"{method} {route or '-'} {exchange.status}", _line(exchange, method, route, deployment))
 
 
 def _line(exchange: _Exchange, method: str, route: str, deployment: str) -> dict[str, object]:

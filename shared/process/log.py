@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, TextIO
 
 import orjson
@@ -31,7 +32,9 @@ LINE_BYTES_MAX = 4_096
 CUT_CHARS = (1_500, 300, 80)
 """To how many characters texts are cut, one bound after the other, until the line is short enough."""
 
-MARK_DIGITS = 16
+MARK_DIGITS, MARKS_KEPT = 16, 512
+
+NOTHING_ELSE: Mapping[str, Any] = {}
 
 IDS: ContextVar[Mapping[str, str]] = ContextVar("ids", default={})  # noqa: B039  # Nobody changes it.
 """What every line says of the request that it is written for."""
@@ -99,27 +102,31 @@ def is_on(level: str) -> bool:
     return LEVELS[level] >= _output.level
 
 
-def write(level: str, message: str, **members: Any) -> None:
+def write(level: str, message: str, members: Mapping[str, Any] = NOTHING_ELSE) -> None:
     if LEVELS[level] >= _output.level:
         _output.write(level, message, members)
 
 
 def info(message: str, **members: Any) -> None:
-    write("info", message, **members)
+    write("info", message, members)
 
 
 def warning(message: str, **members: Any) -> None:
-    write("warning", message, **members)
+    write("warning", message, members)
 
 
 def error(message: str, **members: Any) -> None:
-    write("error", message, **members)
+    write("error", message, members)
 
 
 def mark(*names: str) -> str:
     """Return what stands for *names* in the log: of a tenant's name alone, what lines call `tenant`."""
-    text = "\n".join(names).encode(errors="surrogatepass")
-    return hmac.digest(_output.key, text, "sha256").hex()[:MARK_DIGITS]
+    return _mark(_output.key, "\n".join(names))
+
+
+@lru_cache(MARKS_KEPT)
+def _mark(key: bytes, text: str) -> str:
+    return hmac.digest(key, text.encode(errors="surrogatepass"), "sha256").hex()[:MARK_DIGITS]
 
 
 def _line(said: Mapping[str, Any]) -> str:
@@ -164,7 +171,7 @@ def _poll_of(stream: TextIO) -> "select.poll | None":
         mode = os.fstat(number).st_mode
     except (OSError, ValueError):
         return None
-    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)):
+    if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         return None
     poll = select.poll()
     poll.register(number, select.POLLOUT)

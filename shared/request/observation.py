@@ -42,9 +42,9 @@ class Observation:
 OBSERVED: ContextVar[Observation | None] = ContextVar("observed", default=None)
 
 
-def well_formed_id(given: bytes | None) -> str:
+def well_formed_id(given: bytes) -> str:
     """Return an id that a caller or a proxy gave, "" where it is none, too long, or may hold an API key."""
-    if given is None or REQUEST_ID.fullmatch(given) is None:
+    if REQUEST_ID.fullmatch(given) is None:
         return ""
     text = given.decode()
     return "" if "wt_" in text and KEY_PATTERN.search(text) else text

@@ -55,7 +55,7 @@ def read_trace(parents: Sequence[bytes], states: Sequence[bytes]) -> Trace | Non
     if len(parents) != 1 or (match := PARENT.fullmatch(parents[0])) is None:
         return None
     version, trace_id, span_id, flags, more = match.groups()
-    if version == b"ff" or (version == b"00" and more) or not int(trace_id, 16) or not int(span_id, 16):
+    if version == b"ff" or (version == b"00" and more) or not (trace_id.strip(b"0") and span_id.strip(b"0")):
         return None
     return Trace(trace_id.decode(), span_id.decode(), int(flags, 16), _read_state(states))
 

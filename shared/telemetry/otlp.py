@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 from urllib.parse import unquote
 
 import orjson
@@ -32,7 +33,7 @@ SPANS_MAX, BATCH_SPANS = 2_048, 512
 TIMEOUT_S = 2.0
 """The invocation stays open for it, and its caller has the answer already."""
 
-ATTRIBUTE_CHARS_MAX = 256
+TEXT_CHARS_MAX, TEXTS_KEPT = 512, 512
 RATIO_BITS = 64
 SERVICE = "warmthread"
 HAS_REMOTE_BIT, IS_REMOTE_BIT = 0x100, 0x200
@@ -60,9 +61,10 @@ class Exporter:
     def begin(self, trace: Trace | None) -> Span | None:
         """Return the server span of a request that came with *trace*, None where it is not sampled."""
         trace_id = trace.trace_id if trace is not None else new_trace_id()
-        is_wanted = int(trace_id[-RATIO_BITS // 4 :], 16) < self._ratio_bound
         if trace is not None and self._is_by_parent:
             is_wanted = trace.is_sampled
+        else:
+            is_wanted = int(trace_id[-RATIO_BITS // 4 :], 16) < self._ratio_bound
         return Span("", Kind.SERVER, self.keep, trace, trace_id, {}) if is_wanted else None
 
     def keep(self, span: Span) -> None:
@@ -130,42 +132,39 @@ def _head(settings: Settings) -> bytes:
     if settings.service_name:
         said["service.name"] = settings.service_name
     said |= {"service.version": settings.deployment, "service.instance.id": os.urandom(16).hex()}
-    resource = orjson.dumps({"attributes": _attributes(said)})
+    resource = f'{{"attributes":[{_attributes(said)}]}}'.encode()
     return b'{"resourceSpans":[{"resource":' + resource + b',"scopeSpans":[{"scope":{"name":"warmthread"},"spans":['
 
 
-def _attributes(said: Mapping[str, Value]) -> list[dict[str, object]]:
-    return [{"key": name, "value": _value(value)} for name, value in said.items()]
+def _attributes(said: Mapping[str, Value]) -> str:
+    """Return the members of a list of attributes, as JSON."""
+    return ",".join([f'{{"key":"{name}","value":{_value(value)}}}' for name, value in said.items()])
 
 
-def _value(value: Value) -> dict[str, object]:
+def _value(value: Value) -> str:
     """Return *value* as OTLP has it: 64-bit integers are texts in JSON."""
+    if isinstance(value, str):
+        return f'{{"stringValue":{_text(value)}}}'
     if isinstance(value, bool):
-        return {"boolValue": value}
-    if isinstance(value, int):
-        return {"intValue": str(value)}
-    if isinstance(value, float):
-        return {"doubleValue": value}
-    return {"stringValue": value[:ATTRIBUTE_CHARS_MAX]}
+        return f'{{"boolValue":{"true" if value else "false"}}}'
+    return f'{{"intValue":"{value}"}}' if isinstance(value, int) else f'{{"doubleValue":{value!r}}}'
+
+
+@lru_cache(TEXTS_KEPT)
+def _text(text: str) -> str:
+    return orjson.dumps(text[:TEXT_CHARS_MAX]).decode()
 
 
 def _encoded(span: Span) -> bytes:
-    attributes = dict(span.attributes)
-    said: dict[str, object] = {
-        "traceId": span.trace_id,
-        "spanId": span.span_id,
-        "flags": SAMPLED | HAS_REMOTE_BIT | (IS_REMOTE_BIT if span.has_remote_parent else 0),
-        "name": span.name,
-        "kind": int(span.kind),
-        "startTimeUnixNano": str(span.began_at_ns),
-        "endTimeUnixNano": str(span.ended_at_ns),
-    }
-    if span.parent_id:
-        said["parentSpanId"] = span.parent_id
-    if span.state:
-        said["traceState"] = span.state
+    """Return *span* as JSON. Written by hand, since each request pays for it: a third of what a dictionary takes."""
     if span.error:
-        attributes["error.type"] = span.error
-        said["status"] = {"code": STATUS_ERROR}
-    said["attributes"] = _attributes(attributes)
-    return orjson.dumps(said)
+        span.attributes["error.type"] = span.error
+    parent = f'"parentSpanId":"{span.parent_id}",' if span.parent_id else ""
+    state = f'"traceState":{_text(span.state)},' if span.state else ""
+    status = f'"status":{{"code":{STATUS_ERROR}}},' if span.error else ""
+    flags = SAMPLED | HAS_REMOTE_BIT | (IS_REMOTE_BIT if span.has_remote_parent else 0)
+    return (
+        f'{{"traceId":"{span.trace_id}","spanId":"{span.span_id}",{parent}{state}{status}"flags":{flags},'
+        f'"name":{_text(span.name)},"kind":{span.kind.value},"startTimeUnixNano":"{span.began_at_ns}",'
+        f'"endTimeUnixNano":"{span.ended_at_ns}","attributes":[{_attributes(span.attributes)}]}}'
+    ).encode()

@@ -36,7 +36,8 @@ class Unreachable(WarmthreadError):
 class Problem(WarmthreadError):
     """
     The service's refusal. *code* is the problem's name (`context_does_not_fit`), *fields* all of its members, *param*
-    the place in the request. *is_appended*: the items of the turn are stored, only its context could not be made.
+    the place in the request, *request_id* what the service's log calls it. *is_appended*: the items of the turn are
+    stored, only its context could not be made.
     """
 
     def __init__(self, status: int, fields: Mapping[str, Any], *, is_appended: bool = False) -> None:
@@ -47,6 +48,7 @@ class Problem(WarmthreadError):
         self.code = str(named.get("code") or "")
         self.detail = str(fields.get("detail") or named.get("message") or "no reason was given")
         self.param: str | None = named.get("param")
+        self.request_id = str(fields.get("request_id") or "")
         self.retry_after_s: float | None = fields.get("retry_after_s")
         self.is_appended = is_appended
         self.outcome_unknown = bool(fields.get("outcome_unknown"))

@@ -1,0 +1,69 @@
+"""
+What it costs a warm read that it is told: ids and headers, a line in the log, spans. For `scripts/bench guard`.
+
+One instance in this process, in turns as the guard's callers; lines go to /dev/null, and spans are made and written as
+JSON, but not sent.
+"""
+
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+from starlette.types import ASGIApp
+
+from api.conversations import app
+from scripts.benchmarks.instance import Instance
+from shared.environment import read_settings
+from shared.http.problems import Bugs
+from shared.process import log
+from shared.request.tracing import Span
+from shared.telemetry.otlp import Exporter
+
+TRACED = {
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "x-request-id": "bench",
+    "x-vercel-id": "iad1::iad1::x7kqp-1764363011120-1c2d3e4f5a6b",
+}
+UNTOLD, IDS, LINE, SPANS = "not told", "ids, and headers that say how long it took", "and its line", "and its spans"
+
+type Call = Callable[[], Awaitable[object]]
+
+
+class _Unsent(Exporter):
+    """Makes spans and writes them as for sending; there is always room."""
+
+    def keep(self, span: Span) -> None:
+        super().keep(span)
+        self._spans.clear()
+
+
+@contextlib.contextmanager
+def lines_to_nowhere() -> Iterator[None]:
+    """Have lines of the log written where nobody reads them, while tables go to standard output."""
+    with Path("/dev/null").open("w") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
+
+
+def readings(instance: Instance, key: str, path: str, query: str, headers: dict[str, str]) -> dict[str, Call]:
+    """Return a read of the context at *path* for each of what is told; *headers* go with all of them."""
+    untold: ASGIApp = Bugs(app.build_middleware_stack())
+    exporter = _Unsent(read_settings({"UPSTASH_REDIS_REST_URL": "https://x", "UPSTASH_REDIS_REST_TOKEN": "t"}))
+    plain, traced = instance.beside(key, headers), instance.beside(key, headers | TRACED)
+    spanned = instance.beside(key, headers | TRACED, state={"spans": exporter})
+
+    def read(told: Instance, level: str) -> Call:
+        async def call() -> None:
+            log.limit(level)
+            try:
+                await told.call("GET", path, query)
+            finally:
+                log.limit("off")
+
+        return call
+
+    return {
+        UNTOLD: read(instance.beside(key, headers, untold), "off"),
+        IDS: read(plain, "off"),
+        LINE: read(traced, "info"),
+        SPANS: read(spanned, "info"),
+    }
