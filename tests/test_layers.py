@@ -34,7 +34,14 @@ FLOORS: list[set[str]] = [
     {"api"},
     {"scripts.local"},
     {
-        *("scripts.deploy", "scripts.faults", "scripts.lua_lint", "scripts.measuring", "scripts.openapi"),
+        *(
+            "scripts.deploy",
+            "scripts.faults",
+            "scripts.looking",
+            "scripts.lua_lint",
+            "scripts.measuring",
+            "scripts.openapi",
+        ),
         "scripts.pack_encodings",
     },
     {"scripts.clients", "scripts.docs", "scripts.grafana", "scripts.pictures", "scripts.proving"},
