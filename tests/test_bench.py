@@ -11,10 +11,10 @@ import pytest
 
 from scripts.benchmarks import against, guard, neighbours, peers, store, warm
 from scripts.benchmarks.delay_proxy import DelayProxy, Target
-from scripts.benchmarks.store_operations import FORMATS
 from scripts.local.serving import loopback_listener
 from scripts.measuring import tables
 from scripts.measuring.environment import ROOT
+from shared.context.render import FORMATS
 
 pytestmark = pytest.mark.unmeasured
 

@@ -184,7 +184,7 @@ def test_openai_s_clients_read_the_id(service_url: str, key: str) -> None:
         with pytest.raises(NotFoundError) as refused:
             client.conversations.retrieve("conv_1", extra_headers={"x-request-id": "mine-2"})
 
-    assert (made._request_id, refused.value.request_id) == ("mine-1", "mine-2")  # type: ignore[attr-defined]
+    assert (made._request_id, refused.value.request_id) == ("mine-1", "mine-2")
 
 
 TEXTS = st.sampled_from(

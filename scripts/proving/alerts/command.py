@@ -1,7 +1,7 @@
 """
 Cause what each alert of ops/alerts.yml is for, and see that a real Prometheus tells of it, and did not before. A minute
 is two seconds there. All queries of the dashboards and of docs/operating.md are asked as well. Exits with 1 when an
-alert does not fire, or fires before its cause, or a query is wrong or finds nothing; with 0 where Prometheus is not here.
+alert does not fire, or fires before its cause, or a query is wrong or finds nothing; 0 where Prometheus is not here.
 """
 
 import argparse

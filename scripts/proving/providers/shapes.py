@@ -12,15 +12,17 @@ The kinds of difference are names of rules, which each provider words for itself
 
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any, Literal, TypeAliasType
 
 import typing_extensions
 
 KINDS = ("known-fields", "required-fields", "no-nulls", "field-types", "known-types")
-# Of each type they are asked for again and again.
-get_args, get_origin = cache(typing.get_args), cache(typing.get_origin)
+get_args: Callable[[Any], tuple[Any, ...]] = cache(typing.get_args)
+get_origin: Callable[[Any], Any] = cache(typing.get_origin)
+"""Of each type they are asked for again and again."""
+
 _SCALARS: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
 _REQUIRED: tuple[object, ...] = (typing.Required, typing_extensions.Required)
 _WRAPPED: tuple[object, ...] = (*_REQUIRED, typing.NotRequired, typing.Annotated)
