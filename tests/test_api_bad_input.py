@@ -184,7 +184,8 @@ def test_only_what_cannot_be_done_although_it_is_right_is_a_422(
     check(api.post(f"{url}/items", json={"items": items}), 422, "items[1].content[1].text")
     check(api.post("/v1/conversations", json={"items": items[::2]}), 422, "items[1].content")
     check(api.post(f"{url}/summary", json={"through": "msg_first", "text": UNCOUNTABLE}), 422, "text")
-    check(api.post("/v1/tokens/count", json={"model": "gpt-4o", "messages": items}), 422, "messages[1].content[1].text")
+    said = [message(), {"role": "user", "content": [{**text, "type": "text"} for text in texts]}]
+    check(api.post("/v1/tokens/count", json={"model": "gpt-4o", "messages": said}), 422, "messages[1].content[1].text")
     check(api.post("/v1/tokens/count", json={"model": "gpt-4o", "input": UNCOUNTABLE}), 422, "input")
     assert stored(conversation) == before
 

@@ -119,6 +119,7 @@ def test_a_tenant_sees_its_own_folder_and_the_shared_one_and_nothing_else(
         **unknown.json(),
         "detail": refusals[0].json()["detail"],
         "error": refusals[0].json()["error"],
+        "request_id": refusals[0].headers["x-request-id"],
     }
     assert refusals[0].headers.keys() == unknown.headers.keys()
     assert other_api.get("/v1/documents/shared/all.txt").text == "everybody's"

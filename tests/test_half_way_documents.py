@@ -250,8 +250,8 @@ async def test_what_an_instance_counted_is_added_once_or_not_at_all(
     refused = 0
     for nth in failures(server, "metrics"):
         name = keys.metrics_key(f"{tenant}-{nth}")
-        arguments: list[str | int] = [f"{tenant}-{nth}", int(time.time()), 1_000, 60, 100, 100, 1]
-        arguments += ["requests", 7, "resident_max", 9]
+        arguments: list[str | int] = [f"{tenant}-{nth}", int(time.time()), 1_000, 60, 100, 100, 1, 1]
+        arguments += ["requests", 7, "resident_max", 9, "cron_duration sweep", int(time.time()), 5]
         try:
             await stores.faulty.eval("metrics", [name, keys.METRICS_KEY], arguments)
         except StoreUnavailable:

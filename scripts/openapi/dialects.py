@@ -8,6 +8,7 @@ from scripts.openapi.shapes import Schema, obj, optional
 from shared.config import SETTINGS
 from shared.conversations.token_counts import ITEMS_MAX
 from shared.items.dialects.chat_servers import IN_CALL, IN_FUNCTION, IN_MESSAGE
+from shared.items.gemini import IMAGES
 from shared.items.given import FORMATS
 
 TEXT: Schema = {"type": "string"}
@@ -101,11 +102,23 @@ def _anthropic() -> Schema:
     return {"anyOf": [said("user", text, image, document), answers, said("assistant", text, *thought, call, *served)]}
 
 
+_BASE64: Schema = {"type": "string", "pattern": "^([A-Za-z0-9+/_-]{4})*[A-Za-z0-9+/_-]{2,4}={0,2}$"}
+"""At least a byte, in either alphabet (shared/items/fitting.py)."""
+
+_URI: Schema = {"type": "string", "pattern": "^(https?|gs)://[!-~]+$"}
+_MEDIA_TYPE: Schema = {
+    "anyOf": [
+        {"enum": sorted(IMAGES)},
+        {"type": "string", "pattern": "^(application|audio|text|video)/[A-Za-z0-9_.+-]+$"},
+    ]
+}
+
+
 def _gemini() -> Schema:
-    signature = {"thoughtSignature": optional(TEXT)}
+    signature = {"thoughtSignature": optional(_BASE64)}
     text = obj({"text": TEXT, "thought": optional({"type": "boolean"}), **signature}, ("text",))
-    blob = obj({"inlineData": obj({"mimeType": TEXT, "data": TEXT}, ("mimeType", "data"))}, ("inlineData",))
-    file = obj({"fileData": obj({"mimeType": optional(TEXT), "fileUri": TEXT}, ("fileUri",))}, ("fileData",))
+    blob = obj({"inlineData": obj({"mimeType": _MEDIA_TYPE, "data": _BASE64}, ("mimeType", "data"))}, ("inlineData",))
+    file = obj({"fileData": obj({"mimeType": optional(_MEDIA_TYPE), "fileUri": _URI}, ("fileUri",))}, ("fileData",))
     called = obj({"id": optional(TEXT), "name": TEXT, "args": optional(ANY)}, ("name",))
     call = obj({"functionCall": called, **signature}, ("functionCall",))
     answered = obj({"id": optional(TEXT), "name": TEXT, "response": ANY}, ("name", "response"))

@@ -59,8 +59,10 @@ def _are_texts(parts: object, *, by_assistant: bool) -> bool:
         return False
     wanted, fields = ("output_text", _PUT_OUT) if by_assistant else ("input_text", _TEXT)
     for part in parts:
+        if type(part) is not dict or part.get("type") != wanted or not part.keys() <= fields:
+            return False
         text = part.get("text")
-        if part.get("type") != wanted or not part.keys() <= fields or type(text) is not str or not _is_seen(text):
+        if type(text) is not str or not _is_seen(text):
             return False
         if by_assistant and (part.get("annotations") != [] or part.get("logprobs", []) != []):
             return False
@@ -74,9 +76,11 @@ def _is_object(arguments: str) -> bool:
 
 def _only_text(parts: Any) -> str | None:
     """Return the text of a single part."""
-    part = parts[0] if len(parts) == 1 else {}
+    part = parts[0] if type(parts) is list and len(parts) == 1 else None
+    if type(part) is not dict or part.get("type") != "input_text" or not part.keys() <= _TEXT:
+        return None
     text = part.get("text")
-    return text if part.get("type") == "input_text" and part.keys() <= _TEXT and type(text) is str else None
+    return text if type(text) is str else None
 
 
 def _is_text(output: str | None) -> bool:
