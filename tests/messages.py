@@ -2,8 +2,9 @@
 
 import json
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
+from scripts.proving.borders.law import Dialogue
 from scripts.proving.contexts.dialogues import counted_log, folded
 from shared.context.fit import fit
 from shared.context.render import render
@@ -13,18 +14,11 @@ from shared.items.messages import normal_items
 from shared.items.normalize import NormalItem
 from tests.logs import characters
 
+__all__ = ["PICTURE", "Dialogue", "Json", "asked", "log_of", "read", "shown"]
+
 Json = dict[str, Any]
 
 PICTURE = "iVBORw0KGgo="
-
-
-class Dialogue(NamedTuple):
-    """*system* stands beside *messages* where the API has it there."""
-
-    name: str
-    context_format: str
-    messages: list[Json]
-    system: Any = None
 
 
 def read(context_format: str, messages: list[Json], system: Any = None, mark: str = "m") -> list[NormalItem]:

@@ -1,85 +1,128 @@
 """
 Promise (h): whatever was appended, what is answered is accepted by the rules of the provider that it is for, it counts
-what it says, and nothing is lost without being named. In all formats, of logs of every item type in every order.
+what it says, and nothing is lost without being named. In all formats, of logs of every item type in every order and of
+requests in each dialect, for which the law of docs/dialects.md holds as well.
 
-VALID_OUT_LOGS says how many logs: 500 unless it is set.
+`scripts/prove borders` does the same with 20,000 logs; here are 500.
 """
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-import orjson
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+import pytest
 
-from scripts.proving.borders.items import logs, stored
-from scripts.proving.contexts.counting import counted
-from scripts.proving.contexts.dialogues import folded, to_log
-from scripts.proving.providers.by_format import faults_of
-from shared.context.fit import Selection, fit
-from shared.context.formats.rendering import Rendering
+from scripts.proving.borders.command import Options, chunks
+from scripts.proving.borders.conversation import Conversation, log_of
+from scripts.proving.borders.drawing import SOURCES
+from scripts.proving.borders.kept import is_all_there
+from scripts.proving.borders.law import in_each
+from scripts.proving.borders.promise import broken
+from scripts.proving.borders.report import Report, of_drawn, of_recorded
+from scripts.proving.contexts.counting import NOT_ITS_TEXT, counted
+from scripts.proving.contexts.dialogues import folded, read_dialogues
+from scripts.proving.contexts.real_tokens import real_count
+from shared.context.fit import fit
 from shared.context.render import FORMATS, render
-from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
-from tests.logs import characters
 
-LOGS = int(os.environ.get("VALID_OUT_LOGS", "500"))
-many = settings(max_examples=LOGS, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def chosen(log: Sequence[Item], context_format: str, budget: int) -> Selection:
-    fold = folded(log, context_format)
-    try:
-        return fit(fold, budget)
-    except ContextDoesNotFit as refusal:
-        return fit(fold, int(str(refusal.extensions["needed_tokens"])))
+DATA = Path(__file__).parent / "data"
+LOGS = {"items": 250}
+OTHERS = 50
+ROOM = 10**9
 
 
-def request_of(rendering: Rendering) -> dict[str, Any]:
-    return {name: orjson.loads(value) for name, value in rendering.members.items()}
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_is_sent_is_accepted_counted_and_whole(source: str) -> None:
+    report = of_drawn(source, 0, LOGS.get(source, OTHERS), real_count)
+
+    assert report.violations == []
+    assert report.logs > 0
+    assert bool(report.dialogues) == (source in ("chat", "anthropic", "gemini"))
 
 
-def lost(selection: Selection, rendering: Rendering) -> Iterator[str]:
-    """Yield the ids of kept items of which a text is neither sent nor the item named."""
-    sent = orjson.dumps(list(strings(request_of(rendering)))).decode()
-    for item in selection.items:
-        if item.id not in rendering.unsupported and any(said not in sent for said in texts_of(item)):
-            yield item.id
+def test_recorded_dialogues_are_accepted_counted_and_whole() -> None:
+    [first, *_] = read_dialogues(DATA / "tau_airline_12.jsonl")
+
+    report = of_recorded(list(in_each(first.messages)), real_count)
+
+    assert report.violations == []
+    assert report.dialogues == 2 * 3  # At once and message by message, in each dialect.
 
 
-def strings(value: Any) -> Iterator[str]:
-    """Yield all strings in *value*, keys too."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            yield name
-            yield from strings(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from strings(inner)
+PICTURE = {"type": "input_image", "image_url": "https://a.example/b"}
+ITEMS: list[dict[str, Any]] = [
+    {"role": "user", "content": [{"type": "input_text", "text": "hello"}, PICTURE]},
+    {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"city":"Rome"}'},
+    {"type": "function_call_output", "call_id": "c1", "output": "sunny"},
+    {"role": "assistant", "content": "It is sunny."},
+]
 
 
-def texts_of(item: Item) -> Iterator[str]:
-    """Yield what has to be sent of an item, as it stands in JSON, white space around it aside."""
-    body = orjson.loads(item.body)
-    parts = body.get("content", body.get("output")) if item.overhead_tokens else None
-    texts = [parts] if isinstance(parts, str) else []
-    if isinstance(parts, list):
-        texts = [said for part in parts if isinstance(said := part.get("text", part.get("refusal")), str)]
-    yield from (orjson.dumps(said.strip()).decode()[1:-1] for said in texts)
+def items_of(*items: Mapping[str, Any]) -> list[Item]:
+    return log_of(Conversation([{"items": list(items)}]), real_count)
 
 
-@many
-@given(raw_items=logs(), budget=st.sampled_from([10**9, 10**9, 40, 300, 2_000]))
-def test_what_is_sent_is_accepted_counted_and_whole(raw_items: list[dict[str, Any]], budget: int) -> None:
-    log = to_log(stored(raw_items), characters)
-    for context_format in FORMATS:
-        selection = chosen(log, context_format, budget)
-        rendering = render(context_format, selection)
+@pytest.mark.parametrize("context_format", FORMATS)
+@pytest.mark.parametrize("lost", ["hello", "a.example", "Rome", "sunny", "It is"])
+def test_what_is_lost_is_found(context_format: str, lost: str) -> None:
+    selection = fit(folded(items_of(*ITEMS), context_format), ROOM)
+    rendering = render(context_format, selection)
+    spoilt = {name: value.replace(lost.encode(), b"nothing") for name, value in rendering.members.items()}
 
-        assert faults_of(context_format, rendering.members) == [], context_format
-        assert list(lost(selection, rendering)) == [], context_format
-        if not any(b"image" in item.body or b"screenshot" in item.body for item in log):
-            assert counted(selection, rendering.members, characters) == selection.tokens, context_format
+    named = set(rendering.unsupported)
+    assert list(is_all_there(context_format, selection.items, rendering.members, named)) == []
+    is_picture_of_text = context_format == "text" and lost == "a.example"
+    assert bool(list(is_all_there(context_format, selection.items, spoilt, named))) != is_picture_of_text
+
+
+@pytest.mark.parametrize("context_format", FORMATS)
+def test_a_count_of_something_else_is_found(context_format: str) -> None:
+    selection = fit(folded(items_of(*ITEMS), context_format), ROOM)
+    members = render(context_format, selection).members
+    longer = {name: value.replace(b"hello", b"hello, and good morning") for name, value in members.items()}
+
+    assert counted(selection, members, real_count) == selection.tokens
+    recounted = counted(selection, longer, real_count)
+    assert recounted == NOT_ITS_TEXT if context_format == "text" else recounted > selection.tokens
+
+
+def test_what_is_refused_counted_wrongly_or_not_rendered_is_told_with_an_example(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [user, *rest] = items_of(*ITEMS)
+    wrong = user._replace(content_tokens=1, body=user.body.replace(b'"hello"', b'"  "'), differences={})
+    unreadable = user._replace(body=b"{}")
+
+    kinds = {each.kind for log in ([wrong, *rest], [unreadable, *rest]) for each in broken(log, ROOM, real_count)}
+
+    assert {"counted wrongly", "not rendered"} <= kinds
+
+
+def test_the_smallest_example_of_each_finding_is_kept() -> None:
+    first, second = Report(logs=1), Report(logs=2)
+    [found, *_] = broken([items_of(*ITEMS)[0]._replace(body=b"{}")], ROOM, real_count)
+    for report, shown in ((first, "longer"), (second, "short")):
+        report.broken[found] += 1
+        report.smallest[found] = shown
+
+    first.merge(second)
+
+    assert (first.logs, first.broken[found]) == (3, 2)
+    [violation] = first.violations
+    assert violation.endswith("(2 logs), e.g. short")
+
+
+def test_all_logs_are_shared_out_and_none_is_drawn_twice() -> None:
+    drawn = list(chunks(Options(logs=2_000, seed=3)))
+
+    assert sum(chunk.logs for chunk in drawn) == 2_000
+    assert {chunk.source for chunk in drawn} == SOURCES.keys()
+    assert len({chunk.seed for chunk in drawn}) == len(drawn)
+    assert {chunk.seed for chunk in drawn}.isdisjoint(chunk.seed for chunk in chunks(Options(logs=2_000, seed=4)))
+
+
+def test_the_same_seed_draws_the_same() -> None:
+    first, second = (of_drawn("chat", 7, 5, real_count) for _ in range(2))
+
+    assert first == second
