@@ -16,6 +16,7 @@ from scripts.proving.providers.by_format import faults_of
 from shared.context.fit import fit
 from shared.context.render import render
 from shared.errors import InvalidValue
+from shared.items.fitting import NO_PICTURE
 from tests.logs import characters
 
 Json = dict[str, Any]
@@ -165,3 +166,26 @@ def test_calls_of_another_model_are_signed_where_gemini_signed_its_own() -> None
     assert parts == ["c2ln", "skip_thought_signature_validator"]
     unsigned = sent("gemini", asked, {"items": others})[0]["contents"]
     assert "thoughtSignature" not in json.dumps(unsigned)
+
+
+@pytest.mark.parametrize(("url", "shown"), [("file-abc", NO_PICTURE), ("HTTPS://a.example/b", "https://a.example/b")])
+def test_a_computers_screenshot_is_a_picture_that_is_taken(url: str, shown: str) -> None:
+    call = {"type": "computer_call", "call_id": "c1", "pending_safety_checks": [], "action": {"type": "wait"}}
+    output = {"type": "computer_call_output", "call_id": "c1"}
+    screenshot = {"output": {"type": "computer_screenshot", "image_url": url}}
+
+    members, named, _ = sent("items", {"items": [{"role": "user", "content": "q"}, call, {**output, **screenshot}]})
+
+    assert members["input"][2]["output"]["image_url"] == shown
+    assert named == (["cuo_n3"] if shown == NO_PICTURE else [])
+
+
+def test_white_space_behind_an_open_call_is_trimmed_where_it_ends_what_is_sent() -> None:
+    use = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}
+    said_last = {"role": "assistant", "content": [use, {"type": "text", "text": "One moment. "}]}
+    batch = {"format": "anthropic", "messages": [{"role": "user", "content": "q"}, said_last]}
+
+    members, _, tokens = sent("anthropic", batch)
+
+    assert members["messages"][-1]["content"][-1] == {"type": "text", "text": "One moment."}
+    assert tokens == 3 + (4 + 1) + (4 + len("f") + len("{}") + len("One moment."))

@@ -136,9 +136,9 @@ def lone(at: int, item: Item, tokens: int) -> Unit:
 
 def trimmed_tokens(members: Sequence[Item]) -> int | None:
     """Return what a unit counts less where white space may not stand at its end, None where it has none there."""
-    if any(item.kind == CALL and item.overhead_tokens for item in members):
-        return None  # A call or its result stands there.
     last = next((item for item in reversed(members) if item.overhead_tokens), None)
     if last is None or AT_THE_END not in last.differences:
         return None
+    if not last.message and any(item.kind == CALL and item.overhead_tokens for item in members):
+        return None  # Of what came as items, calls stand behind the texts.
     return last.overhead_tokens + last.content_tokens - sum(last.differences[AT_THE_END])

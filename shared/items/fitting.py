@@ -27,6 +27,12 @@ FILLER_TOKENS = 3
 IMAGE_NOTE = "[image]"
 """Stands for a picture in a result where results are text alone."""
 
+NO_PICTURE = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJg"
+    "gg=="
+)
+"""Stands where a provider demands a picture and there is none that it takes: one transparent pixel."""
+
 IMAGE_TYPES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 """What OpenAI and Anthropic take in the request itself."""
 

@@ -5,7 +5,7 @@ An item as OpenAI's Responses API takes it back, where that is not as it is stor
     ids       begin as those that the API hands out for their type; another one is replaced, the same wherever it stands
     names     of tools as the API admits them; who speaks has no place
     parts     an assistant puts out `output_text` and `refusal`, all others put in `input_*`; pictures and files have a
-              source that the API takes, else they are left out
+              source that the API takes, else they are left out; what a computer showed is an empty picture then
     tools     are added by the developer
     reasoning carries no status; thinking of another provider is left out, as are messages of other roles
 
@@ -18,7 +18,7 @@ from operator import is_
 from typing import Any, NamedTuple
 
 from shared.items.dialects.extras import has_foreign
-from shared.items.fitting import UNNAMED_FILE, function_name, image_url, web_url
+from shared.items.fitting import NO_PICTURE, UNNAMED_FILE, function_name, image_url, web_url
 from shared.items.kinds import ROLE_KINDS
 from shared.items.mentions import PART_FIELDS, mentioned_path
 from shared.items.nulls import REQUIRED_NULLS, nested_without_nulls
@@ -101,7 +101,7 @@ def responses_form(item: Mapping[str, Any], extras: Extras) -> ResponsesForm:
             kept = value if value == "developer" else "developer"
         elif name == "approval_request_id":
             kept = fitting_id("mcp_approval_request", value)
-        elif name in PART_FIELDS and isinstance(value, list):
+        elif name in PART_FIELDS and isinstance(value, list | dict):
             kept, has_all = _parts(value, str(item.get("role", "")), item_type, texts, images)
             is_whole = is_whole and has_all
         elif isinstance(value, dict | list) and name not in _OF_ANY_JSON:
@@ -121,8 +121,10 @@ def fitting_id(item_type: str, item_id: Any) -> Any:
     return f"{prefix}_{sha256(item_id.encode()).hexdigest()[:32]}"
 
 
-def _parts(parts: list[Any], role: str, item_type: str, texts: list[str], images: list[Part]) -> tuple[list[Any], bool]:
+def _parts(parts: Any, role: str, item_type: str, texts: list[str], images: list[Part]) -> tuple[Any, bool]:
     """Return *parts* as the API takes them from a *role*, the same list where nothing changes, and whether all are."""
+    if item_type == "computer_call_output":
+        return _screenshot(parts)
     if item_type not in ("message", "function_call_output", "custom_tool_call_output"):
         return _present(parts), True
     taken = [made for part in parts if (made := _part(part, role)) is not None]
@@ -171,6 +173,15 @@ def _image(part: Part) -> Part | None:
     if part["type"] != "input_image":
         part = {"detail": "auto", **part, "type": "input_image"}
     return _present(part)
+
+
+def _screenshot(output: Part) -> tuple[Part, bool]:
+    """Return what a computer showed as the API takes it, which is a picture in any case, and whether it is that."""
+    url = output.get("image_url")
+    taken = image_url(url) if isinstance(url, str) else None
+    if taken is None and not output.get("file_id"):
+        return _present({**output, "image_url": NO_PICTURE}), False
+    return _present(output if taken == url else {**output, "image_url": taken}), True
 
 
 def _file(part: Part) -> Part | None:

@@ -6,10 +6,9 @@ the format's normal form.
     in_each(messages)      chat messages as a dialogue of each dialect
 """
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
-
-import orjson
 
 from scripts.proving.borders import normal_forms
 from scripts.proving.borders.conversation import Batch, Conversation, log_of
@@ -46,7 +45,7 @@ def outcome(dialogue: Dialogue, cuts: Sequence[int] = ()) -> tuple[Any, Any]:
     name = dialogue.context_format
     log = log_of(Conversation(batches(dialogue, cuts)), len)
     members = render(name, fit(folded(log, name), ROOM)).members
-    shown = {member: orjson.loads(value) for member, value in members.items()}
+    shown = {member: json.loads(value) for member, value in members.items()}
     if name == "gemini":
         contents, system = shown["contents"], shown.get("system_instruction")
         return normal_forms.gemini(contents, system), normal_forms.gemini(dialogue.messages, dialogue.system)
@@ -108,6 +107,9 @@ def _as_gemini(messages: list[Json]) -> Dialogue:
             call_id = message["tool_call_id"]
             answer = {"id": call_id, "name": names.get(call_id, "f"), "response": {"output": "".join(texts)}}
             parts = [{"functionResponse": answer}]
+            if made and "functionResponse" in made[-1]["parts"][0]:  # It takes all results in one content.
+                made[-1]["parts"] += parts
+                continue
         for call in message.get("tool_calls", []):
             called = {"id": call["id"], "name": call["function"]["name"], "args": _object(call["function"])}
             parts.append({"functionCall": called})

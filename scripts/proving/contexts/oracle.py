@@ -209,10 +209,11 @@ def _unit_tokens(log: Sequence[Item], unit: OracleUnit, sending: Sending) -> int
 def saved_at_the_end(log: Sequence[Item], units: Sequence[OracleUnit], sending: Sending) -> int:
     """Return what *units*, in sending order, count less because white space may not stand at their end."""
     said = [unit for unit in units if _unit_tokens(log, unit, sending)]
-    if not sending.trims or not said or any(log[at].kind == "c" and log[at].overhead_tokens for at in said[-1].head):
+    if not sending.trims or not said:
         return 0
-    last = next(log[at] for at in reversed(said[-1].head) if log[at].overhead_tokens)
-    if "anthropic end" not in last.differences:
+    last = next(log[at] for at in reversed(said[-1].members) if log[at].overhead_tokens)
+    has_calls = any(log[at].kind == "c" and log[at].overhead_tokens for at in said[-1].head)
+    if "anthropic end" not in last.differences or (has_calls and not last.message):
         return 0
     return last.overhead_tokens + last.content_tokens - sum(last.differences["anthropic end"])
 
