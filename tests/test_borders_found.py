@@ -88,7 +88,7 @@ def test_what_only_another_dialect_shows_is_named_among_items() -> None:
 
 def test_an_answer_to_a_custom_tool_is_one_among_items_although_it_came_later() -> None:
     called = {"id": "c1", "type": "custom", "custom": {"name": "sh", "input": "ls"}}
-    batches = [
+    batches: list[Batch] = [
         {"messages": [{"role": "user", "content": "q"}]},
         {"messages": [{"role": "assistant", "content": None, "tool_calls": [called]}]},
         {"messages": [{"role": "tool", "tool_call_id": "c1", "content": "a.txt"}]},

@@ -66,7 +66,7 @@ def _called(*ids: str) -> list[dict[str, Any]]:
 
 
 def test_results_stand_in_the_order_in_which_they_were_sent() -> None:
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "user", "content": "two things"},
         {"role": "assistant", "content": None, "tool_calls": _called("c1", "c2")},
         {"role": "tool", "tool_call_id": "c2", "content": "second"},
@@ -78,8 +78,8 @@ def test_results_stand_in_the_order_in_which_they_were_sent() -> None:
 
 
 def test_what_stands_before_the_first_message_of_the_user_and_last_thoughts_are_not_there() -> None:
-    greeted = [{"role": "assistant", "content": "Hello!"}, {"role": "user", "content": "hi"}]
-    thought = [
+    greeted: list[dict[str, Any]] = [{"role": "assistant", "content": "Hello!"}, {"role": "user", "content": "hi"}]
+    thought: list[dict[str, Any]] = [
         {"role": "user", "parts": [{"text": "q"}]},
         {"role": "model", "parts": [{"text": "a"}, {"text": "hm", "thought": True}]},
     ]

@@ -19,14 +19,14 @@ from typing import Any, Literal, TypeAliasType
 import typing_extensions
 
 KINDS = ("known-fields", "required-fields", "no-nulls", "field-types", "known-types")
-get_args: Callable[[Any], tuple[Any, ...]] = cache(typing.get_args)
-get_origin: Callable[[Any], Any] = cache(typing.get_origin)
-"""Of each type they are asked for again and again."""
-
 _SCALARS: dict[object, tuple[type, ...]] = {str: (str,), int: (int,), float: (int, float), bool: (bool,)}
 _REQUIRED: tuple[object, ...] = (typing.Required, typing_extensions.Required)
 _WRAPPED: tuple[object, ...] = (*_REQUIRED, typing.NotRequired, typing.Annotated)
 _UNIONS: tuple[object, ...] = (typing.Union, types.UnionType)
+
+# Of each type they are asked for again and again.
+get_args: Callable[[object], tuple[Any, ...]] = cache(typing.get_args)
+get_origin: Callable[[object], Any] = cache(typing.get_origin)
 
 type Difference = tuple[str, str]
 
