@@ -24,7 +24,9 @@ ASKED = {
 REQUESTS = {"chat": chat_requests() | chat_requests().map(as_dumped), "anthropic": anthropic_requests()}
 REQUESTS["gemini"] = gemini_requests()
 on_a_server = settings(
-    max_examples=examples(15), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(15),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
 
