@@ -126,6 +126,7 @@ def test_a_refusal_names_the_place_and_stores_nothing(memory: Memory) -> None:
         memory.turn([{"role": "user", "content": [{"type": "hologram"}]}])
 
     assert refused.value.param == "messages[0].content[0].type"
+    assert refused.value.request_id.startswith("req_")
     assert refused.value.fields["status"] == 400
     assert memory.items() == []
 

@@ -5,6 +5,7 @@ export interface Problem {
   title?: string;
   detail?: string;
   error?: { message: string; type?: string; param?: string | null; code?: string | null };
+  request_id?: string;
   needed_tokens?: number;
   [member: string]: unknown;
 }
@@ -26,6 +27,8 @@ export class ProblemError extends WarmthreadError {
   readonly code: string | null;
   /** The place of what is wrong, `items[3].content[0].text` for instance. */
   readonly param: string | null;
+  /** What the service's log calls the request. */
+  readonly requestId: string | null;
   readonly retryAfterS: number | null;
   /** False where trying again cannot help: a budget that is spent. */
   readonly shouldRetry: boolean;

@@ -2,7 +2,7 @@
  * What goes wrong, as errors that carry the problem document of the service.
  *
  *     WarmthreadError            all of them
- *       ProblemError             the service answered with a problem (RFC 9457): `status`, `code`, `param`, `problem`
+ *       ProblemError             a problem (RFC 9457) was answered: `status`, `code`, `param`, `requestId`, `problem`
  *         ContextDoesNotFitError   422, `neededTokens` says which budget would do
  *         RateLimitError           429, of the rate or of a budget
  *         UnavailableError         503: the store was away, or there was no time left
@@ -35,6 +35,7 @@ export class ProblemError extends WarmthreadError {
     this.status = problem.status;
     this.code = problem.error?.code ?? null;
     this.param = problem.error?.param ?? null;
+    this.requestId = problem.request_id ?? null;
     const retryAfter = headers?.get("retry-after");
     this.retryAfterS = retryAfter ? Number(retryAfter) : null;
     this.shouldRetry = headers?.get("x-should-retry") !== "false";
