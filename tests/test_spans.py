@@ -226,7 +226,7 @@ async def test_what_finds_no_room_is_counted_and_told(collector: Collector, logg
     names = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector.url}/own"}
     exporter = Exporter(read_settings({**STORE, **names}))
     for _ in range(otlp.SPANS_MAX + 7):
-        Span("x", Kind.INTERNAL, exporter.keep, None, TRACE_ID, {}).end()
+        Span("x", Kind.INTERNAL, exporter.keep, TRACE_ID, None).end()
     await exporter.flush()
     is_due = exporter.is_due()
     await exporter.close()

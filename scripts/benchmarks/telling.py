@@ -1,8 +1,8 @@
 """
 What it costs a warm read that it is told: ids and headers, a line in the log, spans. For `scripts/bench guard`.
 
-One instance in this process, in turns as the guard's callers; lines go to /dev/null, and spans are made and written as
-JSON, but not sent.
+One instance in this process, in turns as the guard's callers; lines go to /dev/null, and spans are made, but neither
+written as JSON nor sent: that is done after answers.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ type Call = Callable[[], Awaitable[object]]
 
 
 class _Unsent(Exporter):
-    """Makes spans and writes them as for sending; there is always room."""
+    """Makes spans; there is always room."""
 
     def keep(self, span: Span) -> None:
         super().keep(span)

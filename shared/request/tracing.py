@@ -13,7 +13,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar, Token
+from contextvars import ContextVar
 from enum import IntEnum
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -25,7 +25,7 @@ STATE_CHARS_MAX, STATE_MEMBERS_MAX = 512, 32
 STATE_MEMBER = re.compile(r"[a-z0-9][a-z0-9_*/@-]{0,255}=[ -+\--<>-~]{1,256}")
 SAMPLED = 1
 
-type Value = str | int | float | bool
+type Value = str | int
 OPERATION, RECORDS = "gen_ai.operation.name", "gen_ai.memory.record.count"
 """An operation of a memory, and how many records it brought or made, by OpenTelemetry's conventions."""
 
@@ -89,37 +89,42 @@ class Kind(IntEnum):
 
 class Span:
     """
-    One span, from when it is made to `end`, which hands it to *keep*. *began_at_ns* and *ended_at_ns*: Unix time, the
-    differences measured by the monotonic clock. *error*: what went wrong, a word of the code; "" for nothing.
+    One span, from when it is made to `end`, which hands it to *keep*; as a context manager, for the time of a block, in
+    which it is the one that is open. *began_at_ns* and *ended_at_ns*: Unix time, the differences measured by the
+    monotonic clock. *error*: what went wrong, a word of the code; "" for nothing.
     """
 
-    state: str
-    clock_ns: int
-
     __slots__ = (
-        *("attributes", "began_at_ns", "clock_ns", "ended_at_ns", "error", "has_remote_parent", "keep", "kind"),
-        *("name", "parent_id", "span_id", "state", "trace_id"),
+        *("_token", "attributes", "began_at_ns", "clock_ns", "ended_at_ns", "error", "has_remote_parent", "keep"),
+        *("kind", "name", "parent_id", "span_id", "state", "trace_id"),
     )
 
     def __init__(
-        self,
-        name: str,
-        kind: Kind,
-        keep: "Callable[[Span], None]",
-        parent: "Span | Trace | None",
-        trace_id: str,
-        attributes: dict[str, Value],
+        self, name: str, kind: Kind, keep: "Callable[[Span], None]", trace_id: str, parent: "Span | Trace | None"
     ) -> None:
-        self.name, self.kind, self.keep, self.attributes = name, kind, keep, attributes
-        self.trace_id, self.span_id = trace_id, new_span_id()
-        self.parent_id = parent.span_id if parent is not None else ""
-        self.state = parent.state if parent is not None else ""
-        self.has_remote_parent = not isinstance(parent, Span) and parent is not None
-        now_ns = time.perf_counter_ns()
-        self.clock_ns = parent.clock_ns if isinstance(parent, Span) else time.time_ns() - now_ns
-        self.began_at_ns = self.clock_ns + now_ns
+        self.name, self.kind, self.keep, self.trace_id = name, kind, keep, trace_id
+        self.span_id = new_span_id()
+        self.attributes: dict[str, Value] = {}
         self.ended_at_ns = 0
-        self.error = ""
+        self.error = self.parent_id = self.state = ""
+        self.has_remote_parent = parent.__class__ is Trace
+        now_ns = time.perf_counter_ns()
+        self.clock_ns: int = parent.clock_ns if parent.__class__ is Span else time.time_ns() - now_ns
+        if parent is not None:
+            self.parent_id, self.state = parent.span_id, parent.state
+        self.began_at_ns = self.clock_ns + now_ns
+
+    def __enter__(self) -> Self:
+        self._token = OPEN.set(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        OPEN.reset(self._token)
+        if error is not None:
+            self.error = error.slug if isinstance(error, ServiceError) else type(error).__name__
+        self.end()
 
     def end(self) -> None:
         """It is over; once."""
@@ -133,29 +138,6 @@ OPEN: ContextVar[Span | None] = ContextVar("open", default=None)
 
 TRACE: ContextVar[Trace | None] = ContextVar("trace", default=None)
 """The trace that the current request is a part of, where it has no spans."""
-
-
-class _Part:
-    """A span for a block."""
-
-    __slots__ = ("_span", "_token")
-
-    def __init__(self, span: Span) -> None:
-        self._span = span
-        self._token: Token[Span | None] | None = None
-
-    def __enter__(self) -> Self:
-        self._token = OPEN.set(self._span)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._token is not None
-        OPEN.reset(self._token)
-        if error is not None:
-            self._span.error = error.slug if isinstance(error, ServiceError) else type(error).__name__
-        self._span.end()
 
 
 class _Nothing:
@@ -174,12 +156,15 @@ NOTHING = _Nothing()
 """A block that is no span."""
 
 
-def part(name: str, kind: Kind = Kind.INTERNAL, attributes: Mapping[str, Value] = NOTHING_SAID) -> _Part | _Nothing:
+def part(name: str, kind: Kind = Kind.INTERNAL, attributes: Mapping[str, Value] = NOTHING_SAID) -> Span | _Nothing:
     """Return a context manager: its block is a span that is called *name*, if it is within one."""
     around = OPEN.get()
     if around is None:
         return NOTHING
-    return _Part(Span(name, kind, around.keep, around, around.trace_id, dict(attributes)))
+    span = Span(name, kind, around.keep, around.trace_id, around)
+    if attributes:
+        span.attributes.update(attributes)
+    return span
 
 
 def note(attributes: dict[str, Value]) -> None:
