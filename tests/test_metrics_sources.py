@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from scripts.local.upstash import LocalUpstash
-from scripts.proving.metrics.read import samples_of, total_of
+from scripts.proving.metrics.read import total_of
 from shared.budgets.shares import POLICIES
 from shared.cache.flight import Flights
 from shared.cache.tiered import Grant
@@ -22,7 +22,6 @@ from shared.store import keys
 from shared.store.breaker import FAILURES_MAX, Breaker
 from shared.store.failure import Sign
 from shared.store.upstash import Store
-from shared.telemetry.fleet import exposition, read_fleet
 from shared.telemetry.series import WINDOWS
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import Encodings
@@ -191,17 +190,14 @@ def test_a_breaker_says_how_often_it_opened_and_whether_it_was_open_lately() -> 
     assert breaker.opened == 1
 
 
-async def test_of_two_latest_values_the_later_stays(deployment: str) -> None:
-    store = Store(read_settings())
-    names = [keys.metrics_key(deployment), keys.METRICS_KEY]
+async def test_of_two_latest_values_the_later_stays(deployment: str, run: Callable[..., Any]) -> None:
+    store, name = Store(read_settings()), keys.metrics_key(deployment)
     for at_s, value in ((50, 5), (70, 7), (60, 6)):
-        await store.eval("metrics", names, [deployment, 100, 60, 600, 10, 20, 0, 0, "cron_duration warm", at_s, value])
-    text = exposition(await read_fleet(store)).decode()
+        arguments = [deployment, 100, 60, 600, 10, 20, 0, 0, "cron_duration warm", at_s, value]
+        await store.eval("metrics", [name, keys.METRICS_KEY], arguments)
     await store.close()
 
-    assert [
-        value for labels, value in samples_of(text, "warmthread_cron_duration_seconds") if "dpl" in labels["deployment"]
-    ][-1:] == [7e-06]
+    assert run("HGET", name, "cron_duration warm") == "70 7"
 
 
 def test_the_windows_of_budgets_have_one_set_of_names() -> None:
