@@ -1288,12 +1288,12 @@ export interface components {
                 thoughtSignature?: string | null;
             } | {
                 inlineData: {
-                    mimeType: string;
+                    mimeType: ("image/heic" | "image/heif" | "image/jpeg" | "image/png" | "image/webp") | string;
                     data: string;
                 };
             } | {
                 fileData: {
-                    mimeType?: string | null;
+                    mimeType?: (("image/heic" | "image/heif" | "image/jpeg" | "image/png" | "image/webp") | string) | null;
                     fileUri: string;
                 };
             } | {
@@ -1313,12 +1313,12 @@ export interface components {
                 thoughtSignature?: string | null;
             } | {
                 inlineData: {
-                    mimeType: string;
+                    mimeType: ("image/heic" | "image/heif" | "image/jpeg" | "image/png" | "image/webp") | string;
                     data: string;
                 };
             } | {
                 fileData: {
-                    mimeType?: string | null;
+                    mimeType?: (("image/heic" | "image/heif" | "image/jpeg" | "image/png" | "image/webp") | string) | null;
                     fileUri: string;
                 };
             } | {
