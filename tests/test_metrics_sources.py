@@ -193,7 +193,7 @@ def test_a_breaker_says_how_often_it_opened_and_whether_it_was_open_lately() -> 
 async def test_of_two_latest_values_the_later_stays(deployment: str, run: Callable[..., Any]) -> None:
     store, name = Store(read_settings()), keys.metrics_key(deployment)
     for at_s, value in ((50, 5), (70, 7), (60, 6)):
-        arguments = [deployment, 100, 60, 600, 10, 20, 0, 0, "cron_duration warm", at_s, value]
+        arguments: list[str | int] = [deployment, 100, 60, 600, 10, 20, 0, 0, "cron_duration warm", at_s, value]
         await store.eval("metrics", [name, keys.METRICS_KEY], arguments)
     await store.close()
 
