@@ -21,8 +21,8 @@ from scripts.proving.contexts.dialogues import DialogueError, read_dialogues
 from scripts.proving.contexts.real_tokens import real_count
 from scripts.proving.progress import Pulse, verify
 
-CHUNK_LOGS = 100
-"""So many are drawn from one seed, in one process."""
+CHUNK_LOGS = 250
+"""So many are drawn in turn, those of a source from one seed and in one process."""
 SHARES = {"items": 0.5}
 """Of the logs, by source; the rest is shared by the others."""
 WAIT_S = 0.5
@@ -76,7 +76,10 @@ def experiment(options: Options, pulse: Pulse) -> Report:
             while work:
                 done, work = wait(work, WAIT_S, FIRST_COMPLETED)
                 for each in done:
-                    report.merge(each.result())
+                    part = each.result()
+                    for found in part.broken.keys() - report.broken.keys():
+                        print(f"\nfound: {found.context_format}: {found.kind} {found.what}", file=sys.stderr)
+                    report.merge(part)
                 pulse(report.logs)
         finally:
             pool.shutdown(cancel_futures=True)
@@ -84,14 +87,18 @@ def experiment(options: Options, pulse: Pulse) -> Report:
 
 
 def chunks(options: Options) -> Iterator[Chunk]:
-    """Yield what is drawn, each part from a seed of its own."""
+    """Yield what is drawn, each part from a seed of its own, the sources in turn."""
     others = [name for name in SOURCES if name not in SHARES]
-    for number, source in enumerate(SOURCES):
-        share = SHARES.get(source, (1 - sum(SHARES.values())) / len(others))
-        left, from_seed = round(options.logs * share), (options.seed * len(SOURCES) + number) * 1_000_000
-        while left > 0:
-            yield Chunk(source, from_seed, min(left, CHUNK_LOGS))
-            left, from_seed = left - CHUNK_LOGS, from_seed + 1
+    shares = {name: SHARES.get(name, (1 - sum(SHARES.values())) / len(others)) for name in SOURCES}
+    left = {name: round(options.logs * share) for name, share in shares.items()}
+    from_seed = options.seed * 1_000_000
+    while any(left.values()):
+        for source, logs in left.items():
+            some = min(logs, max(1, round(CHUNK_LOGS * shares[source])))
+            if some:
+                yield Chunk(source, from_seed, some)
+                from_seed += 1
+            left[source] -= some
 
 
 def _hold(chunk: Chunk) -> Report:
