@@ -12,7 +12,7 @@ from shared.telemetry.fleet import MEDIA_TYPE, exposition, read_fleet
 
 async def metrics(asked: Asked) -> Response:
     fleet = await read_fleet(asked.state["store"])
-    text = await asked.state["pool"].run(exposition, fleet)  # Up to 40 ms: 4 MB of text.
+    text = await asked.state["pool"].run(exposition, fleet)  # Up to 4 MB of text.
     return Response(text, headers={"cache-control": "no-store"}, media_type=MEDIA_TYPE)
 
 
