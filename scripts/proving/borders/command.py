@@ -6,10 +6,10 @@ law of docs/dialects.md; of recorded ones as well, where a file is given. Exits 
 import argparse
 import signal
 import sys
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import TimeoutError, get_context  # noqa: A004  # It is no other than the built-in one's name.
+from multiprocessing.pool import IMapIterator, Pool
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,21 +69,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def experiment(options: Options, pulse: Pulse) -> Report:
     """Hold all that *options* say, in processes of their own. Raises Interrupted."""
     report = Report()
-    with ProcessPoolExecutor(options.processes, get_context("spawn"), _leave_signals_alone) as pool:
-        work: set[Future[Report]] = {pool.submit(_hold, chunk) for chunk in chunks(options)}
-        work |= {pool.submit(of_recorded, [dialogue], real_count) for dialogue in options.dialogues}
-        try:
-            while work:
-                done, work = wait(work, WAIT_S, FIRST_COMPLETED)
-                for each in done:
-                    part = each.result()
-                    for found in part.broken.keys() - report.broken.keys():
-                        print(f"\nfound: {found.context_format}: {found.kind} {found.what}", file=sys.stderr)
-                    report.merge(part)
-                pulse(report.logs)
-        finally:
-            pool.shutdown(cancel_futures=True)
+    work: list[Chunk | Dialogue] = [*chunks(options), *options.dialogues]
+    with _pool(options.processes) as pool:  # Which ends them at once.
+        parts = pool.imap_unordered(_hold, work)
+        for _ in work:
+            part = _next(parts, partial(pulse, report.logs))
+            for found in part.broken.keys() - report.broken.keys():
+                print(f"\nfound: {found.context_format}: {found.kind} {found.what}", file=sys.stderr)
+            report.merge(part)
     return report
+
+
+def _next(parts: IMapIterator[Report], meanwhile: Callable[[], None]) -> Report:
+    while True:
+        meanwhile()
+        try:
+            return parts.next(WAIT_S)
+        except TimeoutError:
+            continue
 
 
 def chunks(options: Options) -> Iterator[Chunk]:
@@ -101,13 +104,19 @@ def chunks(options: Options) -> Iterator[Chunk]:
             left[source] -= some
 
 
-def _hold(chunk: Chunk) -> Report:
-    return of_drawn(chunk.source, chunk.seed, chunk.logs, real_count)
+def _hold(work: Chunk | Dialogue) -> Report:
+    if isinstance(work, Dialogue):
+        return of_recorded([work], real_count)
+    return of_drawn(work.source, work.seed, work.logs, real_count)
 
 
-def _leave_signals_alone() -> None:
-    """Ctrl-C is sent to all processes; the first one ends the others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _pool(processes: int) -> Pool:
+    """Return processes that leave Ctrl-C, which is sent to all of them, to this one."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return get_context("spawn").Pool(processes)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def read_report(report: Report) -> tuple[list[tuple[str, object]], list[str]]:
