@@ -131,7 +131,7 @@ async def test_the_guard_is_measured_for_each_kind_of_tenant_and_step_by_step() 
     rows = [line.strip("| ").split(" | ")[0] for line in whole.splitlines()[2:]]
     assert rows == [guard.BARE, *(f"a tenant with {name}" for name in guard.LIMITS)]
     assert lots.startswith("Of 800 reads from memory, ")
-    assert len(steps.splitlines()) == 2 + 6
+    assert len(steps.splitlines()) == 2 + 7
     assert len(told.splitlines()) == 2 + 4
 
 

@@ -80,7 +80,7 @@ def experiment(options: Options, pulse: Pulse) -> Report:
     return report
 
 
-def _next(parts: IMapIterator[Report], meanwhile: Callable[[], None]) -> Report:
+def _next(parts: "IMapIterator[Report]", meanwhile: Callable[[], None]) -> Report:
     while True:
         meanwhile()
         try:

@@ -95,7 +95,9 @@ def _as_gemini(messages: list[Json]) -> Dialogue:
     """Return chat messages as Gemini's; calls and answers keep their ids."""
     made: list[Json] = []
     system: list[Json] = []
-    names = {call["id"]: call["function"]["name"] for each in messages for call in each.get("tool_calls", [])}
+    names: dict[
+        str, str
+    ] = {}  # Recorded dialogues use ids again: the newest call of an id is the one that is answered.
     for message in messages:
         content = message.get("content") or []
         texts = [content] if isinstance(content, str) else [part["text"] for part in content]
@@ -111,6 +113,7 @@ def _as_gemini(messages: list[Json]) -> Dialogue:
                 made[-1]["parts"] += parts
                 continue
         for call in message.get("tool_calls", []):
+            names[call["id"]] = call["function"]["name"]
             called = {"id": call["id"], "name": call["function"]["name"], "args": _object(call["function"])}
             parts.append({"functionCall": called})
         made.append({"role": "model" if message["role"] == "assistant" else "user", "parts": parts})
