@@ -95,9 +95,8 @@ def _as_gemini(messages: list[Json]) -> Dialogue:
     """Return chat messages as Gemini's; calls and answers keep their ids."""
     made: list[Json] = []
     system: list[Json] = []
-    names: dict[
-        str, str
-    ] = {}  # Recorded dialogues use ids again: the newest call of an id is the one that is answered.
+    # Recorded dialogues use ids again: an answer is to the newest call of its id.
+    names: dict[str, str] = {}
     for message in messages:
         content = message.get("content") or []
         texts = [content] if isinstance(content, str) else [part["text"] for part in content]
