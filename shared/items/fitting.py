@@ -110,7 +110,16 @@ def image_url(url: str) -> str | None:
     if (address := web_url(url)) is not None:
         return address
     data = read_data_url(url)
-    if data is None or data.media_type not in IMAGE_TYPES:
-        return None
+    return None if data is None or data.media_type not in IMAGE_TYPES else _plain(url, data)
+
+
+def file_url(url: str) -> str | None:
+    """Return *url*, a data URL of a file, as OpenAI takes it, None where it is none or does not say of which type."""
+    data = read_data_url(url)
+    return None if data is None or not data.media_type else _plain(url, data)
+
+
+def _plain(url: str, data: Data) -> str:
+    """Return *url*, which holds *data*, with nothing but its type before that."""
     head = f"data:{data.media_type};base64,"
     return url if url.startswith(head) else head + data.base64

@@ -13,7 +13,7 @@ their source is one that it takes. A document is text wherever it is mentioned.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from shared.items.fitting import UNNAMED_FILE, image_url, read_data_url
+from shared.items.fitting import UNNAMED_FILE, file_url, image_url
 from shared.items.mentions import mentioned_path, reference
 
 Part = dict[str, Any]
@@ -71,7 +71,7 @@ def _file(part: Mapping[str, Any], role: str) -> Part | None:
         return None
     if file_id := string_field(part, "file_id"):
         return {"type": "file", "file": {"file_id": file_id}}
-    if read_data_url(file_data := string_field(part, "file_data")) is None:
+    if (file_data := file_url(string_field(part, "file_data"))) is None:
         return None
     filename = string_field(part, "filename") or UNNAMED_FILE
     return {"type": "file", "file": {"file_data": file_data, "filename": filename}}

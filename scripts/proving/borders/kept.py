@@ -26,6 +26,7 @@ _SOURCES = ("file_id", "image_url", "file_data", "file_url")
 _OUTPUTS = ("function_call_output", "custom_tool_call_output")
 _PARTS = {"message": "content", **dict.fromkeys(_OUTPUTS, "output")}
 _GIVEN = {"function_call": "arguments", "custom_tool_call": "input"}
+_SCREEN = "computer_call_output"
 _NOT_SAID = frozenset(
     {"id", "type", "role", "status", "call_id", "approval_request_id", "execution", "detail", "phase", "caller"}
 )
@@ -94,15 +95,17 @@ def _said(body: Mapping[str, Any], extras: Mapping[str, Any]) -> Iterator[str]:
         parts = body[_PARTS[kind]]
         for part in [{"text": parts}] if isinstance(parts, str) else parts:
             yield from (part[name].strip() for name in _SAID if isinstance(part.get(name), str))
-    elif kind not in _GIVEN:
+    elif kind not in (*_GIVEN, _SCREEN):
         yield from (text for text in _texts(body) if text)
     yield from _texts(list(_foreign(extras)))
-    yield from _texts(extras.get("fields", {}))
+    yield from _texts({name: value for name, value in extras.get("fields", {}).items() if name != "name"})
 
 
 def _sources(body: Mapping[str, Any]) -> Iterator[list[str]]:
     """Yield what a picture or a file is known by, one of which has to be sent: the data, an address, an id."""
     parts = body.get(_PARTS.get(body["type"], ""))
+    if body["type"] == _SCREEN:
+        parts = [body["output"]]
     for part in parts if isinstance(parts, list) else []:
         if sources := [part[name] for name in _SOURCES if part.get(name)]:
             yield [each.partition(";base64,")[2] or each.partition(":")[2] or each for each in sources]

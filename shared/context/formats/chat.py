@@ -99,7 +99,7 @@ def _message(head: _Head) -> Message:
         parts += shown
     calls = [call for _, call in _calls(head)]
     is_calls_only = all(sent.item.kind == Kind.CALL for sent, _ in head)
-    has_content = bool(parts) or not (is_calls_only or fields.keys() & {"audio", "refusal"})
+    has_content = bool(parts) or not (is_calls_only or fields.get("audio") or fields.get("refusal"))
     message: Message = {"role": head[0][1].role, "content": chat_content(parts) if has_content else None}
     if name := next((form.name for _, form in head if form.name), ""):
         message["name"] = name

@@ -144,9 +144,8 @@ def _with_id(part: Part, call_id: str) -> Part:
 
 
 def _named(part: Part, name: str) -> Part:
-    """Return a result with the name of its call, unless it came with one."""
-    response = part["functionResponse"]
-    return part if response["name"] else {**part, "functionResponse": {**response, "name": name}}
+    """Return a result with the name of its call, which the one that it came with need not be."""
+    return {**part, "functionResponse": {**part["functionResponse"], "name": name}}
 
 
 def _joined_parts(parts: Sequence[Part]) -> Pieces:
