@@ -189,3 +189,38 @@ def test_white_space_behind_an_open_call_is_trimmed_where_it_ends_what_is_sent()
 
     assert members["messages"][-1]["content"][-1] == {"type": "text", "text": "One moment."}
     assert tokens == 3 + (4 + 1) + (4 + len("f") + len("{}") + len("One moment."))
+
+
+def test_open_calls_of_very_many_all_stand_in_the_last_message() -> None:
+    calls = [{"type": "function_call", "call_id": f"c{at}", "name": "f", "arguments": "{}"} for at in range(300)]
+    outputs = [{"type": "function_call_output", "call_id": f"c{at}", "output": "ok"} for at in range(129, 300)]
+
+    messages = sent("chat", {"items": [{"role": "user", "content": "q"}, *calls, *outputs]})[0]["messages"]
+
+    assert [len(each["tool_calls"]) for each in messages if each["role"] == "assistant"] == [43, 128, 128]
+    assert messages[-1]["role"] == "assistant"
+
+
+def test_a_result_has_the_name_of_its_call_in_gemini() -> None:
+    call = {"functionCall": {"id": "a", "name": "get weather", "args": {}}}
+    answer = {"functionResponse": {"id": "a", "name": "weather", "response": {"r": 1}}}
+
+    contents = sent("gemini", in_gemini({"text": "q"}), in_gemini(call, role="model"), in_gemini(answer))[0]["contents"]
+
+    assert contents[2]["parts"][0]["functionResponse"]["name"] == "get_weather"
+
+
+def test_a_reply_without_a_word_has_a_content_although_its_refusal_is_empty() -> None:
+    batch = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": None, "refusal": ""}]}
+
+    assert sent("chat", batch)[0]["messages"][1]["content"] == ""
+
+
+def test_a_file_that_does_not_say_of_which_type_it_is_is_named_in_chat() -> None:
+    file = {"type": "input_file", "file_data": "data:;base64,iVBORw0KGgo="}
+    typed = {"type": "input_file", "file_data": "data:text/plain;charset=utf-8;base64,aGk=", "filename": "a.txt"}
+
+    members, named, _ = sent("chat", said(file, typed))
+
+    assert members["messages"][0]["content"][0]["file"]["file_data"] == "data:text/plain;base64,aGk="
+    assert named == ["msg_n1"]

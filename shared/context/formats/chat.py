@@ -122,12 +122,18 @@ def _tool_message(output: Sent, form: ChatForm) -> Message:
 
 
 def _in_several(message: Message, calls: list[tuple[bool, Part]], outputs: _Head) -> list[Message]:
-    """Return *message* and others behind it, each with as many of its calls as one may have, and their outputs."""
+    """
+    Return *message* and others behind it, each with as many of its calls as one may have, and their outputs. The open
+    calls, of which there are no more than that, are all in the last.
+    """
     by_id = {output.call_id: _tool_message(output, form) for output, form in outputs}
     ordered = [call for _, call in sorted(calls, key=lambda each: each[0])]
+    has_open = any(is_open for is_open, _ in calls)
+    first_end = (len(ordered) % CHAT.calls_max if has_open else 0) or CHAT.calls_max
+    starts = [0, *range(first_end, len(ordered), CHAT.calls_max)]
     messages: list[Message] = []
-    for start in range(0, len(ordered), CHAT.calls_max):
-        some = ordered[start : start + CHAT.calls_max]
+    for start, end in zip(starts, [*starts[1:], len(ordered)], strict=True):
+        some = ordered[start:end]
         first = {"role": message["role"], "content": None} if start else message
         messages.append({**first, "tool_calls": some})
         messages += [by_id[call["id"]] for call in some if call["id"] in by_id]
