@@ -224,3 +224,20 @@ def test_a_file_that_does_not_say_of_which_type_it_is_is_named_in_chat() -> None
 
     assert members["messages"][0]["content"][0]["file"]["file_data"] == "data:text/plain;base64,aGk="
     assert named == ["msg_n1"]
+
+
+@pytest.mark.parametrize("context_format", ["items", "chat", "anthropic", "gemini", "text"])
+@pytest.mark.parametrize("space", ["\u00a0", "\n\u00a0", "\u2003", "\x0b"])
+def test_white_space_that_json_does_not_know_makes_an_object_a_text(context_format: str, space: str) -> None:
+    call = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": '{"a": 1}' + space}
+    answer = {"type": "function_call_output", "call_id": "c1", "output": '{"result": "r"}' + space}
+
+    members, unsupported, _ = sent(context_format, said({"type": "input_text", "text": "x"}), {"items": [call, answer]})
+
+    assert unsupported == []
+    assert {"a": 1} not in [
+        part.get("input", part.get("functionCall", {}).get("args"))
+        for message in members.get("messages", members.get("contents", []))
+        for part in message.get("content", message.get("parts")) or []
+        if isinstance(part, dict)
+    ]

@@ -94,14 +94,18 @@ def laid_over(below: Mapping[str, Any], over: Mapping[str, Any]) -> Part:
     return merged
 
 
+_JSON_SPACE = " \t\n\r"
+"""Other white space around a value is no JSON."""
+
+
 def object_text(text: str) -> str | None:
     """
     Return *text*, a JSON object, as it stands, so that no number loses a digit; with the last of equal names alone.
     "{}" for blank text, and None where it is no object.
     """
-    stripped = text.strip()
-    if not stripped:
+    if not text.strip():
         return "{}"
+    stripped = text.strip(_JSON_SPACE)
     if not stripped.startswith("{"):
         return None
     raw = stripped.encode()
