@@ -236,3 +236,10 @@ def test_white_space_that_json_does_not_know_makes_an_object_a_text(context_form
 
     assert unsupported == []
     assert '{"a": 1}' not in json.dumps(members)  # In a text, its quotation marks are escaped.
+
+
+def test_a_file_that_is_none_is_named_in_its_own_dialect_too() -> None:
+    file = {"type": "file", "file": {"file_data": "!", "filename": "a.pdf"}}
+    batch = {"messages": [{"role": "user", "name": "bob", "content": [{"type": "text", "text": "see"}, file]}]}
+
+    assert sent("chat", batch)[1] == ["msg_n1"]

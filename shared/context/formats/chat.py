@@ -68,7 +68,7 @@ def _is_whole(sent: Sent) -> bool:
     if sent.form is None:
         return False
     is_own = sent.extras.get("format") == CHAT.name
-    return is_own or not (sent.form.left_out or (sent.extras and has_foreign(sent.extras)))
+    return not (sent.form.left_out or (sent.extras and not is_own and has_foreign(sent.extras)))
 
 
 def _calls(head: _Head) -> list[tuple[bool, Part]]:
