@@ -9,7 +9,7 @@ type Said = tuple[str, dict[str, Value]]
 
 
 class SpanNames(dict[tuple[str, str], Said]):
-    """By command and script ("" for none), what is said of it. Both are words of our code, and few."""
+    """By command, and the name of that or of its script, what is said of it. Both are words of our code, and few."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
@@ -21,9 +21,9 @@ class SpanNames(dict[tuple[str, str], Said]):
         self._address: dict[str, Value] = {"server.address": host, "server.port": int(port)}
 
     def __missing__(self, call: tuple[str, str]) -> Said:
-        operation, script = call
+        operation, name = call
         said: dict[str, Value] = {"db.system.name": "redis", "db.operation.name": operation, **self._address}
-        if script:
-            said["db.stored_procedure.name"] = script
-        self[call] = found = (" ".join(each for each in call if each), said)
+        if operation == "EVAL":
+            said["db.stored_procedure.name"] = name
+        self[call] = found = (f"{operation} {name}" if operation == "EVAL" else operation, said)
         return found

@@ -164,7 +164,7 @@ class Store:
         end_at_s = self._end_at_s(deadline_at_s, reply_bytes_max)
         owner = keys[0] if keys else ""
         command = Command(parts, end_at_s, is_idempotent, is_read, reply_bytes_max, owner, name)
-        reply = await self._call(command, "EVAL", name)
+        reply = await self._call(command)
         if not isinstance(reply, list) or not reply:
             strange = Failure("a reply that is none of ours", outcome_unknown=True, sign=Sign.THERE)
             raise strange.for_caller(is_read=is_read)
@@ -179,9 +179,8 @@ class Store:
     ) -> Any:
         """Send one command and return its result: None, str, int or nested lists. Otherwise as `eval`."""
         end_at_s = self._end_at_s(_within_invocation(deadline_at_s), reply_bytes_max)
-        name = str(parts[0])
-        command = Command(parts, end_at_s, is_idempotent, False, reply_bytes_max, "", name.lower())
-        return await self._call(command, name, "")
+        name = str(parts[0]).lower()
+        return await self._call(Command(parts, end_at_s, is_idempotent, False, reply_bytes_max, "", name))
 
     def _end_at_s(self, deadline_at_s: float | None, reply_bytes_max: int) -> float:
         """Return until when a command may be waited for; of a large one the transport has but one timeout."""
@@ -189,7 +188,7 @@ class Store:
         end_at_s = self._clock() + timeouts * self._timeout_s
         return end_at_s if deadline_at_s is None else min(end_at_s, deadline_at_s)
 
-    async def _call(self, command: Command, operation: str, script: str) -> Any:
+    async def _call(self, command: Command) -> Any:
         wait_s = self._breaker.wait_s()
         if wait_s > 0:
             raise away(wait_s).for_caller(is_read=command.is_read)
@@ -197,7 +196,7 @@ class Store:
         if command.deadline_at_s <= self._clock():
             late = Failure("no time left", outcome_unknown=False, sign=Sign.NONE)
             raise late.for_caller(is_read=command.is_read)
-        with store_waits(self._names[operation, script]):
+        with store_waits(self._names[str(command.parts[0]), command.name]):
             return await self._pipeline.call(command)
 
     async def _encode(self, parts: Sequence[str | int | float]) -> bytes:
