@@ -283,6 +283,17 @@ def deployment(upstash: LocalUpstash, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
+def kept(run: Callable[..., Any], deployment: str) -> Callable[[], dict[str, str]]:
+    """Return what the store has of the test's deployment."""
+
+    def read() -> dict[str, str]:
+        reply = run("HGETALL", keys.metrics_key(deployment))
+        return dict(zip(reply[::2], reply[1::2], strict=True))
+
+    return read
+
+
+@pytest.fixture
 def logged(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[LogLines]:
     """What instances log while the test runs, those of requests too."""
     monkeypatch.setenv("WARMTHREAD_LOG_LEVEL", "info")

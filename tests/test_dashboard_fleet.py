@@ -10,8 +10,8 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.parser import text_string_to_metric_families
 
+from scripts.proving.metrics.read import total_of
 from shared.telemetry.metrics import METRICS
 from tests.bearers import METRICS_SECRET
 from tests.browsers import needs_chromium, quiet_page, running_browser
@@ -80,20 +80,13 @@ def test_the_fleets_figures_are_those_of_the_metrics(
     while counted < 4:
         with page.expect_response("**/api/metrics") as answer:
             pass
-        counted = requests_of(deployment, answer.value.text())
+        counted = total_of(answer.value.text(), "warmthread_requests_total", deployment=deployment)
     expect(page.locator("#totals div", has_text="Requests").locator("dd")).to_have_text(f"{counted:.0f}")
     lines = page.get_by_role("img", name="Requests: ")
     expect(lines).to_have_attribute(
         "aria-label", re.compile(r"^Requests: 2xx [\d.]+/s.*; at most [\d.]+/s in \d+ looks?$")
     )
     page.get_by_label("Pause").check()
-
-
-def requests_of(deployment: str, exposition: str) -> float:
-    """Return the requests that *exposition* counts of *deployment*."""
-    samples = [sample for family in text_string_to_metric_families(exposition) for sample in family.samples]
-    wanted = ("warmthread_requests_total", deployment)
-    return sum(sample.value for sample in samples if (sample.name, sample.labels.get("deployment")) == wanted)
 
 
 def test_a_wrong_secret_says_so(page: Page, service_url: str) -> None:

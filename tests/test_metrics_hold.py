@@ -5,7 +5,6 @@ import math
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,6 @@ from scripts.measuring.launched import invocation, launched
 from scripts.proving.metrics.command import Plan, experiment, violations
 from shared.environment import read_settings
 from shared.process.ending import Ending
-from shared.store import keys
 from shared.store.upstash import Store
 from shared.telemetry.telemetry import Ended, Sources, Telemetry
 from tests.instances import client_of, running_instance
@@ -23,17 +21,6 @@ from tests.instances import client_of, running_instance
 USAGE = Ended("GET", "/v1/usage", 200, "", "", 0.001, 0.001)
 LIST = "requests GET /v1/conversations 2xx"
 STOP_S = 8
-
-
-@pytest.fixture
-def kept(run: Callable[..., Any], deployment: str) -> Callable[[], dict[str, str]]:
-    """Return what the store has of the test's deployment."""
-
-    def read() -> dict[str, str]:
-        reply = run("HGETALL", keys.metrics_key(deployment))
-        return dict(zip(reply[::2], reply[1::2], strict=True))
-
-    return read
 
 
 class Instance:

@@ -36,9 +36,7 @@ def message(text: str) -> dict[str, Any]:
 
 
 def total(text: str, name: str, deployment: str, **labels: str) -> float:
-    return total_of(
-        text, f"warmthread_{name}", deployment=deployment.replace("\\", "\\\\").replace('"', '\\"'), **labels
-    )
+    return total_of(text, f"warmthread_{name}", deployment=deployment, **labels)
 
 
 @pytest.mark.usefixtures("fresh_crons")

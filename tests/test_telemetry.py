@@ -39,17 +39,6 @@ def server(upstash: LocalUpstash, deployment: str, monkeypatch: pytest.MonkeyPat
         yield server
 
 
-@pytest.fixture
-def kept(run: Callable[..., Any], deployment: str) -> Callable[[], dict[str, str]]:
-    """Return what the store has of the test's deployment."""
-
-    def read() -> dict[str, str]:
-        reply = run("HGETALL", keys.metrics_key(deployment))
-        return dict(zip(reply[::2], reply[1::2], strict=True))
-
-    return read
-
-
 def instance(store: Store, settings: Settings, totals: dict[str, int] | None = None) -> Telemetry:
     sources = Sources(lambda: totals or {}, lambda: {"resident_max": 64 * MIB})
     return Telemetry(store, settings, sources, 0.25, Ending())

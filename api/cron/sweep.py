@@ -12,11 +12,11 @@ from shared.documents.sweep import NAME, Sweep, Swept
 from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.process.background import Contained
-from shared.request.cron_time import cron_end_at_s
+from shared.request.cron_time import BUSY, FAILED, SOURCE_AWAY, cron_end_at_s
 from shared.routes import Route
 
-BUSY, FAILED = "busy", frozenset({"failed", "source-unavailable"})
-"""Outcomes of a run that was another's, and of those that are counted as failures."""
+FAILURES = frozenset({FAILED, SOURCE_AWAY})
+"""Outcomes that are counted as failures."""
 
 DOCUMENTS_SHARE = 0.7
 """Of the cron's time, at most; what documents leave is the conversations'."""
@@ -27,7 +27,7 @@ async def sweep(asked: Asked) -> Response:
     end_at_s = cron_end_at_s(settings)
     now_s = time.monotonic()
     documents_end_at_s = now_s + (end_at_s - now_s) * DOCUMENTS_SHARE
-    documents, conversations = Swept("failed"), SweptConversations("failed")
+    documents, conversations = Swept(FAILED), SweptConversations(FAILED)
     # What goes wrong with the one is nothing to the other.
     with Contained("the sweep of documents") as first:
         documents = await Sweep(state["store"], state["documents"].source, settings, documents_end_at_s).run()
@@ -36,7 +36,7 @@ async def sweep(asked: Asked) -> Response:
     telemetry = state["telemetry"]
     telemetry.note_sweep(documents.same, documents.changed, documents.removed)
     if documents.outcome != BUSY or conversations.outcome != BUSY:
-        has_failed = not FAILED.isdisjoint((documents.outcome, conversations.outcome))
+        has_failed = not FAILURES.isdisjoint((documents.outcome, conversations.outcome))
         telemetry.note_cron(NAME, time.monotonic() - now_s, has_failed=has_failed)
     if first.error is not None and second.error is not None:
         raise first.error

@@ -7,16 +7,17 @@ import time
 from starlette.responses import Response
 
 from shared.app import create_app
-from shared.documents.warm import BUSY, FAILED, NAME, Warm, Warmed
+from shared.documents.warm import NAME, Warm, Warmed
 from shared.http.answers import json_response
 from shared.http.serving import Asked
+from shared.request.cron_time import BUSY, FAILED
 from shared.routes import Route
 
 
 async def warm(asked: Asked) -> Response:
     state, begun_at_s = asked.state, time.monotonic()
     work = Warm(state["store"], state["documents"], state["counter"], state["settings"])
-    warmed = Warmed("failed")
+    warmed = Warmed(FAILED)
     try:
         warmed = await work.store_then_instance()
     finally:

@@ -10,7 +10,7 @@ Reading the store as a person who runs it may, and changing nothing of it.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import batched
 from typing import Any, NamedTuple
 
@@ -31,8 +31,7 @@ from shared.request.caller import Caller
 from shared.request.freshness import Freshness
 from shared.store import keys
 from shared.store.failure import Failure, Sign
-from shared.store.indexes import Names, Spread, read_layout
-from shared.store.pipeline import SMALL_REPLY_BYTES
+from shared.store.indexes import read_layout
 from shared.store.script import scripts
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
@@ -49,26 +48,10 @@ class NothingThere(Exception):
 class ReadingStore(Store):
     """A store whose data no script changes: what would write is answered as by a store that is away."""
 
-    async def eval(
-        self,
-        name: str,
-        keys: Sequence[str | Names],
-        arguments: Sequence[str | int | Spread],
-        *,
-        is_idempotent: bool = False,
-        deadline_at_s: float | None = None,
-        reply_bytes_max: int = SMALL_REPLY_BYTES,
-    ) -> list[Any]:
+    async def eval(self, name: str, *arguments: Any, **options: Any) -> list[Any]:
         if not scripts.is_read(name):
             raise Failure("it is only looked at", outcome_unknown=False, sign=Sign.THERE).for_caller(is_read=True)
-        return await super().eval(
-            name,
-            keys,
-            arguments,
-            is_idempotent=is_idempotent,
-            deadline_at_s=deadline_at_s,
-            reply_bytes_max=reply_bytes_max,
-        )
+        return await super().eval(name, *arguments, **options)
 
 
 class Listed(NamedTuple):

@@ -24,6 +24,7 @@ from shared.conversations.spreading import Spreading
 from shared.errors import StoreFull, StoreUnavailable
 from shared.process.background import Contained
 from shared.request.caller import Caller
+from shared.request.cron_time import BUSY
 from shared.store import keys
 from shared.store.failure import Failure, Sign
 from shared.store.indexes import Layout
@@ -105,7 +106,7 @@ class ConversationSweep:
         """Sweep until done or out of time. Raises StoreUnavailable."""
         async with taken(self._store, keys.cron_key(NAME), LEASE_S) as lease:
             if lease is None:
-                return SweptConversations("busy")
+                return SweptConversations(BUSY)
             through_us = str((int(time.time()) - SETTLED_S) * 1_000_000)
             passes = await self._passes()
             # Those that were left out the longest come first.

@@ -21,6 +21,7 @@ from shared.config import Settings
 from shared.documents.shelf import read_mark, write_mark
 from shared.documents.source import Source, SourceDown
 from shared.process.background import Contained
+from shared.request.cron_time import BUSY, FAILED, SOURCE_AWAY
 from shared.store import keys
 from shared.store.lease import Lease, taken
 from shared.store.upstash import Store
@@ -70,7 +71,7 @@ class Sweep:
         """Sweep until done or out of time. Raises StoreUnavailable."""
         async with taken(self._store, keys.cron_key(NAME), LEASE_S) as lease:
             if lease is None:
-                return Swept("busy")
+                return Swept(BUSY)
             done_scope, _, after = lease.progress.partition("/")
             scopes = sorted(await self._store.command("SMEMBERS", keys.SCOPES_KEY, is_idempotent=True))
             for number, scope in enumerate(scopes):
@@ -82,7 +83,7 @@ class Sweep:
                 if work.error is not None:
                     self._add(failed=1)
                     is_away = isinstance(work.error, SourceDown)
-                    self._swept = self._swept._replace(outcome="source-unavailable" if is_away else "failed")
+                    self._swept = self._swept._replace(outcome=SOURCE_AWAY if is_away else FAILED)
                     # The next run begins behind it, so that it never keeps the others waiting.
                     outcome = await self._note(lease, f"{scopes[number + 1]}/" if number + 1 < len(scopes) else "")
                 if outcome:

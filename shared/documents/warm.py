@@ -18,7 +18,7 @@ from shared.documents.documents import Documents
 from shared.items.counts import PRIMARY_ENCODING
 from shared.items.document_paths import INSTANCE_PATH, Place
 from shared.process.background import Contained
-from shared.request.cron_time import cron_end_at_s
+from shared.request.cron_time import BUSY, FAILED, cron_end_at_s
 from shared.request.observation import OBSERVED
 from shared.request.tracing import Kind, note, outgoing_headers, part
 from shared.store import keys
@@ -27,7 +27,6 @@ from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 
 NAME = "warm"
-BUSY, FAILED = "busy", "failed"
 LEASE_S = 60.0
 TOGETHER = 4
 LOADING_SHARE = 0.6

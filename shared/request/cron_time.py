@@ -1,5 +1,6 @@
 """
-How long a cron may work: Settings.cron_s, and never into the time in which the platform would cut it off.
+How long a cron may work: Settings.cron_s, and never into the time in which the platform would cut it off; and what runs
+of all of them may end with.
 """
 
 import time
@@ -9,6 +10,9 @@ from shared.request.invocation import CURRENT
 
 MARGIN_S = 8.0
 """What one more step may take, a request to the source and two to the store, and the answer."""
+
+BUSY, FAILED, SOURCE_AWAY = "busy", "failed", "source-unavailable"
+"""Outcomes: another run is under way; it could not be done, or not while the object store is away."""
 
 
 def cron_end_at_s(settings: Settings) -> float:

@@ -97,9 +97,9 @@ def lateness(scene: Scene) -> None:
     try:
         for _ in range(LATE_TIMES):
             deployment.instance.suspend()
-            time.sleep(LATE_S)
+            time.sleep(LATE_S)  # How late the loop is to be: the process stands still for so long.
             deployment.instance.resume()
-            time.sleep(BETWEEN_S)
+            time.sleep(BETWEEN_S)  # It answers meanwhile, or nothing would be under way when it stands still again.
     finally:
         is_over.set()
         asking.join()
@@ -189,4 +189,4 @@ def _wait_until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         if time.monotonic() > give_up_at_s:
             raise RuntimeError("it did not come about what a cause waits for")
-        time.sleep(0.2)
+        time.sleep(0.2)  # What is waited for happens in other processes, and only asking them tells.

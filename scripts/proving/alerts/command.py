@@ -160,7 +160,7 @@ class _Rehearsal:
     def _pause(self) -> None:
         if self._stop.requested:
             raise Interrupted
-        time.sleep(LOOK_S)
+        time.sleep(LOOK_S)  # Prometheus evaluates rules by its own clock, and pushes nothing to who asks.
 
 
 @contextlib.contextmanager

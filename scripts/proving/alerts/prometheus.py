@@ -117,7 +117,7 @@ def running_prometheus(url: str, secret: str, rules: str, folder: Path) -> Itera
             while not prometheus.is_ready():
                 if process.poll() is not None or time.monotonic() > give_up_at_s:
                     raise RuntimeError(f"could not start Prometheus: {log_path.read_text()[-1_000:]}")
-                time.sleep(0.1)
+                time.sleep(0.1)  # Nothing tells when it is ready but asking it.
             yield prometheus
         finally:
             prometheus.close()

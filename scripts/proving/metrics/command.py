@@ -9,7 +9,6 @@ of those of the times that its answers name.
 import argparse
 import asyncio
 import contextlib
-import math
 import re
 import secrets
 import sys
@@ -23,6 +22,7 @@ from scripts.local.mint import mint
 from scripts.local.upstash import LocalUpstash
 from scripts.measuring.environment import ROOT
 from scripts.measuring.launched import Launched, invocation, launched
+from scripts.measuring.tables import percentile
 from scripts.proving.metrics.read import buckets_of, quantile, total_of
 from shared.environment import read_settings
 from shared.request.caller import make_key
@@ -158,10 +158,10 @@ def violations(plan: Plan, seen: Seen) -> list[str]:
         found.append("what was not killed counted something else")
     if not -plan.callers * plan.instances <= tail <= len(unsure):
         found.append(f"more is missing than the killed answered since their last hand-over: {len(unsure)}")
-    times_s = sorted(each.took_s for each in own[STAYS])
+    times_s = [each.took_s for each in own[STAYS]]
     buckets = buckets_of(seen.first, "warmthread_request_duration_seconds", deployment=STAYS)
     for share in PERCENTILES:
-        exact_s, read_s = times_s[math.ceil(share * len(times_s)) - 1], quantile(share, buckets)
+        exact_s, read_s = percentile(times_s, share), quantile(share, buckets)
         print(
             f"p{100 * share:g}: {1000 * exact_s:.2f} ms, read off {1000 * read_s:.2f} ms ({read_s / exact_s - 1:+.1%})"
         )

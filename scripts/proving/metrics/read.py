@@ -2,12 +2,10 @@
 What the metrics say, read as Prometheus reads it.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping
 
-SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$")
-LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+from prometheus_client.parser import text_string_to_metric_families
 
 type Buckets = Mapping[float, float]
 """Upper bound -> how many were not above it."""
@@ -15,12 +13,8 @@ type Buckets = Mapping[float, float]
 
 def samples_of(text: str, name: str) -> list[tuple[dict[str, str], float]]:
     """Return labels and value of each sample of *name* in an exposition."""
-    found = []
-    for line in text.splitlines():
-        match = SAMPLE.match(line)
-        if match and match[1] == name:
-            found.append((dict(LABEL.findall(match[2] or "")), float(match[3])))
-    return found
+    samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
+    return [(sample.labels, sample.value) for sample in samples if sample.name == name]
 
 
 def total_of(text: str, name: str, **labels: str) -> float:
