@@ -9,13 +9,14 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.conversations import app
 from scripts.benchmarks.instance import Instance
 from shared.environment import read_settings
 from shared.http.problems import Bugs
 from shared.process import log
+from shared.request.observation import OBSERVED, Observation
 from shared.request.tracing import Span
 from shared.telemetry.otlp import Exporter
 
@@ -37,6 +38,20 @@ class _Unsent(Exporter):
         self._spans.clear()
 
 
+class _Untold:
+    """An app whose requests are counted, and told of by nobody."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token = OBSERVED.set(Observation(""))
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            OBSERVED.reset(token)
+
+
 @contextlib.contextmanager
 def lines_to_nowhere() -> Iterator[None]:
     """Have lines of the log written where nobody reads them, while tables go to standard output."""
@@ -46,7 +61,7 @@ def lines_to_nowhere() -> Iterator[None]:
 
 def readings(instance: Instance, key: str, path: str, query: str, headers: dict[str, str]) -> dict[str, Call]:
     """Return a read of the context at *path* for each of what is told; *headers* go with all of them."""
-    untold: ASGIApp = Bugs(app.build_middleware_stack())
+    untold = _Untold(Bugs(app.build_middleware_stack()))
     exporter = _Unsent(read_settings({"UPSTASH_REDIS_REST_URL": "https://x", "UPSTASH_REDIS_REST_TOKEN": "t"}))
     plain, traced = instance.beside(key, headers), instance.beside(key, headers | TRACED)
     spanned = instance.beside(key, headers | TRACED, state={"spans": exporter})

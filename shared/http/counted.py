@@ -9,50 +9,21 @@ answer is sent and its slot given back: nobody waits for it, nor is the loop wat
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shared.http.middleware import leave_slot
+from shared.http.observed import Templates, route_of
 from shared.http.state import State
 from shared.request.after_response import Later
 from shared.request.deadline import SHED_S
 from shared.request.invocation import CURRENT
+from shared.request.observation import OBSERVED
 from shared.telemetry.telemetry import Ended
-
-Templates = Mapping[Callable[..., Any], str]
-"""The path of each endpoint's route."""
-
-DETAIL = b"detail="
-BUG_STATUS = 500
-"""What whoever catches an exception answers."""
-
-
-class _Answer:
-    """What is seen of an answer while it is sent."""
-
-    __slots__ = ("began_at_s", "ended_at_s", "status", "tier")
-
-    def __init__(self) -> None:
-        self.status = BUG_STATUS
-        self.tier = ""
-        self.began_at_s = 0.0
-        self.ended_at_s = 0.0
-
-    def see(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.began_at_s = time.perf_counter()
-            self.status = message["status"]
-            for name, value in message["headers"]:
-                if name == b"cache-status":
-                    self.tier = value.rpartition(DETAIL)[2].decode("latin-1")
-        elif not message.get("more_body", False):
-            self.ended_at_s = time.perf_counter()
 
 
 class Counted:
-    """An ASGI app whose requests are counted; within its invocation."""
+    """An ASGI app whose requests are counted, by what is observed of them; within their invocations."""
 
     def __init__(self, app: ASGIApp, templates: Templates) -> None:
         self._app = app
@@ -64,23 +35,18 @@ class Counted:
             return
         state: State = scope["state"]
         telemetry = state["telemetry"]
-        begun_at_s, answer = time.perf_counter(), _Answer()
-
-        async def send_counted(message: Message) -> None:
-            await send(message)
-            answer.see(message)
-
         telemetry.begin()
         try:
-            await self._app(scope, receive, send_counted)
+            await self._app(scope, receive, send)
         finally:
-            self._count(scope, answer, begun_at_s)
+            self._count(scope)
             telemetry.end()
         await _hand_over(state)
 
-    def _count(self, scope: Scope, answer: _Answer, begun_at_s: float) -> None:
+    def _count(self, scope: Scope) -> None:
         now_s = time.perf_counter()
-        invocation, telemetry = CURRENT.get(), scope["state"]["telemetry"]
+        invocation, telemetry, observed = CURRENT.get(), scope["state"]["telemetry"], OBSERVED.get()
+        assert observed is not None
         reason = ""
         if invocation is not None:
             reason = invocation.refused_for
@@ -89,12 +55,12 @@ class Counted:
         telemetry.record(
             Ended(
                 scope["method"],
-                self._templates.get(scope.get("endpoint"), ""),  # type: ignore[arg-type]  # None is no key.
-                answer.status,
-                answer.tier,
+                route_of(self._templates, scope),
+                observed.status,
+                observed.tier,
                 reason,
-                (answer.began_at_s or now_s) - begun_at_s,
-                (answer.ended_at_s or now_s) - begun_at_s,
+                (observed.answered_at_s or now_s) - observed.begun_at_s,
+                (observed.ended_at_s or now_s) - observed.begun_at_s,
             )
         )
 

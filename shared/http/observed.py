@@ -34,10 +34,15 @@ Templates = Mapping[Callable[..., Any], str]
 """The path of each endpoint's route."""
 
 
+def route_of(templates: Templates, scope: Scope) -> str:
+    """Return the template of what *scope* led to, "" for nothing."""
+    return templates.get(scope.get("endpoint"), "")  # type: ignore[arg-type]  # None is no key.
+
+
 class _Exchange:
     """One request and its answer, as they pass."""
 
-    __slots__ = ("answered_bytes", "ended_at_s", "ids", "observed", "received_bytes", "span", "status", "tier", "trace")
+    __slots__ = ("answered_bytes", "ids", "observed", "received_bytes", "span", "trace")
 
     def __init__(self, scope: Scope, state: State) -> None:
         given: dict[bytes, list[bytes]] = {}
@@ -56,24 +61,22 @@ class _Exchange:
         self.span: Span | None = exporter.begin(self.trace) if exporter is not None else None
         if part := self.span or self.trace:
             self.ids |= {"trace_id": part.trace_id, "span_id": part.span_id}
-        self.status = HTTPStatus.INTERNAL_SERVER_ERROR.value
-        self.tier = ""
         self.received_bytes = self.answered_bytes = 0
-        self.ended_at_s = 0.0
 
     def start(self, message: Message, deployment: str) -> None:
         """The answer begins: put into its headers what every answer has."""
-        self.status = message["status"]
+        observed = self.observed
+        observed.answered_at_s, observed.status = time.perf_counter(), message["status"]
         for name, value in message["headers"]:
             if name == b"cache-status":
-                self.tier = value.rpartition(DETAIL)[2].decode("latin-1")
-        total_ms = 1_000 * (time.perf_counter() - self.observed.begun_at_s)
-        timing = f"store;dur={1_000 * self.observed.store_s:.2f}, total;dur={total_ms:.2f}"
+                observed.tier = value.rpartition(DETAIL)[2].decode("latin-1")
+        total_ms = 1_000 * (observed.answered_at_s - observed.begun_at_s)
+        timing = f"store;dur={1_000 * observed.store_s:.2f}, total;dur={total_ms:.2f}"
         message["headers"] = [
             *message["headers"],
             (b"server-timing", timing.encode()),
             (b"warmthread-deployment", deployment.encode()),
-            (b"x-request-id", self.observed.request_id.encode()),
+            (b"x-request-id", observed.request_id.encode()),
         ]
 
 
@@ -121,19 +124,20 @@ class Observed:
 
     def _end(self, scope: Scope, exchange: _Exchange, deployment: str) -> None:
         """The answer was sent, or will never be: tell of it, once."""
-        if exchange.ended_at_s:
+        observed = exchange.observed
+        if observed.ended_at_s:
             return
-        exchange.ended_at_s = time.perf_counter()
-        level = "error" if exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "info"
+        observed.ended_at_s = time.perf_counter()
+        level = "error" if observed.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "info"
         span = exchange.span
         if span is None and not log.is_on(level):
             return
         method = scope["method"] if scope["method"] in METHODS else UNKNOWN_METHOD
-        route = self._templates.get(scope.get("endpoint"), "")  # type: ignore[arg-type]  # None is no key.
+        route = route_of(self._templates, scope)
         if span is not None:
             _end_span(span, exchange, method, route, scope["scheme"])
         if log.is_on(level):
-            log.write(level, f"{method} {route or '-'} {exchange.status}", _line(exchange, method, route, deployment))
+            log.write(level, f"{method} {route or '-'} {observed.status}", _line(exchange, method, route, deployment))
 
 
 def _line(exchange: _Exchange, method: str, route: str, deployment: str) -> dict[str, object]:
@@ -143,17 +147,17 @@ def _line(exchange: _Exchange, method: str, route: str, deployment: str) -> dict
         "deployment": deployment,
         "method": method,
         "route": route,
-        "status": exchange.status,
-        "duration_ms": round(1_000 * (exchange.ended_at_s - observed.begun_at_s), 3),
+        "status": observed.status,
+        "duration_ms": round(1_000 * (observed.ended_at_s - observed.begun_at_s), 3),
         "store_ms": round(1_000 * observed.store_s, 3),
         "store_requests": observed.store_requests,
         "bytes_in": exchange.received_bytes,
         "bytes_out": exchange.answered_bytes,
     }
-    if exchange.tier in TIERS:
-        said["tier"] = exchange.tier
+    if observed.tier in TIERS:
+        said["tier"] = observed.tier
     # Of a key that is not valid the tenant is what a stranger says.
-    if invocation is not None and invocation.caller is not None and exchange.status != HTTPStatus.UNAUTHORIZED:
+    if invocation is not None and invocation.caller is not None and observed.status != HTTPStatus.UNAUTHORIZED:
         said["tenant"] = log.mark(invocation.caller.tenant)
     if observed.problem:
         said["problem"] = observed.problem
@@ -164,21 +168,22 @@ def _line(exchange: _Exchange, method: str, route: str, deployment: str) -> dict
 
 def _end_span(span: Span, exchange: _Exchange, method: str, route: str, scheme: str) -> None:
     """End the server span of a request, by OpenTelemetry's conventions for HTTP; a path would name conversations."""
+    observed = exchange.observed
     span.name = f"{'HTTP' if method == UNKNOWN_METHOD else method} {route}".rstrip()
     span.attributes |= {
         "http.request.method": method,
-        "http.response.status_code": exchange.status,
+        "http.response.status_code": observed.status,
         "http.request.body.size": exchange.received_bytes,
         "http.response.body.size": exchange.answered_bytes,
         "url.scheme": scheme if scheme in ("http", "https") else "",
-        "warmthread.request_id": exchange.observed.request_id,
+        "warmthread.request_id": observed.request_id,
     }
     if route:
         span.attributes["http.route"] = route
-    if exchange.tier in TIERS:
-        span.attributes["warmthread.tier"] = exchange.tier
-    if exchange.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        span.error = exchange.observed.problem or str(exchange.status)
+    if observed.tier in TIERS:
+        span.attributes["warmthread.tier"] = observed.tier
+    if observed.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        span.error = observed.problem or str(observed.status)
     span.end()
 
 

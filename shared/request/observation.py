@@ -1,5 +1,5 @@
 """
-What is seen of one request while it is served: for its headers, its line in the log and its spans.
+What is seen of one request while it is served: for its headers, its line in the log, its spans and the metrics.
 
     Observed        makes one for each request, and tells it (shared/http/observed.py)
     store_waits()   around each call to the store: what was waited for it counts for the request that asked
@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from http import HTTPStatus
 
 from shared.request.caller import KEY_PATTERN
 from shared.request.invocation import Invocation
@@ -26,16 +27,23 @@ class Observation:
 
     *store_s*: what it waited for the store; *store_requests*: how many requests to the store its calls went with.
     *problem*: the type of the problem that it was answered with, *cause* why, where that is no fault of the caller's.
+    *status* and *tier*, which its Cache-Status names, are those of the answer, which began at *answered_at_s* and was
+    sent at *ended_at_s*, 0 until then.
     """
 
-    __slots__ = ("begun_at_s", "cause", "invocation", "problem", "request_id", "store_requests", "store_s")
+    __slots__ = (
+        *("answered_at_s", "begun_at_s", "cause", "ended_at_s", "invocation", "problem", "request_id", "status"),
+        *("store_requests", "store_s", "tier"),
+    )
 
     def __init__(self, request_id: str) -> None:
         self.begun_at_s = time.perf_counter()
         self.request_id = request_id
         self.store_s = 0.0
         self.store_requests = 0
-        self.problem = self.cause = ""
+        self.problem = self.cause = self.tier = ""
+        self.status = HTTPStatus.INTERNAL_SERVER_ERROR.value  # What whoever catches an exception answers.
+        self.answered_at_s = self.ended_at_s = 0.0
         self.invocation: Invocation | None = None
 
 
