@@ -1,20 +1,16 @@
 """
-A real browser for tests: Debian's Chromium, driven by playwright; and pages of it that may not complain.
+Pages of a real browser (scripts/pictures/browser.py) for tests: they may not complain.
 """
 
 import contextlib
-import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+from scripts.pictures.browser import CHROMIUM, NOT_INSTALLED
 
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="Chromium is not installed: scripts/chromium installs Debian's"
-)
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason=NOT_INSTALLED)
 
 STATUS = "Failed to load resource: the server responded with a status of"
 """How Chromium tells of a refusal; pages tell of it themselves."""
@@ -22,19 +18,7 @@ STATUS = "Failed to load resource: the server responded with a status of"
 TIMEOUT_MS = 30_000
 """Of a step: long, for a machine with much other work."""
 
-
-@contextlib.contextmanager
-def running_browser() -> Iterator[Browser]:
-    """Start Chromium without a window. It has to end before a test with a loop of its own begins in this thread."""
-    # Its sandbox refuses to work for root, as whom CI runs.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    expect.set_options(timeout=TIMEOUT_MS)
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        try:
-            yield browser
-        finally:
-            browser.close()
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @contextlib.contextmanager

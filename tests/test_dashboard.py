@@ -11,9 +11,10 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from scripts.pictures.browser import running_browser, unlock
 from shared.context.render import FORMATS
-from tests.browsers import needs_chromium, quiet_page, running_browser
-from tests.dashboards import AS_RECORDED, unlock
+from tests.browsers import needs_chromium, quiet_page
+from tests.dashboards import AS_RECORDED
 
 pytestmark = [needs_chromium, pytest.mark.unmeasured]
 

@@ -7,9 +7,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from scripts.pictures.browser import running_browser, unlock
 from tests.bearers import METRICS_SECRET
-from tests.browsers import needs_chromium, quiet_page, running_browser
-from tests.dashboards import AS_RECORDED, unlock
+from tests.browsers import needs_chromium, quiet_page
+from tests.dashboards import AS_RECORDED
 
 pytestmark = [needs_chromium, pytest.mark.unmeasured]
 

@@ -11,11 +11,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
+from scripts.pictures.browser import running_browser, unlock
 from scripts.proving.metrics.read import total_of
 from shared.telemetry.metrics import METRICS
 from tests.bearers import METRICS_SECRET
-from tests.browsers import needs_chromium, quiet_page, running_browser
-from tests.dashboards import unlock
+from tests.browsers import needs_chromium, quiet_page
 
 pytestmark = [needs_chromium, pytest.mark.unmeasured]
 

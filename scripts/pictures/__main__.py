@@ -11,7 +11,6 @@ import contextlib
 import os
 import re
 import secrets
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,10 +19,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import httpx
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from scripts.local.mint import mint
 from scripts.local.upstash import LocalUpstash
+from scripts.pictures.browser import CHROMIUM, NOT_INSTALLED, running_browser, unlock
 from scripts.pictures.load import BUDGET, TENANT, Agents, set_up
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,9 +74,7 @@ def open_page(browser: Browser, dev: Dev, size: tuple[int, int], scheme: str, ad
         color_scheme="dark" if scheme == "dark" else "light",
         device_scale_factor=1,
     )
-    page.goto(f"{dev.url}/dashboard#{address}")
-    page.locator("input[type=password]").locator("visible=true").fill(secret)
-    page.get_by_role("button", name="Show", exact=True).click()
+    unlock(page, dev.url, address, secret)
     return page
 
 
@@ -122,9 +120,8 @@ def main() -> int:
     )
     parser.add_argument("--folder", type=Path, default=ROOT / "docs/images", help="where they go (docs/images)")
     folder = parser.parse_args().folder
-    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if chromium is None:
-        print("Chromium is not installed: scripts/chromium installs Debian's.", file=sys.stderr)
+    if CHROMIUM is None:
+        print(f"{NOT_INSTALLED}.", file=sys.stderr)
         return 1
     folder.mkdir(parents=True, exist_ok=True)
     key = f"wt_{TENANT}_{secrets.token_urlsafe(18)}"
@@ -138,10 +135,7 @@ def main() -> int:
         )
         conversation = set_up(api, store, documents)
         stack.enter_context(Agents(dev.url, key))
-        driver = stack.enter_context(sync_playwright())
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        browser = driver.chromium.launch(executable_path=chromium, args=arguments)
-        stack.callback(browser.close)
+        browser = stack.enter_context(running_browser())
         take(browser, dev, key, conversation, folder)
     return 0
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from re import compile as pattern
 from typing import Any
 
-from shared.items.gemini import DEPTH_MAX
+from shared.items.gemini import DEPTH_MAX, RESULT_CHARS
 from shared.items.kinds import ROLE_KINDS
 from shared.items.mentions import PART_FIELDS
 from shared.items.responses import fitting_id
@@ -31,9 +31,6 @@ _FIELDS: Mapping[object, frozenset[str]] = {
 _TEXT = frozenset({"type", "text"})
 _PUT_OUT = _TEXT | {"annotations", "logprobs"}
 _NAME = pattern(r"[a-zA-Z_][a-zA-Z0-9_-]{0,63}")
-
-_RESULT_CHARS = 20
-"""Where Gemini looks for an object that is nothing but a `result`."""
 
 
 def is_alike(item: Mapping[str, Any]) -> bool:
@@ -91,7 +88,7 @@ def _is_text(output: str | None) -> bool:
         return not output
     if not stripped.startswith("{"):
         return True
-    return object_text(output) in (None, output) and '"result"' not in stripped[:_RESULT_CHARS]
+    return object_text(output) in (None, output) and '"result"' not in stripped[:RESULT_CHARS]
 
 
 def _is_seen(text: str) -> bool:

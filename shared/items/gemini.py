@@ -39,6 +39,9 @@ DEPTH_MAX = 64
 IMAGES = frozenset({"image/png", "image/jpeg", "image/webp", "image/heic", "image/heif"})
 """The pictures that Gemini takes."""
 
+RESULT_CHARS = 20
+"""Within so many an object that is nothing but a `result` names it."""
+
 _OTHERS = re.compile(r"(audio|video|text)/[a-z0-9.+-]+")
 _TYPE_BY_ENDING = {
     "png": "image/png",
@@ -121,7 +124,7 @@ def _response(item: Mapping[str, Any], call_id: str, extras: Extras) -> GeminiFo
 
 def _result(said: str) -> str | None:
     """Return the text in an object that holds nothing but a `result`, None for another one."""
-    value = orjson.loads(said) if '"result"' in said[:20] else {}
+    value = orjson.loads(said) if '"result"' in said[:RESULT_CHARS] else {}
     text = value.get("result") if len(value) == 1 else None
     return text if isinstance(text, str) else None
 
