@@ -8,7 +8,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.context.units import fold
@@ -297,6 +297,7 @@ def mutated(draw: st.DrawFn, value: Any) -> Any:
     return {**value, name: mutated(draw, value.get(name))}
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # A busy machine draws slowly.
 @given(st.data())
 def test_whatever_comes_is_read_or_refused(data: st.DataObject) -> None:
     dialogue = data.draw(st.sampled_from(DIALOGUES))

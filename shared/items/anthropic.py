@@ -4,7 +4,7 @@ An item as Anthropic Messages has it: the blocks that it becomes, and what the t
     message          text, image and document blocks; texts without a visible character are refused there, and left out
     call             one tool_use block: `input` is an object, whatever the arguments were
     output           one tool_result block, with pictures and documents in it
-    thinking         a thinking or redacted_thinking block, where it came as one
+    thinking         a thinking or redacted_thinking block, where it came as one and is signed
 
 A user message of which nothing is left becomes FILLER: without it, two answers would follow each other, or an answer
 would stand at the end.
@@ -77,9 +77,12 @@ def _thinking(item: Mapping[str, Any], extras: Extras) -> AnthropicForm:
     if not own or item.get("type") != "reasoning":
         return NOTHING
     if "block" in own:
-        return AnthropicForm([own["block"]], (), is_thinking=True)
+        return AnthropicForm([own["block"]], (), is_thinking=True) if own["block"].get("data") else NOTHING
+    fields = own.get("fields", {})
+    if not fields.get("signature"):
+        return NOTHING
     text = thought_text(item)
-    block = laid_over({"type": "thinking", "thinking": text}, own.get("fields", {}))
+    block = laid_over({"type": "thinking", "thinking": text}, fields)
     return AnthropicForm([block], (text,), is_thinking=True)
 
 

@@ -77,7 +77,7 @@ def compared(
         found.append(items)
     if of_anthropic.is_framed and form is not None and form.role == "assistant" and form.tool_call is None:
         *before, last = anthropic.texts or ("",)
-        if last != last.rstrip():
+        if last != last.rstrip() and anthropic.blocks[-1]["type"] == "text":
             found.append(of_anthropic._replace(context_format=AT_THE_END, texts=(*before, last.rstrip())))
     return tuple(found)
 

@@ -74,7 +74,7 @@ def read_data_url(url: str) -> Data | None:
     if match is None:
         return None
     base64 = url[match.end() :]
-    if not _is_base64(base64):
+    if not is_base64(base64):
         return None
     media_type = match.group(1).lower()
     return Data("image/jpeg" if media_type == "image/jpg" else media_type, base64)
@@ -95,10 +95,10 @@ def read_base64(text: str) -> str | None:
     """
     standard = text.replace("-", "+").replace("_", "/").rstrip("=")
     standard += "=" * (-len(standard) % 4)
-    return standard if _is_base64(standard) else None
+    return standard if is_base64(standard) else None
 
 
-def _is_base64(text: str) -> bool:
+def is_base64(text: str) -> bool:
     try:
         return bool(a2b_base64(text, strict_mode=True))
     except (Base64Error, ValueError):

@@ -62,6 +62,10 @@ def shown_parts(item: Mapping[str, Any], extras: Extras, context_format: str, co
     if extras.get("format") != context_format:
         is_whole = not has_foreign(extras)
         elements = []
+    elif left_out := extras.get("left_out"):
+        is_whole = False
+        elements = [element for at, element in enumerate(elements) if at not in left_out]
+        parts = parts if elements else []
     else:
         is_whole = True
     shown: list[Part] = []

@@ -72,7 +72,6 @@ def _mixed(draw: st.DrawFn) -> Drawn:
     made: list[Batch] = []
     for dialogue in draw(st.lists(st.one_of(*_DIALECTS.values()), min_size=1, max_size=3)):
         made += batches(dialogue, draw(_cuts)) if dialogue.messages else []
-    assume(has_own_ids(made))
     if items := draw(logs(episodes_max=4)):
         made.insert(draw(st.integers(0, len(made))), {"items": items})
     return Drawn(Conversation(made), draw(_budgets))
@@ -99,23 +98,10 @@ def _spoilt(draw: st.DrawFn) -> Drawn:
                 messages[at] = _with(messages[at], path[1:], draw(_spoilt_list(_at(messages[at], path[1:]))))
             case "odd" if places := list(_texts_in(messages[at : at + 1])):
                 messages[at] = _with(messages[at], draw(st.sampled_from(places))[1:], draw(st.sampled_from(_ODD)))
-    assume(messages and has_own_ids(messages))
+    assume(messages)
     made = batches(dialogue._replace(messages=messages), draw(_cuts))
     assume(is_taken(made))
     return Drawn(Conversation(made), draw(_budgets))
-
-
-def has_own_ids(value: Any) -> bool:
-    """Tell whether calls that Anthropic ran itself have ids that no other call has: they are sent as they came."""
-    ids = list(_ids_in(value, ("tool_use", "server_tool_use")))
-    return all(ids.count(each) == 1 for each in _ids_in(value, ("server_tool_use",)))
-
-
-def _ids_in(value: Any, types: tuple[str, ...]) -> Iterator[Any]:
-    if isinstance(value, dict) and value.get("type") in types:
-        yield value.get("id")
-    for member in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _ids_in(member, types)
 
 
 def _texts_in(value: Any) -> Iterator[list[Any]]:

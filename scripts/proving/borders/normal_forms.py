@@ -139,11 +139,13 @@ def _block(raw: Json, ids: _Ids) -> Json:
     block = _without_cache_marks(_present(raw))
     if block["type"] == "text" and not block["text"].strip():
         return None
-    if block["type"] == "tool_use":
+    if block["type"].endswith("tool_use"):
         return block | {"id": ids.call(block["id"])}
     if block["type"] == "tool_result":
         parts = [each for part in _blocks(block.get("content", [])) if (each := _block(part, ids)) is not None]
         return _present({**block, "tool_use_id": ids.answer(block["tool_use_id"]), "content": parts})
+    if block["type"].endswith("_tool_result"):
+        return block | {"tool_use_id": ids.answer(block["tool_use_id"])}
     return block
 
 

@@ -52,7 +52,13 @@ def _broken_in(
         yield "over its budget", ""
     named = set(rendering.unsupported)
     for unit, alone in zip(selection.units, alone_in(selection), strict=True):
-        yield from (("lost without being named", what) for what in is_all_there(context_format, unit, alone, named))
+        own = members if _has_calls_of_the_provider(unit) else alone
+        yield from (("lost without being named", what) for what in is_all_there(context_format, unit, own, named))
+
+
+def _has_calls_of_the_provider(unit: Sequence[Item]) -> bool:
+    """Tell whether something of *unit* may not be sent alone: a call and its result may stand in two."""
+    return any(b'_tool_use"' in item.extras or b'_tool_result"' in item.extras for item in unit)
 
 
 def _chosen(context_format: str, log: Sequence[Item], budget: int, stable_prefix: bool) -> tuple[Selection, int]:

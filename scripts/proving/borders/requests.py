@@ -140,35 +140,45 @@ _systems: st.SearchStrategy[Raw] = st.sampled_from(
 
 @st.composite
 def anthropic_requests(draw: st.DrawFn) -> Raw:
-    """`{"system"?: …, "messages": […]}`, roles in turn; the last round of calls may be open."""
+    """`{"system"?: …, "messages": […]}`, roles in turn; the last round of calls may be open, the answer paused."""
     numbers = count()
     messages: list[Raw] = []
+    owed: list[Raw] = []
     for _ in range(draw(st.integers(0, 4))):
         asked = draw(texts | _some(st.one_of(_block_text, _block_text, _image, _document)))
         results: list[Raw] = []
         for _ in range(draw(st.integers(0, 2))):
             messages.append({"role": "user", "content": results or asked})
-            messages.append({"role": "assistant", "content": _anthropic_calls(draw, numbers)})
+            messages.append({"role": "assistant", "content": _anthropic_calls(draw, numbers, owed)})
             results = _anthropic_results(draw, messages[-1]["content"])
         more = draw(_some(_block_text, at_most=1, at_least=0))
-        messages.append({"role": "user", "content": [*results, *more] if results else asked})
-        messages.append({"role": "assistant", "content": _anthropic_said(draw, numbers)})
-    if draw(st.booleans()):
-        messages.append({"role": "user", "content": "Go on"})
-        messages.append({"role": "assistant", "content": _anthropic_calls(draw, numbers)})
-    else:
-        messages.append({"role": "user", "content": draw(texts)})
+        messages.append({"role": "user", "content": results if owed else [*results, *more] if results else asked})
+        messages.append({"role": "assistant", "content": _anthropic_said(draw, numbers, owed)})
+    match draw(st.integers(0, 4)):
+        case 0:
+            messages.append({"role": "user", "content": draw(texts)})
+        case 1:
+            messages.append({"role": "user", "content": "Search"})
+            messages.append({"role": "assistant", "content": [draw(_block_text), *_server_search(draw, numbers)[:1]]})
+        case _:
+            messages.append({"role": "user", "content": "Go on"})
+            messages.append({"role": "assistant", "content": _anthropic_calls(draw, numbers, [])})
     marked = [_with_mark(draw, message) for message in messages]
     system = draw(_systems)
     return {**system, "messages": marked}
 
 
-def _anthropic_calls(draw: Draw, numbers: Iterable[int]) -> list[Raw]:
+def _anthropic_calls(draw: Draw, numbers: Iterable[int], owed: list[Raw]) -> list[Raw]:
+    """Return an answer with calls. What its own searches found stands in the next one: it becomes what is *owed*."""
+    found, owed[:] = owed[:], []
+    searches: list[Raw] = []
+    if draw(st.integers(0, 5)) == 5:
+        searches, owed[:] = (part := _server_search(draw, numbers))[:1], part[1:]
     thought = draw(_some(_thinking, at_most=2, at_least=0))
     said = draw(_some(_block_text, at_most=1, at_least=0))
     ids = [f"toolu_{number}" for number, _ in zip(numbers, range(draw(st.integers(1, 3))), strict=False)]
     calls = [{"type": "tool_use", "id": each, "name": draw(names), "input": draw(objects)} for each in ids]
-    return [*thought, *said, *calls]
+    return [*thought, *found, *said, *searches, *calls]
 
 
 def _anthropic_results(draw: Draw, blocks: list[Raw]) -> list[Raw]:
@@ -180,12 +190,13 @@ def _anthropic_results(draw: Draw, blocks: list[Raw]) -> list[Raw]:
     return results
 
 
-def _anthropic_said(draw: Draw, numbers: Iterable[int]) -> str | list[Raw]:
-    if draw(st.booleans()):
+def _anthropic_said(draw: Draw, numbers: Iterable[int], owed: list[Raw]) -> str | list[Raw]:
+    found, owed[:] = owed[:], []
+    if not found and draw(st.booleans()):
         return str(draw(texts))
     thought = draw(_some(_thinking, at_most=1, at_least=0))
     searched = _server_search(draw, numbers) if draw(st.booleans()) else []
-    return [*thought, *searched, *draw(_some(_block_text, at_most=2))]
+    return [*thought, *found, *searched, *draw(_some(_block_text, at_most=2))]
 
 
 def _server_search(draw: Draw, numbers: Iterable[int]) -> list[Raw]:

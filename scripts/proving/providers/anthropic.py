@@ -7,6 +7,7 @@ models take; whether a context may end so is not the format's business.
 
 import re
 from collections.abc import Iterator
+from itertools import groupby, takewhile
 from typing import Any
 
 from scripts.proving.providers.anthropic_shapes import (
@@ -21,6 +22,8 @@ from scripts.proving.providers.rules import Fault, Request, Rule, Rules
 from scripts.proving.providers.shapes import unlike
 
 RULES = Rules()
+
+_SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
 
 _API = "https://platform.claude.com/docs/en/api/messages"
 _TYPES = "https://github.com/anthropics/anthropic-sdk-python/tree/main/src/anthropic/types, {}_param.py"
@@ -175,7 +178,7 @@ def _one_result_a_call(request: Request) -> Iterator[str]:
 def _call_ids_unique(request: Request) -> Iterator[str]:
     seen: set[str] = set()
     for at, block in all_blocks(request):
-        if block["type"] in ("tool_use", "server_tool_use"):
+        if block["type"] in ("tool_use", *_SERVER_CALLS):
             if block["id"] in seen:
                 yield f"{at}.id"
             seen.add(block["id"])
@@ -188,7 +191,7 @@ def _call_ids_unique(request: Request) -> Iterator[str]:
 )
 def _call_id_pattern(request: Request) -> Iterator[str]:
     for at, block in all_blocks(request):
-        if block["type"] in ("tool_use", "server_tool_use") and not re.fullmatch(r"[a-zA-Z0-9_-]+", block["id"]):
+        if block["type"] in ("tool_use", *_SERVER_CALLS) and not re.fullmatch(r"[a-zA-Z0-9_-]+", block["id"]):
             yield f"{at}.id"
 
 
@@ -275,19 +278,42 @@ def _thinking_not_last(request: Request) -> Iterator[str]:
 
 @RULES.rule(
     "server-results",
-    "The provider's own calls have their results behind them in the same message, each of its tool.",
+    "The provider's own calls have their results behind them in the same answer; in the next one where the caller's "
+    "results come first; only of what ends an answer that was paused, or waits for these, there may be none yet.",
     "'`web_search` tool use with id … was found without a corresponding `web_search_tool_result` block'; 'unexpected "
-    f"`tool_use_id` found in `advisor_tool_result` blocks', {_CODE.format(64383)}",
+    f"`tool_use_id` found in `advisor_tool_result` blocks', {_CODE.format(64383)}; "
+    "https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools",
 )
 def _server_results(request: Request) -> Iterator[str]:
-    for _at, _role, blocks in messages_of(request):
+    waiting: dict[str, str] = {}
+    for role, answers in groupby(messages_of(request), lambda message: message[1]):
+        messages = list(answers)
+        blocks = [block for _, _, each in messages for block in each]
+        if role == "user":
+            if not is_results_only(blocks):
+                yield from waiting.values()
+                waiting = {}
+            continue
         calls: dict[str, str] = {}
         for at, block in blocks:
-            if block["type"] == "server_tool_use":
+            if block["type"] in _SERVER_CALLS:
                 calls[block["id"]] = at
-            elif block["type"].endswith("_tool_result") and calls.pop(block["tool_use_id"], None) is None:
+            elif block["type"].endswith("_tool_result") and not _taken(block["tool_use_id"], calls, waiting):
                 yield f"{at}.tool_use_id"
-        yield from calls.values()
+        yield from waiting.values()
+        ending = {at for at, _ in takewhile(lambda each: _may_follow(each[1]), reversed(blocks))}
+        yield from (at for at in calls.values() if at not in ending)
+        waiting = {call_id: at for call_id, at in calls.items() if at in ending}
+
+
+def _taken(call_id: str, *calls: dict[str, str]) -> bool:
+    """Take *call_id* out of the first of *calls* that has it; tell whether one had."""
+    return any(each.pop(call_id, None) is not None for each in calls)
+
+
+def _may_follow(block: dict[str, Any]) -> bool:
+    """Tell whether *block* may stand behind a call of the provider's own that has no result yet."""
+    return block["type"] in ("tool_use", *_SERVER_CALLS) or block["type"].endswith("_tool_result")
 
 
 @RULES.rule(

@@ -83,11 +83,29 @@ class _ServerResult(TypedDict, total=False):
             "bash_code_execution_tool_result",
             "text_editor_code_execution_tool_result",
             "tool_search_tool_result",
+            "advisor_tool_result",
         ]
     ]
     tool_use_id: Required[str]
     content: Required[_Object | list[_Object]]
     caller: _Object
+    cache_control: _Mark
+
+
+class _McpUse(TypedDict, total=False):
+    type: Required[Literal["mcp_tool_use"]]
+    id: Required[str]
+    name: Required[str]
+    server_name: Required[str]
+    input: Required[_Object]
+    cache_control: _Mark
+
+
+class _McpResult(TypedDict, total=False):
+    type: Required[Literal["mcp_tool_result"]]
+    tool_use_id: Required[str]
+    content: str | list[_Text]
+    is_error: bool
     cache_control: _Mark
 
 
@@ -109,7 +127,7 @@ class _Upload(TypedDict, total=False):
 
 
 type _UserBlock = _Text | _Image | _Document | _SearchResult | _ToolResult | _Upload
-type _AssistantBlock = _Text | _Thinking | _Redacted | _ToolUse | _ServerResult
+type _AssistantBlock = _Text | _Thinking | _Redacted | _ToolUse | _ServerResult | _McpUse | _McpResult
 
 
 class _User(TypedDict, total=False):

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import orjson
 
 from shared.context.fit import Selection
+from shared.context.formats import server_calls
 from shared.context.formats.rendering import Made, Rendering, render_units
 from shared.context.formats.sent import Message, Sent, SentUnit
 from shared.context.formats.unit_form import Forms, UnitForm
@@ -27,11 +28,26 @@ _USERS = (Kind.USER, Kind.SUMMARY)
 
 def render(name: str, selection: Selection, kept: Forms) -> Rendering:
     """Render *selection* as `system` and `messages`."""
-    return render_units(name, _Request(), selection, kept)
+    return render_units(name, _Request(), selection, kept, _mended)
+
+
+def _mended(forms: Sequence[UnitForm]) -> dict[int, "_Request"]:
+    """Return how units are put whose calls of the provider's own are not sent as they came."""
+    if not any(form.joins and form.joins != server_calls.USER for form in forms):
+        return {}
+    places = [at for at, form in enumerate(forms) if form.pieces and not form.is_system]
+    changed = server_calls.changed([forms[at].joins for at in places])
+    return {places[index]: _Request(ids) for index, ids in changed.items()}
 
 
 class _Request:
-    """Each unit by itself; the system's apart from the messages."""
+    """
+    Each unit by itself; the system's apart from the messages. A form's `joins` is the note of the provider's own calls
+    and results, which are sent with *ids* where there are some.
+    """
+
+    def __init__(self, ids: server_calls.Ids | None = None) -> None:
+        self._ids = ids
 
     def make(self, unit: SentUnit, *, is_trimmed: bool) -> Made:
         """Return the system blocks of *unit*, or its messages."""
@@ -39,12 +55,21 @@ class _Request:
         outputs = [(each, anthropic_form(each.body, each.form, each.extras)) for each in unit.outputs]
         unsupported = {each.item.id for each, form in (*head, *outputs) if not form.is_whole}
         blocks = _blocks(head)
+        note = server_calls.note(blocks)
+        if self._ids is not None:
+            blocks = server_calls.sent(blocks, iter(self._ids))
+            ids = iter(self._ids)
+            unsupported |= {
+                each.item.id for each, form in head if len(server_calls.sent(form.blocks, ids)) < len(form.blocks)
+            }
         if all(form.is_thinking for _, form in head if form.blocks):
             unsupported |= {each.item.id for each, _ in head}
             blocks = []
         if is_trimmed:
             blocks[-1] = {**blocks[-1], "text": blocks[-1]["text"].rstrip()}
         kind = unit.head[0].item.kind
+        if kind in _USERS:
+            note = server_calls.USER
         if kind == Kind.SYSTEM:
             return Made(joined(map(encode, blocks), b","), unsupported, is_system=True)
         messages: list[Message] = []
@@ -52,7 +77,7 @@ class _Request:
             messages.append({"role": "user" if kind in _USERS else "assistant", "content": blocks})
         if results := [{**block, "tool_use_id": each.call_id} for each, form in outputs for block in form.blocks]:
             messages.append({"role": "user", "content": results})
-        return Made(joined(map(encode, messages), b","), unsupported)
+        return Made(joined(map(encode, messages), b","), unsupported, joins=note)
 
     def members(self, forms: Sequence[UnitForm], *, has_opening: bool) -> dict[str, Pieces]:
         messages = [form.pieces for form in forms if not form.is_system]

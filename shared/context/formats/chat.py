@@ -68,6 +68,8 @@ def _is_whole(sent: Sent) -> bool:
     if sent.form is None:
         return False
     is_own = sent.extras.get("format") == CHAT.name
+    if is_own and "left_out" in sent.extras:
+        return False
     return not (sent.form.left_out or (sent.extras and not is_own and has_foreign(sent.extras)))
 
 

@@ -6,7 +6,7 @@ members in the answer, the form of a unit, how forms are joined, what it cannot 
 item's id is listed in `unsupported`: the whole item has no form, or one of its parts has none.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from shared.context.fit import Selection
@@ -61,8 +61,17 @@ class UnitFormat(Protocol):
         ...
 
 
-def render_units(name: str, unit_format: UnitFormat, selection: Selection, kept: Forms) -> Rendering:
-    """Render *selection* unit by unit; units that have a form from an earlier context are not parsed again."""
+type Mend = Callable[[Sequence[UnitForm]], Mapping[int, UnitFormat]]
+"""By the forms of all units that are sent, returns in which other way some are put, by their places."""
+
+
+def render_units(
+    name: str, unit_format: UnitFormat, selection: Selection, kept: Forms, mend: Mend | None = None
+) -> Rendering:
+    """
+    Render *selection* unit by unit; units that have a form from an earlier context are not parsed again. What *mend*
+    changes is of this context alone, and not kept.
+    """
     before = kept.units if kept.context_format == name else {}
     forms: list[UnitForm] = []
     for index, (unit, chosen) in enumerate(zip(selection.units, selection.chosen, strict=True)):
@@ -71,8 +80,11 @@ def render_units(name: str, unit_format: UnitFormat, selection: Selection, kept:
         if form is None or not form.is_of(unit, chosen, is_trimmed=is_trimmed):
             form = _form(unit_format, unit, chosen, is_trimmed=is_trimmed)
         forms.append(form)
-    unsupported = frozenset[str]().union(*(form.unsupported for form in forms))
     by_seq = {unit[0].seq: form for unit, form in zip(selection.units, forms, strict=True)}
+    for index, other in (mend(forms) if mend else {}).items():
+        is_trimmed = index == selection.trimmed
+        forms[index] = _form(other, selection.units[index], selection.chosen[index], is_trimmed=is_trimmed)
+    unsupported = frozenset[str]().union(*(form.unsupported for form in forms))
     listed = [item.id for item in selection.items if item.id in unsupported] if unsupported else []
     pieces = unit_format.members([form for form in forms if form.pieces], has_opening=selection.has_opening)
     return Rendering(pieces, listed, keep(kept, name, by_seq))

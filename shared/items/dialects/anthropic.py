@@ -48,6 +48,10 @@ _OF_ASSISTANT = (
     "mcp_tool_result",
     "advisor_tool_result",
 )
+_THOUGHTS = ("thinking", "redacted_thinking")
+_SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
+_SERVER_RESULTS = tuple(each for each in _OF_ASSISTANT if each.endswith("_tool_result"))
+
 BLOCKS = {"user": (*_OF_BOTH, "tool_result"), "assistant": ("text", *_OF_ASSISTANT, "container_upload")}
 IN_RESULT = ("text", "image", "document", "search_result", "tool_reference")
 _IMAGE_SOURCES = ("base64", "url", "file")
@@ -88,7 +92,8 @@ def _blocks(raw: object, at: str) -> list[Any]:
 
 def _message(content: Content, role: str, at: str, number: int) -> Draft:
     item = {"type": "message", "role": role, "content": content.parts}
-    return Draft(item, extras_of(NAME, content=content_of(content.elements)), number, at)
+    extras = extras_of(NAME, content=content_of(content.elements), left_out=content.left_out)
+    return Draft(item, extras, number, at)
 
 
 def _user(blocks: list[Any], at: str, number: int) -> list[Draft]:
@@ -132,13 +137,17 @@ def _result(block: Json, at: str, number: int) -> Draft:
 def _assistant(blocks: list[Any], at: str, number: int) -> list[Draft]:
     drafts: list[Draft] = []
     content, since = Content(), at
+    alone = _alone(blocks)
     for index, block in enumerate(blocks):
         where = f"{at}[{index}]"
         block_type = read_type(block, where, BLOCKS["assistant"])
         single = _SINGLE.get(block_type)
         if single is None:
             since = since if content else where
-            _add(content, block, where, by_assistant=True)
+            if index in alone:
+                content.add_foreign(without_cache_marks(block), is_left_out=True)
+            else:
+                _add(content, block, where, by_assistant=True)
             continue
         if content:
             drafts.append(_message(content, "assistant", since, number))
@@ -147,6 +156,28 @@ def _assistant(blocks: list[Any], at: str, number: int) -> list[Draft]:
     if content or not drafts:
         drafts.append(_message(content, "assistant", since, number))
     return drafts
+
+
+def _alone(blocks: list[Any]) -> set[int]:
+    """
+    Return which of the *blocks* of a message are left out: all, but for its thoughts, where there is nothing but calls
+    of the provider's own without results, and results without calls. Beside others a context decides
+    (shared/context/formats/server_calls.py).
+    """
+    calls: dict[Any, int] = {}
+    alone: set[int] = set()
+    for index, block in enumerate(blocks):
+        block_type = block.get("type") if isinstance(block, dict) else None
+        if block_type in _THOUGHTS:
+            continue
+        if block_type in _SERVER_CALLS:
+            calls[str(block.get("id"))] = index
+        elif block_type in _SERVER_RESULTS and str(block.get("tool_use_id")) not in calls:
+            pass
+        else:
+            return set()
+        alone.add(index)
+    return alone
 
 
 def _thinking(block: Json, at: str) -> tuple[Json, Json]:

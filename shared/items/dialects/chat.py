@@ -37,6 +37,7 @@ from shared.items.dialects.reading import (
     tool_id,
     without_cache_marks,
 )
+from shared.items.fitting import is_base64
 from shared.items.parts import text_part
 
 NAME: Final = "chat"
@@ -56,6 +57,7 @@ _FIELDS = {
 _TEXT = ("text",)
 _OF_MISTRAL = ("thinking", "reference")
 """Parts of its replies, which are kept as they came."""
+_AUDIO_FORMATS = ("wav", "mp3")
 _PARTS = {"user": ("text", "image_url", "input_audio", "file"), "assistant": ("text", "refusal", *_OF_MISTRAL)}
 _FILE = ("file_data", "file_id", "filename")
 _AUDIO = {"id", "data", "expires_at", "transcript"}
@@ -94,7 +96,8 @@ def _message(raw: object, at: str, number: int, custom_ids: set[str]) -> list[Dr
     if role == "function":
         return [_output(fields, content, tool_id(read_text(fields, "name", at)), {}, at, number, is_custom=False)]
     item = {"type": "message", "role": role, "content": content.parts}
-    return [Draft(item, extras_of(NAME, content=content_of(content.elements), fields=over), number, at)]
+    extras = extras_of(NAME, content=content_of(content.elements), left_out=content.left_out, fields=over)
+    return [Draft(item, extras, number, at)]
 
 
 def _output(
@@ -167,9 +170,9 @@ def _add_part(content: Content, raw: object, at: str, allowed: tuple[str, ...], 
             content.add(part, over)
         case "input_audio":
             audio = read_object(fields, "input_audio", at, {"data", "format"})
-            for name in ("data", "format"):
-                read_text(audio, name, f"{at}.input_audio")
-            content.add_foreign({"type": "input_audio", "input_audio": audio})
+            data, audio_format = (read_text(audio, name, f"{at}.input_audio") for name in ("data", "format"))
+            is_left_out = audio_format not in _AUDIO_FORMATS or not is_base64(data)
+            content.add_foreign({"type": "input_audio", "input_audio": audio}, is_left_out=is_left_out)
         case _:
             file = read_object(fields, "file", at, _FILE)
             part = {"type": "input_file"} | {name: read_text(file, name, f"{at}.file") for name in file}

@@ -4,6 +4,7 @@ Extras: what a message brought along that items have no form for, one JSON objec
     {
       "format": "chat" | "anthropic" | "gemini"     the only format that shows any of it
       "content": [0, [1, {…}], {…}]                 how the parts of the item stand in that format
+      "left_out": [1]                               these elements of `content` are kept, and shown nowhere
       "fields": {…}                                 members over those of what the item becomes in that format
       "block": {…}                                  stands in the place of what the item would become
       "refusal": 1                                  this part is the message's `refusal`, and no part of its content
@@ -19,7 +20,9 @@ Only `format` is always there. What is not JSON's own is that of the format: nam
     [n, {…}]   the same, with these members over it
     {…}        a part that items have no form for, as it came; every other format has to name its item
 
-A part that `content` does not mention does not stand there. An `output` that is a string is part 0.
+A part that `content` does not mention does not stand there. An `output` that is a string is part 0. Left out is what
+the provider would refuse: audio that is none, all of an answer that is nothing but results of Anthropic's own calls
+without these, or such calls without their results.
 
 **fields** lie over
 

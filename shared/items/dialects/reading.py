@@ -125,6 +125,7 @@ class Content:
     def __init__(self) -> None:
         self.parts: list[Json] = []
         self.elements: list[Element] = []
+        self.left_out: list[int] = []
 
     def __bool__(self) -> bool:
         return bool(self.elements)
@@ -135,8 +136,10 @@ class Content:
         self.parts.append(part)
         self.elements.append([at, over] if over else at)
 
-    def add_foreign(self, part: Json) -> None:
-        """Add what only the dialect itself has a form for."""
+    def add_foreign(self, part: Json, *, is_left_out: bool = False) -> None:
+        """Add what only the dialect itself has a form for, and would refuse where *is_left_out*."""
+        if is_left_out:
+            self.left_out.append(len(self.elements))
         self.elements.append(part)
 
 
