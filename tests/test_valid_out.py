@@ -14,7 +14,7 @@ import pytest
 
 from scripts.proving.borders.command import Options, chunks
 from scripts.proving.borders.conversation import Conversation, log_of
-from scripts.proving.borders.drawing import SOURCES
+from scripts.proving.borders.drawing import SOURCES, Drawn
 from scripts.proving.borders.kept import is_all_there
 from scripts.proving.borders.law import in_each
 from scripts.proving.borders.promise import broken
@@ -127,3 +127,13 @@ def test_the_same_seed_draws_the_same() -> None:
     first, second = (of_drawn("chat", 7, 5, real_count) for _ in range(2))
 
     assert first == second
+
+
+def test_a_log_that_cannot_be_appended_is_a_finding_and_not_the_last() -> None:
+    report = Report()
+    for batch in ({"items": [{"type": "message", "role": "nobody"}]}, {"items": ITEMS}):
+        report.hold(Drawn(Conversation([batch])), real_count)
+
+    assert report.logs == 2
+    [violation] = report.violations
+    assert violation.startswith("append: not appended: InvalidValue")

@@ -26,7 +26,14 @@ class Broken(NamedTuple):
     what: str
 
 
-KINDS = ("refused by its provider", "counted wrongly", "over its budget", "lost without being named", "not rendered")
+KINDS = (
+    "refused by its provider",
+    "counted wrongly",
+    "over its budget",
+    "lost without being named",
+    "not rendered",
+    "not appended",
+)
 
 
 def broken(log: Sequence[Item], budget: int, count: CountText, *, stable_prefix: bool = False) -> Iterator[Broken]:

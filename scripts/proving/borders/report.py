@@ -40,9 +40,13 @@ class Report:
 
     def hold(self, drawn: Drawn, count: CountText) -> None:
         """Hold a conversation against the promise, and against the law where it is one dialogue."""
-        log = log_of(drawn.conversation, count)
-        found = set(broken(log, drawn.budget, count, stable_prefix=drawn.stable_prefix))
         self.logs += 1
+        try:
+            log = log_of(drawn.conversation, count)
+        except Exception as exc:  # noqa: BLE001  # As in promise.py.
+            self._add(Broken("append", "not appended", repr(exc)[:80]), drawn)
+            return
+        found = set(broken(log, drawn.budget, count, stable_prefix=drawn.stable_prefix))
         self.reached.update(rules_reached(drawn.conversation, log))
         if drawn.dialogue is not None:
             self.dialogues += 1
@@ -54,8 +58,11 @@ class Report:
             else:
                 found |= set() if is_equal else {Broken(drawn.dialogue.context_format, LAW, "")}
         for each in found:
-            self.broken[each] += 1
-            self._keep(each, _shown(drawn))
+            self._add(each, drawn)
+
+    def _add(self, each: Broken, drawn: Drawn) -> None:
+        self.broken[each] += 1
+        self._keep(each, _shown(drawn))
 
     def _keep(self, each: Broken, shown: str) -> None:
         if each not in self.smallest or len(shown) < len(self.smallest[each]):
