@@ -69,7 +69,7 @@ class StoreCounts(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something that happened: `cold start`, `end`, `kill`, `crash`, `roll`, `fault`; *at_s* since the fleet's start."""
+    """What happened, *at_s* after the start: `cold start`, `end`, `kill`, `crash`, `roll`, `fault`."""
 
     at_s: float
     kind: str

@@ -96,7 +96,7 @@ class Fleet:
         self._resources.close()
 
     def completed(self, deployment: Deployment) -> Deployment:
-        """Return *deployment* with what its instances need of this fleet in its environment, where that says nothing."""
+        """Return *deployment* with what its instances need of this fleet, where its environment says nothing else."""
         store = {"UPSTASH_REDIS_REST_TOKEN": self.store_token}
         return replace(deployment, environment=self.secrets | store | dict(deployment.environment))
 
