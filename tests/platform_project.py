@@ -52,6 +52,7 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": b""})
     await asyncio.sleep(float(asked.get("after", 0)))
 """
+COUNTED = ("cold_starts", "ended", "killed", "crashed", "bad_gateways", "timed_out", "throttled")
 CONFIG = {
     "framework": None,
     "functions": {"api/*.py": {"maxDuration": 2}},
@@ -100,6 +101,17 @@ class Rig:
     def instance(self, pid: int) -> Instance:
         [found] = [each for each in self.router.instances if each.pid == pid]
         return found
+
+    def busy(self) -> list[Instance]:
+        """Return the instances that have a request."""
+        return [each for each in self.router.instances if each.in_flight]
+
+    def forget(self) -> None:
+        """Count from now on."""
+        for name in COUNTED:
+            setattr(self.tally, name, 0)
+        self.events.clear()
+        self.client.cookies.clear()
 
     async def until(self, holds: Callable[[], object]) -> None:
         async with asyncio.timeout(20):
