@@ -29,6 +29,8 @@ async def app(scope, receive, send):
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return
         body, more = body + message.get("body", b""), message.get("more_body", False)
     await asyncio.sleep(float(asked.get("sleep", 0)))
     ANSWERED += 1
