@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from scripts.deploy.bundle import read_functions
 from scripts.deploy.vercel_json import duration_s, read_config
 from scripts.local.messages import BadMessage, Head, read_head
-from scripts.local.routing import Routing
+from scripts.local.routing import FunctionError, Routing
 from scripts.platform.answers import BODY_BYTES_MAX, Refusal, refuse, send_file
 from scripts.platform.exchange import WHOLE_BYTES, Call, Client, Exchange, InstanceGone
 from scripts.platform.instance import Instance, InstanceFailed, Source
+from scripts.platform.layout import Layout
 from scripts.platform.rollout import Choice, Rollout, UnknownDeployment
 from scripts.platform.scaling import Scaling, Tally, Throttled
 from scripts.platform.settings import Deployment, FleetSettings
@@ -103,6 +105,10 @@ class Router:
             task.cancel()
         scalings = [each for target in self._targets.values() for each in target.functions.values()]
         await asyncio.gather(*self._served, *(each.close() for each in scalings), return_exceptions=True)
+        for target in self._targets.values():
+            for source in target.sources.values():
+                if source.layout is not None:
+                    source.layout.remove()
 
     def _completed(self, deployment: Deployment) -> Deployment:
         return replace(deployment, environment=self._common | dict(deployment.environment))
@@ -110,10 +116,15 @@ class Router:
     def _read(self, deployment: Deployment) -> _Target:
         project, config = deployment.project, read_config(deployment.project)
         routing = Routing(project)
-        sources = {
-            route: Source(route, path.relative_to(project).as_posix(), app, duration_s(project, config, route[1:]))
-            for route, (path, app) in routing.functions.items()
-        }
+        built = read_functions(project, deployment.built) if deployment.built is not None else None
+        sources = {}
+        for route, (path, app) in routing.functions.items():
+            name = route[1:]
+            if built is not None and name not in built:
+                raise FunctionError(f"{deployment.built} holds no {name}")
+            layout = Layout(built[name]) if built is not None else None
+            file, seconds = path.relative_to(project).as_posix(), duration_s(project, config, name)
+            sources[route] = Source(route, file, app, seconds, layout)
         functions = {
             route: Scaling(deployment, source, self._settings, self._tally, self._told)
             for route, source in sources.items()

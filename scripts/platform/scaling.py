@@ -147,8 +147,8 @@ class Scaling:
         turn: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
         self._line.append(turn)
         self._scale_out()
-        done, _ = await asyncio.wait([turn], timeout=self._settings.queue_s)
-        if done:
+        await asyncio.wait([turn], timeout=self._settings.queue_s)
+        if turn.done():  # As it may be since its time was over.
             return turn.result()
         self._line.remove(turn)
         raise Throttled(f"no instance of {self._source.route} had room within {self._settings.queue_s:g} s")
