@@ -146,6 +146,16 @@ async def test_a_kill_and_a_roll_lose_nothing_that_was_acknowledged(fleet: Fleet
     until(lambda: fleet.counts.ended == ended + 1)
 
 
+async def test_the_warming_cron_reaches_the_functions_through_the_router(
+    fleet: Fleet, client: httpx.AsyncClient
+) -> None:
+    before = fleet.counts.requests
+    warmed = await client.get("/api/cron/warm", headers={"authorization": f"Bearer {fleet.secrets['CRON_SECRET']}"})
+
+    assert warmed.raise_for_status().json()["instance"] == 200
+    assert fleet.counts.requests == before + 2
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_whoever_ends_the_script_leaves_no_process(number: signal.Signals) -> None:
     command = [sys.executable, "-m", "scripts.platform", "--port", "0", "--suspend-after", "0"]

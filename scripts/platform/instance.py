@@ -18,7 +18,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,13 +57,19 @@ class InstanceFailed(RuntimeError):
 
 class Instance:
     """
-    One instance. *number* counts those of its function and deployment from 1; *told* gets each line that it logs.
+    One instance. *number* counts those of its function and deployment from 1; *common* is in the environment under the
+    deployment's own; *told* gets each line that it logs.
 
     `in_flight` are the requests that it was given, `invocations` those of which the launcher did not tell the end.
     """
 
     def __init__(
-        self, deployment: Deployment, source: Source, number: int, told: Callable[[str], None] | None = None
+        self,
+        deployment: Deployment,
+        source: Source,
+        number: int,
+        common: Mapping[str, str],
+        told: Callable[[str], None] | None = None,
     ) -> None:
         self.deployment = deployment
         self.source = source
@@ -84,6 +90,7 @@ class Instance:
         self.cpu_s = 0.0
         self.on_end: Callable[[], None] = lambda: None
         self._quiet = asyncio.Event()
+        self._common = common
         self._told = told
         self._port = 0
         self._process: asyncio.subprocess.Process | None = None
@@ -134,7 +141,7 @@ class Instance:
 
     async def _spawn(self, address: str) -> asyncio.subprocess.Process:
         deployment, layout, program = self.deployment, self.source.layout, GUARD
-        folder, variables = deployment.project, deployment.variables()
+        folder, variables = deployment.project, dict(self._common) | deployment.variables()
         if deployment.prelude:
             # From the folder of the function where it has one of that name.
             variables["PYTHONPATH"] = str(ROOT)

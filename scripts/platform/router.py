@@ -14,7 +14,6 @@ start), 502 (one ended under the request), 503 (none had room), 504 (the functio
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -45,8 +44,8 @@ class _Target(NamedTuple):
 
 class Router:
     """
-    The front of the deployments in *rollout*; `url` after `listen`. *common*: what each has in its environment where
-    that says nothing else.
+    The front of the deployments in `rollout`; `url` after `listen`. `common`: what each has in its environment where
+    that says nothing else; what is added to it reaches instances that start afterwards.
     """
 
     def __init__(
@@ -59,8 +58,7 @@ class Router:
     ) -> None:
         """Raises FunctionError, ValueError, OSError: what is deployed cannot be read."""
         self.url = ""
-        self._common = dict(common)
-        first = self._completed(first)
+        self.common = dict(common)
         self.rollout = Rollout(first, settings.bucketing, settings.seed)
         self._settings = settings
         self._tally = tally
@@ -82,7 +80,6 @@ class Router:
 
     def roll(self, deployment: Deployment, share: float) -> None:
         """Give *deployment* this share of requests. Raises ValueError, FunctionError, OSError: nothing is changed."""
-        deployment = self._completed(deployment)
         known = self._targets.get(deployment.name)
         target = known if known is not None else self._read(deployment)
         over = self.rollout.give(deployment, share)
@@ -110,9 +107,6 @@ class Router:
                 if source.layout is not None:
                     source.layout.remove()
 
-    def _completed(self, deployment: Deployment) -> Deployment:
-        return replace(deployment, environment=self._common | dict(deployment.environment))
-
     def _read(self, deployment: Deployment) -> _Target:
         project, config = deployment.project, read_config(deployment.project)
         routing = Routing(project)
@@ -126,7 +120,7 @@ class Router:
             file, seconds = path.relative_to(project).as_posix(), duration_s(project, config, name)
             sources[route] = Source(route, file, app, seconds, layout)
         functions = {
-            route: Scaling(deployment, source, self._settings, self._tally, self._told)
+            route: Scaling(deployment, source, self._settings, self._tally, self.common, self._told)
             for route, source in sources.items()
         }
         return _Target(routing, functions, sources)
