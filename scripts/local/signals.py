@@ -6,7 +6,9 @@ the next import then waits for ever. So the program looks at `requested` where i
 """
 
 import os
+import select
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -33,6 +35,10 @@ class Stop:
         """Return when the wish has come."""
         os.read(self._reader, 1)
 
+    def wait_for(self, seconds: float) -> None:
+        """Return when the wish has come, or after *seconds*."""
+        select.select([self._reader], [], [], seconds)
+
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._tell is not None:
             self._tell()
@@ -42,3 +48,15 @@ class Stop:
         if not self.requested:
             self.requested = True
             os.write(self._writer, b".")
+
+
+def when_input_ends(act: Callable[[], None]) -> None:
+    """Call *act*, in a thread of its own, when standard input ends: whoever holds its other end let go, or died."""
+    threading.Thread(target=_read_input, args=(act,), daemon=True).start()
+
+
+def _read_input(act: Callable[[], None]) -> None:
+    # Not sys.stdin: a thread that holds its lock keeps the interpreter from ending.
+    while os.read(0, 4096):
+        pass
+    act()
