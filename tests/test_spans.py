@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from scripts.faults.server import Fault, FaultyServer
 from shared.environment import read_settings
-from shared.request.tracing import Kind, Recording, Span, Trace, read_trace
+from shared.request.tracing import Kind, Span, Trace, read_trace
 from shared.telemetry import otlp
 from shared.telemetry.otlp import Exporter
 from tests.bearers import CRON
@@ -225,9 +225,8 @@ def test_what_the_collector_does_not_take_is_told_once_and_hurts_nobody(
 async def test_what_finds_no_room_is_counted_and_told(collector: Collector, logged: LogLines) -> None:
     names = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{collector.url}/own"}
     exporter = Exporter(read_settings({**STORE, **names}))
-    recording = Recording(exporter.keep, TRACE_ID)
     for _ in range(otlp.SPANS_MAX + 7):
-        Span("x", Kind.INTERNAL, recording, None).end()
+        Span("x", Kind.INTERNAL, exporter.keep, TRACE_ID, None).end()
     await exporter.flush()
     is_due = exporter.is_due()
     await exporter.close()

@@ -89,47 +89,35 @@ class Kind(IntEnum):
     CLIENT = 3
 
 
-class Recording:
-    """
-    What the spans of one request share. *keep* takes each that ended; *clock_ns* is what makes Unix time of the
-    monotonic clock, by which they are measured.
-    """
-
-    __slots__ = ("clock_ns", "keep", "state", "trace_id")
-
-    def __init__(self, keep: "Callable[[Span], None]", trace_id: str, state: str = "") -> None:
-        self.keep, self.trace_id, self.state = keep, trace_id, state
-        self.clock_ns = time.time_ns() - time.perf_counter_ns()
-
-
 class Span:
     """
-    One span, from when it is made to `end`, which hands it to be kept; as a context manager, for the time of a block,
-    in which it is the one that is open. *began_at_ns* and *ended_at_ns*: by the monotonic clock, 0 until then. *error*:
-    what went wrong, a word of the code; "" for nothing. *attributes* may be others' as well: nobody changes them.
+    One span, from when it is made to `end`, which hands it to *keep*; as a context manager, for the time of a block, in
+    which it is the one that is open. *began_at_ns* and *ended_at_ns*: by the monotonic clock, 0 until then; *clock_ns*
+    is what makes Unix time of them. *error*: what went wrong, a word of the code; "" for nothing. *attributes* may be
+    others' as well: nobody changes them.
     """
 
     __slots__ = (
-        *("_id", "_token", "attributes", "began_at_ns", "ended_at_ns", "error", "kind", "name", "parent"),
-        "recording",
+        *("_id", "_token", "attributes", "began_at_ns", "clock_ns", "ended_at_ns", "error", "keep", "kind", "name"),
+        *("parent", "state", "trace_id"),
     )
 
     def __init__(
         self,
         name: str,
         kind: Kind,
-        recording: Recording,
+        keep: "Callable[[Span], None]",
+        trace_id: str,
         parent: "Span | Trace | None",
         attributes: Mapping[str, Value] = NOTHING_SAID,
     ) -> None:
-        self.name, self.kind, self.recording, self.parent, self.attributes = name, kind, recording, parent, attributes
+        self.name, self.kind, self.keep, self.trace_id = name, kind, keep, trace_id
+        self.parent, self.attributes = parent, attributes
+        self.state = parent.state if parent is not None else ""
         self.error = self._id = ""
         self.ended_at_ns = 0
-        self.began_at_ns = time.perf_counter_ns()
-
-    @property
-    def trace_id(self) -> str:
-        return self.recording.trace_id
+        self.began_at_ns = now_ns = time.perf_counter_ns()
+        self.clock_ns: int = parent.clock_ns if isinstance(parent, Span) else time.time_ns() - now_ns
 
     @property
     def span_id(self) -> str:
@@ -150,13 +138,13 @@ class Span:
         if error is not None:
             self.error = error.slug if isinstance(error, ServiceError) else type(error).__name__
         self.ended_at_ns = time.perf_counter_ns()
-        self.recording.keep(self)
+        self.keep(self)
 
     def end(self) -> None:
         """It is over; once."""
         if not self.ended_at_ns:
             self.ended_at_ns = time.perf_counter_ns()
-            self.recording.keep(self)
+            self.keep(self)
 
 
 OPEN: ContextVar[Span | Trace | None] = ContextVar("open", default=None)
@@ -182,7 +170,9 @@ NOTHING = _Nothing()
 def part(name: str, kind: Kind = Kind.INTERNAL, attributes: Mapping[str, Value] = NOTHING_SAID) -> Span | _Nothing:
     """Return a context manager: its block is a span that is called *name*, if it is within one."""
     around = OPEN.get()
-    return Span(name, kind, around.recording, around, attributes) if isinstance(around, Span) else NOTHING
+    if not isinstance(around, Span):
+        return NOTHING
+    return Span(name, kind, around.keep, around.trace_id, around, attributes)
 
 
 def note(attributes: Mapping[str, Value]) -> None:
@@ -196,5 +186,5 @@ def outgoing_headers() -> dict[str, str]:
     """Return the headers by which a request to ourselves becomes a part of the current trace, {} without one."""
     around = OPEN.get()
     if isinstance(around, Span):
-        around = Trace(around.trace_id, around.span_id, SAMPLED, around.recording.state)
+        around = Trace(around.trace_id, around.span_id, SAMPLED, around.state)
     return around.headers() if around is not None else {}
