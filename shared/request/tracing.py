@@ -113,7 +113,7 @@ class Span:
     ) -> None:
         self.name, self.kind, self.keep, self.trace_id = name, kind, keep, trace_id
         self.parent, self.attributes = parent, attributes
-        self.state = parent.state if parent is not None else ""
+        self.state: str = parent.state if parent is not None else ""
         self.error = self._id = ""
         self.ended_at_ns = 0
         self.began_at_ns = now_ns = time.perf_counter_ns()
