@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import orjson
@@ -15,6 +16,9 @@ WAIT_S = 10.0
 
 class LogLines:
     """What is written to standard output while pytest captures it."""
+
+    def __init__(self) -> None:
+        self._begun_at = datetime.now(UTC) - timedelta(milliseconds=1)  # Of which lines know no part.
 
     @property
     def text(self) -> str:
@@ -30,8 +34,17 @@ class LogLines:
         return [each.removeprefix(prefix) for each in found if each.startswith(prefix)]
 
     def requests(self, least: int = 0) -> list[Line]:
-        """Return the lines of requests, one for each; once there are *least*, for a line comes after its answer."""
-        return self.wait_for(least, lambda line: "duration_ms" in line)
+        """
+        Return the lines of requests that began since this was made, one for each; once there are *least*, for a line
+        comes after its answer.
+        """
+        return self.wait_for(least, self._began_since)
+
+    def _began_since(self, line: Line) -> bool:
+        """Tell whether *line* is of a request that began since: that of one before may come only now."""
+        if "duration_ms" not in line:
+            return False
+        return datetime.fromisoformat(line["time"]) - timedelta(milliseconds=line["duration_ms"]) >= self._begun_at
 
     def wait_for(self, least: int, is_wanted: Callable[[Line], object]) -> list[Line]:
         """Return the lines that are wanted, once there are *least* of them."""

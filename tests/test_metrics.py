@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scripts.faults.server import FaultyServer
 from scripts.local.upstash import LocalUpstash
+from scripts.proving.metrics.command import misread
 from scripts.proving.metrics.read import buckets_of, quantile
 from shared.store import keys
 from shared.telemetry.deltas import Deltas
@@ -242,6 +243,18 @@ def test_percentiles_that_are_read_off_are_within_5_percent(shape: str) -> None:
             exact_s = samples_s[math.ceil(share * len(samples_s)) - 1]
 
             assert abs(quantile(share, buckets_of(text, "warmthread_request_duration_seconds")) / exact_s - 1) < 0.05
+
+
+@pytest.mark.parametrize(("factor", "found"), [(1.0, 0), (1.1, 4), (1 / 1.1, 4)])
+def test_the_proof_finds_times_that_are_counted_ten_percent_off(factor: float, found: int) -> None:
+    draw = Random("off")
+    samples_s = [_drawn(draw, "bimodal", 0.003) for _ in range(2_000)]
+    deltas = Deltas()
+    for value_s in samples_s:
+        deltas.observe("duration GET /a", factor * value_s, DURATION_BOUNDS_S)
+    text = exposition({"d": {field: str(count) for field, count in deltas.counts.items()}}).decode()
+
+    assert len(misread(samples_s, buckets_of(text, "warmthread_request_duration_seconds"))) == found
 
 
 def _drawn(draw: Random, shape: str, center_s: float) -> float:

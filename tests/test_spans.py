@@ -260,10 +260,15 @@ WRONG_PARENTS = [
     f"00-{TRACE_ID}-{'0' * 16}-01",
     f"ff-{TRACE_ID}-{SPAN_ID}-01",
     f"00-{TRACE_ID}-{SPAN_ID}-01-more",
+    f"01-{TRACE_ID}-{SPAN_ID}-01.more",
     f"00-{TRACE_ID}-{SPAN_ID}-1",
+    f"00-{TRACE_ID}{SPAN_ID[:1]}-{SPAN_ID[1:]}-01",
+    f"000-{TRACE_ID[1:]}-{SPAN_ID}-01",
     f"00-{TRACE_ID.upper()}-{SPAN_ID}-01",
     f" {PARENT}",
     f"{PARENT}\n",
+    f"01-{TRACE_ID}-{SPAN_ID}-0a"[:-1],
+    "-" * 55,
     "",
 ]
 

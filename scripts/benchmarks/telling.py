@@ -1,8 +1,9 @@
 """
 What it costs a warm read that it is told: ids and headers, a line in the log, spans. For `scripts/bench guard`.
 
-One instance in this process, in turns as the guard's callers; lines go to /dev/null, and spans are made, but neither
-written as JSON nor sent: that is done after answers.
+One instance in this process, in turns as the guard's callers. All of them send the same headers, and what is done
+behind an answer counts: the line, and the end of the server's span. Lines go to /dev/null, and spans are made, but
+neither written as JSON nor sent: that is done for many at once.
 """
 
 import contextlib
@@ -17,7 +18,6 @@ from shared.environment import read_settings
 from shared.http.problems import Bugs
 from shared.process import log
 from shared.request.observation import OBSERVED, Observation
-from shared.request.tracing import Span
 from shared.telemetry.otlp import Exporter
 
 TRACED = {
@@ -31,10 +31,9 @@ type Call = Callable[[], Awaitable[object]]
 
 
 class _Unsent(Exporter):
-    """Makes spans; there is always room."""
+    """Makes spans and keeps them; what would be sent is thrown away."""
 
-    def keep(self, span: Span) -> None:
-        super().keep(span)
+    async def flush(self) -> None:
         self._spans.clear()
 
 
@@ -63,22 +62,23 @@ def readings(instance: Instance, key: str, path: str, query: str, headers: dict[
     """Return a read of the context at *path* for each of what is told; *headers* go with all of them."""
     untold = _Untold(Bugs(app.build_middleware_stack()))
     exporter = _Unsent(read_settings({"UPSTASH_REDIS_REST_URL": "https://x", "UPSTASH_REDIS_REST_TOKEN": "t"}))
-    plain, traced = instance.beside(key, headers), instance.beside(key, headers | TRACED)
-    spanned = instance.beside(key, headers | TRACED, state={"spans": exporter})
+    sent = headers | TRACED
+    told, spanned = instance.beside(key, sent), instance.beside(key, sent, state={"spans": exporter})
 
-    def read(told: Instance, level: str) -> Call:
+    def read(instance: Instance, level: str) -> Call:
         async def call() -> None:
             log.limit(level)
             try:
-                await told.call("GET", path, query)
+                await instance.call("GET", path, query)
+                await instance.settle()
             finally:
                 log.limit("off")
 
         return call
 
     return {
-        UNTOLD: read(instance.beside(key, headers, untold), "off"),
-        IDS: read(plain, "off"),
-        LINE: read(traced, "info"),
+        UNTOLD: read(instance.beside(key, sent, untold), "off"),
+        IDS: read(told, "off"),
+        LINE: read(told, "info"),
         SPANS: read(spanned, "info"),
     }

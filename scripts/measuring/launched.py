@@ -13,18 +13,22 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from scripts.local.launching import LAUNCH, Messages, ended_invocation, launcher_variables
+from scripts.local.launching import LAUNCH, Messages, ended_invocation, launcher_variables, logged_lines
 
 START_TIMEOUT_S = 60.0
 
 
 class Launched:
-    """One that runs; *ended* says when the launcher told of the end of each invocation, by the id that it came with."""
+    """
+    One that runs; *ended* says when the launcher told of the end of each invocation, by the id that it came with.
+    *lines*: where what it logs is put, if that is wanted.
+    """
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], lines: list[str] | None) -> None:
         self.process = process
         self.url = ""
         self.ended: dict[str, float] = {}
+        self._lines = lines
         self._started = threading.Event()
 
     def listen(self, channel: socket.socket) -> None:
@@ -43,12 +47,19 @@ class Launched:
                         self._started.set()
                     elif message["type"] == "end":
                         self.ended[ended_invocation(message)] = time.monotonic()
+                    elif message["type"] == "log" and self._lines is not None:
+                        self._lines.extend(logged_lines(message))
         self._started.set()
 
 
 @contextlib.contextmanager
-def launched(project: Path, function: str, variables: Mapping[str, str]) -> Iterator[Launched]:
-    """Run *function*, `api/health.py` of *project* for instance; killed when the block ends. Raises OSError."""
+def launched(
+    project: Path, function: str, variables: Mapping[str, str], lines: list[str] | None = None
+) -> Iterator[Launched]:
+    """
+    Run *function*, `api/health.py` of *project* for instance; killed when the block ends. What it logs is added to
+    *lines*, if there are any. Raises OSError.
+    """
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         address = f"{folder}/s"
         listener.bind(address)
@@ -60,7 +71,7 @@ def launched(project: Path, function: str, variables: Mapping[str, str]) -> Iter
         try:
             channel, _ = listener.accept()
             with channel:
-                instance = Launched(process)
+                instance = Launched(process, lines)
                 instance.listen(channel)
                 yield instance
         finally:

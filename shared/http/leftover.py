@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.http.middleware import leave_slot
 from shared.request.deadline import ANSWER_MARGIN_S
 from shared.request.invocation import CURRENT
+from shared.request.observation import OBSERVED
 
 BYTES_MAX = 9_000_000
 """Twice what a body may have at the most."""
@@ -25,9 +26,9 @@ CONTINUE = (b"expect", b"100-continue")
 
 
 class _Body:
-    """A request's body while it comes."""
+    """A request's body while it comes; what came of it is observed."""
 
-    __slots__ = ("_has_one", "_is_asked_for", "_receive", "bytes")
+    __slots__ = ("_has_one", "_is_asked_for", "_observed", "_receive")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         headers = scope["headers"]
@@ -36,7 +37,9 @@ class _Body:
             name == b"transfer-encoding" or (name == b"content-length" and value != b"0") for name, value in headers
         )
         self._is_asked_for = any((name, value.lower()) == CONTINUE for name, value in headers)
-        self.bytes = 0
+        observed = OBSERVED.get()
+        assert observed is not None
+        self._observed = observed
 
     @property
     def is_left(self) -> bool:
@@ -46,7 +49,7 @@ class _Body:
     async def receive(self) -> Message:
         self._is_asked_for = False
         message = await self._receive()
-        self.bytes += len(message.get("body", b""))
+        self._observed.received_bytes += len(message.get("body", b""))
         if not message.get("more_body", False):
             self._has_one = False
         return message
@@ -56,7 +59,8 @@ class _Body:
         invocation, end_at_s = CURRENT.get(), time.monotonic() + DROP_S
         if invocation is not None:
             end_at_s = min(end_at_s, invocation.cut_at_s - ANSWER_MARGIN_S)
-        while self._has_one and self.bytes < BYTES_MAX and (left_s := end_at_s - time.monotonic()) > 0:
+        observed = self._observed
+        while self._has_one and observed.received_bytes < BYTES_MAX and (left_s := end_at_s - time.monotonic()) > 0:
             try:
                 async with asyncio.timeout(min(IDLE_S, left_s)):
                     await self.receive()

@@ -12,7 +12,7 @@ Nothing that a caller sends is in a line or a span, but for these ids: routes ar
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,12 +21,16 @@ from shared.process import log
 from shared.process.background import Contained
 from shared.request.deadline import SHED_S
 from shared.request.observation import OBSERVED, Observation, new_request_id, well_formed_id
-from shared.request.tracing import OPEN, TRACE, Span, Trace, read_trace
+from shared.request.tracing import OPEN, Span, Value, read_trace
 from shared.telemetry.series import METHODS, TIERS
 
+if TYPE_CHECKING:
+    from shared.telemetry.otlp import Exporter
+
 REQUEST_ID, VERCEL_ID, PARENT, STATE = b"x-request-id", b"x-vercel-id", b"traceparent", b"tracestate"
-HEADERS = frozenset({REQUEST_ID, VERCEL_ID, PARENT, STATE})
 DETAIL = b"detail="
+SCHEMES = ("http", "https")
+FAILED, UNAUTHORIZED = HTTPStatus.INTERNAL_SERVER_ERROR.value, HTTPStatus.UNAUTHORIZED.value
 UNKNOWN_METHOD = "_OTHER"
 """What OpenTelemetry calls a method that nobody knows."""
 
@@ -37,47 +41,6 @@ Templates = Mapping[Callable[..., Any], str]
 def route_of(templates: Templates, scope: Scope) -> str:
     """Return the template of what *scope* led to, "" for nothing."""
     return templates.get(scope.get("endpoint"), "")  # type: ignore[arg-type]  # None is no key.
-
-
-class _Exchange:
-    """One request and its answer, as they pass."""
-
-    __slots__ = ("answered_bytes", "ids", "observed", "received_bytes", "span", "trace")
-
-    def __init__(self, scope: Scope, state: State) -> None:
-        given: dict[bytes, list[bytes]] = {}
-        for name, value in scope["headers"]:
-            if name in HEADERS:
-                given.setdefault(name, []).append(value)
-        request_id = (REQUEST_ID in given and well_formed_id(given[REQUEST_ID][0])) or new_request_id()
-        self.observed = Observation(request_id)
-        self.ids = {"request_id": request_id}
-        if VERCEL_ID in given and (vercel_id := well_formed_id(given[VERCEL_ID][0])):
-            self.ids["vercel_id"] = vercel_id
-        self.trace: Trace | None = None
-        if PARENT in given:
-            self.trace = read_trace(given[PARENT], given.get(STATE, ()))
-        exporter = state["spans"]
-        self.span: Span | None = exporter.begin(self.trace) if exporter is not None else None
-        if part := self.span or self.trace:
-            self.ids |= {"trace_id": part.trace_id, "span_id": part.span_id}
-        self.received_bytes = self.answered_bytes = 0
-
-    def start(self, message: Message, deployment: str) -> None:
-        """The answer begins: put into its headers what every answer has."""
-        observed = self.observed
-        observed.answered_at_s, observed.status = time.perf_counter(), message["status"]
-        for name, value in message["headers"]:
-            if name == b"cache-status":
-                observed.tier = value.rpartition(DETAIL)[2].decode("latin-1")
-        total_ms = 1_000 * (observed.answered_at_s - observed.begun_at_s)
-        timing = f"store;dur={1_000 * observed.store_s:.2f}, total;dur={total_ms:.2f}"
-        message["headers"] = [
-            *message["headers"],
-            (b"server-timing", timing.encode()),
-            (b"warmthread-deployment", deployment.encode()),
-            (b"x-request-id", observed.request_id.encode()),
-        ]
 
 
 class Observed:
@@ -92,72 +55,102 @@ class Observed:
             return await self._app(scope, receive, send)
         state: State = scope["state"]
         deployment = state["settings"].deployment
-        exchange = _Exchange(scope, state)
-        tokens = OBSERVED.set(exchange.observed), log.IDS.set(exchange.ids)
-        traced = OPEN.set(exchange.span), TRACE.set(exchange.trace)
-
-        async def receive_counted() -> Message:
-            message = await receive()
-            exchange.received_bytes += len(message.get("body", b""))
-            return message
+        observed = _begin(scope, state["spans"])
+        token, opened = OBSERVED.set(observed), OPEN.set(observed.around)
 
         async def send_observed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                exchange.start(message, deployment)
+                _start(observed, message, deployment)
                 await send(message)
                 return
             await send(message)
             if scope["method"] != "HEAD":
-                exchange.answered_bytes += len(message.get("body", b""))
+                observed.answered_bytes += len(message.get("body", b""))
             if not message.get("more_body", False):
-                self._end(scope, exchange, deployment)
+                self._end(scope, observed, deployment)
 
         try:
-            await self._app(scope, receive_counted, send_observed)
-            await _hand_over(state, exchange)
+            await self._app(scope, receive, send_observed)
+            if state["spans"] is not None and state["spans"].is_due():
+                await _hand_over(state["spans"], observed)
         finally:
-            self._end(scope, exchange, deployment)
-            OBSERVED.reset(tokens[0])
-            log.IDS.reset(tokens[1])
-            OPEN.reset(traced[0])
-            TRACE.reset(traced[1])
+            self._end(scope, observed, deployment)
+            OBSERVED.reset(token)
+            OPEN.reset(opened)
 
-    def _end(self, scope: Scope, exchange: _Exchange, deployment: str) -> None:
+    def _end(self, scope: Scope, observed: Observation, deployment: str) -> None:
         """The answer was sent, or will never be: tell of it, once."""
-        observed = exchange.observed
         if observed.ended_at_s:
             return
         observed.ended_at_s = time.perf_counter()
-        level = "error" if observed.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "info"
-        span = exchange.span
-        if span is None and not log.is_on(level):
-            return
         method = scope["method"] if scope["method"] in METHODS else UNKNOWN_METHOD
         route = route_of(self._templates, scope)
-        if span is not None:
-            _end_span(span, exchange, method, route, scope["scheme"])
+        if isinstance(observed.around, Span):
+            _end_span(observed.around, observed, method, route, scope["scheme"])
+        level = "error" if observed.status >= FAILED else "info"
         if log.is_on(level):
-            log.write(level, f"{method} {route or '-'} {observed.status}", _line(exchange, method, route, deployment))
+            log.write(level, f"{method} {route or '-'} {observed.status}", _line(observed, method, route, deployment))
 
 
-def _line(exchange: _Exchange, method: str, route: str, deployment: str) -> dict[str, object]:
+def _begin(scope: Scope, exporter: "Exporter | None") -> Observation:
+    """A request came: read its ids, and begin its span, if it is to have one."""
+    request_id = vercel_id = ""
+    parents: list[bytes] = []
+    states: list[bytes] = []
+    for name, value in scope["headers"]:
+        if name == PARENT:
+            parents.append(value)
+        elif name == STATE:
+            states.append(value)
+        elif name == REQUEST_ID:
+            request_id = request_id or well_formed_id(value)
+        elif name == VERCEL_ID:
+            vercel_id = vercel_id or well_formed_id(value)
+    observed = Observation(request_id or new_request_id())
+    if vercel_id:
+        observed.ids["vercel_id"] = vercel_id
+    trace = read_trace(parents, states) if parents else None
+    span = exporter.begin(trace) if exporter is not None else None
+    around = observed.around = span if span is not None else trace
+    if around is not None:
+        observed.ids["trace_id"], observed.ids["span_id"] = around.trace_id, around.span_id
+    return observed
+
+
+def _start(observed: Observation, message: Message, deployment: str) -> None:
+    """The answer begins: put into its headers what every answer has."""
+    observed.answered_at_s, observed.status = time.perf_counter(), message["status"]
+    for name, value in message["headers"]:
+        if name == b"cache-status":
+            observed.tier = value.rpartition(DETAIL)[2].decode("latin-1")
+    total_s = observed.answered_at_s - observed.begun_at_s
+    message["headers"] = [
+        *message["headers"],
+        (b"server-timing", b"store;dur=%.2f, total;dur=%.2f" % (1_000 * observed.store_s, 1_000 * total_s)),
+        (b"warmthread-deployment", deployment.encode()),
+        (b"x-request-id", observed.request_id.encode()),
+    ]
+
+
+def _line(observed: Observation, method: str, route: str, deployment: str) -> dict[str, object]:
     """Return the members of a request's line, besides its ids."""
-    observed, invocation = exchange.observed, exchange.observed.invocation
+    invocation = observed.invocation
     said: dict[str, object] = {
         "deployment": deployment,
         "method": method,
         "route": route,
         "status": observed.status,
-        "duration_ms": round(1_000 * (observed.ended_at_s - observed.begun_at_s), 3),
-        "store_ms": round(1_000 * observed.store_s, 3),
+        # To the microsecond; `round` writes and reads a number for it.
+        "duration_ms": int(1_000_000 * (observed.ended_at_s - observed.begun_at_s)) / 1_000,
+        "store_ms": int(1_000_000 * observed.store_s) / 1_000,
         "store_requests": observed.store_requests,
-        "bytes_in": exchange.received_bytes,
-        "bytes_out": exchange.answered_bytes,
+        "bytes_in": observed.received_bytes,
+        "bytes_out": observed.answered_bytes,
     }
     if observed.tier in TIERS:
         said["tier"] = observed.tier
     # Of a key that is not valid the tenant is what a stranger says.
-    if invocation is not None and invocation.caller is not None and observed.status != HTTPStatus.UNAUTHORIZED:
+    if invocation is not None and invocation.caller is not None and observed.status != UNAUTHORIZED:
         said["tenant"] = log.mark(invocation.caller.tenant)
     if observed.problem:
         said["problem"] = observed.problem
@@ -166,32 +159,32 @@ def _line(exchange: _Exchange, method: str, route: str, deployment: str) -> dict
     return said
 
 
-def _end_span(span: Span, exchange: _Exchange, method: str, route: str, scheme: str) -> None:
+def _end_span(span: Span, observed: Observation, method: str, route: str, scheme: str) -> None:
     """End the server span of a request, by OpenTelemetry's conventions for HTTP; a path would name conversations."""
-    observed = exchange.observed
-    span.name = f"{'HTTP' if method == UNKNOWN_METHOD else method} {route}".rstrip()
-    span.attributes |= {
+    name = "HTTP" if method == UNKNOWN_METHOD else method
+    span.name = f"{name} {route}" if route else name
+    said: dict[str, Value] = {
         "http.request.method": method,
         "http.response.status_code": observed.status,
-        "http.request.body.size": exchange.received_bytes,
-        "http.response.body.size": exchange.answered_bytes,
-        "url.scheme": scheme if scheme in ("http", "https") else "",
+        "http.request.body.size": observed.received_bytes,
+        "http.response.body.size": observed.answered_bytes,
+        "url.scheme": scheme if scheme in SCHEMES else "",
         "warmthread.request_id": observed.request_id,
+        **span.attributes,
     }
     if route:
-        span.attributes["http.route"] = route
+        said["http.route"] = route
     if observed.tier in TIERS:
-        span.attributes["warmthread.tier"] = observed.tier
-    if observed.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        said["warmthread.tier"] = observed.tier
+    if observed.status >= FAILED:
         span.error = observed.problem or str(observed.status)
+    span.attributes = said
     span.end()
 
 
-async def _hand_over(state: State, exchange: _Exchange) -> None:
+async def _hand_over(exporter: "Exporter", observed: Observation) -> None:
     """Send the spans that are due, where there is time for it."""
-    exporter, invocation = state["spans"], exchange.observed.invocation
-    if exporter is None or not exporter.is_due():
-        return
+    invocation = observed.invocation
     if invocation is None or invocation.cut_at_s - time.monotonic() >= max(SHED_S, exporter.timeout_s):
         # Not as a part of the trace that it tells of.
         token = OPEN.set(None)
