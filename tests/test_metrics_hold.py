@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from scripts.local.launching import invocation
 from scripts.local.upstash import LocalUpstash
 from scripts.measuring.environment import ROOT
-from scripts.measuring.launched import invocation, launched
+from scripts.measuring.launched import launched
 from scripts.proving.metrics.command import Plan, experiment, violations
 from shared.environment import read_settings
 from shared.process.ending import Ending

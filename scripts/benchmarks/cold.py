@@ -24,9 +24,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from scripts.local.launching import invocation
 from scripts.measuring.counted_store import CountedStore, counted_store
 from scripts.measuring.environment import ROOT
-from scripts.measuring.launched import START_TIMEOUT_S, invocation, launched
+from scripts.measuring.launched import START_TIMEOUT_S, launched
 from scripts.measuring.served import KEY, instance_at, mint_as
 from scripts.measuring.tables import markdown, percentile, ratio
 

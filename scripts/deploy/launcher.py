@@ -9,9 +9,7 @@ The interpreter is a new environment without packages, so a function sees the pa
 others. HTTPS goes to a closed port: a function that downloads while it starts or answers fails here.
 """
 
-import base64
 import contextlib
-import json
 import queue
 import shutil
 import socket
@@ -26,6 +24,7 @@ from typing import Any
 
 from scripts.deploy.bundle import Function
 from scripts.deploy.report import CheckFailed
+from scripts.local.launching import Message, Messages, logged_lines
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
@@ -153,11 +152,11 @@ def _accept(listener: socket.socket, instance: Instance) -> socket.socket:
 
 
 def _await_start(channel: socket.socket, instance: Instance) -> dict[str, Any]:
-    arrived: queue.Queue[dict[str, Any]] = queue.Queue()
+    arrived: queue.Queue[Message] = queue.Queue()
     # The reader goes on after the start: a function whose log nobody takes would block in its next line.
     threading.Thread(target=_read_messages, args=(channel, instance, arrived), daemon=True).start()
     try:
-        message = arrived.get(timeout=START_TIMEOUT_S)
+        message: Message = arrived.get(timeout=START_TIMEOUT_S)
     except queue.Empty:
         message = {"type": f"no word in {START_TIMEOUT_S:.0f} s"}
     payload: dict[str, Any] = message.get("payload", {})
@@ -166,15 +165,13 @@ def _await_start(channel: socket.socket, instance: Instance) -> dict[str, Any]:
     raise CheckFailed(f"{instance.name} did not start: {message['type']}\n{instance.log_tail()}")
 
 
-def _read_messages(channel: socket.socket, instance: Instance, arrived: queue.Queue[dict[str, Any]]) -> None:
-    buffer = b""
+def _read_messages(channel: socket.socket, instance: Instance, arrived: queue.Queue[Message]) -> None:
+    messages = Messages()
     with contextlib.suppress(OSError):  # The socket is closed under the reader when the block ends.
         while chunk := channel.recv(65536):
-            *messages, buffer = (buffer + chunk).split(b"\0")
-            for message in map(json.loads, messages):
+            for message in messages.feed(chunk):
                 if message["type"] == "log":
-                    text = base64.b64decode(message["payload"]["message"]).decode(errors="replace")
-                    instance.log.extend(text.splitlines())
+                    instance.log.extend(logged_lines(message))
                 elif message["type"] in ("server-started", "unrecoverable-error"):
                     arrived.put(message)
     arrived.put({"type": "channel closed"})

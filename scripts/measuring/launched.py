@@ -3,7 +3,6 @@ A function under Vercel's own launcher, from a folder of sources, as the platfor
 """
 
 import contextlib
-import json
 import os
 import socket
 import subprocess
@@ -13,6 +12,8 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from scripts.local.launching import LAUNCH, Messages, ended_invocation, launcher_variables
 
 START_TIMEOUT_S = 60.0
 
@@ -33,22 +34,16 @@ class Launched:
             raise OSError("a function did not start")
 
     def _read(self, channel: socket.socket) -> None:
-        buffer = b""
+        messages = Messages()
         with contextlib.suppress(OSError):  # The socket is closed under the reader when the block ends.
             while chunk := channel.recv(65_536):
-                *messages, buffer = (buffer + chunk).split(b"\0")
-                for message in map(json.loads, messages):
+                for message in messages.feed(chunk):
                     if message["type"] == "server-started":
                         self.url = f"http://127.0.0.1:{message['payload']['httpPort']}"
                         self._started.set()
                     elif message["type"] == "end":
-                        self.ended[message["payload"]["context"]["invocationId"]] = time.monotonic()
+                        self.ended[ended_invocation(message)] = time.monotonic()
         self._started.set()
-
-
-def invocation(number: str = "1") -> dict[str, str]:
-    """Return the headers by which the launcher takes a request for one of the platform's."""
-    return {"x-vercel-internal-invocation-id": number, "x-vercel-internal-request-id": "1"}
 
 
 @contextlib.contextmanager
@@ -59,17 +54,8 @@ def launched(project: Path, function: str, variables: Mapping[str, str]) -> Iter
         listener.bind(address)
         listener.listen(1)
         listener.settimeout(START_TIMEOUT_S)
-        environ = {
-            **os.environ,
-            **variables,
-            "VERCEL_IPC_PATH": address,
-            "__VC_HANDLER_MODULE_NAME": function.removesuffix(".py").replace("/", "."),
-            "__VC_HANDLER_ENTRYPOINT": function,
-            "__VC_HANDLER_ENTRYPOINT_ABS": str(project / function),
-            "__VC_HANDLER_VENDOR_DIR": "_vendor",
-            "__VC_HANDLER_VARIABLE_NAME": "app",
-        }
-        command = [sys.executable, "-c", "import vercel_runtime.vc_init"]
+        environ = {**os.environ, **variables, **launcher_variables(project, function, address)}
+        command = [sys.executable, "-c", LAUNCH]
         process = subprocess.Popen(command, cwd=project, env=environ, stdout=subprocess.DEVNULL)
         try:
             channel, _ = listener.accept()

@@ -18,10 +18,11 @@ from typing import NamedTuple
 
 import httpx
 
+from scripts.local.launching import invocation
 from scripts.local.mint import mint
 from scripts.local.upstash import LocalUpstash
 from scripts.measuring.environment import ROOT
-from scripts.measuring.launched import Launched, invocation, launched
+from scripts.measuring.launched import Launched, launched
 from scripts.measuring.tables import percentile
 from scripts.proving.metrics.read import buckets_of, quantile, total_of
 from shared.environment import read_settings
