@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
-from scripts.local.functions import find_functions, load_app
+from scripts.local.functions import load_app
+from scripts.local.routing import find_functions
 from shared import errors
 from shared.config import SETTINGS
 from shared.http.problems import TYPE_PREFIX

@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from scripts.local.functions import FunctionError, Project, app_name, find_functions
+from scripts.local.functions import Project
 from scripts.local.header_rules import HeaderRule
 from scripts.local.rewrites import Rewrite
+from scripts.local.routing import FunctionError, app_name, find_functions
 
 ECHO = """
 import contextlib

@@ -30,7 +30,8 @@ from schemathesis.specs.openapi.checks import (
     use_after_free,
 )
 
-from scripts.local.functions import find_functions, load_app
+from scripts.local.functions import load_app
+from scripts.local.routing import find_functions
 from scripts.openapi.document import document
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
 from tests.examples import examples

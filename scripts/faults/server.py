@@ -7,27 +7,37 @@ A TCP server in front of a store that misbehaves on command.
         server.leave(), server.come_back()         connections are refused, and accepted again
         server.nth_write = lambda source: 3        every script's third write is refused (halfway.py); 0: none
         server.reason = "ERR …"                    why that is, if not for the size of a record
+    server.delay_s, server.jitter_s            a round trip, and what is added to it on average (exponentially)
+    server.handshakes = 2                      round trips that a new connection takes besides
+    server.bandwidth_bytes_s                   each way, shared by all connections; 0: no limit
 
-Faults meet a request that the store has carried out, unless they say otherwise: what is lost is the answer.
-`connections`, `requests` and `paths` tell what arrived, `arrived` that something did, `statuses` what was answered,
-`ended_half_way` how many scripts were refused a write.
+A round trip is waited for as a whole on the way back. Each connection has one of its own to the store, which is kept as
+long as it; timers of asyncio come up to 1.1 ms late. Faults meet a request that the store has carried out, unless they
+say otherwise: what is lost is the answer.
+
+`connections`, `requests`, `bytes_in` and the last `paths` tell what arrived, `arrived` that something did, `bytes_out`
+and the last `statuses` what was answered, `ended_half_way` how many scripts were refused a write.
 """
 
 import asyncio
+import random
 import re
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from scripts.faults.halfway import REASON, end_half_way
+from scripts.local.messages import read_chunks
 
 DRIP_S = 0.02
 PIECE_BYTES = 65_536
+NOTED_MAX = 100_000
 HOST = re.compile(rb"\r\nhost:[^\r]*\r\n", re.IGNORECASE)
 LENGTH = re.compile(rb"\r\ncontent-length: *\d+\r\n", re.IGNORECASE)
+LAST = re.compile(rb"\AHTTP/1\.0 |\r\nconnection: *close", re.IGNORECASE)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked\r\n", re.IGNORECASE)
 HEAD = b"HTTP/1.1 %d Status\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n%b"
 
@@ -57,27 +67,30 @@ REFUSALS = {
 }
 
 
-class FaultyServer:
-    """The server, in its own thread with its own loop, from `with` to its end."""
+class Network:
+    """The server, on the loop of who calls `listen` and `leave_now`. *seed*: what jitter is drawn from."""
 
-    def __init__(self, upstream_url: str) -> None:
+    def __init__(self, upstream_url: str, seed: object = 0) -> None:
         self.fault = Fault.NONE
         self.faults: deque[Fault] = deque()
         self.delay_s = 0.0
+        self.jitter_s = 0.0
+        self.handshakes = 0
+        self.bandwidth_bytes_s = 0.0
         self.nth_write: Callable[[str], int] | None = None
         self.reason = REASON
         self.ended_half_way = 0
         self.connections = 0
         self.requests = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
         self.paths: list[str] = []
         self.statuses: list[int] = []
         self.arrived = threading.Event()
-        parts = urlsplit(upstream_url)
-        self._is_tls = parts.scheme == "https"
-        self._upstream = (parts.hostname, parts.port or (443 if self._is_tls else 80))
+        self._upstream = _Address.of(upstream_url)
         self._port = 0
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="faulty", daemon=True)
+        self._dice = random.Random(f"{seed} jitter")  # noqa: S311  # no secret.
+        self._free_at_s = {"in": 0.0, "out": 0.0}
         self._listener: asyncio.Server | None = None
         self._clients: set[asyncio.Task[None]] = set()
 
@@ -85,33 +98,11 @@ class FaultyServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
-    def leave(self) -> None:
-        """Refuse connections, and cut those there are."""
-        self._call(self._leave())
-
-    def come_back(self) -> None:
-        """Accept connections again, at the same address."""
-        self._call(self._listen())
-
-    def __enter__(self) -> "FaultyServer":
-        self._thread.start()
-        self._call(self._listen())
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._call(self._leave())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def _call(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=5)
-
-    async def _listen(self) -> None:
+    async def listen(self) -> None:
         self._listener = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
         self._port = self._listener.sockets[0].getsockname()[1]
 
-    async def _leave(self) -> None:
+    async def leave_now(self) -> None:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -119,33 +110,52 @@ class FaultyServer:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
 
+    def _round_trip_s(self) -> float:
+        return self.delay_s + (self._dice.expovariate(1 / self.jitter_s) if self.jitter_s else 0.0)
+
+    async def _carry(self, way: str, size_bytes: int) -> None:
+        """Wait until the line has carried so much *way*, after what it carries already."""
+        if self.bandwidth_bytes_s:
+            now_s = asyncio.get_running_loop().time()
+            self._free_at_s[way] = max(self._free_at_s[way], now_s) + size_bytes / self.bandwidth_bytes_s
+            await asyncio.sleep(self._free_at_s[way] - now_s)
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         client = asyncio.current_task()
         assert client is not None
         self._clients.add(client)
+        upstream = _Upstream(self._upstream)
         try:
-            while await self._serve(reader, writer):
+            for _ in range(self.handshakes):
+                await asyncio.sleep(self._round_trip_s())
+            while await self._serve(reader, writer, upstream):
                 pass
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass  # The client has gone, or this server has.
         finally:
             self._clients.discard(client)
+            upstream.close()
             writer.transport.abort()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, upstream: "_Upstream") -> bool:
         """Answer one request; return whether the connection can take another."""
         request = await _read_message(reader)
         self.requests += 1
-        self.paths.append(request.split(b" ", 2)[1].decode())
+        self.bytes_in += len(request)
+        _note(self.paths, request.split(b" ", 2)[1].decode())
         self.arrived.set()
         fault = self.faults.popleft() if self.faults else self.fault
-        answer = _message(*REFUSALS[fault]) if fault in REFUSALS else _spoil(await self._forward(request), fault)
-        await asyncio.sleep(self.delay_s)
+        await self._carry("in", len(request))
+        is_refused = fault in REFUSALS
+        answer = _message(*REFUSALS[fault]) if is_refused else _spoil(await self._forward(request, upstream), fault)
+        await asyncio.sleep(self._round_trip_s())
+        await self._carry("out", len(answer))
         if fault is Fault.SILENT:
             await reader.read()  # Until the client gives up.
         if answer:
-            self.statuses.append(int(answer.split(b" ", 2)[1]))
+            _note(self.statuses, int(answer.split(b" ", 2)[1]))
+            self.bytes_out += len(answer)
         size_bytes, pause_s = (1, DRIP_S) if fault is Fault.DRIP else (PIECE_BYTES, 0)
         for start in range(0, len(answer), size_bytes):
             writer.write(answer[start : start + size_bytes])
@@ -156,39 +166,118 @@ class FaultyServer:
             return False
         return True
 
-    async def _forward(self, request: bytes) -> bytes:
+    async def _forward(self, request: bytes, upstream: "_Upstream") -> bytes:
         if self.nth_write is not None:
             head, blank, body = request.partition(b"\r\n\r\n")
             body = end_half_way(body, self.nth_write, self.reason)
             request = LENGTH.sub(b"\r\ncontent-length: %d\r\n" % len(body), head + blank) + body
-        reader, writer = await asyncio.open_connection(*self._upstream, ssl=self._is_tls or None)
-        if self._is_tls:
+        answer = await upstream.ask(request)
+        if self.nth_write is not None:
+            self.ended_half_way += answer.count(self.reason.encode())
+        return answer
+
+
+class FaultyServer(Network):
+    """The network in its own thread with its own loop, from `with` to its end."""
+
+    def __init__(self, upstream_url: str) -> None:
+        super().__init__(upstream_url)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="faulty", daemon=True)
+
+    def leave(self) -> None:
+        """Refuse connections, and cut those there are."""
+        self._call(self.leave_now())
+
+    def come_back(self) -> None:
+        """Accept connections again, at the same address."""
+        self._call(self.listen())
+
+    def __enter__(self) -> "FaultyServer":
+        self._thread.start()
+        self._call(self.listen())
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._call(self.leave_now())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=5)
+
+
+class _Address(NamedTuple):
+    """Where the store is."""
+
+    host: str
+    port: int
+    is_tls: bool
+
+    @classmethod
+    def of(cls, url: str) -> "_Address":
+        parts = urlsplit(url)
+        is_tls = parts.scheme == "https"
+        return cls(parts.hostname or "", parts.port or (443 if is_tls else 80), is_tls)
+
+
+class _Upstream:
+    """One client's connection to the store, made anew when the store has closed it."""
+
+    def __init__(self, address: _Address) -> None:
+        self._address = address
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, request: bytes) -> bytes:
+        """Return the answer to *request*. Raises OSError, EOFError: the store is not there, or went."""
+        if self._address.is_tls:
             # Databases that share an address are told apart by it.
-            request = HOST.sub(f"\r\nhost: {self._upstream[0]}\r\n".encode(), request, count=1)
+            request = HOST.sub(f"\r\nhost: {self._address.host}\r\n".encode(), request, count=1)
+        if self._streams is not None:
+            try:
+                return await self._exchange(*self._streams, request)
+            except (asyncio.IncompleteReadError, ConnectionError) as gone:
+                # A kept connection that ends without a word of an answer was closed before the request came.
+                if isinstance(gone, asyncio.IncompleteReadError) and gone.partial:
+                    raise
+        self._streams = await asyncio.open_connection(
+            self._address.host, self._address.port, ssl=self._address.is_tls or None
+        )
+        return await self._exchange(*self._streams, request)
+
+    async def _exchange(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> bytes:
+        is_kept = False
         try:
             writer.write(request)
             answer = await _read_message(reader)
-            self.ended_half_way += answer.count(self.reason.encode())
-            return answer
+            is_kept = LAST.search(answer.partition(b"\r\n\r\n")[0]) is None
         finally:
-            writer.transport.abort()
+            if not is_kept:
+                self.close()
+        return answer
+
+    def close(self) -> None:
+        if self._streams is not None:
+            self._streams[1].transport.abort()
+            self._streams = None
+
+
+def _note[T](noted: list[T], new: T) -> None:
+    """Add *new*, and forget the older half where it becomes too much."""
+    if len(noted) >= NOTED_MAX:
+        del noted[: NOTED_MAX // 2]
+    noted.append(new)
 
 
 async def _read_message(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
     if CHUNKED.search(head):
-        body = b"".join([chunk async for chunk in _chunks(reader)])
+        body = b"".join([chunk async for chunk in read_chunks(reader)])
         return CHUNKED.sub(b"\r\ncontent-length: %d\r\n" % len(body), head) + body
     lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
     # A request without a body, such as DELETE, need not name a length.
     return head + await reader.readexactly(int(lengths[0].partition(b":")[2]) if lengths else 0)
-
-
-async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    while size_bytes := int((await reader.readuntil(b"\r\n")).partition(b";")[0], 16):
-        yield await reader.readexactly(size_bytes)
-        await reader.readuntil(b"\r\n")
-    await reader.readuntil(b"\r\n")
 
 
 def _message(status: int, body: bytes, content_type: bytes = b"application/json") -> bytes:

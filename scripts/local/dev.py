@@ -64,8 +64,9 @@ def main() -> int:
 
 
 def _serve(listener: socket.socket, stop: Stop, arguments: argparse.Namespace) -> int:
-    from scripts.local.functions import FunctionError, Project
+    from scripts.local.functions import Project
     from scripts.local.mint import mint
+    from scripts.local.routing import FunctionError
     from scripts.local.serving import quiet_server
     from scripts.local.valkey import ValkeyError
     from shared.errors import ServiceError

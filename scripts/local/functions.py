@@ -1,77 +1,24 @@
 """
 Serves every function of a project the way Vercel does, in one process.
 
-    a file in public/    ->  as it is, before any rewrite
-    /api/x               ->  the `app` of api/x.py
-    a rewrite's source   ->  the function or file of its destination; the app sees the path as the caller wrote it
-    anything else        ->  404
-
-Answers have the headers that vercel.json adds. Each function has its own module object, its lifespan run once, and its
-own state, as if it were alone in its instance. Dynamic names (`[id].py`) are not served.
+Where a path leads is what routing.py says; what leads nowhere is a 404. An app sees the path as the caller wrote it,
+and answers have the headers that vercel.json adds. Each function has its own module object, its lifespan run once, and
+its own state, as if it were alone in its instance.
 """
 
-import ast
 import asyncio
 import contextlib
 import importlib.util
-import json
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 from starlette.responses import FileResponse, JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scripts.local.header_rules import HeaderRule, headers_of, sending_with
-from scripts.local.rewrites import Rewrite, destination
-
-APP_NAMES = ("app", "application")
-
-
-class FunctionError(RuntimeError):
-    """A function could not be loaded or did not start; the text names it."""
-
-
-def app_name(source: str) -> str | None:
-    """Return the name that Vercel's static check finds in a module: the first top-level app, in source order."""
-    for statement in ast.parse(source).body:
-        for name in _bound_names(statement):
-            is_handler = isinstance(statement, ast.ClassDef) and name.lower() == "handler"
-            if is_handler or (name in APP_NAMES and not isinstance(statement, ast.ClassDef)):
-                return name
-    return None
-
-
-def _bound_names(statement: ast.stmt) -> list[str]:
-    match statement:
-        case ast.Assign(targets=targets):
-            return [target.id for target in targets if isinstance(target, ast.Name)]
-        case ast.AnnAssign(target=ast.Name(id=name), value=value) if value is not None:
-            return [name]
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-            return [name]
-        case ast.ImportFrom(names=names):
-            return [alias.asname or alias.name for alias in names]
-        case _:
-            return []
-
-
-def find_functions(root: Path) -> dict[str, tuple[Path, str]]:
-    """Return route -> (file, name of the app) for every function under *root*/api."""
-    found = {}
-    for path in sorted((root / "api").rglob("*.py")):
-        relative = path.relative_to(root).with_suffix("")
-        if any(part.startswith(("_", ".")) for part in relative.parts):
-            continue
-        name = app_name(path.read_text())
-        if name is None:
-            continue
-        if name not in APP_NAMES:
-            raise FunctionError(f"could not serve {path.relative_to(root)}: `class {name}` comes before any app")
-        route = relative.parent if relative.name == "index" else relative
-        found[f"/{route.as_posix()}"] = (path, name)
-    return found
+from scripts.local.header_rules import sending_with
+from scripts.local.routing import FunctionError, Routing
 
 
 def load_app(root: Path, path: Path, name: str) -> ASGIApp:
@@ -147,13 +94,8 @@ class Project:
 
     def __init__(self, root: Path, only: str | None = None) -> None:
         """Raises FunctionError: there is no function *only*, or one cannot be loaded."""
-        config: Mapping[str, Any] = {}
-        if (root / "vercel.json").exists():
-            config = json.loads((root / "vercel.json").read_text())
-        self._rewrites = [Rewrite.of(rule) for rule in config.get("rewrites", [])]
-        self._headers = [HeaderRule.of(rule) for rule in config.get("headers", [])]
-        self._public = (root / "public").resolve()
-        found = find_functions(root)
+        self._routing = Routing(root)
+        found = self._routing.functions
         if only is not None and only not in found:
             raise FunctionError(f"could not serve {only}: there is no such function")
         self.functions = {
@@ -180,15 +122,13 @@ class Project:
         if scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
             return
-        if added := headers_of(self._headers, scope["path"]):
+        if added := self._routing.headers(scope["path"]):
             send = sending_with(added, send)
-        app = self._find(scope["path"])
-        if app is None and (rewritten := destination(self._rewrites, scope["path"])) is not None:
-            path, query = rewritten
-            app = self._find(path)
+        found, query = self._routing.place(scope["path"])
+        if query:
             joined = b"&".join(part for part in (scope["query_string"], query.encode()) if part)
             scope = {**scope, "query_string": joined}
-        await (app or _not_found)(scope, receive, send)
+        await self._app(found)(scope, receive, send)
 
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -201,15 +141,10 @@ class Project:
         else:
             await send({"type": "lifespan.shutdown.complete"})
 
-    def _find(self, path: str) -> ASGIApp | None:
-        """Return what answers *path* without a rewrite."""
-        if "\0" in path:
-            return None  # No file can be called so, and asking for one is an error.
-        file = (self._public / path.lstrip("/")).resolve()
-        for candidate in (file, file / "index.html"):
-            if candidate.is_relative_to(self._public) and candidate.is_file():
-                return _static(candidate)
-        return self.functions.get(path)
+    def _app(self, found: str | Path | None) -> ASGIApp:
+        if isinstance(found, Path):
+            return _static(found)
+        return self.functions.get(found, _not_found) if found is not None else _not_found
 
 
 def _static(file: Path) -> ASGIApp:

@@ -12,13 +12,11 @@ instance.
 import argparse
 import os
 import sys
-import threading
 from pathlib import Path
-
-import uvicorn
 
 from scripts.local.functions import Project
 from scripts.local.serving import loopback_listener, quiet_server
+from scripts.local.signals import when_input_ends
 
 ROOT = Path(__file__).parents[2]
 KEEP_ALIVE_S = 60
@@ -36,16 +34,9 @@ def main() -> int:
         sys.stdout = sys.stderr  # Where the log goes from now on: who starts it reads no more than the address.
         project = Project(ROOT, arguments.function)
         server = quiet_server(project, lifespan="on", http="h11", keep_alive_s=KEEP_ALIVE_S, at_end=project.tell_end)
-        threading.Thread(target=_stop_with_input, args=(server,), daemon=True).start()
+        when_input_ends(lambda: setattr(server, "should_exit", True))
         server.run(sockets=[listener])
     return int(not server.started)
-
-
-def _stop_with_input(server: uvicorn.Server) -> None:
-    # Not sys.stdin: a thread that holds its lock keeps the interpreter from ending.
-    while os.read(0, 4096):
-        pass
-    server.should_exit = True
 
 
 if __name__ == "__main__":

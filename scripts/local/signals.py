@@ -7,6 +7,7 @@ the next import then waits for ever. So the program looks at `requested` where i
 
 import os
 import signal
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -42,3 +43,15 @@ class Stop:
         if not self.requested:
             self.requested = True
             os.write(self._writer, b".")
+
+
+def when_input_ends(act: Callable[[], None]) -> None:
+    """Call *act*, in a thread of its own, when standard input ends: whoever holds its other end let go, or died."""
+    threading.Thread(target=_read_input, args=(act,), daemon=True).start()
+
+
+def _read_input(act: Callable[[], None]) -> None:
+    # Not sys.stdin: a thread that holds its lock keeps the interpreter from ending.
+    while os.read(0, 4096):
+        pass
+    act()

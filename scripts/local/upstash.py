@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import signal
 import socket
 import sys
 import threading
@@ -26,7 +27,7 @@ import uvicorn
 from scripts.local.gateway import Gateway
 from scripts.local.resp import Pool
 from scripts.local.serving import loopback_listener, quiet_server
-from scripts.local.signals import Stop
+from scripts.local.signals import Stop, when_input_ends
 from scripts.local.valkey import ValkeyError, running_valkey
 
 KEEP_ALIVE_S = 300
@@ -146,9 +147,12 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="port on 127.0.0.1; a free one by default")
     parser.add_argument("--token", help="the token that callers must send; a random one by default")
     parser.add_argument("--delay-ms", type=float, default=0, help="wait before each answer, as a network would")
+    parser.add_argument("--with-input", action="store_true", help="end when standard input does")
     arguments = parser.parse_args()
     redis_url = os.environ.get("REDIS_URL") or None
     stop = Stop()
+    if arguments.with_input:
+        when_input_ends(lambda: os.kill(os.getpid(), signal.SIGTERM))
     server = LocalUpstash(redis_url=redis_url, token=arguments.token, delay_ms=arguments.delay_ms, port=arguments.port)
     try:
         with server:

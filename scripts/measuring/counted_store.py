@@ -82,9 +82,13 @@ class CountedStore(NamedTuple):
 def counted_store() -> Iterator[CountedStore]:
     """Run an empty store for this block. Raises ValkeyError or OSError when it does not start."""
     with running_valkey() as redis_url:
-        command = [sys.executable, "-m", "scripts.local.upstash"]
+        command = [sys.executable, "-m", "scripts.local.upstash", "--with-input"]
         environ = {**os.environ, "REDIS_URL": redis_url}
-        with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE, text=True) as server:
+        with subprocess.Popen(
+            command, cwd=ROOT, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            # Ctrl-C in a terminal reaches the whole process group; the store must outlive its last request.
+            start_new_session=True,
+        ) as server:  # fmt: skip
             try:
                 assert server.stdout is not None
                 url, token = (server.stdout.readline().strip().partition("=")[2] for _ in range(2))

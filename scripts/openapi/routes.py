@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.local.functions import find_functions
+from scripts.local.routing import find_functions
 from shared.routes import TENANT, Route
 
 ROOT = Path(__file__).parents[2]

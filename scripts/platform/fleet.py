@@ -20,7 +20,7 @@ import json
 import secrets
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from types import TracebackType
 from typing import Self
 
@@ -79,7 +79,8 @@ class Fleet:
             assert process.stdout is not None
             plan = {
                 "settings": asdict(self.settings),
-                "deployment": as_json(self.completed(self._deployment)),
+                "deployment": as_json(self._deployment),
+                "environment": self.secrets | {"UPSTASH_REDIS_REST_TOKEN": self.store_token},
                 "store_url": self.store_url,
             }
             with contextlib.suppress(BrokenPipeError):
@@ -94,11 +95,6 @@ class Fleet:
     def stop(self) -> None:
         """End everything that was started. Stopping twice is allowed."""
         self._resources.close()
-
-    def completed(self, deployment: Deployment) -> Deployment:
-        """Return *deployment* with what its instances need of this fleet, where its environment says nothing else."""
-        store = {"UPSTASH_REDIS_REST_TOKEN": self.store_token}
-        return replace(deployment, environment=self.secrets | store | dict(deployment.environment))
 
     @property
     def network(self) -> NetworkControl:
@@ -131,7 +127,7 @@ class Fleet:
 
         One whose share is 0 gets no more requests; its instances end after those they have.
         """
-        await asyncio.to_thread(self.control.roll, self.completed(deployment), share)
+        await asyncio.to_thread(self.control.roll, deployment, share)
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -30,6 +30,10 @@ class Deployment:
     built: bool = False
     python: str = sys.executable
 
+    @property
+    def host(self) -> str:
+        return f"{self.name.replace('_', '-')}.fleet.localhost"
+
     def variables(self) -> dict[str, str]:
         """Return the environment of its instances."""
         passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -37,7 +41,7 @@ class Deployment:
             "VERCEL": "1",
             "VERCEL_ENV": "production",
             "VERCEL_REGION": "iad1",
-            "VERCEL_URL": f"{self.name.replace('_', '-')}.fleet.localhost",
+            "VERCEL_URL": self.host,
             "VERCEL_DEPLOYMENT_ID": self.name,
         }
         return passed | platform | dict(self.environment)
@@ -81,5 +85,7 @@ class FleetSettings:
     fault_every_s: float = 0.0
     fault_s: float = 2.0
     roll_every_s: float = 0.0
+    port: int = 0
+    """Where requests go, on 127.0.0.1; 0: any that is free."""
     logs: bool = False
     """Whether what functions log is kept."""
