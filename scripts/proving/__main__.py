@@ -11,6 +11,7 @@ from scripts.proving.budgets import command as budgets
 from scripts.proving.coherence import command as coherence
 from scripts.proving.contexts import command as contexts
 from scripts.proving.documents import command as documents
+from scripts.proving.load import command as load
 from scripts.proving.memory import command as memory
 from scripts.proving.metrics import command as metrics
 
@@ -23,6 +24,7 @@ SUBCOMMANDS = {
     "contexts": contexts,
     "borders": borders,
     "metrics": metrics,
+    "load": load,
 }
 
 if __name__ == "__main__":
