@@ -6,6 +6,7 @@ the next import then waits for ever. So the program looks at `requested` where i
 """
 
 import os
+import select
 import signal
 import threading
 from collections.abc import Callable
@@ -33,6 +34,10 @@ class Stop:
     def wait(self) -> None:
         """Return when the wish has come."""
         os.read(self._reader, 1)
+
+    def wait_for(self, seconds: float) -> None:
+        """Return when the wish has come, or after *seconds*."""
+        select.select([self._reader], [], [], seconds)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._tell is not None:

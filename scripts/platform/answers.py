@@ -56,7 +56,4 @@ async def send(
     first = f"HTTP/1.1 {status} {REASONS.get(status, 'Refused')}".encode()
     writer.write(head_bytes(first, fields) + (b"" if request.first.startswith(b"HEAD ") else body))
     await writer.drain()
-    if not is_kept:
-        writer.close()
-        await writer.wait_closed()
     return is_kept

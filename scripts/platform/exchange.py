@@ -22,6 +22,7 @@ OWN = frozenset({b"connection", b"keep-alive", b"expect", b"proxy-connection", b
 """Of one connection, or set here."""
 
 CLIENTS = (b"x-forwarded-", b"x-real-ip", b"x-vercel-")
+INTERNAL = b"x-vercel-internal-"
 NO_BODY = frozenset({204, 304})
 
 
@@ -179,7 +180,7 @@ class Exchange:
     def _head_out(self, answer: Head) -> bytes:
         call, lease = self._call, self._lease
         own = {name for name, _ in answer.headers}
-        headers: Headers = [pair for pair in answer.headers if pair[0] not in OWN]
+        headers: Headers = [pair for pair in answer.headers if pair[0] not in OWN and not pair[0].startswith(INTERNAL)]
         headers += [pair for pair in call.added_headers.items() if pair[0] not in own]
         headers += [
             (b"x-vercel-id", call.number.encode()),

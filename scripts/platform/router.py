@@ -30,6 +30,7 @@ from scripts.platform.scaling import Scaling, Tally, Throttled
 from scripts.platform.settings import Deployment, FleetSettings
 
 REGION = "iad1"
+LINGER_S = 2.0
 
 
 class _Target(NamedTuple):
@@ -126,6 +127,7 @@ class Router:
         try:
             while await self._serve(Client(reader, writer)):
                 pass
+            await _linger(reader, writer)
         except (EOFError, BadMessage, OSError, asyncio.CancelledError):
             pass  # The client has gone, said what is no HTTP, or the fleet ends.
         finally:
@@ -187,3 +189,11 @@ class Router:
             raise Refusal(502, "NO_RESPONSE_FROM_FUNCTION", "The instance ended before it answered.") from None
         finally:
             scaling.release(lease.instance)
+
+
+async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take in what the client still sends: a connection that is closed before would take the answer with it."""
+    writer.write_eof()
+    async with asyncio.timeout(LINGER_S):
+        while await reader.read(WHOLE_BYTES):
+            pass

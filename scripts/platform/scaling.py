@@ -177,14 +177,20 @@ class Scaling:
         return instance
 
     async def _live(self, instance: Instance) -> None:
-        """Run *instance* through its life."""
-        instance.ready.add_done_callback(lambda _: self._serve_line())
-        life = life_s(self._settings, instance.name)
-        timer = None if life is None else asyncio.get_running_loop().call_later(life, self.end_life, instance)
+        """Run *instance* through its life, which begins when it is ready."""
+        lives: list[asyncio.TimerHandle] = []
+
+        def begin(ready: asyncio.Future[None]) -> None:
+            life = life_s(self._settings, instance.name)
+            if life is not None and ready.exception() is None:
+                lives.append(asyncio.get_running_loop().call_later(life, self.end_life, instance))
+            self._serve_line()
+
+        instance.ready.add_done_callback(begin)
         try:
             await instance.run(self._settings.start_timeout_s)
         finally:
-            if timer is not None:
+            for timer in lives:
                 timer.cancel()
             self._forget(instance)
 
@@ -202,10 +208,10 @@ class Scaling:
         else:
             self._tally.crashed += 1
             self._tally.note("crash", instance.name)
-        if instance.failure is not None:
-            # Who waited for it is told: another would fail as well, and a request must not start them for ever.
-            for _ in range(min(self._settings.concurrency, len(self._line))):
-                self._line.popleft().set_exception(instance.failure)
+            if instance.failure is not None:
+                # Who waited for it is told: another would fail as well, and a request must not start them for ever.
+                for _ in range(min(self._settings.concurrency, len(self._line))):
+                    self._line.popleft().set_exception(instance.failure)
         self._serve_line()
 
     async def _drain(self, instance: Instance) -> None:

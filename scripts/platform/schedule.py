@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from scripts.faults.server import Fault
-from scripts.platform.settings import FleetSettings
+from scripts.platform.settings import Deployment, FleetSettings
 
 STAGES = (0.1, 0.25, 0.5, 1.0)
 """Shares of a rolling release: 10, 25, 50 and 100 %."""
 
 FAULTS = (Fault.SILENT, Fault.CLOSE, Fault.TRUNCATE, Fault.NOT_JSON, Fault.ERROR_500, Fault.REFUSE_400)
-LIVES_SHOWN = 8
+FIRST, LIVES_SHOWN = Deployment().name, 8
 
 
 class Planned(NamedTuple):
@@ -49,11 +49,12 @@ def schedule(settings: FleetSettings) -> list[Planned]:
 
 def lines(settings: FleetSettings) -> list[str]:
     """Return the schedule for people to read; `--print-schedule`."""
-    lives = [life_s(settings, f"/api/conversations#{number}") for number in range(1, LIVES_SHOWN + 1)]
+    lives = [life_s(settings, f"{FIRST}/api/conversations#{number}") for number in range(1, LIVES_SHOWN + 1)]
     shown = [f"{life:.1f} s" if life is not None else "for ever" for life in lives]
     told = [f"seed {settings.seed}, {settings.seconds:g} s", f"lives: {', '.join(shown)} …"]
     return told + [
-        f"{each.at_s:9.3f} s  {each.kind} {each.name} {each.value:.3f}".rstrip() for each in schedule(settings)
+        f"{each.at_s:9.3f} s  {each.kind} {each.name}".rstrip() + (f" {each.value:.3f}" if each.value else "")
+        for each in schedule(settings)
     ]
 
 
