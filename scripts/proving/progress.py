@@ -73,4 +73,9 @@ class Lines:
         self._name, self._printed_at_s = name, now_s
         filled = round(BAR * done / max(1, total))
         text = f"{name}: {'█' * filled}{'░' * (BAR - filled)} {done:,} of {total:,} requests"
-        print(f"\r{text}" if sys.stderr.isatty() else f"{name}: {total:,} requests", file=sys.stderr, flush=True, end="" if sys.stderr.isatty() else "\n")
+        print(
+            f"\r{text}" if sys.stderr.isatty() else f"{name}: {total:,} requests",
+            file=sys.stderr,
+            flush=True,
+            end="" if sys.stderr.isatty() else "\n",
+        )

@@ -11,7 +11,8 @@ class Answer(NamedTuple):
     One request of a schedule. Times are seconds: *due_s*, *sent_s* and *ended_s* after the begin of the piece.
 
     *status* is 0 where no answer came. *tier*: L0, L1, partial (L2, of which a part was held), L2, STALE, or nothing;
-    of the baseline memory, missing, wrong. *service_ms* is what the instance says it took, *instance* which one it was.
+    of the baseline memory, missing, wrong. *service_ms* is what the instance says it took, *instance* which one it was. *error* names the problem, or what
+    the platform says in x-vercel-error.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Answer(NamedTuple):
     used: "Used | None" = None
     bytes_sent: int = 0
     bytes_received: int = 0
+    error: str = ""
 
     @property
     def latency_ms(self) -> float:
@@ -60,4 +62,5 @@ def used_of(kept: int, own: int, before: int, known: int, tier: str) -> tuple[in
 
 
 def statuses(answers: list[Answer]) -> dict[str, int]:
-    return dict(sorted(Counter(str(each.status) for each in answers).items()))
+    """Return how many answers had each status, with the error's name where there is one."""
+    return dict(sorted(Counter(f"{each.status} {each.error}".rstrip() for each in answers).items()))

@@ -39,7 +39,9 @@ def turns_of(steps: Iterable[Step], budget: int) -> list[Turn]:
     turns = []
     for step in steps:
         known = sizes.setdefault(step.conversation, [])
-        own = [size for piece in step.pieces for size in ([8, piece.tokens] if piece.role == "tool" else [piece.tokens])]
+        own = [
+            size for piece in step.pieces for size in ([8, piece.tokens] if piece.role == "tool" else [piece.tokens])
+        ]
         if step.kind == "turn":
             turns.append(Turn(step.at_s, step.conversation, len(known), len(own), _fitting([*known, *own], budget)))
         known += own

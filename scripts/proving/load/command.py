@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--trace", type=Path, default=SHIPPED, help="a recorded trace; a small shipped one by default")
     parser.add_argument("--joined", type=Path, default=JOINED, metavar="FILE", help="dialogues that are joined")
     parser.add_argument("--seed", type=int, default=1, help="what is drawn is drawn from it (1)")
-    parser.add_argument("--seconds", type=float, help="a short form of about so long; else 12, 6 and 4 minutes a design")
+    parser.add_argument(
+        "--seconds", type=float, help="a short form of about so long; else 12, 6 and 4 minutes a design"
+    )
     parser.add_argument("--speeds", metavar="SPEED:SECONDS", nargs="+", help="other stretches: 1:720 3:360 10:240")
     parser.add_argument("--budget", type=int, default=8_000, help="tokens of a context (8000)")
     parser.add_argument("--delay-ms", type=float, default=5, help="a round trip to the store (5)")

@@ -16,7 +16,18 @@ from scripts.proving.load.figures import Late, Measured, Spent, figures
 from scripts.proving.load.joined import joined_schedule
 from scripts.proving.load.measuring import measure
 from scripts.proving.load.openloop import OpenLoop
-from scripts.proving.load.plan import DESIGNS, NAIVE, OURS, Options, Piece, deployment, fleet_settings, flush_s, order, pieces
+from scripts.proving.load.plan import (
+    DESIGNS,
+    NAIVE,
+    OURS,
+    Options,
+    Piece,
+    deployment,
+    fleet_settings,
+    flush_s,
+    order,
+    pieces,
+)
 from scripts.proving.load.saturation import Found, search
 from scripts.proving.load.schedule import Mix, Step, digest
 from scripts.proving.load.texts import Corpus
@@ -57,7 +68,9 @@ class Experiment:
         for design in DESIGNS if is_searched else ():
             async with self._fleet(design, 1.0, lives=False) as fleet:
                 self._saturation[design] = Found([])
-                await search(fleet, self._trace, self._wire, self._options, design, self._saturation[design], self._tell)
+                await search(
+                    fleet, self._trace, self._wire, self._options, design, self._saturation[design], self._tell
+                )
 
     async def _run_piece(self, each: Piece, design: str) -> None:
         loops: list[OpenLoop] = []
@@ -137,5 +150,3 @@ class Experiment:
             "joined": self._joined,
             "saturation": {design: found.as_json() for design, found in self._saturation.items()},
         }
-
-

@@ -97,7 +97,8 @@ def figures(measured: Measured) -> dict[str, Any]:
         "requests": len(answers),
         "turns": len([each for each in answers if each.kind == "turn"]),
         "statuses": statuses(answers),
-        "errors": len(answers) - len(good),
+        "errors": sum(each.status not in (200, 404) for each in answers),
+        "unknown": sum(each.status == 404 for each in answers),
         "late": sum(each.sent_s - each.due_s > LATE_S for each in answers),
         "skipped": measured.skipped,
         "unanswered": measured.unanswered,
@@ -145,7 +146,9 @@ def hits(turns: Sequence[Answer]) -> dict[str, Any]:
     """
     continuing = [each for each in turns if each.turn > 0]
     used = [each.used for each in continuing if each.used is not None]
-    entries, held, could = (sum(column) for column in zip(*(each[:3] for each in used), strict=True)) if used else (0,) * 3
+    entries, held, could = (
+        (sum(column) for column in zip(*(each[:3] for each in used), strict=True)) if used else (0,) * 3
+    )
     there = [each for each in continuing if each.tier in (*OURS, "right")]
     count = max(1, len(continuing))
     return {
@@ -210,7 +213,7 @@ def timeline(answers: Sequence[Answer], seconds: float) -> list[dict[str, Any]]:
                 "at_s": round(number * width_s, 2),
                 "requests": len(group),
                 "cold_starts": sum(each.is_cold for each in group),
-                "errors": sum(each.status != 200 for each in group),
+                "errors": sum(each.status not in (200, 404) for each in group),
                 "l1": found["l1"],
                 "total": found["total"] if found["continuing_turns"] else None,
                 "p95_ms": _spread(turns).get("p95"),

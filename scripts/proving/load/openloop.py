@@ -143,6 +143,7 @@ class OpenLoop:
                 is_cold=headers.get("x-fleet-cold") == "1",
                 service_ms=float(took[1]) if took else 0.0,
                 used=used, bytes_sent=len(call.body), bytes_received=len(body),
+                error="" if status == OK else _error(headers, body),
             )
         )  # fmt: skip
 
@@ -161,6 +162,17 @@ class OpenLoop:
             return response.status, dict(response.headers), bytes(await response.bytes())
         except PyreqwestError:
             return 0, {}, b""
+
+
+def _error(headers: Mapping[str, str], body: bytes) -> str:
+    """Return the name of what went wrong: the platform's, or the problem's."""
+    if "x-vercel-error" in headers:
+        return headers["x-vercel-error"]
+    try:
+        found = orjson.loads(body)["error"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return str(found["code"]) if isinstance(found, dict) and "code" in found else ""
 
 
 def _tier(headers: Mapping[str, str]) -> str:

@@ -96,7 +96,9 @@ async def _offer(
     mean = len(trace) / max(trace[-1].at_s, 1.0)
     speed = rate / mean
     arrivals = piece(trace, (options.seed, "rate", number), options.step_s * speed)
-    steps = [each for each in schedule(arrivals, speed, options.seed, Mix(document_share=0)) if each.at_s <= options.step_s]
+    steps = [
+        each for each in schedule(arrivals, speed, options.seed, Mix(document_share=0)) if each.at_s <= options.step_s
+    ]
     loop = OpenLoop(fleet.url, fleet.key, wire, steps, is_naive=design == NAIVE)
     await loop.run(lambda sent: tell(f"{rate:.1f} turns a second, {design}", sent, len(steps)))
     begin_s = LEAD_S / speed + WARM_UP * options.step_s

@@ -80,11 +80,15 @@ def _lag(figures: Mapping[str, Any]) -> str:
 
 
 ROWS = {
-    "requests, of which errors": lambda f: f"{f['requests']:,}, {f['errors']:,}",
+    "requests, errors, unknown conversations": lambda f: f"{f['requests']:,}, {f['errors']:,}, {f['unknown']:,}",
     "late, skipped, unanswered": lambda f: f"{f['late']:,}, {f['skipped']:,}, {f['unanswered']:,}",
     "cold starts": lambda f: f"{f['cold_starts']:,}",
-    "a turn: p50 / p95 / p99 / max ms": lambda f: " / ".join(_of(f, "turn", each) for each in ("p50", "p95", "p99", "max")),
-    "a turn, in the instance: p50 / p95 ms": lambda f: " / ".join(_of(f, "turn", each, "service_ms") for each in ("p50", "p95")),
+    "a turn: p50 / p95 / p99 / max ms": lambda f: " / ".join(
+        _of(f, "turn", each) for each in ("p50", "p95", "p99", "max")
+    ),
+    "a turn, in the instance: p50 / p95 ms": lambda f: " / ".join(
+        _of(f, "turn", each, "service_ms") for each in ("p50", "p95")
+    ),
     "a reply: p50 / p95 ms": lambda f: " / ".join(_of(f, "reply", each) for each in ("p50", "p95")),
     "read again: p50 / p95 ms": lambda f: " / ".join(_of(f, "reread", each) for each in ("p50", "p95")),
     "L0: p50 / p95 ms (answers)": lambda f: _tier(f, "L0"),
@@ -96,7 +100,9 @@ ROWS = {
     "at best, by who answered": lambda f: _hit(f, "l1_ceiling"),
     "measured of that": lambda f: _hit(f, "l1_of_ceiling"),
     "L2 of the rest": lambda f: _hit(f, "l2_of_the_rest"),
-    "documents by tier": lambda f: ", ".join(f"{tier} {count:,}" for tier, count in sorted(f["documents"].items())) or "–",
+    "documents by tier": lambda f: (
+        ", ".join(f"{tier} {count:,}" for tier, count in sorted(f["documents"].items())) or "–"
+    ),
     "store: requests, commands": lambda f: f"{f['store']['requests']:,}, {f['store']['commands']:,}",
     "CPU s of instances": lambda f: _number(f["instances"]["cpu_s"]),
     "requests a CPU s": lambda f: _number(f["instances"]["requests_per_cpu_s"]),

@@ -24,14 +24,18 @@ class Call(NamedTuple):
 
 
 class Wire:
-    """Makes requests of steps: texts from *corpus*, contexts of *budget* tokens."""
+    """
+    Makes requests of steps: texts from *corpus*, contexts of *budget* tokens. *expires_s*: how long after their last
+    use conversations expire, 0 as the service has it.
+    """
 
-    def __init__(self, corpus: Corpus, budget: int) -> None:
+    def __init__(self, corpus: Corpus, budget: int, *, expires_s: int = 0) -> None:
         self._corpus = corpus
         self._budget = budget
+        self._life = {"expires_after_s": expires_s} if expires_s else {}
 
     def create(self, step: Step) -> Call:
-        return Call("POST", "/v1/conversations", orjson.dumps(self._batch(step)))
+        return Call("POST", "/v1/conversations", orjson.dumps(self._batch(step) | self._life))
 
     def again(self, steps: Iterable[Step], conversation_id: str) -> Call:
         """All that was said in *steps*, for an instance that does not know the conversation (baseline only)."""
