@@ -10,6 +10,7 @@ from scripts.proving.borders import command as borders
 from scripts.proving.budgets import command as budgets
 from scripts.proving.coherence import command as coherence
 from scripts.proving.contexts import command as contexts
+from scripts.proving.cost import command as cost
 from scripts.proving.documents import command as documents
 from scripts.proving.load import command as load
 from scripts.proving.memory import command as memory
@@ -25,6 +26,7 @@ SUBCOMMANDS = {
     "borders": borders,
     "metrics": metrics,
     "load": load,
+    "cost": cost,
 }
 
 if __name__ == "__main__":

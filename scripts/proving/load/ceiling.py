@@ -17,7 +17,7 @@ DRAWS = 5
 
 
 class Ceiling(NamedTuple):
-    """*requests*: the share of continuing turns whose instance can know the conversation; *entries*: of what they use."""
+    """Shares: of continuing turns whose instance can know the conversation; of the *entries* that they use."""
 
     requests: float
     entries: float

@@ -128,7 +128,11 @@ def _until_stopped(work: Awaitable[None]) -> bool:
 
     async def main() -> bool:
         loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
-        stop.tell(lambda: loop.call_soon_threadsafe(task.cancel))
+
+        def end() -> None:
+            loop.call_soon_threadsafe(task.cancel)
+
+        stop.tell(end)
         with contextlib.suppress(asyncio.CancelledError):
             await task
         return not stop.requested

@@ -29,7 +29,7 @@ from scripts.proving.load.plan import (
     pieces,
 )
 from scripts.proving.load.saturation import Found, search
-from scripts.proving.load.schedule import Mix, Step, digest
+from scripts.proving.load.schedule import Mix, digest
 from scripts.proving.load.texts import Corpus
 from scripts.proving.load.traces import Arrival
 from scripts.proving.load.wire import Wire

@@ -31,6 +31,10 @@ class Spent(NamedTuple):
     instances_mean: float = 0.0
     stored_bytes: int = 0
 
+    def plus(self, other: "Spent", sign: int = 1) -> "Spent":
+        """Return the sums of both; their differences where *sign* is -1."""
+        return Spent(**{name: value + sign * getattr(other, name) for name, value in self._asdict().items()})
+
 
 class Late(NamedTuple):
     """How late a loop, or a process that only sleeps, was: *looks*, those over 10 ms, and the longest."""
@@ -64,8 +68,7 @@ class Measured(NamedTuple):
         """Return both as one, in which the *other* one came behind this."""
         total = self.seconds + other.seconds
         own, its = self.seconds / total, other.seconds / total
-        spent = Spent(*(mine + more for mine, more in zip(self.spent, other.spent, strict=True)))
-        spent = spent._replace(
+        spent = self.spent.plus(other.spent)._replace(
             resident_mean_bytes=own * self.spent.resident_mean_bytes + its * other.spent.resident_mean_bytes,
             instances_mean=own * self.spent.instances_mean + its * other.spent.instances_mean,
         )
@@ -92,7 +95,7 @@ def figures(measured: Measured) -> dict[str, Any]:
     answers, spent = measured.answers, measured.spent
     good = [each for each in answers if each.status == 200]
     turns = [each for each in good if each.kind == "turn"]
-    found = {
+    return {
         "seconds": round(measured.seconds, 2),
         "requests": len(answers),
         "turns": len([each for each in answers if each.kind == "turn"]),
@@ -135,7 +138,6 @@ def figures(measured: Measured) -> dict[str, Any]:
         "lag": {"loop": measured.lag.figures(), "machine": measured.machine.figures()},
         "timeline": timeline(answers, measured.seconds),
     }
-    return found
 
 
 def hits(turns: Sequence[Answer]) -> dict[str, Any]:

@@ -1,5 +1,5 @@
 """
-Recorded dialogues joined to long conversations, a model call a turn, with drawn pauses: what an instance's memory is for.
+Recorded dialogues joined to long conversations, a model call a turn: what an instance's memory is for.
 """
 
 import random

@@ -81,9 +81,10 @@ async def measure(
     else:
         await asyncio.sleep(flush_s)
         told = await _metrics(fleet)
-    spent = Spent(*(now - then for now, then in zip(after, before, strict=True)))
     seen = samples.spent()
-    spent = spent._replace(resident_mean_bytes=seen.resident_mean_bytes, instances_mean=seen.instances_mean)
+    spent = after.plus(before, -1)._replace(
+        resident_mean_bytes=seen.resident_mean_bytes, instances_mean=seen.instances_mean
+    )
     return Measured(
         loop.answers, loop.ended_s, spent, told.lag, probe.seen, loop.skipped, loop.unanswered, told.documents
     )

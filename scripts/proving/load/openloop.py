@@ -28,6 +28,7 @@ DRAIN_S = 15.0
 TOTAL = re.compile(r"total;dur=([\d.]+)")
 VERSION = re.compile(r'^"\w+\.(\d+)\.')
 PARTIAL = "fwd=partial"
+NAIVE_TOKENS = re.compile(rb'\{"tokens": (\d+)')
 OK, NOT_FOUND = 200, 404
 ONLY = "only"
 """The instance of who has no fleet's router before it."""
@@ -118,7 +119,8 @@ class OpenLoop:
                 was_missing = True
             ended_s = self._now_s()
         instance, tier, used = headers.get("x-fleet-instance", ONLY), _tier(headers), None
-        parsed = orjson.loads(body) if status == OK else {}
+        # The baseline's answers are whole histories: the generator has better to do than to read them.
+        parsed = orjson.loads(body) if status == OK and (not self._is_naive or step.kind == "create") else {}
         if step.kind != "reread":
             conversation.said.append(step)
             conversation.is_sure = conversation.is_sure and status == OK
@@ -129,6 +131,8 @@ class OpenLoop:
             is_right = int(headers["x-naive-length"]) == conversation.length
             tier = "missing" if was_missing else "right" if is_right else "wrong"
             self.lags[instance] = headers["x-naive-lag"]
+            if step.kind == "turn" and (tokens := NAIVE_TOKENS.match(body)):
+                used = Used(0, 0, 0, tokens=int(tokens[1]))
         elif step.kind == "turn" and "kept" in parsed.get("context", ()):
             used = _used(parsed, conversation.seen.get(instance, 0), tier)
             if conversation.is_sure and parsed["context"]["version"] != conversation.length:

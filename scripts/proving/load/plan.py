@@ -61,7 +61,7 @@ def short(seconds: float, options: Options) -> Options:
         "step_s": max(3.0, 0.06 * seconds),
         "steps_max": 2,
     }
-    return Options(**{**vars(options), **changes})  # type: ignore[arg-type]  # the names are its own.
+    return Options(**{**vars(options), **changes})
 
 
 def pieces(trace: list[Arrival], options: Options) -> Iterator[Piece]:

@@ -7,6 +7,8 @@ from typing import Any
 
 from scripts.measuring.tables import markdown
 
+NOTHING = "-"
+
 
 def show(document: Mapping[str, Any]) -> str:
     """Return the tables of a result."""
@@ -34,10 +36,11 @@ def _speed(speed: str, found: Mapping[str, Any]) -> str:
 def _joined(joined: Mapping[str, Any]) -> str:
     found = joined["figures"]
     hits = found["hits"]
+    shares = [_percent(hits[name]) for name in ("l1", "l1_ceiling", "l2_of_the_rest")]
     return (
-        f"Joined dialogues, {joined['instances']} instances, any of them: {hits['continuing_turns']:,} continuing turns, "
-        f"L1 {_percent(hits['l1'])} of {_percent(hits['l1_ceiling'])} possible, L2 {_percent(hits['l2_of_the_rest'])} of "
-        f"the rest; p50 {_of(found, 'turn', 'p50')} ms, p95 {_of(found, 'turn', 'p95')} ms"
+        f"Joined dialogues, {joined['instances']} instances, any of them: {hits['continuing_turns']:,} continuing turns\n"
+        f"L1 {shares[0]}, of {shares[1]} that are possible; L2 {shares[2]} of the rest; a turn "
+        f"{_of(found, 'turn', 'p50')} / {_of(found, 'turn', 'p95')} ms (p50 / p95)"
     )
 
 
@@ -60,11 +63,11 @@ def _tier(figures: Mapping[str, Any], tier: str) -> str:
 
 
 def _number(value: Any) -> str:
-    return "–" if value is None else f"{value:,}"
+    return NOTHING if value is None else f"{value:,}"
 
 
 def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.1%}"
+    return NOTHING if share is None else f"{share:.1%}"
 
 
 def _hit(figures: Mapping[str, Any], name: str) -> str:
@@ -101,7 +104,7 @@ ROWS = {
     "measured of that": lambda f: _hit(f, "l1_of_ceiling"),
     "L2 of the rest": lambda f: _hit(f, "l2_of_the_rest"),
     "documents by tier": lambda f: (
-        ", ".join(f"{tier} {count:,}" for tier, count in sorted(f["documents"].items())) or "–"
+        ", ".join(f"{tier} {count:,}" for tier, count in sorted(f["documents"].items())) or NOTHING
     ),
     "store: requests, commands": lambda f: f"{f['store']['requests']:,}, {f['store']['commands']:,}",
     "CPU s of instances": lambda f: _number(f["instances"]["cpu_s"]),
