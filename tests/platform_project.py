@@ -29,6 +29,8 @@ async def app(scope, receive, send):
     body, more = b"", True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return
         body, more = body + message.get("body", b""), message.get("more_body", False)
     await asyncio.sleep(float(asked.get("sleep", 0)))
     ANSWERED += 1
@@ -52,6 +54,7 @@ async def app(scope, receive, send):
     await send({"type": "http.response.body", "body": b""})
     await asyncio.sleep(float(asked.get("after", 0)))
 """
+COUNTED = ("cold_starts", "ended", "killed", "crashed", "bad_gateways", "timed_out", "throttled")
 CONFIG = {
     "framework": None,
     "functions": {"api/*.py": {"maxDuration": 2}},
@@ -100,6 +103,17 @@ class Rig:
     def instance(self, pid: int) -> Instance:
         [found] = [each for each in self.router.instances if each.pid == pid]
         return found
+
+    def busy(self) -> list[Instance]:
+        """Return the instances that have a request."""
+        return [each for each in self.router.instances if each.in_flight]
+
+    def forget(self) -> None:
+        """Count from now on."""
+        for name in COUNTED:
+            setattr(self.tally, name, 0)
+        self.events.clear()
+        self.client.cookies.clear()
 
     async def until(self, holds: Callable[[], object]) -> None:
         async with asyncio.timeout(20):

@@ -1,8 +1,11 @@
 """The server that misbehaves on command also stands in front of a store that is reached by TLS."""
 
 import asyncio
+import contextlib
 import datetime
+import random
 import ssl
+import time
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -92,3 +95,49 @@ async def test_a_script_can_be_refused_one_of_its_writes(upstash: LocalUpstash, 
             await client.post("/", json=["EVAL", source, 1, key])
             assert (await client.post("/pipeline", json=[["HGET", key, "c"]])).json() == [{"result": "1"}]
     assert server.ended_half_way == 1
+
+
+async def test_a_connection_to_the_store_is_kept_and_made_anew_when_the_store_closed_it() -> None:
+    accepted: list[int] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.append(0)
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            for _ in range(2):
+                await reader.readuntil(b"\r\n\r\n")
+                accepted[-1] += 1
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as upstream:
+        with FaultyServer(f"http://127.0.0.1:{upstream.sockets[0].getsockname()[1]}") as server:
+            async with httpx.AsyncClient(base_url=server.url) as client:
+                statuses = [(await client.get("/")).status_code for _ in range(5)]
+
+    assert statuses == [200] * 5
+    assert accepted == [2, 2, 1]
+    assert (server.connections, server.requests) == (1, 5)
+
+
+async def test_delay_jitter_handshakes_and_bandwidth_take_their_time_and_bytes_are_counted(
+    upstash: LocalUpstash,
+) -> None:
+    headers = {"authorization": f"Bearer {upstash.token}"}
+
+    async def took_s(**settings: float) -> float:
+        """Return what four exchanges on a new connection take."""
+        with FaultyServer(upstash.url) as server:
+            vars(server).update(settings)
+            async with httpx.AsyncClient(base_url=server.url, headers=headers) as client:
+                begin_s = time.monotonic()
+                answers = [await client.post("/", json=["ECHO", "x" * 10_000]) for _ in range(4)]
+                took_s = time.monotonic() - begin_s
+            assert [answer.json() for answer in answers] == [{"result": "x" * 10_000}] * 4
+            assert 40_000 < server.bytes_out < server.bytes_in < 43_000
+        return took_s
+
+    assert await took_s(delay_s=0.02) >= 0.08
+    assert await took_s(delay_s=0.02, handshakes=2) >= 0.12
+    assert await took_s(bandwidth_bytes_s=1e6) >= 0.08
+    drawn = random.Random("0 jitter")
+    assert await took_s(jitter_s=0.02) >= sum(drawn.expovariate(1 / 0.02) for _ in range(4))

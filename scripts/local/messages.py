@@ -92,17 +92,17 @@ async def read_body(reader: asyncio.StreamReader, size_bytes: int | None) -> Asy
 
 
 async def _framed_chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    while True:
-        line = await reader.readuntil(b"\r\n")
-        size_bytes = _chunk_bytes(line)
+    while size_bytes := _chunk_bytes(line := await reader.readuntil(b"\r\n")):
+        if size_bytes <= PIECE_BYTES:  # As one piece, which is one write of who passes it on.
+            yield line + await reader.readexactly(size_bytes + 2)
+            continue
         yield line
-        if not size_bytes:
-            break
         async for piece in read_body(reader, size_bytes + 2):
             yield piece
-    while (line := await reader.readuntil(b"\r\n")) != b"\r\n":  # Trailers.
-        yield line
-    yield line
+    end = line
+    while (line := await reader.readuntil(b"\r\n")) != b"\r\n":
+        end += line  # A trailer.
+    yield end + line
 
 
 async def read_chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:

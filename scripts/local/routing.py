@@ -11,6 +11,7 @@ Dynamic names (`[id].py`) are not served.
 
 import ast
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -102,8 +103,9 @@ class Routing:
         """Return what answers *path* without a rewrite."""
         if "\0" in path:
             return None  # No file can be called so, and asking for one is an error.
-        file = (self._public / path.lstrip("/")).resolve()
-        for candidate in (file, file / "index.html"):
-            if candidate.is_relative_to(self._public) and candidate.is_file():
-                return candidate
+        # Each request asks: two looks at the disk, and links are followed only where there is a file.
+        file = os.path.normpath(f"{self._public}/{path}")
+        for candidate in (file, f"{file}/index.html"):
+            if os.path.isfile(candidate) and (found := Path(candidate).resolve()).is_relative_to(self._public):
+                return found
         return path if path in self.functions else None

@@ -207,7 +207,7 @@ class Instance:
             self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        self.was_killed = True
+        self.was_killed = self.is_draining = True
         self._note_cpu()
         self._signal(signal.SIGKILL)
 
