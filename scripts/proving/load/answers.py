@@ -11,8 +11,8 @@ class Answer(NamedTuple):
     One request of a schedule. Times are seconds: *due_s*, *sent_s* and *ended_s* after the begin of the piece.
 
     *status* is 0 where no answer came. *tier*: L0, L1, partial (L2, of which a part was held), L2, STALE, or nothing;
-    of the baseline right, wrong (another instance went on with the conversation), missing (none was there). *service_ms*
-    is what the instance says it took, *instance* which one it was. *error* names the problem, or what the platform says
+    of the baseline right, wrong (another instance went on with the history), missing (none was there). *service_ms* is
+    what the instance says it took, *instance* which one it was. *error* names the problem, or what the platform says
     in x-vercel-error.
     """
 

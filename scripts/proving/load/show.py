@@ -38,7 +38,7 @@ def _joined(joined: Mapping[str, Any]) -> str:
     hits = found["hits"]
     shares = [_percent(hits[name]) for name in ("l1", "l1_ceiling", "l2_of_the_rest")]
     return (
-        f"Joined dialogues, {joined['instances']} instances, any of them: {hits['continuing_turns']:,} continuing turns\n"
+        f"Joined dialogues, any of {joined['instances']} instances: {hits['continuing_turns']:,} continuing turns\n"
         f"L1 {shares[0]}, of {shares[1]} that are possible; L2 {shares[2]} of the rest; a turn "
         f"{_of(found, 'turn', 'p50')} / {_of(found, 'turn', 'p95')} ms (p50 / p95)"
     )

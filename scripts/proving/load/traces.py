@@ -5,7 +5,8 @@ Recorded arrivals of requests to language models: when, how long, and which of t
 
 Mooncake names the blocks of 512 tokens that a prompt begins with. A request continues an earlier one when it begins
 with all of that one's blocks (but for the last, which may not have been full) and is longer. Block 0, which all
-requests have, says nothing. Azure gives arrivals and lengths only: there each request is a conversation of its own.
+requests have, says nothing. Its clock ticks every 3 s: the requests of a tick are spread over it, else a machine would
+get ten at once and then none. Azure gives arrivals and lengths only: there each request is a conversation of its own.
 """
 
 import csv
@@ -17,6 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import orjson
+
+TICK_S = 3.0
+"""How far apart the times of Mooncake's trace are at most."""
 
 AZURE_HEADER = "TIMESTAMP,ContextTokens,GeneratedTokens"
 
@@ -52,7 +56,7 @@ def read_trace(path: Path) -> list[Arrival]:
     text = path.read_text()
     if text.startswith(AZURE_HEADER):
         return _read_azure(text, path.name)
-    return joined(_read_mooncake(text, path.name))
+    return joined(spread(_read_mooncake(text, path.name)))
 
 
 def _read_mooncake(text: str, name: str) -> list[Blocks]:
@@ -67,6 +71,21 @@ def _read_mooncake(text: str, name: str) -> list[Blocks]:
     if not requests:
         raise TraceError(f"{name} holds no requests")
     return requests
+
+
+def spread(requests: Iterable[Blocks]) -> list[Blocks]:
+    """Return *requests* with those of one tick at drawn times within it, in their order, the same each time."""
+    by_tick: dict[float, list[Blocks]] = {}
+    for each in requests:
+        by_tick.setdefault(each.at_s, []).append(each)
+    ticks = sorted(by_tick)
+    found = []
+    for tick_s, next_s in zip(ticks, [*ticks[1:], ticks[-1] + TICK_S], strict=True):
+        own, chance = by_tick[tick_s], random.Random(repr(("tick", tick_s)))  # noqa: S311
+        width_s = min(TICK_S, next_s - tick_s)
+        times = sorted(tick_s + chance.uniform(0, width_s) for _ in own) if len(own) > 1 else [tick_s]
+        found += [each._replace(at_s=at_s) for each, at_s in zip(own, times, strict=True)]
+    return found
 
 
 def _read_azure(text: str, name: str) -> list[Arrival]:
