@@ -85,7 +85,7 @@ def test_who_waits_for_an_answer_that_is_late_is_late(fleet: Fleet) -> None:
 
 
 def test_a_deployment_that_runs_is_loaded_at_a_bounded_rate(fleet: Fleet) -> None:
-    trace = read_trace(ROOT / "tests" / "data" / "mooncake_conversation_481.jsonl")
+    trace = read_trace(ROOT / "tests" / "data" / "mooncake_conversation_thirds.jsonl")
     plan = checked(fleet.url, fleet.key, 3 / 86_400, 10)
     live = Live(plan, trace, recorded(), Options(), lambda *_: None)
     asyncio.run(live.run())
@@ -119,7 +119,7 @@ def test_the_baseline_forgets_with_its_instances(tmp_path: Path) -> None:
         async with fleet_of(NAIVE, tmp_path) as fleet:
             loop = OpenLoop(fleet.url, fleet.key, WIRE, STEPS, is_naive=True)
             running = asyncio.create_task(loop.run())
-            while [each.kind for each in loop.answers].count("reply") < 2:
+            while [each.kind for each in loop.answers].count("reply") < 2:  # noqa: ASYNC110 - the load tells no one.
                 await asyncio.sleep(0.01)
             for instance in await fleet.state():
                 fleet.control.end(instance.pid)

@@ -18,7 +18,7 @@ from scripts.proving.load.wire import Wire
 from tests.examples import examples
 
 ROOT = Path(__file__).parents[1]
-TRACE = read_trace(ROOT / "tests" / "data" / "mooncake_conversation_481.jsonl")
+TRACE = read_trace(ROOT / "tests" / "data" / "mooncake_conversation_thirds.jsonl")
 DIALOGUES = read_dialogues(ROOT / "tests" / "data" / "tau_airline_12.jsonl")
 PROGRAM = """
 from tests.test_load_schedule import DIALOGUES, TRACE, drawn

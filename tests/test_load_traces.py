@@ -40,12 +40,12 @@ def test_what_does_not_go_on_where_a_request_ended_is_a_conversation_of_its_own(
 
 
 def test_the_shipped_traces_are_read() -> None:
-    mooncake = read_trace(DATA / "mooncake_conversation_481.jsonl")
+    mooncake = read_trace(DATA / "mooncake_conversation_thirds.jsonl")
     azure = read_trace(DATA / "azure_conv_2023_400.csv")
 
-    assert len(mooncake) == 481
-    assert 159 <= mooncake[-1].at_s < 162
-    assert sum(each.turn > 0 for each in mooncake) == 52
+    assert len(mooncake) == 514
+    assert 533 <= mooncake[-1].at_s < 537
+    assert sum(each.turn > 0 for each in mooncake) == 102
     assert (len(azure), azure[0], {each.turn for each in azure}) == (399, Arrival(0.0, 374, 44, 0, 0), {0})
 
 
@@ -78,7 +78,7 @@ def test_what_is_no_trace_is_refused_by_its_line(tmp_path: Path, name: str, text
 @settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 1_000), st.floats(1, 150))
 def test_a_stretch_holds_whole_turns_from_its_begin_on(seed: int, seconds: float) -> None:
-    found = piece(read_trace(DATA / "mooncake_conversation_481.jsonl"), seed, seconds)
+    found = piece(read_trace(DATA / "mooncake_conversation_thirds.jsonl"), seed, seconds)
 
     assert all(0 <= each.at_s < seconds for each in found)
     assert [each.at_s for each in found] == sorted(each.at_s for each in found)

@@ -23,7 +23,7 @@ from scripts.proving.load.plan import Options, short
 from scripts.proving.progress import INTERRUPTED, Lines
 
 ROOT = Path(__file__).parents[3]
-SHIPPED = ROOT / "tests" / "data" / "mooncake_conversation_481.jsonl"
+SHIPPED = ROOT / "tests" / "data" / "mooncake_conversation_thirds.jsonl"
 JOINED = ROOT / "tests" / "data" / "tau_airline_12.jsonl"
 WRONG_ARGUMENTS = 2
 

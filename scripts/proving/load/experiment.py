@@ -36,7 +36,7 @@ from scripts.proving.load.wire import Wire
 from shared.request.caller import read_key
 
 DOCUMENT_TOKENS = 1_200
-JOINED_SPEED = 3.0
+JOINED_SPEED = 6.0
 
 type Tell = Callable[[str, int, int], None]
 """Hears what is run, how many requests of it were sent, of how many."""

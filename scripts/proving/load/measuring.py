@@ -4,6 +4,7 @@ A stretch of load on a fleet, with all that it cost beside the answers: processo
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -98,6 +99,7 @@ def _account(fleet: Fleet) -> Spent:
     return Spent(
         cpu_s, counts.cold_starts, store.requests, store.commands, store.bytes_in, store.bytes_out,
         stored_bytes=int(stored[1]) if stored else 0,
+        generator_cpu_s=time.process_time(),
     )  # fmt: skip
 
 

@@ -75,7 +75,7 @@ class OpenLoop:
         """Send all; return when all are answered or given up. *tell* hears how many were sent."""
         headers = {"authorization": f"Bearer {self._key}", "content-type": "application/json"}
         builder = ClientBuilder().base_url(self._url).default_headers(headers).http1_only()
-        tasks: set[asyncio.Task[None]] = set()
+        tasks: dict[asyncio.Task[None], Step] = {}
         async with builder.timeout(timedelta(seconds=TIMEOUT_S)).build() as client:
             self._began_s = time.monotonic()
             try:
@@ -84,8 +84,8 @@ class OpenLoop:
                     conversation = self._conversations.setdefault(step.conversation, Conversation())
                     task = asyncio.create_task(self._send(client, step, conversation, conversation.last))
                     conversation.last = task
-                    tasks.add(task)
-                    task.add_done_callback(tasks.discard)
+                    tasks[task] = step
+                    task.add_done_callback(tasks.pop)
                     if tell is not None:
                         tell(number + 1)
                 if tasks:
@@ -93,12 +93,20 @@ class OpenLoop:
             finally:
                 self.unanswered = len(tasks)
                 self.ended_s = self._now_s()
-                for task in tasks:
+                left = dict(tasks)
+                for task in left:
                     task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                await asyncio.gather(*left, return_exceptions=True)
+                for step in left.values():
+                    self._note_failed(step, "unanswered")
 
     def _now_s(self) -> float:
         return time.monotonic() - self._began_s
+
+    def _note_failed(self, step: Step, why: str) -> None:
+        """Count a request that got no answer: it took at least until now."""
+        now_s = self._now_s()
+        self.answers.append(Answer(step.kind, step.turn, step.at_s, now_s, now_s, 0, error=why))
 
     async def _send(
         self, client: Client, step: Step, conversation: Conversation, before: "asyncio.Task[None] | None"
@@ -108,6 +116,7 @@ class OpenLoop:
         async with self._slots:
             if not conversation.id and step.kind != "create":
                 self.skipped += 1
+                self._note_failed(step, "skipped")
                 return
             sent_s = self._now_s()
             call = self._call(step, conversation)
@@ -164,8 +173,8 @@ class OpenLoop:
         try:
             response = await (request.body_bytes(call.body) if call.body else request).build().send()
             return response.status, dict(response.headers), bytes(await response.bytes())
-        except PyreqwestError:
-            return 0, {}, b""
+        except PyreqwestError as error:
+            return 0, {"x-vercel-error": type(error).__name__}, b""
 
 
 def _error(headers: Mapping[str, str], body: bytes) -> str:

@@ -39,7 +39,7 @@ class Options:
     concurrency: int = 10
     slices: Mapping[float, float] | None = None
     """Speed -> seconds on the wall, for each design."""
-    joined_s: float = 120.0
+    joined_s: float = 60.0
     step_s: float = 12.0
     steps_max: int = 10
 

@@ -103,6 +103,7 @@ async def _offer(
     await loop.run(lambda sent: tell(f"{rate:.1f} turns a second, {design}", sent, len(steps)))
     begin_s = LEAD_S / speed + WARM_UP * options.step_s
     turns = [each for each in loop.answers if each.kind == "turn" and each.due_s >= begin_s]
-    errors = sum(each.status != 200 for each in turns) + loop.unanswered + loop.skipped
+    # Where nothing was answered, nothing was kept.
+    errors = sum(each.status not in (200, 404) for each in loop.answers) or int(not turns)
     await asyncio.sleep(0.5)  # What is done after the last answers belongs to this step.
     return Rate(rate, percentile([each.latency_ms for each in turns], 0.95) if turns else 0.0, errors)

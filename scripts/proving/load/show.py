@@ -108,6 +108,7 @@ ROWS = {
     ),
     "store: requests, commands": lambda f: f"{f['store']['requests']:,}, {f['store']['commands']:,}",
     "CPU s of instances": lambda f: _number(f["instances"]["cpu_s"]),
+    "CPU s of the generator": lambda f: _number(f["generator_cpu_s"]),
     "requests a CPU s": lambda f: _number(f["instances"]["requests_per_cpu_s"]),
     "bytes of answers": lambda f: f"{f['bytes']['received']:,}",
     "loop over 10 ms late, longest": _lag,
