@@ -44,6 +44,7 @@ FLOORS: list[set[str]] = [
         ),
         "scripts.pack_encodings",
     },
+    {"scripts.platform"},
     {"scripts.clients", "scripts.docs", "scripts.grafana", "scripts.pictures", "scripts.proving"},
     {"scripts.benchmarks"},
     {"tests"},

@@ -18,16 +18,16 @@ class Deployment:
     """
     One release, by its *name*: what instances see as VERCEL_DEPLOYMENT_ID.
 
-    *project* is its folder of sources, or with *built* the `.vercel/output` that a build of it made there. *prelude*
-    names a module of *project*, or of this one, that is imported in each instance before the launcher: to set a clock,
-    for instance (`shared/process/clock.py`). *python* runs it.
+    *project* is its folder of sources, *built* the `.vercel/output` that a build made there, if its instances are to
+    start from that. *prelude* names a module of *project*, or of this one, that each instance imports before the
+    launcher: to set a clock, for instance (`shared/process/clock.py`). *python* runs it.
     """
 
     name: str = "dpl_first"
     project: Path = ROOT
     environment: Mapping[str, str] = field(default_factory=dict)
     prelude: str = ""
-    built: bool = False
+    built: Path | None = None
     python: str = sys.executable
 
     @property
