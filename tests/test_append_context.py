@@ -122,29 +122,6 @@ def test_news_of_others_come_with_the_append(
     assert answer.json()["context"] == context_of(api, path)
 
 
-def test_an_append_with_a_context_says_which_tier_that_came_from(
-    api: httpx.Client, cold: httpx.Client, path: str
-) -> None:
-    first, second = turn(cold, path), turn(cold, path)
-    turn(api, path)
-    third = turn(cold, path)
-    without = cold.post(f"{path}/items", json={"items": [QUESTION]})
-
-    assert [each.headers["cache-status"] for each in (first, second, third)] == [
-        "Warmthread; fwd=miss; stored; detail=L2",
-        "Warmthread; hit; fwd=stale; fwd-status=304; detail=L1",
-        "Warmthread; fwd=partial; stored; detail=L2",  # What it held, and the turn that it did not see.
-    ]
-    assert "cache-status" not in without.headers
-
-
-def test_an_append_without_room_for_its_context_names_no_tier(api: httpx.Client, path: str) -> None:
-    answer = turn(api, path, {"budget": 1})
-
-    assert "error" in answer.json()["context"]
-    assert "cache-status" not in answer.headers
-
-
 def test_a_large_batch_is_not_sent_back(
     cold: httpx.Client, path: str, upstash: LocalUpstash, billed_commands: Callable[[], int]
 ) -> None:
