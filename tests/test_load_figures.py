@@ -88,7 +88,15 @@ def test_requests_are_counted_by_cpu_second() -> None:
     found = figures(measured(*[turn(0, "L2")] * 30, spent=Spent(cpu_s=1.5, commands=210, requests=30)))
 
     assert found["instances"]["requests_per_cpu_s"] == 20
+    assert found["instances"]["right_turns_per_cpu_s"] == 20
     assert (found["store"]["requests"], found["store"]["commands"]) == (30, 210)
+
+
+def test_a_wrong_history_is_no_turn_that_was_got_done() -> None:
+    answers = [turn(1, "right"), turn(1, "wrong"), turn(1, "missing"), turn(0, "right")]
+    found = figures(measured(*answers, spent=Spent(cpu_s=1.5)))
+
+    assert found["instances"]["right_turns_per_cpu_s"] == 2
 
 
 def test_two_stretches_are_one_behind_the_other() -> None:

@@ -19,7 +19,6 @@ from scripts.proving.load.openloop import OpenLoop
 from scripts.proving.load.plan import (
     DESIGNS,
     NAIVE,
-    OURS,
     Options,
     Piece,
     deployment,
@@ -104,13 +103,16 @@ class Experiment:
     async def _run_joined(self, dialogues: Sequence[Dialogue]) -> None:
         options = self._options
         steps = joined_schedule(dialogues, options.joined_s * JOINED_SPEED, JOINED_SPEED, options.seed)
-        async with self._fleet(OURS, JOINED_SPEED, is_spread=True) as fleet:
-            measured = await measure(
-                fleet, steps, self._wire, is_naive=False, flush_s=flush_s(JOINED_SPEED),
-                tell=lambda sent: self._tell("joined dialogues", sent, len(steps)),
-            )  # fmt: skip
-        self._joined = {"instances": options.instances_max, "speed": JOINED_SPEED, "schedule": digest(steps)}
-        self._joined["figures"] = figures(measured)
+        self._joined = {
+            "instances": options.instances_max, "speed": JOINED_SPEED, "schedule": digest(steps), "designs": {},
+        }  # fmt: skip
+        for design in DESIGNS:
+            async with self._fleet(design, JOINED_SPEED, is_spread=True) as fleet:
+                measured = await measure(
+                    fleet, steps, self._wire, is_naive=design == NAIVE, flush_s=flush_s(JOINED_SPEED),
+                    tell=lambda sent, design=design: self._tell(f"joined dialogues, {design}", sent, len(steps)),  # type: ignore[misc]
+                )  # fmt: skip
+            self._joined["designs"][design] = figures(measured)
 
     @asynccontextmanager
     async def _fleet(

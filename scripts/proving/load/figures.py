@@ -15,6 +15,7 @@ SHARES = (0.5, 0.95, 0.99)
 CURVE = (0.01, 0.05, *(each / 10 for each in range(1, 10)), 0.95, 0.98, 0.99, 0.995, 0.999)
 LATE_MS = 10.0
 BUCKETS = 60
+WRONG = ("wrong", "STALE")
 OURS = ("L0", "L1", "partial", "L2")
 
 
@@ -129,6 +130,7 @@ def figures(measured: Measured) -> dict[str, Any]:
             "mean": round(spent.instances_mean, 2),
             "resident_mean_bytes": round(spent.resident_mean_bytes),
             "requests_per_cpu_s": round(len(good) / spent.cpu_s, 1) if spent.cpu_s else None,
+            "right_turns_per_cpu_s": _share(sum(each.tier not in WRONG for each in turns), spent.cpu_s),
             "turns_per_cpu_s": round(len(turns) / spent.cpu_s, 1) if spent.cpu_s else None,
         },
         "bytes": {
@@ -169,7 +171,7 @@ def hits(turns: Sequence[Answer]) -> dict[str, Any]:
 
 def _lost(continuing: Iterable[Answer]) -> int:
     """Return how many histories were neither held nor in the store."""
-    return sum(each.tier in ("missing", "wrong", "STALE") for each in continuing)
+    return sum(each.tier in ("missing", *WRONG) for each in continuing)
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -57,7 +57,7 @@ def short(seconds: float, options: Options) -> Options:
     """Return *options* cut to about *seconds* in all: a stretch for each design, the joined dialogues, two steps."""
     changes = {
         "slices": {SHORT_SPEED: 0.25 * seconds},
-        "joined_s": 0.15 * seconds,
+        "joined_s": 0.1 * seconds,
         "step_s": max(3.0, 0.06 * seconds),
         "steps_max": 2,
     }

@@ -23,9 +23,7 @@ def show(document: Mapping[str, Any]) -> str:
 
 
 def _speed(speed: str, found: Mapping[str, Any]) -> str:
-    designs = found["designs"]
-    rows = [[title, *(reading(figures) for figures in designs.values())] for title, reading in ROWS.items()]
-    table = markdown([f"{speed} times", *designs], rows)
+    table = _table(f"{speed} times", found["designs"])
     ceilings = ", ".join(
         f"{count} instance{'s' if count != '1' else ''}: {_percent(each['entries'])}"
         for count, each in found.get("ceilings", {}).items()
@@ -34,14 +32,12 @@ def _speed(speed: str, found: Mapping[str, Any]) -> str:
 
 
 def _joined(joined: Mapping[str, Any]) -> str:
-    found = joined["figures"]
-    hits = found["hits"]
-    shares = [_percent(hits[name]) for name in ("l1", "l1_ceiling", "l2_of_the_rest")]
-    return (
-        f"Joined dialogues, any of {joined['instances']} instances: {hits['continuing_turns']:,} continuing turns\n"
-        f"L1 {shares[0]}, of {shares[1]} that are possible; L2 {shares[2]} of the rest; a turn "
-        f"{_of(found, 'turn', 'p50')} / {_of(found, 'turn', 'p95')} ms (p50 / p95)"
-    )
+    return _table(f"joined dialogues, any of {joined['instances']} instances", joined["designs"])
+
+
+def _table(title: str, designs: Mapping[str, Any]) -> str:
+    rows = [[name, *(reading(figures) for figures in designs.values())] for name, reading in ROWS.items()]
+    return markdown([title, *designs], rows)
 
 
 def _saturation(saturation: Mapping[str, Any]) -> str:
@@ -110,6 +106,7 @@ ROWS = {
     "CPU s of instances": lambda f: _number(f["instances"]["cpu_s"]),
     "CPU s of the generator": lambda f: _number(f["generator_cpu_s"]),
     "requests a CPU s": lambda f: _number(f["instances"]["requests_per_cpu_s"]),
+    "turns with a right history, a CPU s": lambda f: _number(f["instances"]["right_turns_per_cpu_s"]),
     "bytes of answers": lambda f: f"{f['bytes']['received']:,}",
     "loop over 10 ms late, longest": _lag,
 }
