@@ -115,9 +115,12 @@ def test_a_load_that_nobody_should_send_is_refused(
 
 
 def test_the_baseline_forgets_with_its_instances(tmp_path: Path) -> None:
+    # The third turn comes late enough for the instance to be gone.
+    steps = [each._replace(at_s=each.at_s + 3.0 * (each.turn == 2)) for each in STEPS]
+
     async def run() -> OpenLoop:
         async with fleet_of(NAIVE, tmp_path) as fleet:
-            loop = OpenLoop(fleet.url, fleet.key, WIRE, STEPS, is_naive=True)
+            loop = OpenLoop(fleet.url, fleet.key, WIRE, steps, is_naive=True)
             running = asyncio.create_task(loop.run())
             while [each.kind for each in loop.answers].count("reply") < 2:  # noqa: ASYNC110 - the load tells no one.
                 await asyncio.sleep(0.01)
