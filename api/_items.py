@@ -29,6 +29,7 @@ from shared.conversations.model_calls import read_settlement
 from shared.conversations.reading import Reader
 from shared.errors import AlreadySettled, DuplicateItem, ServiceError, TextNotCountable
 from shared.http.closed import refuse_when_closed
+from shared.http.headers import tier_headers
 from shared.http.problems import error_member
 from shared.http.serving import Asked
 from shared.items.given import FIELDS, given_forms, read_given
@@ -72,7 +73,10 @@ async def append(asked: Asked, conversation_id: str, context: Any, **values: Any
         assert made.body is not None
         body = made.body
     note({RECORDS: len(page.data)})
-    return answer_written(asked, write_page(page, context=body), etag, is_replay=is_replay)
+    answer = answer_written(asked, write_page(page, context=body), etag, is_replay=is_replay)
+    if not isinstance(made, ServiceError):
+        answer.headers.update(tier_headers(made.provenance))
+    return answer
 
 
 async def item(asked: Asked, conversation_id: str, item_id: str) -> Response:
@@ -145,6 +149,7 @@ ROUTES = (
         query=(INCLUDE,),
         body=BATCH,
         headers=WRITE,
+        answered=("Cache-Status",),
         refuses=(DuplicateItem, AlreadySettled, TextNotCountable),
         billed="6; 13 with `reservation`; 7 with `context`; 6 where the instance has what came before",
         is_prepared=True,

@@ -53,9 +53,13 @@ class CountedStore(NamedTuple):
         now, _ = self._look()
         return Cost(*(there - then for there, then in zip(now, before, strict=True)))
 
+    def info(self, *sections: str) -> str:
+        """Return what Valkey says of itself in *sections*; no command of that is billed."""
+        return str(self._ask("/", ["INFO", *sections])["result"])
+
     def _look(self) -> tuple[Cost, int]:
         """Return what was asked until now, and how many bytes the reply to this question has."""
-        text = self._ask("/", ["INFO", "commandstats", "stats"])["result"]
+        text = self.info("commandstats", "stats")
         commands = reply_bytes = 0
         for line in text.splitlines():
             name, _, rest = line.removeprefix("cmdstat_").partition(":calls=")

@@ -10,7 +10,9 @@ from scripts.proving.borders import command as borders
 from scripts.proving.budgets import command as budgets
 from scripts.proving.coherence import command as coherence
 from scripts.proving.contexts import command as contexts
+from scripts.proving.cost import command as cost
 from scripts.proving.documents import command as documents
+from scripts.proving.load import command as load
 from scripts.proving.memory import command as memory
 from scripts.proving.metrics import command as metrics
 
@@ -23,6 +25,8 @@ SUBCOMMANDS = {
     "contexts": contexts,
     "borders": borders,
     "metrics": metrics,
+    "load": load,
+    "cost": cost,
 }
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from scripts.local.signals import Stop
 SHOWN_MAX = 10
 PROGRESS_EVERY_S = 0.5
 INTERRUPTED = 130
+BAR = 30
 
 
 class Interrupted(Exception):
@@ -54,3 +55,27 @@ def verify[R](
     if len(violations) > SHOWN_MAX:
         print(f"- and {len(violations) - SHOWN_MAX} more")
     return int(bool(violations))
+
+
+class Lines:
+    """Says on the terminal how far each part of a run is; without one, a line a part."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        self._printed_at_s = 0.0
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        is_new, now_s = name != self._name, time.monotonic()
+        if not is_new and (not sys.stderr.isatty() or now_s - self._printed_at_s < PROGRESS_EVERY_S):
+            return
+        if is_new and self._name and sys.stderr.isatty():
+            print(file=sys.stderr)
+        self._name, self._printed_at_s = name, now_s
+        filled = round(BAR * done / max(1, total))
+        text = f"{name}: {'█' * filled}{'░' * (BAR - filled)} {done:,} of {total:,} requests"
+        print(
+            f"\r{text}" if sys.stderr.isatty() else f"{name}: {total:,} requests",
+            file=sys.stderr,
+            flush=True,
+            end="" if sys.stderr.isatty() else "\n",
+        )

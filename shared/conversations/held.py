@@ -67,10 +67,11 @@ class Reading(NamedTuple):
     age_s: float
     conversation: Conversation
     l1: L1[Held]
+    is_partial: bool = False
 
     @property
     def provenance(self) -> Provenance:
-        return Provenance.of(self.held.snapshot.header, self.tier, self.age_s)
+        return Provenance.of(self.held.snapshot.header, self.tier, self.age_s, is_partial=self.is_partial)
 
     def keep(self, fold: Kept | None, forms: Forms) -> None:
         """Keep what a context was chosen from, and made of."""

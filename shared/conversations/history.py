@@ -55,6 +55,9 @@ APART_CHARS = 512 * 1024
 APART = frozenset({"page", "item"})
 """Kinds of replies that are no part of what is held."""
 
+CONTINUING = frozenset({"news", "older"})
+"""Kinds of replies that go on from what is held."""
+
 L1_SHARE = 4
 """
 Pages extend a tail until it takes this part of L1: who reads a long log to its end drives nothing else out. Nor does a
@@ -77,13 +80,17 @@ class Within(Protocol):
 
 
 class Found[T](NamedTuple):
-    """What a read found: the *value* that was needed, at *header*; *held*: what it was cut from, if that is held."""
+    """
+    What a read found: the *value* that was needed, at *header*; *held*: what it was cut from, if that is held.
+    *is_partial*: this instance held a part of that before, and only the rest was transferred.
+    """
 
     value: T
     header: Header
     held: Held | None
     tier: Tier
     age_s: float = 0.0
+    is_partial: bool = False
 
 
 class History:
@@ -118,7 +125,7 @@ class History:
             found = await self._load(conversation, need, within)
         self._answers[found.tier] += 1
         assert found.held is not None
-        return Reading(found.held, found.tier, found.age_s, conversation, self._l1)
+        return Reading(found.held, found.tier, found.age_s, conversation, self._l1, found.is_partial)
 
     async def view[T](self, conversation: Conversation, need: Needed[T], freshness: Freshness) -> tuple[T, Provenance]:
         """
@@ -128,7 +135,7 @@ class History:
         """
         found = await self._find(conversation, need, freshness)
         self._answers[found.tier] += 1
-        return found.value, Provenance.of(found.header, found.tier, found.age_s)
+        return found.value, Provenance.of(found.header, found.tier, found.age_s, is_partial=found.is_partial)
 
     def counted(self) -> HistoryCounts:
         """Return what was counted since the start, and what L1 holds now."""
@@ -190,7 +197,7 @@ class History:
         held = self._l1.get(place)
         if held is not None and not need.can_start_from(held):
             held = None
-        tier, is_first = Tier.L1, True
+        tier, is_first, is_partial = Tier.L1, True, held is not None
         for _ in range(REPLIES_MAX):
             asked_at = self._clock.now()
             has_all = _has_all(need, held)
@@ -216,6 +223,7 @@ class History:
             is_large = len(entries) > FOLDED_ENTRIES or sum(map(len, entries)) > FOLDED_CHARS
             taken = await self._pool.run_when(is_large, _take, held, need.encoding, reply)
             held = _hold(held, need.encoding, asked_at, taken)
+            is_partial = is_partial and kind in CONTINUING
             # Generation, version and chain hash: between two replies the log may have grown, or been set back.
             if held and taken and held.snapshot.header[:3] == header[:3]:
                 value = need.cut(held.snapshot, taken.told)
@@ -226,7 +234,7 @@ class History:
         present = self._l1.get(place)
         if present is None or present.validated_at <= held.validated_at:
             remember(self._l1, conversation, held)
-        return Found(value, held.snapshot.header, held, tier)
+        return Found(value, held.snapshot.header, held, tier, is_partial=is_partial and tier is Tier.L2)
 
     def _forget_before(self, place: tuple[str, str], header: Header, asked_at: Instant) -> None:
         """Forget what is held of another state than *header*: no caller sees what is older than the last answer."""
@@ -333,7 +341,7 @@ def _hold(held: Held | None, encoding: str, asked_at: Instant, taken: Taken | No
         return None
     counts: dict[str, dict[int, Counts]] = {}
     fold = None
-    if held is not None and taken.kind in ("news", "older"):
+    if held is not None and taken.kind in CONTINUING:
         counts, fold = held.counts, held.fold
     if encoding:
         counts.setdefault(encoding, {}).update(taken.counts)

@@ -19,7 +19,10 @@ TOUCH_SHARE = 10
 
 
 class Provenance(NamedTuple):
-    """Version, life and origin of what an answer was made from. Times are Unix seconds; expiry 0 means never."""
+    """
+    Version, life and origin of what an answer was made from. Times are Unix seconds; expiry 0 means never.
+    *is_partial*: of what L2 answered, the instance held a part.
+    """
 
     generation: str
     version: int
@@ -28,11 +31,13 @@ class Provenance(NamedTuple):
     tier: Tier = Tier.L2
     age_s: float = 0.0
     chain: str = ""
+    is_partial: bool = False
 
     @classmethod
-    def of(cls, header: Header, tier: Tier, age_s: float) -> Self:
+    def of(cls, header: Header, tier: Tier, age_s: float, *, is_partial: bool = False) -> Self:
         """Return what is said of an answer made at *header*, validated *age_s* ago."""
-        return cls(header.generation, header.version, header.expiry_s, header.used_at_unix_s, tier, age_s, header.chain)
+        life = header.expiry_s, header.used_at_unix_s
+        return cls(header.generation, header.version, *life, tier, age_s, header.chain, is_partial)
 
     @property
     def etag(self) -> str:

@@ -23,6 +23,9 @@ CACHE_STATUS = {
 }
 """RFC 9211. A default read asks the store whether its copy is the newest: `fwd=stale`, and `304` when it is."""
 
+PARTIAL_STATUS = "Warmthread; fwd=partial; stored; detail=L2"
+"""Of what L2 answered where the instance held a part: only the rest was transferred."""
+
 DOCUMENT_STATUS = {
     Origin.L1: CACHE_STATUS[Tier.L1],
     Origin.L2: "Warmthread; hit; detail=L2",
@@ -41,7 +44,12 @@ def read_etags(header: str | None) -> frozenset[str]:
 
 def provenance_headers(provenance: Provenance, etag: str) -> dict[str, str]:
     """Return the headers of an answer made from what *provenance* says, whose tag is *etag*."""
-    return {"etag": etag, "age": str(int(provenance.age_s)), "cache-status": CACHE_STATUS[provenance.tier]}
+    return {"etag": etag, "age": str(int(provenance.age_s)), **tier_headers(provenance)}
+
+
+def tier_headers(provenance: Provenance) -> dict[str, str]:
+    """Return what says which tier answered."""
+    return {"cache-status": PARTIAL_STATUS if provenance.is_partial else CACHE_STATUS[provenance.tier]}
 
 
 def replay_headers(*, is_replay: bool) -> dict[str, str]:
