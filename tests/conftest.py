@@ -24,6 +24,7 @@ from shared.store import keys
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
 from tests.instances import client_of, running_instance
 from tests.log_lines import LogLines
+from tests.roots import trust_one_root
 
 NOT_BILLED = {"info", "ping", "hello", "select", "client", "config", "hincrby"}
 """What this look, and the local server's own connections, cost; and what counts a tenant's bytes: one for every 16 KiB
@@ -33,6 +34,8 @@ LOG_LEVEL = "warning"
 """A line for each of all requests would be much; tests of the log ask for them (`logged`)."""
 
 SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
+
+trust_one_root()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
