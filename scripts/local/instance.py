@@ -15,10 +15,8 @@ import sys
 import threading
 from pathlib import Path
 
-import uvicorn
-
 from scripts.local.functions import Project
-from scripts.local.serving import loopback_listener, quiet_server
+from scripts.local.serving import QuietServer, loopback_listener, quiet_server
 
 ROOT = Path(__file__).parents[2]
 KEEP_ALIVE_S = 60
@@ -41,11 +39,11 @@ def main() -> int:
     return int(not server.started)
 
 
-def _stop_with_input(server: uvicorn.Server) -> None:
+def _stop_with_input(server: QuietServer) -> None:
     # Not sys.stdin: a thread that holds its lock keeps the interpreter from ending.
     while os.read(0, 4096):
         pass
-    server.should_exit = True
+    server.stop()
 
 
 if __name__ == "__main__":
