@@ -38,6 +38,12 @@ SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
 trust_one_root()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A run of the tests that measure time, and of no others, imports their files alone."""
+    is_alone = config.getoption("markexpr") == "timing" and collection_path.name.startswith("test_")
+    return True if is_alone and "mark.timing" not in collection_path.read_text() else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_hypothesis_test(getattr(item, "obj", None)):
