@@ -33,6 +33,14 @@ NOT_BILLED = {"info", "ping", "hello", "select", "client", "config", "hincrby"}
 LOG_LEVEL = "warning"
 """A line for each of all requests would be much; tests of the log ask for them (`logged`)."""
 
+LONGEST = (
+    *("test_docs_commands", "test_half_way", "test_bench", "test_coherence", "test_document_coherence"),
+    *("test_openai_sdist", "test_tokens_count", "test_openapi_typescript", "test_valid_out", "test_install"),
+    *("test_openapi", "test_sweep_conversations", "test_compaction", "test_dev_server", "test_dashboard"),
+)
+"""Files that take 20 s or more. They go first: of two processes one would else have a long file left at the end, and
+the other nothing."""
+
 SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
 
 trust_one_root()
@@ -48,6 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("unmeasured")
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(scope="session")
