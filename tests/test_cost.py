@@ -114,8 +114,9 @@ def test_the_command_prints_what_an_interrupted_load_came_to(
 ) -> None:
     path, out = tmp_path / "load.json", tmp_path / "cost.json"
     path.write_bytes(orjson.dumps(document(is_whole=False)))
+    subcommands = {"cost": "scripts.proving.cost.command"}
     statuses = [
-        run("scripts/prove", None, {"cost": "scripts.proving.cost.command"}, ["cost", str(each), "--json", str(out)]) for each in (path, out)
+        run("scripts/prove", None, subcommands, ["cost", str(each), "--json", str(out)]) for each in (path, out)
     ]
     said = capsys.readouterr()
 
