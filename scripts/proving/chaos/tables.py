@@ -14,7 +14,7 @@ from scripts.proving.chaos.answers import DEADLINE_S, Line
 from scripts.proving.chaos.client import Client
 from scripts.proving.chaos.site import Site
 from scripts.proving.coherence.actor import Actor
-from scripts.proving.coherence.caller import Caller, Resending, Shared
+from scripts.proving.coherence.caller import Answer, Caller, Resending, Shared
 from scripts.proving.coherence.reached import Instance
 from scripts.proving.coherence.stored import Stored
 from scripts.proving.history.recorded import History, Operation
@@ -48,6 +48,12 @@ class FleetCaller(Caller):
     def process_of(self, instance: Instance) -> int:
         # A hash of its name: what matters is that two instances have two numbers.
         return abs(hash(self._line.last))
+
+    def _attempt(self, attempt: int, instance: Instance, body: Any, headers: dict[str, str]) -> Answer:
+        if self._line.is_doubling and self._resending.by_count and attempt == 0:
+            # It says that it sends something again only when it has lost an answer.
+            return self._call("POST", instance, "/items", body=body, headers=headers, loses_answer=True)
+        return super()._attempt(attempt, instance, body, headers)
 
 
 class Table:
@@ -102,8 +108,10 @@ class Sitting:
         router, line = Router(self._site, number), Line(self._site.recorder)
         caller = FleetCaller(router, self.shared, self._resending, dice, line)
         self.callers.append(caller)
-        if not self.shared.ids:
-            caller.append(router, [{"role": "user", "content": f"start-{number} of it all"}])
+        attempts = 0
+        while not self.shared.ids:  # What callers do is about items that there are.
+            attempts += 1
+            caller.append(router, [{"role": "user", "content": f"start-{number}-{attempts} of it all"}])
         return Actor(caller, router, router, dice, is_writer=is_writer)
 
     @property
