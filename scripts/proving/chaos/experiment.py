@@ -10,7 +10,7 @@ books.
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ from scripts.proving.documents import experiment as documents
 from scripts.proving.history.checker import check
 from scripts.proving.history.recorded import Append, History, Outcome
 from scripts.proving.progress import Interrupted
+from shared.request.caller import read_key
 from shared.store import keys
 
 TICK_S = 0.05
@@ -104,8 +105,9 @@ class _Run:
         self._workers = [self._pool.submit(_until_over, each) for each in work]
         self._wait_until_right(pulse)
         self._began_s = time.monotonic()
-        with self._overrun():
-            self._follow(pulse)
+        if self._options.plant == "overrun":
+            self._workers.append(self._pool.submit(_until_over, self._plant_overrun))
+        self._follow(pulse)
         self._site.recorder.gone.set()
         for each in self._workers:
             each.result()
@@ -148,17 +150,11 @@ class _Run:
             if each.done():
                 each.result()
 
-    @contextlib.contextmanager
-    def _overrun(self) -> Iterator[None]:
-        if self._options.plant == "overrun":
-            tenant = f"{self._site.spender}".split("_")[1]
-            delay_s = PLANT_AT * self._options.seconds
-            self._workers.append(self._pool.submit(_until_over, lambda: self._plant_overrun(tenant, delay_s)))
-        yield
-
-    def _plant_overrun(self, tenant: str, delay_s: float) -> None:
-        self._site.recorder.rest(delay_s)
-        plants.overrun(self._site.run, tenant)
+    def _plant_overrun(self) -> None:
+        self._site.recorder.rest(PLANT_AT * self._options.seconds)
+        plants.overrun(self._site.run, read_key(self._site.spender).tenant)
+        while True:  # A worker works until the run is over.
+            self._site.recorder.rest(TICK_S)
 
     def broken_in_the_end(self) -> list[str]:
         """Ask the store and the service for what there is, and return what of it may not be."""

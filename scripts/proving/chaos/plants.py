@@ -14,8 +14,6 @@ from scripts.proving.coherence.stored import Stored
 from scripts.proving.history.recorded import Append, Delete, Operation, Outcome, Read
 from shared.store import keys
 
-PLANTS = ("lost", "doubled", "stale", "overrun")
-
 type Run = Callable[..., Any]
 """Carries out a command on the store, past the service."""
 
