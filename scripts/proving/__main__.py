@@ -17,6 +17,7 @@ SUBCOMMANDS = {
     "metrics": "scripts.proving.metrics.command",
     "load": "scripts.proving.load.command",
     "cost": "scripts.proving.cost.command",
+    "chaos": "scripts.proving.chaos.command",
 }
 
 if __name__ == "__main__":
