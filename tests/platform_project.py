@@ -41,7 +41,7 @@ async def app(scope, receive, send):
         "headers": {name.decode(): value.decode() for name, value in scope["headers"]},
         "deployment": os.environ["VERCEL_DEPLOYMENT_ID"], "told": os.environ.get("TOLD"),
         "body": [len(body), hashlib.sha256(body).hexdigest()], "deadline": deadline and deadline.timestamp(),
-        "prelude": "prelude_of_tests" in sys.modules, "padding": "x" * int(asked.get("size", 0)),
+        "prelude": "prelude_of_tests" in sys.modules, "folder": os.getcwd(), "padding": "x" * int(asked.get("size", 0)),
     }
     status = int(asked.get("status", 200))
     await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", b"application/json")]})
@@ -66,6 +66,33 @@ CONFIG = {
     ],
     "headers": [{"source": "/v1/(.*)", "headers": [{"key": "X-Added", "value": "yes"}]}],
 }
+
+
+TRAMPOLINE = """
+import os
+os.environ.update({
+    "__VC_HANDLER_MODULE_NAME": "api.told", "__VC_HANDLER_ENTRYPOINT": "api/told.py",
+    "__VC_HANDLER_VENDOR_DIR": "_vendor",
+    "__VC_HANDLER_ENTRYPOINT_ABS": os.path.join(os.path.dirname(__file__), "api/told.py"),
+    "__VC_HANDLER_VARIABLE_NAME": "app",
+})
+import vercel_runtime.vc_init
+"""
+
+
+def write_build(project: Path, folder: Path) -> Path:
+    """Write what a build of *project* makes of its functions, as far as it is read here: each is `api/told.py`."""
+    for name in ("told", "other", "broken"):
+        function = folder / f"functions/api/{name}.func"
+        function.mkdir(parents=True)
+        config = {
+            "handler": "vc__handler__python.vc_handler",
+            "environment": {"TOLD": "by its build"},
+            "filePathMap": {"api/told.py": "api/told.py"},
+        }
+        (function / ".vc-config.json").write_text(json.dumps(config))
+        (function / "vc__handler__python.py").write_text(TRAMPOLINE)
+    return folder
 
 
 def write_project(folder: Path) -> Path:

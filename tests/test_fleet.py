@@ -133,14 +133,27 @@ async def test_a_kill_and_a_roll_lose_nothing_that_was_acknowledged(fleet: Fleet
     await fleet.kill(instance.pid)
     until(lambda: fleet.counts.killed == 1)
     again = (await client.get(f"/v1/conversations/{made['id']}/items")).raise_for_status()
-    await fleet.roll(Deployment("dpl_second"), 1.0)
+    await fleet.roll(Deployment("dpl_second", environment=QUIET), 1.0)
     rolled = (await client.get(f"/v1/conversations/{made['id']}/items")).raise_for_status()
 
     assert again.headers["x-fleet-cold"] == "1"
     assert len(again.json()["data"]) == len(rolled.json()["data"]) == 1
     assert rolled.headers["warmthread-deployment"] == "dpl_second"
     assert fleet.control.shares() == {"dpl_second": 1.0}
-    until(lambda: {each.deployment for each in fleet.control.state()} == {"dpl_second"})
+    until(lambda: [each.deployment for each in fleet.control.state()] == ["dpl_second"])
+    ended = fleet.counts.ended
+    fleet.control.end((await fleet.state())[0].pid)
+    until(lambda: fleet.counts.ended == ended + 1)
+
+
+async def test_the_warming_cron_reaches_the_functions_through_the_router(
+    fleet: Fleet, client: httpx.AsyncClient
+) -> None:
+    before = fleet.counts.requests
+    warmed = await client.get("/api/cron/warm", headers={"authorization": f"Bearer {fleet.secrets['CRON_SECRET']}"})
+
+    assert warmed.raise_for_status().json()["instance"] == 200
+    assert fleet.counts.requests == before + 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

@@ -11,10 +11,10 @@ import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from scripts.local.launching import LAUNCH, Message, Messages, launcher_variables
 from scripts.local.upstash import LocalUpstash
 
 pytestmark = pytest.mark.unmeasured
@@ -23,32 +23,25 @@ ROOT = Path(__file__).parents[1]
 START_S = 30.0
 
 
-def _messages(channel: socket.socket) -> Iterator[dict[str, Any]]:
-    buffer = b""
+def _messages(channel: socket.socket) -> Iterator[Message]:
+    messages = Messages()
     while chunk := channel.recv(65_536):
-        *messages, buffer = (buffer + chunk).split(b"\0")
-        yield from map(json.loads, messages)
+        yield from messages.feed(chunk)
 
 
 def test_vercel_s_launcher_takes_each_line_whole_and_for_its_request(upstash: LocalUpstash, tmp_path: Path) -> None:
-    entry = "api/health.py"
     address = str(tmp_path / "s")
     environ = {
         **os.environ,
         "WARMTHREAD_LOG_LEVEL": "info",
         "WARMTHREAD_POOL_THREADS": "many",  # So that something is logged before any request.
-        "VERCEL_IPC_PATH": address,
-        "__VC_HANDLER_MODULE_NAME": "api.health",
-        "__VC_HANDLER_ENTRYPOINT": entry,
-        "__VC_HANDLER_ENTRYPOINT_ABS": str(ROOT / entry),
-        "__VC_HANDLER_VENDOR_DIR": "_vendor",
-        "__VC_HANDLER_VARIABLE_NAME": "app",
+        **launcher_variables(ROOT, "api/health.py", address),
     }
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         listener.bind(address)
         listener.listen(1)
         listener.settimeout(START_S)
-        command = [sys.executable, "-c", "import vercel_runtime.vc_init"]
+        command = [sys.executable, "-c", LAUNCH]
         process = subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE)
         try:
             channel, _ = listener.accept()

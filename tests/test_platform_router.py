@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import os
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from scripts.local.routing import FunctionError
 from scripts.platform.rollout import COOKIE
 from scripts.platform.settings import Deployment, FleetSettings
-from tests.platform_project import Rig, running, state_of, write_project
+from tests.platform_project import Rig, running, state_of, write_build, write_project
 
 pytestmark = pytest.mark.unmeasured
 
@@ -270,3 +272,27 @@ async def test_a_roll_splits_requests_and_drains_the_old_without_losing_one(proj
         assert after == {"dpl_second"}
         assert (await slow)["pid"] == old
         await rig.until(lambda: {each.deployment.name for each in rig.router.instances} == {"dpl_second"})
+
+
+async def test_a_build_starts_from_its_own_files_in_a_folder_that_goes_with_the_fleet(
+    project: Path, tmp_path: Path
+) -> None:
+    built = write_build(project, tmp_path / "output")
+    async with running(project, FleetSettings(), built=built) as rig:
+        said = await rig.told()
+        assert sorted(os.listdir(said["folder"])) == ["api", "vc__handler__python.py"]
+        (built / "functions/api/other.func/.vc-config.json").unlink()
+        with pytest.raises(FunctionError, match="no api/other"):
+            rig.router.roll(Deployment("dpl_second", project, built=built), 0.5)
+
+    assert said["told"] == "by its build"
+    with pytest.raises(FileNotFoundError):
+        os.listdir(said["folder"])
+
+
+async def test_a_python_that_is_not_there_is_said(project: Path) -> None:
+    async with running(project, FleetSettings(), python="/nowhere/python") as rig:
+        answer = await rig.ask()
+
+    assert answer.status_code == 500
+    assert "/nowhere/python" in answer.json()["error"]["message"]

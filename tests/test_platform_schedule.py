@@ -3,6 +3,7 @@
 import statistics
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -108,6 +109,6 @@ def test_a_cookie_counts_while_its_deployment_has_requests_and_force_counts_more
 
 
 def test_a_deployment_travels_whole() -> None:
-    deployment = replace(NEW, environment={"A": "1"}, prelude="some.module")
+    deployment = replace(NEW, environment={"A": "1"}, prelude="some.module", built=Path("/project/.vercel/output"))
 
     assert deployment_of(as_json(deployment)) == deployment

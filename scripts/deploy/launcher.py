@@ -67,7 +67,7 @@ def running(function: Function, interpreter: Path, folder: Path, variables: Mapp
     """
     bundle, home = folder / "task", folder / "home"
     home.mkdir(parents=True)
-    _materialise(function, bundle)
+    materialise(function, bundle)
     before = _list(bundle)
     environment = (
         dict(variables)
@@ -127,7 +127,8 @@ def stop(instance: Instance) -> float:
     return took_s
 
 
-def _materialise(function: Function, bundle: Path) -> None:
+def materialise(function: Function, bundle: Path) -> None:
+    """Copy the files of *function* to where they would be in *bundle*, which is its root."""
     for name, source in function.files.items():
         target = bundle / name
         target.parent.mkdir(parents=True, exist_ok=True)

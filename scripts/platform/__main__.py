@@ -94,7 +94,9 @@ def _arguments() -> argparse.Namespace:
         else:
             parser.add_argument(flag, type=kind, metavar="N", help=text)
     parser.add_argument("--port", type=int, default=3000, metavar="N", help="of the router (3000; 0: any free one)")
-    parser.add_argument("--seconds", type=float, default=0.0, metavar="N", help="how long (0: until Ctrl-C)")
+    parser.add_argument(
+        "--seconds", type=float, default=0.0, metavar="N", help="how long (0: until Ctrl-C; what is drawn, for an hour)"
+    )
     parser.add_argument("--print-schedule", action="store_true", help="print what would happen, and end")
     return parser.parse_args()
 

@@ -200,9 +200,11 @@ class Control:
 
 def as_json(deployment: Deployment) -> dict[str, object]:
     fields = {name: getattr(deployment, name) for name in deployment.__slots__}
-    return fields | {"project": str(deployment.project), "environment": dict(deployment.environment)}
+    built = None if deployment.built is None else str(deployment.built)
+    return fields | {"project": str(deployment.project), "environment": dict(deployment.environment), "built": built}
 
 
 def deployment_of(values: Mapping[str, Any]) -> Deployment:
     """The inverse of `as_json`. Raises TypeError, KeyError: *values* are no deployment."""
-    return Deployment(**{**values, "project": Path(values["project"])})
+    built = Path(values["built"]) if values.get("built") else None
+    return Deployment(**{**values, "project": Path(values["project"]), "built": built})

@@ -18,11 +18,12 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from scripts.local.launching import LAUNCH, Message, Messages, ended_invocation, launcher_variables, logged_lines
+from scripts.platform.layout import Layout
 from scripts.platform.settings import ROOT, Deployment
 
 GRACE_S = 0.5
@@ -38,12 +39,16 @@ type Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class Source(NamedTuple):
-    """Which function: its route, its file below the project, the name of its app, and how long a request may take."""
+    """
+    Which function: its route, its file below the project, the name of its app, how long a request may take, and where
+    it was built, if its instances start from that.
+    """
 
     route: str
     file: str
     app: str
     duration_s: float
+    layout: Layout | None = None
 
 
 class InstanceFailed(RuntimeError):
@@ -52,13 +57,19 @@ class InstanceFailed(RuntimeError):
 
 class Instance:
     """
-    One instance. *number* counts those of its function and deployment from 1; *told* gets each line that it logs.
+    One instance. *number* counts those of its function and deployment from 1; *common* is in the environment under the
+    deployment's own; *told* gets each line that it logs.
 
     `in_flight` are the requests that it was given, `invocations` those of which the launcher did not tell the end.
     """
 
     def __init__(
-        self, deployment: Deployment, source: Source, number: int, told: Callable[[str], None] | None = None
+        self,
+        deployment: Deployment,
+        source: Source,
+        number: int,
+        common: Mapping[str, str],
+        told: Callable[[str], None] | None = None,
     ) -> None:
         self.deployment = deployment
         self.source = source
@@ -79,6 +90,7 @@ class Instance:
         self.cpu_s = 0.0
         self.on_end: Callable[[], None] = lambda: None
         self._quiet = asyncio.Event()
+        self._common = common
         self._told = told
         self._port = 0
         self._process: asyncio.subprocess.Process | None = None
@@ -120,21 +132,30 @@ class Instance:
             timer = asyncio.get_running_loop().call_later(timeout_s, self._give_up)
             await self._process.wait()
             timer.cancel()
+        except OSError as error:
+            self._gone(f": {error}")
         finally:
             self._gone()
             listener.close()
             shutil.rmtree(folder, ignore_errors=True)
 
     async def _spawn(self, address: str) -> asyncio.subprocess.Process:
-        deployment, project = self.deployment, self.deployment.project
-        variables = deployment.variables() | launcher_variables(project, self.source.file, address, self.source.app)
-        program = GUARD
+        deployment, layout, program = self.deployment, self.source.layout, GUARD
+        folder, variables = deployment.project, dict(self._common) | deployment.variables()
         if deployment.prelude:
-            # From the project where it has one of that name.
+            # From the folder of the function where it has one of that name.
             variables["PYTHONPATH"] = str(ROOT)
             program += f"import {deployment.prelude}\n"
+        if layout is None:
+            variables |= launcher_variables(folder, self.source.file, address, self.source.app)
+            program += LAUNCH
+        else:
+            folder, variables = await layout.folder(), variables | layout.environment
+            # The platform's folder cannot be written to; this one is shared.
+            variables |= {"VERCEL_IPC_PATH": address, "PYTHONDONTWRITEBYTECODE": "1"}
+            program += layout.program
         return await asyncio.create_subprocess_exec(
-            deployment.python, "-c", program + LAUNCH, cwd=project, env=variables,
+            deployment.python, "-c", program, cwd=folder, env=variables,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, process_group=0,
         )  # fmt: skip
 
@@ -165,7 +186,7 @@ class Instance:
         if not self.ready.done():
             self._signal(signal.SIGKILL)
 
-    def _gone(self) -> None:
+    def _gone(self, why: str = "") -> None:
         self.gone.set()
         self.is_draining = True
         self.invocations.clear()
@@ -173,7 +194,7 @@ class Instance:
             writer.transport.abort()
         self._kept.clear()
         if not self.ready.done():
-            self.failure = InstanceFailed(f"{self.name} did not start")
+            self.failure = InstanceFailed(f"{self.name} did not start{why}")
             self.ready.set_exception(self.failure)
             self.ready.exception()  # Where nobody waits for it, nobody has to be told.
         self._quiet.set()

@@ -49,6 +49,8 @@ async def _run(plan: dict[str, Any]) -> int:
     try:
         router = Router(first, settings, tally, common, logs.add if settings.logs else None)
         await router.listen()
+        # By which the warming cron reaches the other functions: VERCEL_URL leads nowhere here.
+        router.common["WARMTHREAD_OWN_URL"] = router.url
     except (FunctionError, ValueError, OSError) as error:
         _say(error=f"{type(error).__name__}: {error}")
         return 1

@@ -14,17 +14,18 @@ start), 502 (one ended under the request), 503 (none had room), 504 (the functio
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from scripts.deploy.bundle import read_functions
 from scripts.deploy.vercel_json import duration_s, read_config
 from scripts.local.messages import BadMessage, Head, read_head
-from scripts.local.routing import Routing
+from scripts.local.routing import FunctionError, Routing
 from scripts.platform.answers import BODY_BYTES_MAX, Refusal, refuse, send_file
 from scripts.platform.exchange import WHOLE_BYTES, Call, Client, Exchange, InstanceGone
 from scripts.platform.instance import Instance, InstanceFailed, Source
+from scripts.platform.layout import Layout
 from scripts.platform.rollout import Choice, Rollout, UnknownDeployment
 from scripts.platform.scaling import Scaling, Tally, Throttled
 from scripts.platform.settings import Deployment, FleetSettings
@@ -43,8 +44,8 @@ class _Target(NamedTuple):
 
 class Router:
     """
-    The front of the deployments in *rollout*; `url` after `listen`. *common*: what each has in its environment where
-    that says nothing else.
+    The front of the deployments in `rollout`; `url` after `listen`. `common`: what each has in its environment where
+    that says nothing else; what is added to it reaches instances that start afterwards.
     """
 
     def __init__(
@@ -57,8 +58,7 @@ class Router:
     ) -> None:
         """Raises FunctionError, ValueError, OSError: what is deployed cannot be read."""
         self.url = ""
-        self._common = dict(common)
-        first = self._completed(first)
+        self.common = dict(common)
         self.rollout = Rollout(first, settings.bucketing, settings.seed)
         self._settings = settings
         self._tally = tally
@@ -80,7 +80,6 @@ class Router:
 
     def roll(self, deployment: Deployment, share: float) -> None:
         """Give *deployment* this share of requests. Raises ValueError, FunctionError, OSError: nothing is changed."""
-        deployment = self._completed(deployment)
         known = self._targets.get(deployment.name)
         target = known if known is not None else self._read(deployment)
         over = self.rollout.give(deployment, share)
@@ -103,19 +102,25 @@ class Router:
             task.cancel()
         scalings = [each for target in self._targets.values() for each in target.functions.values()]
         await asyncio.gather(*self._served, *(each.close() for each in scalings), return_exceptions=True)
-
-    def _completed(self, deployment: Deployment) -> Deployment:
-        return replace(deployment, environment=self._common | dict(deployment.environment))
+        for target in self._targets.values():
+            for source in target.sources.values():
+                if source.layout is not None:
+                    source.layout.remove()
 
     def _read(self, deployment: Deployment) -> _Target:
         project, config = deployment.project, read_config(deployment.project)
         routing = Routing(project)
-        sources = {
-            route: Source(route, path.relative_to(project).as_posix(), app, duration_s(project, config, route[1:]))
-            for route, (path, app) in routing.functions.items()
-        }
+        built = read_functions(project, deployment.built) if deployment.built is not None else None
+        sources = {}
+        for route, (path, app) in routing.functions.items():
+            name = route[1:]
+            if built is not None and name not in built:
+                raise FunctionError(f"{deployment.built} holds no {name}")
+            layout = Layout(built[name]) if built is not None else None
+            file, seconds = path.relative_to(project).as_posix(), duration_s(project, config, name)
+            sources[route] = Source(route, file, app, seconds, layout)
         functions = {
-            route: Scaling(deployment, source, self._settings, self._tally, self._told)
+            route: Scaling(deployment, source, self._settings, self._tally, self.common, self._told)
             for route, source in sources.items()
         }
         return _Target(routing, functions, sources)

@@ -14,7 +14,7 @@ import contextlib
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -61,6 +61,7 @@ class Scaling:
         source: Source,
         settings: FleetSettings,
         tally: Tally,
+        common: Mapping[str, str],
         told: Callable[[str], None] | None = None,
     ) -> None:
         self.instances: list[Instance] = []
@@ -68,6 +69,7 @@ class Scaling:
         self._source = source
         self._settings = settings
         self._tally = tally
+        self._common = common
         self._told = told
         self._started = 0
         self._dice = random.Random(f"{settings.seed} {deployment.name}{source.route} routing")  # noqa: S311
@@ -147,8 +149,8 @@ class Scaling:
         turn: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
         self._line.append(turn)
         self._scale_out()
-        done, _ = await asyncio.wait([turn], timeout=self._settings.queue_s)
-        if done:
+        await asyncio.wait([turn], timeout=self._settings.queue_s)
+        if turn.done():  # As it may be since its time was over.
             return turn.result()
         self._line.remove(turn)
         raise Throttled(f"no instance of {self._source.route} had room within {self._settings.queue_s:g} s")
@@ -168,7 +170,7 @@ class Scaling:
 
     def _start(self) -> Instance:
         self._started += 1
-        instance = Instance(self._deployment, self._source, self._started, self._told)
+        instance = Instance(self._deployment, self._source, self._started, self._common, self._told)
         instance.on_end = lambda: self._rest(instance)
         self.instances.append(instance)
         self._tally.cold_starts += 1

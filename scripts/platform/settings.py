@@ -79,7 +79,7 @@ class FleetSettings:
     jitter_s: float = 0.0
     bandwidth_bytes_s: float = 0.0
     """Of the network in front of the store: round trip, its mean deviation upwards, each way; 0: no limit."""
-    seconds: float = 600.0
+    seconds: float = 3_600.0
     """How far the schedule goes."""
     kill_every_s: float = 0.0
     fault_every_s: float = 0.0
