@@ -1,5 +1,6 @@
 """The soak as a run: what it writes down, how it goes on, what it makes of a leak, how it ends."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -12,9 +13,16 @@ import orjson
 import pytest
 
 from scripts.faults.compression import Compression
+from scripts.measuring.subcommands import run
 from scripts.platform.compressed import variables
+from scripts.platform.fleet import Fleet
+from scripts.platform.settings import Deployment, FleetSettings
+from scripts.proving.load.live import checked
+from scripts.proving.load.texts import recorded
+from scripts.proving.soak import command
 from scripts.proving.soak.agents import REQUESTS_EACH, arrivals
 from scripts.proving.soak.experiment import cron_times
+from scripts.proving.soak.live import LiveSoak
 from scripts.proving.soak.plan import DAY_S, WARM_UP, Options
 from scripts.proving.soak.prelude import LEAK_VARIABLE
 from scripts.proving.soak.record import SAMPLES, Record
@@ -41,7 +49,14 @@ def sample(
         for name in names
     ]
     said = {"leg": leg, "at_s": at_s, "day": at_s / 60, "requests": round(20 * at_s), "answers": {"200": 20}}
-    return {**said, "unexpected": {}, "keys": 200, "bytes": 3_000_000 + round(at_s % 5), "instances": instances}
+    return {
+        **said,
+        "unexpected": {},
+        "left_out": 0,
+        "keys": 200,
+        "bytes": 3_000_000 + round(at_s % 5),
+        "instances": instances,
+    }
 
 
 def samples(leak_bytes: float = 0) -> list[dict[str, Any]]:
@@ -132,7 +147,8 @@ def test_crons_come_once_a_day_at_their_time() -> None:
     times = cron_times(7, 504)
 
     assert len(times) == 14
-    assert times[0] == (pytest.approx(4.5 * 3_600 / 504), "/api/cron/sweep")
+    assert times[0][0] == pytest.approx(4.5 * 3_600 / 504)
+    assert [path for _, path in times[:2]] == ["/api/cron/sweep", "/api/cron/warm"]
     assert times[2][0] - times[0][0] == pytest.approx(DAY_S / 504)
 
 
@@ -169,10 +185,10 @@ print(age / passed, leaked, drift, time.time_ns() / 1e9 - time.time())
 @pytest.mark.timing
 def test_ctrl_c_leaves_no_process_and_what_was_seen(tmp_path: Path) -> None:
     out, folder = tmp_path / "soak.json", tmp_path / "run"
-    command = [sys.executable, "-m", "scripts.proving", "soak", "--seconds", "60"]
-    command += ["--json", str(out), "--folder", str(folder)]
+    started = [sys.executable, "-m", "scripts.proving", "soak", "--seconds", "60"]
+    started += ["--json", str(out), "--folder", str(folder)]
     process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | {"SOAK_TEST": str(tmp_path)}, stdout=subprocess.PIPE,
+        started, cwd=ROOT, env=os.environ | {"SOAK_TEST": str(tmp_path)}, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stderr is not None
@@ -187,6 +203,47 @@ def test_ctrl_c_leaves_no_process_and_what_was_seen(tmp_path: Path) -> None:
     assert document["series"] == Record.resume(folder).samples != []
     assert said.startswith("NOT WHOLE")
     assert [each for each in Path("/proc").glob("[0-9]*") if marked(each, f"SOAK_TEST={tmp_path}")] == []
+
+
+@pytest.mark.timing
+def test_the_memory_of_a_deployment_that_runs_comes_from_its_metrics(tmp_path: Path) -> None:
+    record = Record.begin(tmp_path, Options(seconds=5, days=5 / DAY_S, rate=60))
+
+    async def main() -> None:
+        deployment = Deployment("dpl_soaked", environment={"WARMTHREAD_METRICS_FLUSH_S": "1"})
+        async with Fleet(deployment, FleetSettings()) as fleet:
+            plan = checked(fleet.url, fleet.key, 5 / DAY_S, 20)
+            secret = fleet.secrets["WARMTHREAD_METRICS_SECRET"]
+            await LiveSoak(record, plan, secret, recorded(), lambda *_: None).run()
+
+    asyncio.run(main())
+    last = record.samples[-1]
+
+    assert last["answers"].keys() == {"200"}
+    assert 0 < last["requests"] == last["answers"]["200"]
+    assert [each["name"] for each in last["instances"]] == ["fleet#dpl_soaked"]
+    assert 30e6 < last["instances"][0]["resident_bytes"] < 1e9
+    found = judge(record.options, record.samples, is_whole=True, again=20)
+    assert (found["slopes"].keys(), found["verdict"]) == ({"fleet resident_bytes"}, UNDECIDED)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--days", "2"], "--days"),
+        (["--seconds", "1"], "--seconds"),
+        (["--rate", "0"], "--rate"),
+        (["--url", "https://staging.example.com", "--key", "wt_a_b"], "WARMTHREAD_METRICS_SECRET"),
+        (["--resume", "nowhere"], "no soak"),
+    ],
+)
+def test_a_soak_that_cannot_be_is_refused(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WARMTHREAD_METRICS_SECRET", raising=False)
+
+    assert run("soak", "", {"soak": command}, ["soak", *arguments]) == 2
+    assert said in capsys.readouterr().err
 
 
 def marked(folder: Path, mark: str) -> bool:
