@@ -98,7 +98,7 @@ class Agent:
             await self._caller.ask("GET forgotten", self._path, expected=GONE)
 
     async def _turn(self) -> None:
-        reservation = await self._reserve() if self._happens(0.4) else None
+        reservation = await self._reserve() if self._happens(0.6) else None
         context = {"model": MODEL, "budget": BUDGET, "format": "chat"}
         await self._append("turn", {"items": [self._question()], "context": context})
         if self._happens(0.25):

@@ -59,8 +59,10 @@ def judge(options: Options, samples: Sequence[Sample], *, is_whole: bool, again:
     bugs = sum(sample["answers"].get("500", 0) for sample in last_of_legs(samples))
     why += [f"{bugs} answers were a 500"] if bugs else []
     open_ = [name for name, found in slopes.items() if found["verdict"] == UNDECIDED]
-    said = FAILS if why else UNDECIDED if open_ or not is_whole or not slopes else HOLDS
-    return {"slopes": slopes, "verdict": said, "why": why or [f"{name}: too little to tell" for name in open_]}
+    little = [f"{name}: too little to tell" for name in open_]
+    little += [] if is_whole else ["it was interrupted"]
+    little += [] if slopes else ["there is no sample after the warm-up"]
+    return {"slopes": slopes, "verdict": FAILS if why else UNDECIDED if little else HOLDS, "why": why or little}
 
 
 def judged(quantity: Quantity, many: Sequence[Series], seed: object, again: int = AGAIN) -> dict[str, Any]:
