@@ -14,7 +14,9 @@ from pyreqwest.client import ClientBuilder
 from pyreqwest.exceptions import PyreqwestError
 
 CONNECTIONS = 32
-TIMEOUT_S = 30.0
+TIMEOUT_S = 70.0
+"""A cron may take 60."""
+
 EXPECTED = frozenset({200})
 
 
