@@ -48,7 +48,8 @@ def sample(
         }
         for name in names
     ]
-    said = {"leg": leg, "at_s": at_s, "day": at_s / 60, "requests": round(20 * at_s), "answers": {"200": 20}}
+    said = {"leg": leg, "at_s": at_s, "day": at_s / 60, "requests": round(20 * at_s)}
+    said["answers"] = {"200": round(20 * at_s)}
     return {
         **said,
         "unexpected": {},
@@ -80,6 +81,19 @@ def test_a_leak_of_a_kilobyte_a_request_fails() -> None:
 def test_keys_that_never_go_fail() -> None:
     growing = [{**each, "keys": 200 + each["requests"] // 10} for each in samples()]
 
+    assert judge(OPTIONS, growing, is_whole=True, again=20)["why"] == ["store keys grows"]
+
+
+def test_keys_that_follow_the_load_hold() -> None:
+    def with_load(each: dict[str, Any]) -> dict[str, Any]:
+        # The load doubles in the middle, and what is stored lives about as long as a day takes, 57 s.
+        answered = 20 * each["at_s"] + 20 * max(0.0, each["at_s"] - 200)
+        held = 400 + 400 * min(1.0, max(0.0, each["at_s"] - 200) / 57)
+        return each | {"answers": {"200": round(answered)}, "requests": round(answered), "keys": round(held)}
+
+    growing = [each | {"keys": each["keys"] + each["requests"] // 10} for each in map(with_load, samples())]
+
+    assert judge(OPTIONS, list(map(with_load, samples())), is_whole=True, again=20)["why"] == []
     assert judge(OPTIONS, growing, is_whole=True, again=20)["why"] == ["store keys grows"]
 
 
