@@ -48,7 +48,7 @@ def sample(
         }
         for name in names
     ]
-    said = {"leg": leg, "at_s": at_s, "day": at_s / 60, "requests": round(20 * at_s)}
+    said: dict[str, Any] = {"leg": leg, "at_s": at_s, "day": at_s / 60, "requests": round(20 * at_s)}
     said["answers"] = {"200": round(20 * at_s)}
     return {
         **said,

@@ -127,7 +127,7 @@ def of_the_store(options: Options, samples: Iterable[Sample], name: str) -> list
     What a store holds is what about a day brought, so it follows the load; on a machine that has other work as well,
     load that comes back would look like growth. What grows with each request for ever does so after this as well.
     """
-    many = []
+    many: list[Series] = []
     for own in _legs(samples):
         late, times = list(_after_warm_up(options, own)), [sample["at_s"] for sample in own]
         begins = [bisect_right(times, sample["at_s"] - DAY_S / options.factor) for sample in late]
