@@ -18,6 +18,7 @@ SUBCOMMANDS = {
     "load": "scripts.proving.load.command",
     "cost": "scripts.proving.cost.command",
     "chaos": "scripts.proving.chaos.command",
+    "soak": "scripts.proving.soak.command",
 }
 
 if __name__ == "__main__":
