@@ -256,7 +256,7 @@ def test_a_soak_that_cannot_be_is_refused(
 ) -> None:
     monkeypatch.delenv("WARMTHREAD_METRICS_SECRET", raising=False)
 
-    assert run("soak", "", {"soak": command}, ["soak", *arguments]) == 2
+    assert run("soak", "", {"soak": "scripts.proving.soak.command"}, ["soak", *arguments]) == 2
     assert said in capsys.readouterr().err
 
 

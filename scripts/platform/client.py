@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from scripts.faults.halfway import REASON
 from scripts.faults.compression import Compression
+from scripts.faults.halfway import REASON
 from scripts.faults.server import Fault
 from scripts.platform.settings import Deployment
 
