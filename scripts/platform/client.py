@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
+from scripts.faults.halfway import REASON
 from scripts.faults.server import Fault
 from scripts.platform.settings import Deployment
 
@@ -133,9 +134,9 @@ class NetworkControl:
     def faults(self, value: Iterable[Fault]) -> None:
         self._set(faults=[fault.name for fault in value])
 
-    def end_half_way(self, seed: int | None) -> None:
-        """Have some scripts be refused one of their writes, drawn from *seed*; None: no longer."""
-        self._set(half_way=seed)
+    def end_half_way(self, seed: int | None, reason: str = REASON) -> None:
+        """Have some scripts be refused one of their writes, for *reason*, drawn from *seed*; None: no longer."""
+        self._set(half_way=seed, reason=reason)
 
     def leave(self) -> None:
         """Refuse connections to the store, and cut those there are."""

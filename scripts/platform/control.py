@@ -5,7 +5,8 @@ The control address of a fleet: JSON over HTTP on loopback, for the processes th
     GET  /events?after=N   what happened, from event N on: [seconds, kind, what]
     GET  /logs?after=N     lines that functions logged
     GET  /network          how the network in front of the store is
-    POST /network          {"delay_s": …, "fault": "CLOSE", "faults": […], "is_away": true, "half_way": seed}
+    POST /network          {"delay_s": …, "fault": "CLOSE", "faults": […], "is_away": true, "half_way": seed,
+                           "reason": why the store refuses a write half-way}
     POST /kill             {"pid": …};  /end as well: its life is over
     POST /roll             {"deployment": {…}, "share": 0.1}
 
@@ -141,7 +142,7 @@ class ControlServer:
 
     async def _set_network(self, values: Values) -> None:
         network = self._network
-        unknown = values.keys() - {*NUMBERS, "fault", "faults", "is_away", "half_way"}
+        unknown = values.keys() - {*NUMBERS, "fault", "faults", "is_away", "half_way", "reason"}
         if unknown:
             raise ValueError(f"a network has no {', '.join(sorted(unknown))}")
         for name in values.keys() & set(NUMBERS):
@@ -152,6 +153,8 @@ class ControlServer:
             network.fault = Fault[values["fault"]]
         if "faults" in values:
             network.faults = deque(Fault[name] for name in values["faults"])
+        if "reason" in values:
+            network.reason = values["reason"]
         if "half_way" in values:
             self._half_way = values["half_way"]
             network.nth_write = None if self._half_way is None else drawn(self._half_way)

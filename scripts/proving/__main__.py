@@ -8,6 +8,7 @@ from scripts.measuring.subcommands import run
 from scripts.proving import rate
 from scripts.proving.borders import command as borders
 from scripts.proving.budgets import command as budgets
+from scripts.proving.chaos import command as chaos
 from scripts.proving.coherence import command as coherence
 from scripts.proving.contexts import command as contexts
 from scripts.proving.cost import command as cost
@@ -27,6 +28,7 @@ SUBCOMMANDS = {
     "metrics": metrics,
     "load": load,
     "cost": cost,
+    "chaos": chaos,
 }
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -49,7 +50,7 @@ async def verify(
     await mint(store, key)
     looks: list[int] = []
     problems: list[str] = []
-    watch = asyncio.ensure_future(_watch(budgets, caller, looks, problems))
+    watch = asyncio.ensure_future(watch_books(budgets, caller, LIMIT_TOKENS, looks, problems))
     began_at_s = time.monotonic()
     each = -(-operations // processes)
     environ = {**environ, "UPSTASH_REDIS_REST_URL": callers_store}
@@ -57,7 +58,7 @@ async def verify(
     crashes = sum(await asyncio.gather(*workers))
     took_s = time.monotonic() - began_at_s
     watch.cancel()
-    problems += await _settle_books(budgets, caller, folder)
+    problems += await settle_books(budgets, caller, LIMIT_TOKENS, LIFE_S, _read_said(folder))
     print(
         f"{each * processes} operations of {processes} processes in {took_s:.1f} s; {crashes} crashes; "
         f"{len(looks)} looks, up to {max(looks)} tokens reserved at once"
@@ -66,11 +67,14 @@ async def verify(
     return problems
 
 
-async def _watch(budgets: Budgets, caller: Caller, looks: list[int], wrong: list[str]) -> None:
+async def watch_books(
+    budgets: Budgets, caller: Caller, limit_tokens: int, looks: list[int], wrong: list[str]
+) -> None:
+    """Look at the books until this is cancelled: tokens reserved go to *looks*, what is over the limit to *wrong*."""
     while True:
         shown = (await budgets.usage(caller))["month"]["tokens"]
         looks.append(shown["reserved"])
-        if shown["settled"] - shown["overrun"] + shown["reserved"] > LIMIT_TOKENS:
+        if shown["settled"] - shown["overrun"] + shown["reserved"] > limit_tokens:
             wrong.append(f"over the limit: {shown}")
         await asyncio.sleep(LOOK_S)
 
@@ -98,15 +102,22 @@ async def _work(environ: dict[str, str], key: str, operations: int, seed: int, l
     return crashes
 
 
-async def _settle_books(budgets: Budgets, caller: Caller, folder: Path) -> list[str]:
-    said: dict[str, int] = {}
-    for log in folder.glob("*.log"):  # noqa: ASYNC240  # nobody else is waiting.
-        for line in log.read_text().splitlines():
-            name, _, used = line.partition(" ")
-            said[name] = int(used)
+def _read_said(folder: Path) -> dict[str, int]:
+    lines = [line for log in folder.glob("*.log") for line in log.read_text().splitlines()]
+    return {name: int(used) for name, _, used in (line.partition(" ") for line in lines)}
+
+
+async def settle_books(
+    budgets: Budgets, caller: Caller, limit_tokens: int, life_s: int, said: Mapping[str, int]
+) -> list[str]:
+    """
+    Say all settlements in *said* again, wait until what was forgotten has run out, and return what is wrong then.
+
+    It takes a little longer than a reservation lives.
+    """
     for name, tokens in said.items():
         await budgets.settle(caller, name, amount(tokens))
-    await asyncio.sleep(LIFE_S + 1.1)
+    await asyncio.sleep(life_s + 1.1)
     shown = (await budgets.usage(caller))["month"]["tokens"]
     wrong, settled = [], sum(said.values())
     print(f"{len(said)} settlements of {settled} tokens, {shown['overrun']} of them overrun; the books say {shown}")
@@ -114,7 +125,7 @@ async def _settle_books(budgets: Budgets, caller: Caller, folder: Path) -> list[
         wrong.append(f"{shown['settled']} tokens are settled instead of {settled}")
     if shown["reserved"] != 0:
         wrong.append(f"{shown['reserved']} tokens are reserved by nobody")
-    left = LIMIT_TOKENS - settled
+    left = limit_tokens - settled
     if left >= 0:
         await budgets.reserve(caller, NOT_KEYED, amount(left))
     try:

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from scripts.proving.coherence.caller import WHOLE_BUDGET_TOKENS, WINDOW_BUDGET_TOKENS, Caller
-from scripts.proving.fleet import Fleet, Instance
+from scripts.proving.coherence.reached import Instance, Reached
 
 HOME_SHARE = 0.75
 WRITE_SHARE, DELETE_SHARE, REFUSED_SHARE, GIVEN_ID_SHARE = 0.6, 0.04, 0.03, 0.15
@@ -19,7 +19,7 @@ RECENT_IDS, RECENT_SHARE, DELETED_SHARE = 20, 0.6, 0.2
 class Actor:
     """Chooses what a caller does next."""
 
-    def __init__(self, caller: Caller, home: Instance, fleet: Fleet, dice: random.Random, *, is_writer: bool) -> None:
+    def __init__(self, caller: Caller, home: Instance, fleet: Reached, dice: random.Random, *, is_writer: bool) -> None:
         self._caller = caller
         self._home = home
         self._fleet = fleet

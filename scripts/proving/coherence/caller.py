@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from scripts.proving.fleet import Fleet, Instance
+from scripts.proving.coherence.reached import Instance, Reached
 from scripts.proving.history.recorded import Append, Delete, Lookup, Operation, Outcome, Read
 
 TIMEOUT_S = 15.0
@@ -69,7 +69,13 @@ class Caller:
     """One thread's connections and record."""
 
     def __init__(
-        self, fleet: Fleet, shared: Shared, resending: Resending, dice: random.Random, patience_s: float
+        self,
+        fleet: Reached,
+        shared: Shared,
+        resending: Resending,
+        dice: random.Random,
+        patience_s: float,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
         self.operations: list[Operation] = []
         self.outcomes: Counter[str] = Counter()
@@ -77,11 +83,17 @@ class Caller:
         self._fleet = fleet
         self._resending = resending
         self._dice = dice
-        self._http = httpx.Client(headers={"authorization": f"Bearer {fleet.key}"}, timeout=TIMEOUT_S + patience_s)
+        self._http = httpx.Client(
+            headers={"authorization": f"Bearer {fleet.key}"}, timeout=TIMEOUT_S + patience_s, transport=transport
+        )
         self._known: dict[str, tuple[str, Any]] = {}
 
     def close(self) -> None:
         self._http.close()
+
+    def process_of(self, instance: Instance) -> int:
+        """Return whose answer the last one was: versions that one process shows never go back."""
+        return instance.number
 
     def append(self, instance: Instance, items: list[dict[str, Any]]) -> None:
         """Append a batch; send it again, anywhere, where the outcome is unknown and the service can tell a repeat."""
@@ -186,7 +198,7 @@ class Caller:
     def _note_lookup(self, instance: Instance, answer: Answer, item_id: str, max_age_s: int) -> None:
         found = answer.status == httpx.codes.OK
         self.operations.append(
-            Lookup(instance.number, answer.start_ns, answer.end_ns, item_id, found, max_age_s * NS_PER_S)
+            Lookup(self.process_of(instance), answer.start_ns, answer.end_ns, item_id, found, max_age_s * NS_PER_S)
         )
 
     def _note_read(
@@ -201,7 +213,7 @@ class Caller:
         version: int | None = None,
     ) -> None:
         times = (answer.start_ns, answer.end_ns)
-        self.operations.append(Read(instance.number, *times, ids, after, to_end, version, max_age_s * NS_PER_S))
+        self.operations.append(Read(self.process_of(instance), *times, ids, after, to_end, version, max_age_s * NS_PER_S))
 
     def _call(
         self,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from scripts.proving.fleet import Fleet
+from scripts.proving.coherence.reached import Reached
 from scripts.proving.history.recorded import Log, Rollback
 from shared.conversations.entries import read_entry
 from shared.request.caller import read_key
@@ -39,7 +39,7 @@ return {before, redis.call('HGETALL', KEYS[1])}
 class Stored:
     """One conversation in the store. *texts* are those of every item seen so far: a blank one has none any more."""
 
-    def __init__(self, fleet: Fleet, conversation_id: str, texts: Mapping[str, str]) -> None:
+    def __init__(self, fleet: Reached, conversation_id: str, texts: Mapping[str, str]) -> None:
         self._fleet = fleet
         self._key = keys.conversation_key(read_key(fleet.key).tenant, conversation_id)
         self._texts = texts

@@ -1,0 +1,203 @@
+"""
+What faults are caused in: a fleet, its store past the network, an object store behind a front of its own.
+
+    with running_site(seed) as site:
+        site.begin(window), site.end(window)    the window's fault, from here to there; kills are spread over it
+        site.run("HGETALL", …)                  a command on the store, past the service and the network
+
+It serves several tenants: the fleet's own, `spender` with a budget, `hasty` with a rate.
+"""
+
+import contextlib
+import os
+import random
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+
+from scripts.faults.server import Fault, FaultyServer
+from scripts.local.mint import mint
+from scripts.local.object_store import ObjectStore, running_s3
+from scripts.platform.client import InstanceState
+from scripts.platform.fleet import Fleet
+from scripts.platform.settings import Deployment, FleetSettings
+from scripts.proving.chaos.answers import Recorder
+from scripts.proving.chaos.schedule import Kind, Window
+from shared.request.caller import make_key, read_key
+from shared.store import keys
+
+DELAY_S, SPIKE_S, SPIKE_JITTER_S = 0.003, 0.25, 0.2
+RESERVATION_S = 3
+LIMIT_TOKENS, RATE_A_MINUTE, BURST = 12_000, 300, 20
+FULL_IN_WORDS = "ERR DB capacity quota exceeded"
+"""As Upstash says it, which may be in the middle of a script."""
+
+WRONG = (
+    Fault.NULL, Fault.WRONG_COUNT, Fault.NOT_JSON, Fault.NOT_HTTP, Fault.ERROR_500, Fault.REFUSE_400, Fault.REFUSE_401,
+    Fault.REFUSE_403,
+)  # fmt: skip
+WRONG_MAX, KILLS = 400, 3
+PRELUDES = {
+    Kind.CLOCK_AHEAD: "scripts.proving.chaos.clock_ahead",
+    Kind.CLOCK_BEHIND: "scripts.proving.chaos.clock_behind",
+    Kind.TWO_RELEASES: "",
+}
+SHARE = 0.5
+LOOK_S = 0.05
+STORE_FAULTS = {Kind.STORE_SILENT: Fault.SILENT, Kind.TORN: Fault.TRUNCATE, Kind.LOST: Fault.CLOSE}
+
+
+class Site:
+    """What runs within `running_site`."""
+
+    def __init__(self, fleet: Fleet, s3: ObjectStore, front: FaultyServer, first: Deployment) -> None:
+        self.fleet = fleet
+        self.s3 = s3
+        self.recorder = Recorder()
+        self.url = fleet.url
+        self.key = fleet.key
+        self.tenant = read_key(fleet.key).tenant
+        self.spender, self.hasty = (make_key(f"t{name}{secrets.token_hex(6)}") for name in ("spender", "hasty"))
+        self.evict: Callable[[], None] = lambda: None
+        """Who has conversations to lose says here how."""
+        self._front = front
+        self._first = first
+        self._stopped: list[int] = []
+        self._kills: list[float] = []
+        self._store = httpx.Client(base_url=fleet.store_url, headers={"authorization": f"Bearer {fleet.store_token}"})
+        for key in (self.spender, self.hasty):
+            mint(fleet.store_url, fleet.store_token, key)
+        self.run("HSET", keys.tenant_key(read_key(self.spender).tenant), "limit:tokens-month", LIMIT_TOKENS)
+        self.run("HSET", keys.tenant_key(read_key(self.hasty).tenant), "rate", f"{RATE_A_MINUTE} {BURST}")
+        self.run("CONFIG", "SET", "maxmemory-policy", "noeviction")
+
+    def run(self, *command: str | int) -> Any:
+        """Run one command on the store. Raises RuntimeError: it refused."""
+        answer = self._store.post("/", json=list(command)).json()
+        if "result" not in answer:
+            raise RuntimeError(f"the store refused {command[0]}: {answer['error']}")
+        return answer["result"]
+
+    def close(self) -> None:
+        self._store.close()
+
+    def begin(self, window: Window) -> None:
+        network, kind = self.fleet.network, window.kind
+        match kind:
+            case Kind.STORE_REFUSES:
+                network.leave()
+            case Kind.STORE_SILENT | Kind.TORN | Kind.LOST:
+                network.fault = STORE_FAULTS[kind]
+            case Kind.LATENCY:
+                network.delay_s, network.jitter_s = SPIKE_S, SPIKE_JITTER_S
+            case Kind.WRONG:
+                dice = random.Random(window.value)  # noqa: S311  # no secret.
+                network.faults = dice.choices(WRONG, k=WRONG_MAX)
+            case Kind.HALF_WAY:
+                network.end_half_way(window.value)
+            case Kind.FULL_HALF_WAY:
+                network.end_half_way(window.value, FULL_IN_WORDS)
+            case Kind.FULL:
+                self.run("CONFIG", "SET", "maxmemory", "1")
+            case Kind.KILLS:
+                lasts_s = window.end_s - window.begin_s
+                self._kills = [time.monotonic() + lasts_s * number / KILLS for number in range(KILLS)]
+            case Kind.SUSPENDS:
+                self._stop_one()
+            case Kind.CLOCK_AHEAD | Kind.CLOCK_BEHIND | Kind.TWO_RELEASES:
+                self.fleet.control.roll(self._release(kind), SHARE)
+            case Kind.SOURCE_REFUSES:
+                self._front.leave()
+            case Kind.SOURCE_SILENT:
+                self._front.fault = Fault.SILENT
+            case Kind.DUPLICATES:
+                self.recorder.is_doubling.set()
+            case Kind.EVICTION:
+                self.evict()
+
+    def end(self, window: Window) -> None:
+        network = self.fleet.network
+        match window.kind:
+            case Kind.STORE_REFUSES:
+                network.come_back()
+            case Kind.STORE_SILENT | Kind.TORN | Kind.LOST:
+                network.fault = Fault.NONE
+            case Kind.LATENCY:
+                network.delay_s, network.jitter_s = DELAY_S, 0.0
+            case Kind.WRONG:
+                network.faults = []
+            case Kind.HALF_WAY | Kind.FULL_HALF_WAY:
+                network.end_half_way(None)
+            case Kind.FULL:
+                self.run("CONFIG", "SET", "maxmemory", "0")
+            case Kind.KILLS:
+                self._kills = []
+            case Kind.SUSPENDS:
+                self._go_on()
+            case Kind.CLOCK_AHEAD | Kind.CLOCK_BEHIND | Kind.TWO_RELEASES:
+                self.fleet.control.roll(self._first, 1.0)
+            case Kind.SOURCE_REFUSES:
+                self._front.come_back()
+            case Kind.SOURCE_SILENT:
+                self._front.fault = Fault.NONE
+            case Kind.DUPLICATES:
+                self.recorder.is_doubling.clear()
+            case Kind.EVICTION:
+                pass
+
+    def tick(self) -> None:
+        """Do what is due within a window that has begun."""
+        while self._kills and self._kills[0] <= time.monotonic():
+            if (victim := self._at_work()) is None:
+                return  # The next one that gets a request.
+            del self._kills[0]
+            with contextlib.suppress(ValueError):  # It ended by itself.
+                self.fleet.control.kill(victim.pid)
+
+    def _release(self, kind: Kind) -> Deployment:
+        first = self._first
+        return Deployment(f"dpl_{kind.name.lower()}", environment=first.environment, prelude=PRELUDES[kind])
+
+    def _at_work(self) -> InstanceState | None:
+        """Return the instance that has the most requests, and was not stopped."""
+        running = [each for each in self.fleet.control.state() if each.in_flight and each.pid not in self._stopped]
+        ready = [each for each in running if each.phase == "ready" and not each.suspended]
+        return max(ready, key=lambda each: each.in_flight, default=None)
+
+    def _stop_one(self) -> None:
+        give_up_at_s = time.monotonic() + 1.0
+        while (victim := self._at_work()) is None and time.monotonic() < give_up_at_s:
+            time.sleep(LOOK_S)  # Until one has a request.
+        if victim is not None:
+            self._stopped.append(victim.pid)
+            os.kill(victim.pid, signal.SIGSTOP)
+
+    def _go_on(self) -> None:
+        for pid in self._stopped:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        self._stopped = []
+
+
+@contextlib.contextmanager
+def running_site(seed: int) -> Iterator[Site]:
+    """Run it for this block. Raises FleetError, OSError, ValkeyError: something did not start."""
+    with contextlib.ExitStack() as stack:
+        s3 = stack.enter_context(running_s3())
+        front = stack.enter_context(FaultyServer(s3.url))
+        environment = s3.settings(front.url) | {
+            "WARMTHREAD_RESERVATION_S": str(RESERVATION_S),
+            "WARMTHREAD_LOG_LEVEL": "error",
+        }
+        first = Deployment("dpl_first", environment=environment)
+        settings = FleetSettings(seed=seed, concurrency=2, instances_max=3, life_s=45.0, delay_s=DELAY_S)
+        fleet = Fleet(first, settings)
+        stack.callback(fleet.stop)
+        fleet.start()
+        site = Site(fleet, s3, front, first)
+        stack.callback(site.close)
+        yield site
