@@ -19,6 +19,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import orjson
@@ -90,6 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--short", action="store_true", help="bodies of a sixteenth, one run: that it works, no figures"
     )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the longest waits there")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -97,6 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
     rows = {} if arguments.short or arguments.only else {THE_MACHINE: the_machine(SPIN_S)}
     rows |= measure(runs, share, arguments.only, is_nice=not arguments.short)
     print(table(rows))
+    if arguments.json:
+        arguments.json.write_bytes(orjson.dumps(document(rows), option=orjson.OPT_INDENT_2) + b"\n")
     return int(any(status < 0 for figures in rows.values() for status in figures.statuses))
 
 
@@ -130,6 +134,16 @@ def the_machine(seconds: float) -> Figures:
         for process in spinning:
             process.kill()
     return Figures([Lag(0, longest_ms, [0] * len(BOUNDS_MS))], [], [], set())
+
+
+def document(rows: dict[str, Figures]) -> dict[str, object]:
+    """Return the longest wait of each row, and what of it was at most ours; the naive designs and the machine apart."""
+    ours = {name: each for name, each in rows.items() if name != THE_MACHINE and not name.endswith(NAIVE_ENDS)}
+    return {
+        "what": "lag",
+        "rows": {name: {"max_ms": each.max_ms, "ours_ms": each.ran_max_ms} for name, each in ours.items()},
+        "machine_ms": rows[THE_MACHINE].max_ms if THE_MACHINE in rows else None,
+    }
 
 
 def table(rows: dict[str, Figures]) -> str:

@@ -11,6 +11,7 @@ from scripts.validating.results import Results, look
 
 type Read = Callable[[Results], Reading]
 
+LAG_MS = 10.0
 MEMORY = " resident_bytes"
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 TOO_LITTLE = Missing("too few samples to tell; the run was too short")
@@ -102,6 +103,18 @@ def proof(name: str) -> Read:
         return Found(status, beside=look(results, f"{name}.last") or "")
 
     return read
+
+
+def longest_wait(results: Results) -> Reading:
+    """Milliseconds that a loop was held at most, without the time for which its process did not run."""
+    rows = {name: each for name, each in (look(results, "lag.rows") or {}).items() if each["ours_ms"] is not None}
+    if not rows:
+        return _not_run("bench lag")
+    name, worst = max(rows.items(), key=lambda each: float(each[1]["ours_ms"]))
+    machine = look(results, "lag.machine_ms")
+    told = "" if machine is None else f"; the machine alone: {machine:.1f} ms"
+    over = sum(each["ours_ms"] >= LAG_MS for each in rows.values())
+    return Found(worst["ours_ms"], beside=f"{name}; {over} of {len(rows)} rows are not below {LAG_MS:g} ms{told}")
 
 
 def usd_million(*lines: str) -> Read:

@@ -5,7 +5,7 @@ The table that a report shows: a row a criterion, and one a risk, as values that
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from scripts.validating.criteria import CRITERIA, RISKS, Compare, Criterion, is_unsure, verdict, verdict_of_all
+from scripts.validating.criteria import CRITERIA, PROOF, RISKS, Compare, Criterion, is_unsure, verdict, verdict_of_all
 from scripts.validating.found import Found, Reading
 from scripts.validating.results import RUN, Results, is_whole, look
 
@@ -56,13 +56,20 @@ def _row(criterion: Criterion, reading: Reading) -> dict[str, Any]:
 
 def target(criterion: Criterion) -> str:
     """Return what is wished, as it is read."""
+    if criterion.compare is Compare.STATED:
+        return "stated"
+    if criterion.unit == PROOF:
+        return amount(criterion.bound, PROOF)
+    if criterion.compare is Compare.LOW_AT_MOST:
+        return f"not above {amount(criterion.bound, criterion.unit)} at 95 %"
     bound = amount(criterion.bound, criterion.unit)
-    compare = "interval reaches down to" if criterion.compare is Compare.LOW_AT_MOST else str(criterion.compare)
-    return f"{compare} {bound}" + (f", aim {criterion.aim}" if criterion.aim else "")
+    return f"{criterion.compare} {bound}" + (f", aim {criterion.aim}" if criterion.aim else "")
 
 
 def amount(value: float, unit: str) -> str:
     """Return *value* as it is read, without what is counted."""
+    if unit == PROOF:
+        return "a promise is broken" if value else "none broken"
     if unit == "share":
         return f"{value:.1%}".replace("%", " %")
     if unit == "USD":
