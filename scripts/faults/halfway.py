@@ -6,9 +6,10 @@ a quota. Here a script is sent with a wrapper around `redis.call` that refuses i
 carries out all others. Line numbers in errors stay right.
 """
 
-import json
 import random
 from collections.abc import Callable
+
+from scripts.faults.wrapping import Command, on_one_line, rewritten, wrapped
 
 WRITES = (
     "SET SETEX DEL UNLINK GETDEL EXPIRE PEXPIRE EXPIREAT PEXPIREAT PERSIST COPY RENAME RENAMENX "
@@ -18,7 +19,7 @@ SHARE, WRITES_MAX = 0.3, 10
 """Of the scripts, and which of their writes at the most: few have so many, so that about every tenth ends half-way."""
 
 REASON = "ERR max single record size exceeded"
-WRAPPER = " ".join(
+WRAPPER = on_one_line(
     """
     local redis = (function(redis)
       local writes, left = { WRITES }, COUNT
@@ -36,7 +37,7 @@ WRAPPER = " ".join(
       end
       return setmetatable({ call = call, pcall = pcall }, { __index = redis })
     end)(redis);
-    """.replace("WRITES", ",".join(f"{name}=true" for name in WRITES.split())).split()
+    """.replace("WRITES", ",".join(f"{name}=true" for name in WRITES.split()))
 )
 
 
@@ -53,9 +54,11 @@ def end_half_way(body: bytes, nth_write: Callable[[str], int], reason: str = REA
     *nth_write* is asked once for each script, by its source, which of its writes that is, from 1; 0: none. The store
     gives *reason* for it.
     """
-    parts, wrapper = json.loads(body), WRAPPER.replace("REASON", reason)
-    for command in parts if parts and isinstance(parts[0], list) else [parts]:
+    wrapper = WRAPPER.replace("REASON", reason)
+
+    def refuse(command: Command) -> Command:
         if str(command[0]).upper() == "EVAL" and (count := nth_write(command[1])):
-            first_line, newline, rest = command[1].partition("\n")
-            command[1] = f"{first_line}{newline}{wrapper.replace('COUNT', str(count))} {rest}"
-    return json.dumps(parts).encode()
+            return [command[0], wrapped(command[1], wrapper.replace("COUNT", str(count))), *command[2:]]
+        return command
+
+    return rewritten(body, refuse)

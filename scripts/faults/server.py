@@ -7,6 +7,7 @@ A TCP server in front of a store that misbehaves on command.
         server.leave(), server.come_back()         connections are refused, and accepted again
         server.nth_write = lambda source: 3        every script's third write is refused (halfway.py); 0: none
         server.reason = "ERR …"                    why that is, if not for the size of a record
+    server.clock = Compression(…)              the store's time runs faster (compression.py); None: as it does
     server.delay_s, server.jitter_s            a round trip, and what is added to it on average (exponentially)
     server.handshakes = 2                      round trips that a new connection takes besides
     server.bandwidth_bytes_s                   each way, shared by all connections; 0: no limit
@@ -29,6 +30,7 @@ from enum import Enum, auto
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from scripts.faults.compression import Compression
 from scripts.faults.halfway import REASON, end_half_way
 from scripts.local.messages import read_chunks
 
@@ -79,6 +81,7 @@ class Network:
         self.bandwidth_bytes_s = 0.0
         self.nth_write: Callable[[str], int] | None = None
         self.reason = REASON
+        self.clock: Compression | None = None
         self.ended_half_way = 0
         self.connections = 0
         self.requests = 0
@@ -167,9 +170,12 @@ class Network:
         return True
 
     async def _forward(self, request: bytes, upstream: "_Upstream") -> bytes:
-        if self.nth_write is not None:
-            head, blank, body = request.partition(b"\r\n\r\n")
-            body = end_half_way(body, self.nth_write, self.reason)
+        head, blank, body = request.partition(b"\r\n\r\n")
+        if body and (self.nth_write is not None or self.clock is not None):
+            if self.nth_write is not None:
+                body = end_half_way(body, self.nth_write, self.reason)
+            if self.clock is not None:
+                body = self.clock.compress(body)
             request = LENGTH.sub(b"\r\ncontent-length: %d\r\n" % len(body), head + blank) + body
         answer = await upstream.ask(request)
         if self.nth_write is not None:

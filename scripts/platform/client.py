@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
+from scripts.faults.compression import Compression
 from scripts.faults.halfway import REASON
 from scripts.faults.server import Fault
 from scripts.platform.settings import Deployment
@@ -137,6 +138,10 @@ class NetworkControl:
     def end_half_way(self, seed: int | None, reason: str = REASON) -> None:
         """Have some scripts be refused one of their writes, for *reason*, drawn from *seed*; None: no longer."""
         self._set(half_way=seed, reason=reason)
+
+    def compress(self, clock: Compression | None) -> None:
+        """Have the store's time run as *clock* says; None: as it does."""
+        self._set(clock=clock)
 
     def leave(self) -> None:
         """Refuse connections to the store, and cut those there are."""

@@ -22,6 +22,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qs
 
+from scripts.faults.compression import Compression
 from scripts.faults.halfway import drawn
 from scripts.faults.server import Fault, Network
 from scripts.local.messages import BadMessage, read_body, read_head
@@ -138,11 +139,12 @@ class ControlServer:
             "faults": [each.name for each in network.faults],
             "is_away": self._is_away,
             "half_way": self._half_way,
+            "clock": self._network.clock,
         }
 
     async def _set_network(self, values: Values) -> None:
         network = self._network
-        unknown = values.keys() - {*NUMBERS, "fault", "faults", "is_away", "half_way", "reason"}
+        unknown = values.keys() - {*NUMBERS, "fault", "faults", "is_away", "half_way", "reason", "clock"}
         if unknown:
             raise ValueError(f"a network has no {', '.join(sorted(unknown))}")
         for name in values.keys() & set(NUMBERS):
@@ -158,6 +160,8 @@ class ControlServer:
         if "half_way" in values:
             self._half_way = values["half_way"]
             network.nth_write = None if self._half_way is None else drawn(self._half_way)
+        if "clock" in values:
+            network.clock = None if values["clock"] is None else Compression(*map(float, values["clock"]))
         if values.get("is_away", self._is_away) != self._is_away:
             self._is_away = values["is_away"]
             await (network.leave_now() if self._is_away else network.listen())

@@ -16,6 +16,7 @@ from scripts.proving.documents import command as documents
 from scripts.proving.load import command as load
 from scripts.proving.memory import command as memory
 from scripts.proving.metrics import command as metrics
+from scripts.proving.soak import command as soak
 
 SUBCOMMANDS = {
     "coherence": coherence,
@@ -28,6 +29,7 @@ SUBCOMMANDS = {
     "metrics": metrics,
     "load": load,
     "cost": cost,
+    "soak": soak,
     "chaos": chaos,
 }
 

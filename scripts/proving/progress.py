@@ -60,7 +60,8 @@ def verify[R](
 class Lines:
     """Says on the terminal how far each part of a run is; without one, a line a part."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str = "requests") -> None:
+        self._unit = unit
         self._name = ""
         self._printed_at_s = 0.0
 
@@ -72,9 +73,9 @@ class Lines:
             print(file=sys.stderr)
         self._name, self._printed_at_s = name, now_s
         filled = round(BAR * done / max(1, total))
-        text = f"{name}: {'█' * filled}{'░' * (BAR - filled)} {done:,} of {total:,} requests"
+        text = f"{name}: {'█' * filled}{'░' * (BAR - filled)} {done:,} of {total:,} {self._unit}"
         print(
-            f"\r{text}" if sys.stderr.isatty() else f"{name}: {total:,} requests",
+            f"\r{text}" if sys.stderr.isatty() else f"{name}: {total:,} {self._unit}",
             file=sys.stderr,
             flush=True,
             end="" if sys.stderr.isatty() else "\n",

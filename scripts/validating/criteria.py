@@ -192,7 +192,8 @@ CRITERIA = (
     Criterion("bugs", "Answers of 500 under faults", others.bugs, AT_MOST, 0, "answers", CHAOS, exact=True),
     Criterion("broken", "Other promises broken under faults", others.broken(), AT_MOST, 0, "findings", CHAOS),
     Criterion(
-        "recovery", "Seconds after a fault until answers are right again, at most", others.recovery, STATED, 0, "s", CHAOS,
+        "recovery", "Seconds after a fault until answers are right again, at most",
+        others.recovery, STATED, 0, "s", CHAOS,
     ),
     Criterion(
         "tokens", "Contexts of recorded dialogues count what tiktoken counts, and keep their other promises",

@@ -1,7 +1,8 @@
 """
 The table from a fleet that is in use: what its `/api/metrics` say, and "not measured" for what they cannot know.
 
-Counters are those since the metrics were first kept, over all deployments; a percentile is read off buckets, within 5 %.
+Counters are those since the metrics were first kept, over all deployments; a percentile is read off buckets, within
+5 %.
 """
 
 import time

@@ -123,10 +123,10 @@ def _ran(parts: Mapping[str, Any]) -> str:
 def _again(document: Document) -> str:
     seed = f" --seed {document['seed']}" if document["seed"] is not None else ""
     return (
-        f"`scripts/validate{seed}` measures all of it anew, `scripts/validate --against validation.json` says where "
-        "another run differs. The same seed gives the same schedule; times are those of the machine. Intervals are what "
-        "chance alone makes of one run: of shares Wilson's over turns, of percentiles by ranks, of ratios the range over "
-        "stretches of the trace, of slopes a block bootstrap. Where none is given, there is one sample."
+        f"`scripts/validate{seed}` measures all of it anew, `scripts/validate --against FILE` says where another run's "
+        "`validation.json` differs. The same seed gives the same schedule; times are those of the machine. Intervals "
+        "are what chance alone makes of one run: of shares Wilson's over turns, of percentiles by ranks, of ratios the "
+        "range over stretches of the trace, of slopes a block bootstrap. Where none is given, there is one sample."
     )
 
 

@@ -8,16 +8,11 @@ measured until then is written, and says that it is not all.
 """
 
 import argparse
-import asyncio
-import contextlib
 import sys
-from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from scripts.local.signals import Stop
+from scripts.proving.ending import until_stopped, write_json
 from scripts.proving.load.facts import facts
 from scripts.proving.load.plan import Options, short
 from scripts.proving.progress import INTERRUPTED, Lines
@@ -91,9 +86,9 @@ def _run_here(arguments: argparse.Namespace, trace: list[Any], options: Options)
     dialogues = read_dialogues(arguments.joined)
     experiment = Experiment(trace, recorded(), options, Lines())
     began = facts()
-    is_whole = _until_stopped(experiment.run(dialogues, is_searched=not arguments.no_saturation))
+    is_whole = until_stopped(experiment.run(dialogues, is_searched=not arguments.no_saturation))
     document = {"kind": "load", "is_whole": is_whole, "trace": arguments.trace.name, **began, **experiment.result()}
-    _write(arguments.json, document)
+    write_json(arguments.json, document)
     print(show(document))
     return 0 if is_whole else INTERRUPTED
 
@@ -115,31 +110,8 @@ def _run_live(arguments: argparse.Namespace, trace: list[Any], options: Options)
     def document(*, is_whole: bool) -> dict[str, Any]:
         return {"kind": "load", "is_whole": is_whole, "trace": arguments.trace.name, **began, **live.result()}
 
-    live.save = lambda: _write(arguments.json, document(is_whole=False))
-    is_whole = _until_stopped(live.run())
-    _write(arguments.json, found := document(is_whole=is_whole))
+    live.save = lambda: write_json(arguments.json, document(is_whole=False))
+    is_whole = until_stopped(live.run())
+    write_json(arguments.json, found := document(is_whole=is_whole))
     print(show(found))
     return 0 if is_whole else INTERRUPTED
-
-
-def _until_stopped(work: Awaitable[None]) -> bool:
-    """Do *work*; return whether it came to its end. A signal ends it."""
-    stop = Stop()
-
-    async def main() -> bool:
-        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(work)
-
-        def end() -> None:
-            loop.call_soon_threadsafe(task.cancel)
-
-        stop.tell(end)
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        return not stop.requested
-
-    return asyncio.run(main())
-
-
-def _write(path: Path | None, document: dict[str, Any]) -> None:
-    if path is not None:
-        path.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n")

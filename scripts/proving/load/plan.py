@@ -19,6 +19,7 @@ FULL_S = {1: 720.0, 3: 360.0, 10: 240.0}
 """Speed -> how long the trace runs at it, on the clock on the wall."""
 
 SHORT_SPEED = 10.0
+STEPS_FROM_S = 200.0
 HAND_OVER_S = 10.0
 """How often instances hand over what they counted, of the trace's time; the service's default."""
 

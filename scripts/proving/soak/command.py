@@ -1,0 +1,86 @@
+"""
+A week of requests, expiries, cold starts and crons in twenty minutes, with two instances that live through all of it.
+
+The store's lives and everybody's clock are compressed, timeouts are not. Memory, descriptors and threads of these
+instances, keys and bytes of the store are sampled; a slope a request with its 95 % interval says whether any of them
+grows. It ends by itself, and --resume goes on where a run was stopped. Ctrl-C ends it; what was seen until then is
+written, and says that it is not all.
+"""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from scripts.measuring.environment import ROOT
+from scripts.proving.ending import until_stopped, write_json
+from scripts.proving.load.facts import facts
+from scripts.proving.progress import INTERRUPTED, Lines
+from scripts.proving.soak.plan import DAYS_MIN, Options
+
+WRONG_ARGUMENTS, UNDECIDED_STATUS = 2, 3
+PARTIAL_AGAIN = 40
+"""Who interrupts wants to have it over: a coarser interval is made in a second."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seconds", type=float, default=1_200, help="how long it runs (1200)")
+    parser.add_argument("--days", type=float, default=7, help="how long that stands for, at least 3 (7)")
+    parser.add_argument("--rate", type=float, default=20, help="requests a second on average (20)")
+    parser.add_argument("--seed", type=int, default=1, help="what is drawn is drawn from it (1)")
+    parser.add_argument("--delay-ms", type=float, default=5, help="a round trip to the store (5)")
+    parser.add_argument("--plant-leak", type=int, default=0, metavar="BYTES", help="instances keep so much a request")
+    parser.add_argument("--folder", type=Path, help="where samples go; by default one of .warmthread/soak")
+    parser.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with a run that was stopped")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from scripts.proving.load.texts import recorded
+    from scripts.proving.soak.experiment import Soak
+    from scripts.proving.soak.record import Record
+    from scripts.proving.soak.show import show
+    from scripts.proving.soak.slope import AGAIN
+    from scripts.proving.soak.verdict import FAILS, HOLDS, judge
+
+    try:
+        record = Record.resume(arguments.resume) if arguments.resume else Record.begin(*_asked(arguments))
+    except (ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return WRONG_ARGUMENTS
+    print(f"samples go to {record.folder}", file=sys.stderr)
+    began, soak = facts(), Soak(record, recorded(), Lines("seconds"))
+    is_whole = record.is_whole or until_stopped(soak.run())
+    found = judge(record.options, record.samples, is_whole=is_whole, again=AGAIN if is_whole else PARTIAL_AGAIN)
+    document = {
+        "what": "soak",
+        "partial": not is_whole,
+        "options": vars(record.options) | {"factor": record.options.factor, "warm_up_s": record.options.warm_up_s},
+        "seed": record.options.seed,
+        **began,
+        "left_out": soak.left_out,
+        **found,
+        "series": record.samples,
+    }
+    write_json(arguments.json, document)
+    print(show(document))
+    if not is_whole:
+        print(f"scripts/prove soak --resume {record.folder}   goes on", file=sys.stderr)
+        return INTERRUPTED
+    return {HOLDS: 0, FAILS: 1}.get(found["verdict"], UNDECIDED_STATUS)
+
+
+def _asked(arguments: argparse.Namespace) -> tuple[Path, Options]:
+    """Return the folder and the options. Raises ValueError: out of bounds."""
+    for name, low, high in (
+        ("seconds", 10, 86_400), ("days", DAYS_MIN, 31), ("rate", 0.1, 200), ("delay_ms", 0, 1_000),
+        ("plant_leak", 0, 1_000_000),
+    ):  # fmt: skip
+        if not low <= getattr(arguments, name) <= high:
+            raise ValueError(f"--{name.replace('_', '-')} has to be from {low:g} to {high:,}")
+    options = Options(
+        seed=arguments.seed, seconds=arguments.seconds, days=arguments.days, rate=arguments.rate,
+        delay_s=arguments.delay_ms / 1_000, leak_bytes=arguments.plant_leak,
+    )  # fmt: skip
+    name = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return arguments.folder or ROOT / ".warmthread" / "soak" / name, options

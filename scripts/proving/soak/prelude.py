@@ -1,0 +1,31 @@
+"""
+What an instance of the soak imports before the launcher: the compressed clock, and, where one is planted, a leak.
+
+The leak keeps as many bytes as LEAK_VARIABLE says for each request that the application is given.
+"""
+
+import os
+
+import scripts.platform.compressed  # noqa: F401  # sets the clock.
+
+LEAK_VARIABLE = "SOAK_LEAK_BYTES"
+
+
+def plant(size_bytes: int) -> None:
+    """Let every application keep *size_bytes* for each request from now on."""
+    from starlette.applications import Starlette
+    from starlette.types import Receive, Scope, Send
+
+    leaked: list[bytes] = []
+    serve = Starlette.__call__
+
+    async def leaking(self: Starlette, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            leaked.append(os.urandom(size_bytes))
+        await serve(self, scope, receive, send)
+
+    Starlette.__call__ = leaking  # type: ignore[method-assign]
+
+
+if int(os.environ.get(LEAK_VARIABLE, "0")):
+    plant(int(os.environ[LEAK_VARIABLE]))

@@ -1,0 +1,125 @@
+"""
+Whether anything grew, of a soak's samples: a slope a request after the warm-up, with its 95 % interval, and a rule.
+
+    fails        the interval lies above 0, and the estimate above the bound
+    undecided    the interval reaches beyond 20 times the bound (of memory 1 kB a request): a leak could hide in it;
+                 or there are too few samples or requests
+    holds        neither
+
+A soak fails where anything fails, or an instance that was to live through all of it did not, or an answer was a 500.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from scripts.proving.soak.plan import WARM_UP_REQUESTS, Options
+from scripts.proving.soak.record import Sample
+from scripts.proving.soak.slope import AGAIN, Series, slope
+
+HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
+POINTS_MIN, REQUESTS_MIN = 30, 1_000
+HIDES = 20
+"""What hides in an interval that is so many times as wide as the bound would have been worth finding."""
+
+
+class Quantity(NamedTuple):
+    """What may grow by *bound* a request, at most."""
+
+    name: str
+    unit: str
+    bound: float
+
+
+OF_INSTANCES = (
+    Quantity("resident_bytes", "bytes", 50.0),
+    Quantity("descriptors", "descriptors", 0.001),
+    Quantity("threads", "threads", 0.001),
+)
+OF_THE_STORE = (Quantity("keys", "keys", 0.01), Quantity("bytes", "bytes", 50.0))
+
+
+def judge(options: Options, samples: Sequence[Sample], *, is_whole: bool, again: int = AGAIN) -> dict[str, Any]:
+    """Return `slopes`, what was found of each quantity, and the `verdict`."""
+    late = list(_after_warm_up(options, samples))
+    slopes = {}
+    for function in sorted(
+        {each["name"].partition("#")[0] for sample in late for each in sample["instances"] if each["lasts"]}
+    ):
+        for quantity in OF_INSTANCES:
+            series = _of_instances(late, function, quantity.name)
+            name = f"{function.removeprefix('/api/')} {quantity.name}"
+            slopes[name] = judged(quantity, series, options.seed, again)
+    for quantity in OF_THE_STORE:
+        slopes[f"store {quantity.name}"] = judged(quantity, _of_the_store(late, quantity.name), options.seed, again)
+    why = [f"{name} grows" for name, found in slopes.items() if found["verdict"] == FAILS]
+    why += [f"{name} was to live through all of it, and did not" for name in lost(samples)]
+    bugs = sum(sample["answers"].get("500", 0) for sample in last_of_legs(samples))
+    why += [f"{bugs} answers were a 500"] if bugs else []
+    open_ = [name for name, found in slopes.items() if found["verdict"] == UNDECIDED]
+    said = FAILS if why else UNDECIDED if open_ or not is_whole or not slopes else HOLDS
+    return {"slopes": slopes, "verdict": said, "why": why or [f"{name}: too little to tell" for name in open_]}
+
+
+def judged(quantity: Quantity, many: Sequence[Series], seed: object, again: int = AGAIN) -> dict[str, Any]:
+    """Return what *many* series of a quantity say, each of (requests, value)."""
+    points = sum(map(len, many))
+    requests = sum(series[-1][0] - series[0][0] for series in many if series)
+    found: dict[str, Any] = {"unit": f"{quantity.unit} a request", "bound": quantity.bound, "points": points}
+    found |= {"requests": requests, "estimate": None, "low": None, "high": None, "verdict": UNDECIDED}
+    if points < POINTS_MIN or requests < REQUESTS_MIN or not any(value for series in many for _, value in series):
+        return found
+    fit = slope(many, (seed, quantity.name), again)
+    if fit is None:
+        return found
+    if fit.low > 0 and fit.estimate > quantity.bound:
+        said = FAILS
+    else:
+        said = UNDECIDED if fit.high > HIDES * quantity.bound else HOLDS
+    return found | fit._asdict() | {"verdict": said}
+
+
+def last_of_legs(samples: Iterable[Sample]) -> list[Sample]:
+    """Return the last sample of each leg: what is counted within one is whole there."""
+    return list({sample["leg"]: sample for sample in samples}.values())
+
+
+def lost(samples: Sequence[Sample]) -> list[str]:
+    """Return the instances that were to live through all of a leg, and were seen in it, but not at its end."""
+    seen: dict[int, set[str]] = {}
+    for sample in samples:
+        now = {each["name"] for each in sample["instances"] if each["lasts"]}
+        seen.setdefault(sample["leg"], set()).update(now)
+    return sorted(
+        name
+        for last in last_of_legs(samples)
+        for name in seen[last["leg"]] - {each["name"] for each in last["instances"]}
+    )
+
+
+def _after_warm_up(options: Options, samples: Iterable[Sample]) -> Iterable[Sample]:
+    begins: dict[int, float] = {}
+    for sample in samples:
+        begin_s = begins.setdefault(sample["leg"], sample["at_s"])
+        if sample["at_s"] - begin_s >= options.warm_up_s:
+            yield sample
+
+
+def _of_instances(samples: Iterable[Sample], function: str, name: str) -> list[Series]:
+    def of(sample: Sample) -> Iterable[Mapping[str, Any]]:
+        lasting = (each for each in sample["instances"] if each["lasts"] and each["requests"] >= WARM_UP_REQUESTS)
+        return (each for each in lasting if each["name"].startswith(f"{function}#"))
+
+    return _series(samples, of, name)
+
+
+def _of_the_store(samples: Iterable[Sample], name: str) -> list[Series]:
+    return _series(samples, lambda sample: [{**sample, "name": "store"}], name)
+
+
+def _series(samples: Iterable[Sample], of: Callable[[Sample], Iterable[Mapping[str, Any]]], name: str) -> list[Series]:
+    """Return a series for each instance, or store, of each leg."""
+    found: dict[tuple[int, str], list[tuple[float, float]]] = {}
+    for sample in samples:
+        for each in of(sample):
+            found.setdefault((sample["leg"], each["name"]), []).append((each["requests"], each[name]))
+    return list(found.values())
