@@ -107,6 +107,7 @@ def _write(results: Path, out: Path) -> dict[str, Any]:
 
     found = read_results(results)
     document = validation(found, readings_of(found))
+    out.mkdir(parents=True, exist_ok=True)
     write_json(out / VALUES, document)
     (out / PAGE).write_text(report(document, write_plots(found, out)))
     print(f"{_counts(document)}; see {out / PAGE}")

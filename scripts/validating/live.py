@@ -8,6 +8,7 @@ Counters are those since the metrics were first kept, over all deployments; a pe
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -18,6 +19,7 @@ from scripts.validating.rows import validation
 
 PATH = "/api/metrics"
 TIMEOUT_S = 20.0
+LOOPBACK = ("127.0.0.1", "localhost")
 LATE_S = 0.010
 CONTEXTS = "/v1/conversations/{conversation_id}/context"
 UNKNOWN = Missing("metrics of a fleet do not say")
@@ -31,7 +33,8 @@ class LiveError(Exception):
 def fetch(url: str, secret: str) -> str:
     """Return what the fleet at *url* says. Raises LiveError."""
     address = url.rstrip("/") if url.rstrip("/").endswith(PATH) else url.rstrip("/") + PATH
-    if not address.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+    parts = urlsplit(address)
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise LiveError(f"{url}: the secret is sent over https only")
     try:
         answer = httpx.get(address, headers={"authorization": f"Bearer {secret}"}, timeout=TIMEOUT_S)

@@ -15,6 +15,8 @@ LAG_MS = 10.0
 MEMORY = " resident_bytes"
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 TOO_LITTLE = Missing("too few samples to tell; the run was too short")
+INTERRUPTED = Missing("the run under faults was interrupted: what needs its end was not checked")
+
 LOST, DOUBLED, MIXED_UP = ("lost", "unanswered"), ("doubled", "duplicate"), ("order", "split", "mixed")
 STALE, OVERRUN = ("stale", "old", "version", "deleted"), ("overrun", "books", "rate")
 NAMED = (*LOST, *DOUBLED, *MIXED_UP, *STALE, *OVERRUN)
@@ -57,7 +59,7 @@ def others_that_grow(results: Results) -> Reading:
         return _not_run("soak")
     others = {name: each["verdict"] for name, each in slopes.items() if not name.endswith(MEMORY)}
     growing = [name for name, verdict in others.items() if verdict == FAILS]
-    if not growing and UNDECIDED in others.values():
+    if not growing and (not others or UNDECIDED in others.values()):
         return TOO_LITTLE
     return Found(len(growing), beside=", ".join(growing) or f"of {len(others)}")
 
@@ -70,6 +72,8 @@ def broken(*kinds: str) -> Read:
         if found is None:
             return _not_run("chaos")
         own = [each for each in found if _is_of(each, kinds)]
+        if not own and look(results, "chaos.partial"):
+            return INTERRUPTED
         told = f"{len(look(results, 'chaos.windows') or []):,} faults, {_count(results, 'requests')} requests"
         return Found(len(own), beside=own[0] if own else told)
 
@@ -81,6 +85,8 @@ def bugs(results: Results) -> Reading:
     statuses = look(results, "chaos.checked.statuses")
     if statuses is None:
         return _not_run("chaos")
+    if not statuses.get("500") and look(results, "chaos.partial"):
+        return INTERRUPTED
     return Found(statuses.get("500", 0), beside=f"of {_count(results, 'requests')} requests")
 
 

@@ -31,9 +31,9 @@ class Part(NamedTuple):
         return [sys.executable, "-m", self.module, *self.arguments, *written]
 
     def told(self) -> str:
-        """Return the command as a person would type it."""
+        """Return the command as a person would type it, without where files are on this machine."""
         script = {PROVE: "scripts/prove", BENCH: "scripts/bench"}[self.module]
-        return " ".join((script, *self.arguments))
+        return " ".join((script, *(Path(each).name if each.startswith("/") else each for each in self.arguments)))
 
 
 class Asked(NamedTuple):
