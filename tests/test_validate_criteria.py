@@ -1,4 +1,4 @@
-"""What a report says of results: of each criterion its value, its interval and its verdict; nothing that is not there."""
+"""What a report says of results: of each criterion its value, interval and verdict; nothing that is not there."""
 
 from collections.abc import Callable
 from typing import Any
@@ -118,6 +118,15 @@ def test_faults_that_were_interrupted_prove_nothing_and_may_refute() -> None:
 
     assert rows_of(partial)["lost"]["verdict"] == rows_of(partial)["bugs"]["verdict"] == "not measured"
     assert rows_of(found)["stale"]["verdict"] == "not met"
+
+
+def test_a_part_that_failed_without_a_result_is_named() -> None:
+    failed = {**RESULTS["run"]["parts"], "chaos": {"command": "x", "seconds": 1.0, "status": 1, "has_result": False}}
+    document = validation(without := changed("run.parts", failed), readings_of(without))
+
+    assert broken(document) == ["chaos failed and left no result"]
+    assert not document["is_whole"]
+    assert "Failed, without a result: chaos." in report(document, [])
 
 
 def test_a_risk_is_as_good_as_its_worst_criterion() -> None:

@@ -130,9 +130,10 @@ def test_times_of_two_machines_are_compared_by_their_verdicts_only() -> None:
     assert "The machines differ" in show(compare(here, elsewhere))
 
 
-def test_against_exits_by_what_it_finds(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_against_exits_by_what_it_finds(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, other = tmp_path / "out", tmp_path / "other.json"
-    command.main(["--from", str(folder), "--out", str(out)])
+    out.mkdir()
+    (out / "validation.json").write_bytes(orjson.dumps(document_of(RESULTS)))
     other.write_bytes(orjson.dumps(document_of(changed("chaos.broken", ["lost: one"]))))
 
     assert command.main(["--out", str(out), "--against", str(out / "validation.json")]) == 0

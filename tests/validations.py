@@ -69,7 +69,12 @@ def _slope(estimate: float, low: float, verdict: str) -> dict[str, Any]:
 
 
 def _sample(number: int) -> dict[str, Any]:
-    instance = {"name": "conversations#1", "lasts": True, "requests": 50 * number, "resident_bytes": 90_000_000 + number}
+    instance = {
+        "name": "conversations#1",
+        "lasts": True,
+        "requests": 50 * number,
+        "resident_bytes": 90_000_000 + number,
+    }
     return {"at_s": float(number), "requests": 99 * number, "instances": [instance]}
 
 

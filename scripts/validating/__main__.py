@@ -8,8 +8,8 @@ Measure whether the service does what it is for, and write a report: a row a cri
     scripts/validate --against FILE        does this run agree with another one's validation.json?
     scripts/validate --metrics URL         the same table of a fleet in use; WARMTHREAD_METRICS_SECRET opens its metrics
 
-Exits with 1 when a promise is broken that no machine excuses, or when two runs differ; with 130 after Ctrl-C, which
-leaves a report of what was measured until then.
+Exits with 1 when a promise is broken that no machine excuses, a part fails, or two runs differ; with 130 after Ctrl-C,
+which leaves a report of what was measured until then.
 """
 
 import argparse
@@ -90,12 +90,12 @@ def _measure(arguments: argparse.Namespace) -> int:
         remove_results(folder)
     is_whole = run_parts(parts, folder, {"form": form_of(asked), "seed": asked.seed}, stop)
     document = _write(folder, arguments.out)
+    if not is_whole:
+        return INTERRUPTED
     found = broken(document)
     for each in found:
         print(f"broken: {each}", file=sys.stderr)
-    if found:
-        return 1
-    return 0 if is_whole else INTERRUPTED
+    return int(bool(found))
 
 
 def _write(results: Path, out: Path) -> dict[str, Any]:

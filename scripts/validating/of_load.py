@@ -14,7 +14,7 @@ from scripts.validating.results import Document, Results, look
 
 type Read = Callable[[Results], Reading]
 
-NOT_RUN = Missing("the load was not run, or not so far")
+NOT_RUN = Missing("no load was run that has any of it")
 JOINED = "joined"
 BY_TURNS = "hits.continuing_turns"
 

@@ -105,7 +105,7 @@ def proof(name: str) -> Read:
     def read(results: Results) -> Reading:
         status = look(results, f"{name}.status")
         if status not in (0, 1):
-            return Missing("the proof was not run, or not to its end")
+            return Missing("it was not run, or not to its end")
         return Found(status, beside=look(results, f"{name}.last") or "")
 
     return read
@@ -162,7 +162,7 @@ def _slopes(results: Results, part: str) -> Any:
 
 
 def _not_run(what: str) -> Missing:
-    return Missing(f"{what} was not run, or not so far")
+    return Missing(f"{what} was not run, or left nothing")
 
 
 def _is_of(text: str, kinds: tuple[str, ...]) -> bool:

@@ -32,9 +32,9 @@ def _summary(document: Document) -> str:
     text = f"**TL;DR** Of {len(document['rows'])} criteria: {told}. What is not met stands in the table as it is."
     if document["is_whole"]:
         return text
-    named = ", ".join(document["partial"])
-    cut = f" Interrupted: {named}." if named else ""
-    return f"**PARTIAL: the run was ended before it was through; this is what was measured until then.**{cut}\n\n{text}"
+    reasons = {"Interrupted": document["partial"], "Failed, without a result": document["failed"]}
+    cut = "".join(f" {why}: {', '.join(names)}." for why, names in reasons.items() if names)
+    return f"**PARTIAL: something did not come to its end; this is what was measured.**{cut}\n\n{text}"
 
 
 def _facts(document: Document) -> str:
@@ -86,18 +86,19 @@ def _verdict(row: Mapping[str, Any]) -> str:
 
 def _honest(document: Document) -> str:
     """Say what the throughput is worth, whichever design is ahead."""
-    rows = {row["name"]: row for row in document["rows"]}
-    plain, right = rows["throughput"], rows["throughput-right"]
-    if plain["value"] is None:
+    rows = {row["name"]: row["value"] for row in document["rows"]}
+    plain, right, joined = (rows[name] for name in ("throughput", "throughput-right", "throughput-joined"))
+    if plain is None:
         return ""
-    ahead = "The naive design is ahead" if plain["value"] < 1 else "This design is ahead"
+    ahead = "The naive design is ahead" if plain < 1 else "This design is ahead"
     text = (
-        f"{ahead} by requests a CPU second: this one answers {plain['value']:.2f} times as many. The naive one has no "
-        "store to ask, and a wrong history is short, so it costs little; requests alone do not tell."
+        f"{ahead} by requests a CPU second: this one answers {plain:.2f} times as many. The naive one has no store to "
+        "ask, and where it lost a history, or holds a wrong one, it has little to do."
     )
-    if right["value"] is None:
-        return text
-    return f"{text} Of turns whose history was right, this one answers {right['value']:.2f} times as many."
+    if right is not None:
+        text += f" By turns whose history was right it is {right:.2f} times"
+        text += "." if joined is None else f", on joined dialogues {joined:.2f} times."
+    return text
 
 
 def _risks(document: Document) -> str:

@@ -22,10 +22,12 @@ def validation(results: Results, readings: Mapping[str, Reading]) -> dict[str, A
     rows = [_row(each, readings[each.name]) for each in CRITERIA]
     verdicts = {row["name"]: row["verdict"] for row in rows}
     partial = sorted(name for name, each in results.items() if name != RUN and not is_whole(each))
+    failed = sorted(name for name, each in (run.get("parts") or {}).items() if not each["has_result"])
     return {
         "what": "validation",
-        "is_whole": is_whole(run) and not partial,
+        "is_whole": is_whole(run) and not partial and not failed,
         "partial": partial,
+        "failed": failed,
         **_facts(results),
         **{name: run.get(name) for name in ("form", "seed", "parts")},
         "rows": rows,
@@ -79,8 +81,9 @@ def amount(value: float, unit: str) -> str:
 
 
 def broken(document: Mapping[str, Any]) -> list[str]:
-    """Return the criteria that no machine excuses and that are not met."""
-    return [row["title"] for row in document["rows"] if row["exact"] and row["verdict"] == "not met"]
+    """Return the criteria that no machine excuses and that are not met, and the parts that left no result."""
+    rows = (row["title"] for row in document["rows"] if row["exact"] and row["verdict"] == "not met")
+    return [*rows, *(f"{name} failed and left no result" for name in document["failed"])]
 
 
 def _facts(results: Results) -> dict[str, Any]:
