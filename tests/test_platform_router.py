@@ -274,6 +274,22 @@ async def test_a_roll_splits_requests_and_drains_the_old_without_losing_one(proj
         await rig.until(lambda: {each.deployment.name for each in rig.router.instances} == {"dpl_second"})
 
 
+async def test_who_stands_in_line_while_a_roll_ends_a_deployment_is_answered_by_it(project: Path) -> None:
+    second = Deployment("dpl_second", project)
+    async with running(project, FleetSettings(concurrency=1, instances_max=1)) as rig:
+        await rig.told()
+        asked = [asyncio.create_task(rig.told("/v1/told/a?sleep=0.2")) for _ in range(3)]
+        await rig.until(lambda: rig.router.instances[0].in_flight)
+        await asyncio.sleep(0.05)
+        rig.router.roll(second, 1.0)
+        answered = [each["deployment"] for each in await asyncio.gather(*asked)]
+        after = (await rig.told())["deployment"]
+
+        assert (answered, after) == (["dpl_first"] * 3, "dpl_second")
+        await rig.until(lambda: {each.deployment.name for each in rig.router.instances} == {"dpl_second"})
+        assert rig.tally.cold_starts == 2
+
+
 async def test_a_build_starts_from_its_own_files_in_a_folder_that_goes_with_the_fleet(
     project: Path, tmp_path: Path
 ) -> None:

@@ -156,9 +156,9 @@ class Network:
         await self._carry("out", len(answer))
         if fault is Fault.SILENT:
             await reader.read()  # Until the client gives up.
-        if answer:
+        if answer.startswith(b"HTTP/"):
             _note(self.statuses, int(answer.split(b" ", 2)[1]))
-            self.bytes_out += len(answer)
+        self.bytes_out += len(answer)
         size_bytes, pause_s = (1, DRIP_S) if fault is Fault.DRIP else (PIECE_BYTES, 0)
         for start in range(0, len(answer), size_bytes):
             writer.write(answer[start : start + size_bytes])

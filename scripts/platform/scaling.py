@@ -72,6 +72,7 @@ class Scaling:
         self._common = common
         self._told = told
         self._started = 0
+        self._is_over = False
         self._dice = random.Random(f"{settings.seed} {deployment.name}{source.route} routing")  # noqa: S311
         self._line: deque[asyncio.Future[Instance]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,7 +84,7 @@ class Scaling:
 
         Raises:  Throttled: the line is too long, or took too long. InstanceFailed: what was started did not start.
         """
-        began_s = time.monotonic()
+        began_s, self._is_over = time.monotonic(), False
         usable = [each for each in self.instances if not each.is_draining]
         if len(usable) < min(self._settings.instances_min, self._settings.instances_max):
             instance = self._give(self._start())
@@ -115,9 +116,9 @@ class Scaling:
             self._spawn(self._drain(instance))
 
     def drain(self) -> None:
-        """End the lives of all."""
-        for instance in self.instances:
-            self.end_life(instance)
+        """End the lives of all, once nobody stands in line; the next request makes an end of that."""
+        self._is_over = True
+        self._serve_line()
 
     async def close(self) -> None:
         """Kill all, and return when they are gone."""
@@ -160,6 +161,9 @@ class Scaling:
             self._line.popleft().set_result(self._give(free))
         if self._line:
             self._scale_out()
+        elif self._is_over:
+            for instance in list(self.instances):
+                self.end_life(instance)
 
     def _scale_out(self) -> None:
         usable = [each for each in self.instances if not each.is_draining]

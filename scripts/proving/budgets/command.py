@@ -67,9 +67,7 @@ async def verify(
     return problems
 
 
-async def watch_books(
-    budgets: Budgets, caller: Caller, limit_tokens: int, looks: list[int], wrong: list[str]
-) -> None:
+async def watch_books(budgets: Budgets, caller: Caller, limit_tokens: int, looks: list[int], wrong: list[str]) -> None:
     """Look at the books until this is cancelled: tokens reserved go to *looks*, what is over the limit to *wrong*."""
     while True:
         shown = (await budgets.usage(caller))["month"]["tokens"]

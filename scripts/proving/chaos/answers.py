@@ -11,6 +11,7 @@ the caller the connection broke.
 import threading
 import time
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import httpx
@@ -74,28 +75,26 @@ class Line(httpx.BaseTransport):
         self._recorder = recorder
         self._http = httpx.HTTPTransport()
 
+    @property
+    def is_doubling(self) -> bool:
+        return self._recorder.is_doubling.is_set()
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Raises RunIsOver, and httpx.TransportError where there was no answer, or the router's."""
         if self._recorder.gone.is_set():
             raise RunIsOver
-        is_twice = self._recorder.is_doubling.is_set() and "idempotency-key" in request.headers
-        if is_twice:
-            self._recorder.doubled += 1
-            # Both are under way at once; of what they are answered the caller sees the second.
-            other = threading.Thread(target=self._send_unseen, args=(request,))
-            other.start()
-            try:
-                return self._send(request)
-            finally:
-                other.join()
+        if self.is_doubling and "idempotency-key" in request.headers:
+            return self._send_twice(request)
         return self._send(request)
 
-    def _send_unseen(self, request: httpx.Request) -> None:
+    def _send_twice(self, request: httpx.Request) -> httpx.Response:
+        """Send it twice at once. The caller sees the answer that says more: what both may have done, it may have."""
+        self._recorder.doubled += 1
         copy = httpx.Request(request.method, request.url, headers=request.headers, content=request.read())
-        try:
-            self._send(copy)
-        except (httpx.TransportError, RunIsOver):
-            pass
+        with ThreadPoolExecutor(2) as pool:
+            sent = [pool.submit(self._send, each) for each in (request, copy)]
+        best = max(sent, key=_told)
+        return best.result()
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         what = f"{request.method} {_shape(request.url.path)}"
@@ -126,6 +125,20 @@ class Line(httpx.BaseTransport):
         self._http.close()
 
 
+def _told(sent: "Future[httpx.Response]") -> int:
+    """Return 2 where it was done, 1 where it may have been, 0 where it was refused."""
+    error = sent.exception()
+    if error is not None:
+        return 0 if isinstance(error, httpx.ConnectError) else 1
+    answer = sent.result()
+    if answer.is_success:
+        return 2
+    is_unknown = (
+        answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR and b'"outcome_unknown":false' not in answer.content
+    )
+    return 1 if is_unknown else 0
+
+
 def _shape(path: str) -> str:
     """Return *path* without ids."""
     parts = path.removeprefix("/v1/").split("/")
@@ -134,7 +147,7 @@ def _shape(path: str) -> str:
 
 def _slug(body: bytes) -> str:
     try:
-        return str(orjson.loads(body).get("type", "")).rpartition("/")[2]
+        return str(orjson.loads(body).get("type", "")).rpartition(":")[2]
     except (ValueError, AttributeError):
         return ""
 

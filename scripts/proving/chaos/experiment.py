@@ -32,6 +32,7 @@ from scripts.proving.progress import Interrupted
 from shared.store import keys
 
 TICK_S = 0.05
+WARM_UP_MAX_S = 60.0
 SPENDERS = 2
 PLANT_AT = 0.3
 """Of the run: when the books are let go, so that there is time to overspend."""
@@ -98,15 +99,26 @@ class _Run:
         work: list[Callable[[], None]] = []
         for table in self.tables:
             work += [_seat(table, number, is_writer=number < 2) for number in range(3)]
-        work += [each.work for each in (self.editor, self.victims, self.hasty, self.books, self.probe, *self.spenders)]
-        work += [self.papers.write, self.papers.read]
-        self._began_s = time.monotonic()
+        work += [self.editor.work, self.victims.work, self.hasty.work, self.books.work, self.probe.work]
+        work += [self.papers.write, self.papers.read, *(each.work for each in self.spenders)]
         self._workers = [self._pool.submit(_until_over, each) for each in work]
+        self._wait_until_right(pulse)
+        self._began_s = time.monotonic()
         with self._overrun():
             self._follow(pulse)
         self._site.recorder.gone.set()
         for each in self._workers:
             each.result()
+
+    def _wait_until_right(self, pulse: Callable[[int], None]) -> None:
+        """Let instances start before anything is wrong. Raises RuntimeError: nothing is ever right."""
+        give_up_at_s = time.monotonic() + WARM_UP_MAX_S
+        while not any(each.is_right for each in self.probe.cycles):
+            pulse(0)
+            self._look_after_workers()
+            if time.monotonic() > give_up_at_s:
+                raise RuntimeError(f"no answers were right within {WARM_UP_MAX_S:g} s, with nothing wrong")
+            time.sleep(TICK_S)  # Callers tell nobody of each answer.
 
     def _follow(self, pulse: Callable[[int], None]) -> None:
         """Let windows begin and end, each when it is due."""
@@ -211,7 +223,9 @@ class _Run:
     def _described(self, each: Happened, answers: list[Answer]) -> dict[str, Any]:
         begin_ns, end_ns = self._at_ns(each.begin_s), self._at_ns(each.end_s)
         within = [answer for answer in answers if answer.begin_ns < end_ns and answer.end_ns > begin_ns]
-        actual = [happened.window._replace(begin_s=happened.begin_s, end_s=happened.end_s) for happened in self._happened]
+        actual = [
+            happened.window._replace(begin_s=happened.begin_s, end_s=happened.end_s) for happened in self._happened
+        ]
         own = each.window._replace(begin_s=each.begin_s, end_s=each.end_s)
         return {
             "kind": str(each.window.kind),
@@ -229,11 +243,13 @@ class _Run:
         return {
             "requests": len(answers),
             "statuses": dict(sorted(Counter(_status(each) for each in answers).items())),
-            "problems": dict(sorted(Counter(each.slug for each in answers if each.status >= 500 and each.slug).items())),
+            "problems": dict(
+                sorted(Counter(each.slug for each in answers if each.is_problem and each.status >= 500).items())
+            ),
             "longest_s": round(max((each.took_s for each in answers), default=0.0), 3),
             "conversations": len(self.sittings),
             "operations": len(operations),
-            "appends": {outcome: appends[outcome] for outcome in Outcome},
+            "appends": {str(outcome): appends[outcome] for outcome in Outcome},
             "items_in_the_end": self._finals,
             "delivered_twice": self._site.recorder.doubled,
             "forks": len(self.editor.forks),

@@ -54,7 +54,10 @@ class Papers:
         part = {"type": "input_file", "file_url": f"document:{PATH}"}
         made = client.insist("POST", "/v1/conversations", {"items": [{"role": "user", "content": [part]}]})
         assert made is not None
-        paths = (f"/v1/documents/{PATH}", f"/v1/conversations/{made.raise_for_status().json()['id']}/context?budget=500")
+        paths = (
+            f"/v1/documents/{PATH}",
+            f"/v1/conversations/{made.raise_for_status().json()['id']}/context?budget=500",
+        )
         while True:
             path = client.dice.choice(paths)
             begin_s = time.monotonic()

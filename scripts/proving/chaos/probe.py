@@ -53,18 +53,22 @@ class Probe:
         """Return whether a write, a read that shows it, a document and a reservation are all answered."""
         client, text = self._client, f"probe-{self._number}"
         key = {"idempotency-key": client.dice.randbytes(12).hex()}
-        appended = client.ask("POST", f"{self._path}/items", {"items": [{"role": "user", "content": text}]}, key)
-        read = client.ask("GET", f"{self._path}/context?budget=500")
-        document = client.ask("GET", f"/v1/documents/{PATH}")
-        reserved = client.ask("POST", "/v1/reservations", {"tokens": 1})
-        if reserved is not None and reserved.is_success:
-            client.ask("DELETE", f"/v1/reservations/{reserved.json()['id']}")
-        answers = (appended, read, document, reserved)
-        if any(each is None or each.status_code != httpx.codes.OK for each in answers):
+        if self._right("POST", f"{self._path}/items", {"items": [{"role": "user", "content": text}]}, key) is None:
             return False
-        assert read is not None
-        assert document is not None
-        return text in read.text and "STALE" not in document.headers.get("cache-status", "")
+        read = self._right("GET", f"{self._path}/context?budget=500")
+        if read is None or text not in read.text:
+            return False
+        document = self._right("GET", f"/v1/documents/{PATH}")
+        if document is None or "STALE" in document.headers.get("cache-status", ""):
+            return False
+        reserved = self._right("POST", "/v1/reservations", {"tokens": 1})
+        return reserved is not None and bool(self._right("DELETE", f"/v1/reservations/{reserved.json()['id']}"))
+
+    def _right(
+        self, method: str, path: str, body: object = None, headers: dict[str, str] | None = None
+    ) -> httpx.Response | None:
+        answer = self._client.ask(method, path, body, headers)
+        return answer if answer is not None and answer.status_code == httpx.codes.OK else None
 
 
 def recovery_s(window: Window, began_s: float, windows: Sequence[Window], cycles: Sequence[Cycle]) -> float | None:

@@ -2,7 +2,7 @@
 Which faults come, and when: a pure function of the seed and of how long the run takes.
 
 Faults come in lanes. Within a lane one follows the other, and every kind comes once a round; faults of different lanes
-overlap. A round of the longest lane takes 60 to 120 s, and each run has one at least. The first and the last seconds are quiet.
+overlap. A round takes 60 to 120 s, and each run has one at least. The first and the last seconds are quiet.
 """
 
 import random
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
-QUIET_S = 6.0
-"""Before the first window, while instances start, and after the last."""
+QUIET_S = 5.0
+"""Before the first window and after the last."""
 
 ROUND_S = 120.0
 GAP_SHARE = 0.5

@@ -15,7 +15,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 
@@ -32,7 +32,7 @@ from shared.store import keys
 
 DELAY_S, SPIKE_S, SPIKE_JITTER_S = 0.003, 0.25, 0.2
 RESERVATION_S = 3
-LIMIT_TOKENS, RATE_A_MINUTE, BURST = 12_000, 300, 20
+LIMIT_TOKENS, RATE_A_MINUTE, BURST = 12_000, 60, 5
 FULL_IN_WORDS = "ERR DB capacity quota exceeded"
 """As Upstash says it, which may be in the middle of a script."""
 
@@ -49,6 +49,13 @@ PRELUDES = {
 SHARE = 0.5
 LOOK_S = 0.05
 STORE_FAULTS = {Kind.STORE_SILENT: Fault.SILENT, Kind.TORN: Fault.TRUNCATE, Kind.LOST: Fault.CLOSE}
+
+
+class Cause(NamedTuple):
+    """How a fault begins, and how it ends."""
+
+    begin: Callable[[Window], object]
+    end: Callable[[], object]
 
 
 class Site:
@@ -68,6 +75,7 @@ class Site:
         self._first = first
         self._stopped: list[int] = []
         self._kills: list[float] = []
+        self._causes = self._faults()
         self._store = httpx.Client(base_url=fleet.store_url, headers={"authorization": f"Bearer {fleet.store_token}"})
         for key in (self.spender, self.hasty):
             mint(fleet.store_url, fleet.store_token, key)
@@ -86,68 +94,53 @@ class Site:
         self._store.close()
 
     def begin(self, window: Window) -> None:
-        network, kind = self.fleet.network, window.kind
-        match kind:
-            case Kind.STORE_REFUSES:
-                network.leave()
-            case Kind.STORE_SILENT | Kind.TORN | Kind.LOST:
-                network.fault = STORE_FAULTS[kind]
-            case Kind.LATENCY:
-                network.delay_s, network.jitter_s = SPIKE_S, SPIKE_JITTER_S
-            case Kind.WRONG:
-                dice = random.Random(window.value)  # noqa: S311  # no secret.
-                network.faults = dice.choices(WRONG, k=WRONG_MAX)
-            case Kind.HALF_WAY:
-                network.end_half_way(window.value)
-            case Kind.FULL_HALF_WAY:
-                network.end_half_way(window.value, FULL_IN_WORDS)
-            case Kind.FULL:
-                self.run("CONFIG", "SET", "maxmemory", "1")
-            case Kind.KILLS:
-                lasts_s = window.end_s - window.begin_s
-                self._kills = [time.monotonic() + lasts_s * number / KILLS for number in range(KILLS)]
-            case Kind.SUSPENDS:
-                self._stop_one()
-            case Kind.CLOCK_AHEAD | Kind.CLOCK_BEHIND | Kind.TWO_RELEASES:
-                self.fleet.control.roll(self._release(kind), SHARE)
-            case Kind.SOURCE_REFUSES:
-                self._front.leave()
-            case Kind.SOURCE_SILENT:
-                self._front.fault = Fault.SILENT
-            case Kind.DUPLICATES:
-                self.recorder.is_doubling.set()
-            case Kind.EVICTION:
-                self.evict()
+        self._causes[window.kind].begin(window)
 
     def end(self, window: Window) -> None:
-        network = self.fleet.network
-        match window.kind:
-            case Kind.STORE_REFUSES:
-                network.come_back()
-            case Kind.STORE_SILENT | Kind.TORN | Kind.LOST:
-                network.fault = Fault.NONE
-            case Kind.LATENCY:
-                network.delay_s, network.jitter_s = DELAY_S, 0.0
-            case Kind.WRONG:
-                network.faults = []
-            case Kind.HALF_WAY | Kind.FULL_HALF_WAY:
-                network.end_half_way(None)
-            case Kind.FULL:
-                self.run("CONFIG", "SET", "maxmemory", "0")
-            case Kind.KILLS:
-                self._kills = []
-            case Kind.SUSPENDS:
-                self._go_on()
-            case Kind.CLOCK_AHEAD | Kind.CLOCK_BEHIND | Kind.TWO_RELEASES:
-                self.fleet.control.roll(self._first, 1.0)
-            case Kind.SOURCE_REFUSES:
-                self._front.come_back()
-            case Kind.SOURCE_SILENT:
-                self._front.fault = Fault.NONE
-            case Kind.DUPLICATES:
-                self.recorder.is_doubling.clear()
-            case Kind.EVICTION:
-                pass
+        self._causes[window.kind].end()
+
+    def _faults(self) -> "dict[Kind, Cause]":
+        network, roll = self.fleet.network, self.fleet.control.roll
+        causes = {
+            Kind.STORE_REFUSES: Cause(lambda _: network.leave(), network.come_back),
+            Kind.LATENCY: Cause(lambda _: self._set_pace(SPIKE_S, SPIKE_JITTER_S), lambda: self._set_pace(DELAY_S, 0)),
+            Kind.WRONG: Cause(lambda window: self._go_wrong(_drawn(window)), lambda: self._go_wrong([])),
+            Kind.HALF_WAY: Cause(lambda window: network.end_half_way(window.value), lambda: network.end_half_way(None)),
+            Kind.FULL_HALF_WAY: Cause(
+                lambda window: network.end_half_way(window.value, FULL_IN_WORDS), lambda: network.end_half_way(None)
+            ),
+            Kind.FULL: Cause(
+                lambda _: self.run("CONFIG", "SET", "maxmemory", "1"),
+                lambda: self.run("CONFIG", "SET", "maxmemory", "0"),
+            ),
+            Kind.KILLS: Cause(self._plan_kills, self._kills.clear),
+            Kind.SUSPENDS: Cause(lambda _: self._stop_one(), self._go_on),
+            Kind.SOURCE_REFUSES: Cause(lambda _: self._front.leave(), self._front.come_back),
+            Kind.SOURCE_SILENT: Cause(lambda _: self._have_source(Fault.SILENT), lambda: self._have_source(Fault.NONE)),
+            Kind.DUPLICATES: Cause(lambda _: self.recorder.is_doubling.set(), self.recorder.is_doubling.clear),
+            Kind.EVICTION: Cause(lambda _: self.evict(), lambda: None),
+        }
+        for kind in STORE_FAULTS:
+            causes[kind] = Cause(lambda window: self._have_store(window.kind), lambda: self._have_store(None))
+        for kind in PRELUDES:
+            causes[kind] = Cause(lambda window: roll(self._release(window.kind), SHARE), lambda: roll(self._first, 1.0))
+        return causes
+
+    def _have_store(self, kind: Kind | None) -> None:
+        self.fleet.network.fault = Fault.NONE if kind is None else STORE_FAULTS[kind]
+
+    def _have_source(self, fault: Fault) -> None:
+        self._front.fault = fault
+
+    def _set_pace(self, delay_s: float, jitter_s: float) -> None:
+        self.fleet.network.delay_s, self.fleet.network.jitter_s = delay_s, jitter_s
+
+    def _go_wrong(self, faults: list[Fault]) -> None:
+        self.fleet.network.faults = faults
+
+    def _plan_kills(self, window: Window) -> None:
+        lasts_s = window.end_s - window.begin_s
+        self._kills[:] = [time.monotonic() + lasts_s * number / KILLS for number in range(KILLS)]
 
     def tick(self) -> None:
         """Do what is due within a window that has begun."""
@@ -181,6 +174,11 @@ class Site:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
         self._stopped = []
+
+
+def _drawn(window: Window) -> list[Fault]:
+    """Return the wrong replies of *window*, one after the other."""
+    return random.Random(window.value).choices(WRONG, k=WRONG_MAX)  # noqa: S311  # no secret.
 
 
 @contextlib.contextmanager

@@ -7,21 +7,24 @@ A conversation that has grown is left for a new one: a checker that looks at eve
 
 import random
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
-from scripts.proving.chaos.answers import DEADLINE_S, Line
+from scripts.proving.chaos.answers import DEADLINE_S, Line, RunIsOver
 from scripts.proving.chaos.client import Client
 from scripts.proving.chaos.site import Site
 from scripts.proving.coherence.actor import Actor
-from scripts.proving.coherence.caller import Caller, Resending, Shared
+from scripts.proving.coherence.caller import Answer, Caller, Resending, Shared
 from scripts.proving.coherence.reached import Instance
 from scripts.proving.coherence.stored import Stored
-from scripts.proving.history.recorded import History, Operation
+from scripts.proving.history.recorded import Append, Delete, History, Operation, Outcome
 
 ITEMS_MAX = 200
 PAUSE_S = 0.04
 LOST_ANSWERS, LOST_REQUESTS = 0.03, 0.02
+CUT_OFF_COPIES_MAX = 20
+"""Of a batch that is being sent again, as often as it takes, when the run ends."""
 
 
 class Router:
@@ -39,7 +42,7 @@ class Router:
 
 
 class FleetCaller(Caller):
-    """Knows which instance answered by what the router says."""
+    """Knows by the router which instance answered. What the end of the run cuts off has an unknown outcome."""
 
     def __init__(self, router: Router, shared: Shared, resending: Resending, dice: random.Random, line: Line) -> None:
         super().__init__(router, shared, resending, dice, DEADLINE_S, line)
@@ -48,6 +51,32 @@ class FleetCaller(Caller):
     def process_of(self, instance: Instance) -> int:
         # A hash of its name: what matters is that two instances have two numbers.
         return abs(hash(self._line.last))
+
+    def append(self, instance: Instance, items: list[dict[str, Any]]) -> None:
+        start_ns = time.monotonic_ns()
+        try:
+            super().append(instance, items)
+        except RunIsOver:
+            texts = tuple(item["content"].partition(" ")[0] for item in items)
+            copies_max = 1 if self._resending.by_key else CUT_OFF_COPIES_MAX
+            self.operations.append(
+                Append(instance.number, start_ns, time.monotonic_ns(), Outcome.UNKNOWN, texts, (), copies_max)
+            )
+            raise
+
+    def delete(self, instance: Instance, item_id: str) -> None:
+        start_ns = time.monotonic_ns()
+        try:
+            super().delete(instance, item_id)
+        except RunIsOver:
+            self.operations.append(Delete(instance.number, start_ns, time.monotonic_ns(), Outcome.UNKNOWN, item_id))
+            raise
+
+    def _attempt(self, attempt: int, instance: Instance, body: Any, headers: dict[str, str]) -> Answer:
+        if self._line.is_doubling and self._resending.by_count and attempt == 0:
+            # It says that it sends something again only when it has lost an answer.
+            return self._call("POST", instance, "/items", body=body, headers=headers, loses_answer=True)
+        return super()._attempt(attempt, instance, body, headers)
 
 
 class Table:
@@ -102,8 +131,10 @@ class Sitting:
         router, line = Router(self._site, number), Line(self._site.recorder)
         caller = FleetCaller(router, self.shared, self._resending, dice, line)
         self.callers.append(caller)
-        if not self.shared.ids:
-            caller.append(router, [{"role": "user", "content": f"start-{number} of it all"}])
+        attempts = 0
+        while not self.shared.ids:  # What callers do is about items that there are.
+            attempts += 1
+            caller.append(router, [{"role": "user", "content": f"start-{number}-{attempts} of it all"}])
         return Actor(caller, router, router, dice, is_writer=is_writer)
 
     @property

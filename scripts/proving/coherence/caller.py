@@ -213,7 +213,9 @@ class Caller:
         version: int | None = None,
     ) -> None:
         times = (answer.start_ns, answer.end_ns)
-        self.operations.append(Read(self.process_of(instance), *times, ids, after, to_end, version, max_age_s * NS_PER_S))
+        self.operations.append(
+            Read(self.process_of(instance), *times, ids, after, to_end, version, max_age_s * NS_PER_S)
+        )
 
     def _call(
         self,

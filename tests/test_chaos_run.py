@@ -1,0 +1,72 @@
+"""A short run of `scripts/prove chaos` with real instances: each fault comes, nothing breaks, and Ctrl-C ends it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from scripts.proving.chaos.schedule import Kind
+
+pytestmark = pytest.mark.timing
+
+ROOT = Path(__file__).parents[1]
+END_S = 10.0
+
+
+def start(folder: Path, *options: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "scripts.proving", "chaos", "--json", str(folder / "chaos.json"), *options]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"CHAOS_TEST": str(folder)}, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def result(folder: Path) -> dict[str, Any]:
+    document: dict[str, Any] = orjson.loads((folder / "chaos.json").read_bytes())
+    return document
+
+
+def left(folder: Path) -> list[str]:
+    """Return the processes of a run that are still there: they have its mark in their environment, or had it."""
+    mark, found = f"CHAOS_TEST={folder}".encode(), []
+    for each in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in (each / "environ").read_bytes():
+                found.append(each.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_a_short_run_has_every_fault_and_breaks_nothing(tmp_path: Path) -> None:
+    said, errors = start(tmp_path, "--seconds", "14", "--seed", "3").communicate()
+    found = result(tmp_path)
+
+    assert found["broken"] == [], said + errors[-2_000:]
+    assert (found["what"], found["partial"], found["seed"]) == ("chaos", False, 3)
+    assert {each["kind"] for each in found["windows"]} == {str(kind) for kind in Kind}
+    assert found["checked"]["appends"]["ok"] > 0
+    assert found["checked"]["requests"] > 50
+
+
+def test_ctrl_c_ends_it_at_once_with_what_there_is_and_no_process(tmp_path: Path) -> None:
+    process = start(tmp_path, "--seconds", "60")
+    assert process.stderr is not None
+    shown = ""
+    while not any(f"second {number} of" in shown for number in (3, 4, 5)):
+        shown = shown[-100:] + process.stderr.read(10)
+    process.send_signal(signal.SIGINT)
+    began_s = time.monotonic()
+    said, _ = process.communicate(timeout=60)
+
+    assert time.monotonic() - began_s < END_S  # Two on a quiet machine.
+    assert process.returncode == 130
+    assert "interrupted" in said
+    assert result(tmp_path)["partial"] is True
+    assert left(tmp_path) == []
