@@ -248,3 +248,31 @@ def test_one_conversation_that_cannot_be_compacted_is_not_the_end_of_the_sweep(
 
     assert (first["outcome"], first["failed"], first["compacted"]) == ("done", 1, 1)
     assert second["outcome"] == "done"
+
+
+def test_a_tenant_that_writes_all_the_time_does_not_keep_the_sweep(
+    api: httpx.Client, server: FaultyServer, behind: Callable[..., httpx.Client]
+) -> None:
+    told, service, has_ended = begin(api), behind(), threading.Event()
+    server.delay_s = 0.02
+
+    def requests_of_a_sweep() -> int:
+        before = server.requests
+        sweep(service)
+        return server.requests - before
+
+    def write() -> None:
+        for _ in range(200):
+            if has_ended.is_set():
+                return
+            append = {"items": [{"role": "user", "content": "again"}]}
+            api.post(f"/v1/conversations/{told.id}/items", json=append).raise_for_status()
+
+    quiet = requests_of_a_sweep()
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        busy = requests_of_a_sweep()
+        has_ended.set()
+        writing.result()
+
+    assert busy <= quiet + 3  # The first sweep may have found less to note.

@@ -11,11 +11,12 @@ All is drawn from the seed and the agent's number. Times are those of the soak's
 
 import asyncio
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from scripts.proving.load.texts import Corpus
 from scripts.proving.soak.caller import Caller
+from scripts.proving.soak.plan import Options
 
 MODEL = "gpt-4o"
 BUDGET = 2_000
@@ -31,6 +32,8 @@ EXPIRY_REAL_S_MIN = 12.0
 """A machine that is late must not let a conversation expire under its agent."""
 
 GONE = frozenset({404})
+WAITING_MAX = 200
+"""While so many requests wait for an answer, agents that come are left out: the rate is more than can be taken."""
 
 
 def arrivals(seed: object, rate: float) -> Iterator[tuple[int, float]]:
@@ -41,6 +44,27 @@ def arrivals(seed: object, rate: float) -> Iterator[tuple[int, float]]:
         at_s += dice.expovariate(rate / REQUESTS_EACH)
         yield number, at_s
         number += 1
+
+
+async def running(options: Options, caller: Caller, corpus: Corpus, now_s: Callable[[], float]) -> None:
+    """Let agents come, from now on, until this is cancelled. *now_s*: seconds of the whole soak."""
+    live, before_s = set[asyncio.Task[None]](), now_s()
+    try:
+        for number, at_s in arrivals(options.seed, options.rate):
+            if at_s < before_s:
+                continue
+            await asyncio.sleep(max(0.0, at_s - now_s()))
+            if caller.waiting >= WAITING_MAX:
+                caller.left_out += 1
+                continue
+            task = asyncio.create_task(Agent(number, options.seed, options.factor, corpus, caller).live())
+            live.add(task)
+            task.add_done_callback(live.discard)
+    finally:
+        left = set(live)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 class Agent:
@@ -74,7 +98,7 @@ class Agent:
             await self._caller.ask("GET forgotten", self._path, expected=GONE)
 
     async def _turn(self) -> None:
-        reservation = await self._reserve() if self._happens(0.4) else None
+        reservation = await self._reserve() if self._happens(0.6) else None
         context = {"model": MODEL, "budget": BUDGET, "format": "chat"}
         await self._append("turn", {"items": [self._question()], "context": context})
         if self._happens(0.25):

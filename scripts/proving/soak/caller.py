@@ -20,12 +20,15 @@ EXPECTED = frozenset({200})
 
 class Caller:
     """
-    A tenant's agents as the service sees them, while the block lasts. `requests` counts them, `answers` how many had
-    each status, `unexpected` those, by what was asked, that should have had another.
+    A tenant's agents as the service sees them, while the block lasts. `requests` counts what they asked, `answers` how
+    many had each status, `unexpected` those, by what was asked, that should have had another. `waiting` have no answer
+    yet; `left_out` counts agents that were not let in while those were too many.
     """
 
     def __init__(self, url: str, key: str) -> None:
         self.requests = 0
+        self.waiting = 0
+        self.left_out = 0
         self.answers: Counter[str] = Counter()
         self.unexpected: Counter[str] = Counter()
         headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
@@ -56,15 +59,18 @@ class Caller:
         and what the request is called in figures.
         """
         method, _, name = what.partition(" ")
-        async with self._slots:
-            request = self._client.request(method, path).headers(dict(headers or {}))
-            if body is not None:
-                request = request.body_bytes(orjson.dumps(body))
-            try:
+        request = self._client.request(method, path).headers(dict(headers or {}))
+        if body is not None:
+            request = request.body_bytes(orjson.dumps(body))
+        self.waiting += 1
+        try:
+            async with self._slots:
                 response = await request.build().send()
                 status, said = response.status, bytes(await response.bytes())
-            except PyreqwestError:
-                status, said = 0, b""
+        except PyreqwestError:
+            status, said = 0, b""
+        finally:
+            self.waiting -= 1
         self.requests += 1
         self.answers[str(status)] += 1
         if status not in expected:

@@ -17,15 +17,12 @@ from scripts.faults.compression import Compression
 from scripts.platform.fleet import Fleet
 from scripts.platform.settings import ROOT
 from scripts.proving.load.texts import Corpus
-from scripts.proving.soak.agents import DOCUMENTS, Agent, arrivals
+from scripts.proving.soak.agents import DOCUMENTS, running
 from scripts.proving.soak.caller import Caller
 from scripts.proving.soak.plan import DAY_S, deployment, fleet_settings
 from scripts.proving.soak.record import Record
 from scripts.proving.soak.sampling import JUDGED, lasts, look
 from shared.request.caller import read_key
-
-AGENTS_MAX = 600
-"""Agents at a time; those that come while there are so many are left out, where the machine cannot take the rate."""
 
 DOCUMENT_TOKENS = 600
 CHANGES_S = 3 * 3_600.0
@@ -35,10 +32,9 @@ type Tell = Callable[[str, int, int], None]
 
 
 class Soak:
-    """One leg of *record*. `left_out` counts agents for whom there was no room."""
+    """One leg of *record*."""
 
     def __init__(self, record: Record, corpus: Corpus, tell: Tell) -> None:
-        self.left_out = 0
         self._record = record
         self._options = record.options
         self._corpus = corpus
@@ -67,7 +63,7 @@ class Soak:
                 agents, crons = Caller(fleet.url, fleet.key), Caller(fleet.url, fleet.secrets["CRON_SECRET"])
                 async with agents, crons:
                     parts = [
-                        self._agents(agents),
+                        running(self._options, agents, self._corpus, lambda: self._now_s),
                         self._crons(fleet, crons),
                         self._lives(fleet),
                         self._changes(documents),
@@ -86,26 +82,6 @@ class Soak:
             # A start that is under way cannot be taken back; what it starts can be ended.
             await asyncio.wait([starting])
             fleet.stop()
-
-    async def _agents(self, caller: Caller) -> None:
-        options, live = self._options, set[asyncio.Task[None]]()
-        try:
-            for number, at_s in arrivals(options.seed, options.rate):
-                if at_s < self._before_s:
-                    continue
-                await asyncio.sleep(max(0.0, at_s - self._now_s))
-                if len(live) >= AGENTS_MAX:
-                    self.left_out += 1
-                    continue
-                agent = Agent(number, options.seed, options.factor, self._corpus, caller)
-                task = asyncio.create_task(agent.live())
-                live.add(task)
-                task.add_done_callback(live.discard)
-        finally:
-            left = set(live)
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
 
     async def _crons(self, fleet: Fleet, caller: Caller) -> None:
         """Call each cron when it is due, and end its instance: the next day finds a cold one."""
@@ -151,6 +127,7 @@ class Soak:
                 "day": round(at_s * options.factor / DAY_S, 3),
                 "requests": self._before_requests + sum(each.requests for each in callers),
                 "answers": sum((each.answers for each in callers), Counter()),
+                "left_out": callers[0].left_out,
                 "unexpected": sum((each.unexpected for each in callers), Counter()),
                 **seen,
             })  # fmt: skip

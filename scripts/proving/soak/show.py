@@ -15,7 +15,7 @@ def show(document: Mapping[str, Any]) -> str:
     options, series = document["options"], document["series"]
     parts = ["NOT WHOLE: it was interrupted; this is what was seen until then."] if document["partial"] else []
     if series:
-        parts.append(_ran(options, series, document["left_out"]))
+        parts.append(_ran(options, series))
     rows = [
         [name, _number(found["estimate"]), _interval(found), f"{found['bound']:g}", found["verdict"]]
         for name, found in document["slopes"].items()
@@ -25,7 +25,7 @@ def show(document: Mapping[str, Any]) -> str:
     return "\n\n".join(parts)
 
 
-def _ran(options: Mapping[str, Any], series: list[Any], left_out: int) -> str:
+def _ran(options: Mapping[str, Any], series: list[Any]) -> str:
     last, legs = series[-1], last_of_legs(series)
     answers, unexpected = Counter[str](), Counter[str]()
     for each in legs:
@@ -39,7 +39,7 @@ def _ran(options: Mapping[str, Any], series: list[Any], left_out: int) -> str:
     ]
     if unexpected:
         lines.append("unexpected: " + ", ".join(f"{count:,} {what}" for what, count in unexpected.most_common(8)))
-    if left_out:
+    if left_out := sum(each["left_out"] for each in legs):
         lines.append(f"{left_out:,} agents were left out: the machine did not take the rate")
     return "\n".join(lines)
 

@@ -18,6 +18,9 @@ from scripts.proving.soak.slope import AGAIN, Series, slope
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 POINTS_MIN, REQUESTS_MIN = 30, 1_000
+FLEET = "fleet"
+"""What the instances of a deployment are called of which only the metrics are seen."""
+
 HIDES = 20
 """What hides in an interval that is so many times as wide as the bound would have been worth finding."""
 
@@ -45,19 +48,21 @@ def judge(options: Options, samples: Sequence[Sample], *, is_whole: bool, again:
     for function in sorted(
         {each["name"].partition("#")[0] for sample in late for each in sample["instances"] if each["lasts"]}
     ):
-        for quantity in OF_INSTANCES:
+        for quantity in OF_INSTANCES if function != FLEET else OF_INSTANCES[:1]:
             series = _of_instances(late, function, quantity.name)
             name = f"{function.removeprefix('/api/')} {quantity.name}"
             slopes[name] = judged(quantity, series, options.seed, again)
-    for quantity in OF_THE_STORE:
+    for quantity in OF_THE_STORE if late and "keys" in late[0] else ():
         slopes[f"store {quantity.name}"] = judged(quantity, _of_the_store(late, quantity.name), options.seed, again)
     why = [f"{name} grows" for name, found in slopes.items() if found["verdict"] == FAILS]
     why += [f"{name} was to live through all of it, and did not" for name in lost(samples)]
     bugs = sum(sample["answers"].get("500", 0) for sample in last_of_legs(samples))
     why += [f"{bugs} answers were a 500"] if bugs else []
     open_ = [name for name, found in slopes.items() if found["verdict"] == UNDECIDED]
-    said = FAILS if why else UNDECIDED if open_ or not is_whole or not slopes else HOLDS
-    return {"slopes": slopes, "verdict": said, "why": why or [f"{name}: too little to tell" for name in open_]}
+    little = [f"{name}: too little to tell" for name in open_]
+    little += [] if is_whole else ["it was interrupted"]
+    little += [] if slopes else ["there is no sample after the warm-up"]
+    return {"slopes": slopes, "verdict": FAILS if why else UNDECIDED if little else HOLDS, "why": why or little}
 
 
 def judged(quantity: Quantity, many: Sequence[Series], seed: object, again: int = AGAIN) -> dict[str, Any]:
@@ -86,13 +91,13 @@ def last_of_legs(samples: Iterable[Sample]) -> list[Sample]:
 def lost(samples: Sequence[Sample]) -> list[str]:
     """Return the instances that were to live through all of a leg, and were seen in it, but not at its end."""
     seen: dict[int, set[str]] = {}
-    for sample in samples:
+    for sample in samples if not samples or "keys" in samples[0] else ():
         now = {each["name"] for each in sample["instances"] if each["lasts"]}
         seen.setdefault(sample["leg"], set()).update(now)
     return sorted(
         name
         for last in last_of_legs(samples)
-        for name in seen[last["leg"]] - {each["name"] for each in last["instances"]}
+        for name in seen.get(last["leg"], set()) - {each["name"] for each in last["instances"]}
     )
 
 
