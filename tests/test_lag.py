@@ -10,7 +10,7 @@ import pytest
 
 from scripts.benchmarks import compression, lag, lag_bodies, parse
 from shared.process.garbage import COLLECT_S, SWITCH_S, Collections, take_short_turns
-from shared.process.lag import BOUNDS_MS, LagProbe
+from shared.process.lag import BOUNDS_MS, Lag, LagProbe
 from shared.process.pool import Pool
 
 pytestmark = pytest.mark.timing
@@ -143,3 +143,16 @@ def test_every_shape_that_the_limits_come_from_is_measured() -> None:
         *(f"a list of {name}" for name in parse.VALUES),
     ]
     assert [int(row[0]) for row in compression.measure(runs=1)] == list(compression.ITEMS)
+
+
+def test_the_result_tells_our_rows_from_the_naive_ones_the_machine_and_an_encoding() -> None:
+    waits = lag.Figures([Lag(10, 9.0, [0] * len(BOUNDS_MS), ran_max_ms=4.0)], [], [], set())
+    naive = f"{lag.NAIVE_ROWS[0]}: {lag.NAIVE_DESIGNS['orjson']}"
+    rows = dict.fromkeys([lag.THE_MACHINE, lag.ENCODING, "append: all quotes", naive], waits)
+
+    assert lag.document(rows) == {
+        "what": "lag",
+        "rows": {"append: all quotes": {"max_ms": 9.0, "ours_ms": 4.0}},
+        "machine_ms": 9.0,
+        "encoding_ms": 9.0,
+    }

@@ -54,6 +54,8 @@ def test_without_results_nothing_is_said_to_be_measured() -> None:
         ("chaos.broken", ["duplicate: the batch t1 is stored 2 times"], "doubled", "not met"),
         ("chaos.broken", ["stale: document, showed 3"], "stale", "not met"),
         ("chaos.broken", ["overrun: 12 of 10 tokens"], "overrun", "not met"),
+        ("chaos.broken", ["turned away: a caller was answered 401"], "wrong", "not met"),
+        ("chaos.broken", ["late: a caller took 31.0 s"], "wrong", "met"),
         ("chaos.broken", ["something new: that nobody thought of"], "broken", "not met"),
         ("chaos.checked.statuses", {"200": 90, "500": 1}, "bugs", "not met"),
         ("contexts.status", 1, "tokens", "not met"),

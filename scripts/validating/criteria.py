@@ -190,7 +190,14 @@ CRITERIA = (
         AT_MOST, 0, "findings", CHAOS, exact=True,
     ),
     Criterion("bugs", "Answers of 500 under faults", others.bugs, AT_MOST, 0, "answers", CHAOS, exact=True),
-    Criterion("broken", "Other promises broken under faults", others.broken(), AT_MOST, 0, "findings", CHAOS),
+    Criterion(
+        "wrong", "Refusals that changed something, wrong forks, evicted ones that are shown, errors of other kinds",
+        others.broken(*others.WRONG), AT_MOST, 0, "findings", CHAOS, exact=True,
+    ),
+    Criterion(
+        "broken", "Answers and recoveries under faults that take too long, and whatever else is found",
+        others.broken(), AT_MOST, 0, "findings", CHAOS,
+    ),
     Criterion(
         "recovery", "Seconds after a fault until answers are right again, at most",
         others.recovery, STATED, 0, "s", CHAOS,

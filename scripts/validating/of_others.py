@@ -17,9 +17,10 @@ HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 TOO_LITTLE = Missing("too few samples to tell; the run was too short")
 INTERRUPTED = Missing("the run under faults was interrupted: what needs its end was not checked")
 
-LOST, DOUBLED, MIXED_UP = ("lost", "unanswered"), ("doubled", "duplicate"), ("order", "split", "mixed")
-STALE, OVERRUN = ("stale", "old", "version", "deleted"), ("overrun", "books", "rate")
-NAMED = (*LOST, *DOUBLED, *MIXED_UP, *STALE, *OVERRUN)
+LOST, DOUBLED, MIXED_UP = ("lost",), ("doubled", "duplicate", "phantom"), ("order", "split", "mixed", "disagreement")
+STALE, OVERRUN = ("stale", "old", "gone", "gap", "version", "deleted"), ("overrun", "books", "rate")
+WRONG = ("refused", "fork", "evicted", "error", "no problem", "turned away")
+NAMED = (*LOST, *DOUBLED, *MIXED_UP, *STALE, *OVERRUN, *WRONG)
 """What findings under faults begin with."""
 
 

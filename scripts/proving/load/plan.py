@@ -55,12 +55,16 @@ class Piece(NamedTuple):
 
 
 def short(seconds: float, options: Options) -> Options:
-    """Return *options* cut to about *seconds* in all: a stretch for each design, the joined dialogues, two steps."""
+    """
+    Return *options* cut to about *seconds* in all: a stretch for each design, the joined dialogues, two steps; eight
+    where that leaves some seconds to each. Stretches that were asked for stay as they are.
+    """
+    steps = 8 if seconds >= STEPS_FROM_S else 2
     changes = {
-        "slices": {SHORT_SPEED: 0.25 * seconds},
+        "slices": options.slices or {SHORT_SPEED: 0.25 * seconds},
         "joined_s": 0.1 * seconds,
-        "step_s": max(3.0, 0.06 * seconds),
-        "steps_max": 2,
+        "step_s": max(3.0, 0.12 * seconds / steps),
+        "steps_max": steps,
     }
     return Options(**{**vars(options), **changes})
 
