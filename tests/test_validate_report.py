@@ -10,11 +10,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from scripts.validating import __main__ as command
 from scripts.validating.against import compare, show
-from scripts.validating.live import LiveError, fetch, live_validation
+from scripts.validating.live import CONTEXTS, LiveError, fetch, live_validation
 from scripts.validating.plots import PLOTS, write_plots
 from scripts.validating.report import report
 from scripts.validating.results import Results, ResultsError, read_results
 from scripts.validating.rows import readings_of, validation
+from tests.bearers import METRICS_SECRET
 from tests.validations import RESULTS, changed
 
 ROOT = Path(__file__).parents[1]
@@ -187,6 +188,16 @@ def test_what_metrics_cannot_tell_apart_is_not_measured() -> None:
 
     assert rows["errors"]["verdict"] == rows["lag"]["verdict"] == "not measured"
     assert "0.30%" in rows["lag"]["beside"]
+
+
+def test_the_metrics_of_the_service_are_read_with_its_secret(service_url: str) -> None:
+    document = live_validation(fetch(service_url, METRICS_SECRET))
+
+    assert document["form"] == "a fleet in use, by its metrics"
+    assert "a fleet in use" in report(document, [])
+    assert CONTEXTS in orjson.loads((ROOT / "public/openapi.json").read_bytes())["paths"]
+    with pytest.raises(LiveError, match="answered 401"):
+        fetch(service_url, "another")
 
 
 def test_the_secret_of_metrics_goes_nowhere_without_tls() -> None:

@@ -95,7 +95,7 @@ def recovery(results: Results) -> Reading:
     """Seconds after the end of a fault until answers were right again, at most."""
     windows = [each for each in look(results, "chaos.windows") or [] if each["recovery_s"] is not None]
     if not windows:
-        return _not_run("chaos")
+        return Missing("no fault ended long enough before the next one began")
     slowest = max(windows, key=lambda each: float(each["recovery_s"]))
     return Found(slowest["recovery_s"], beside=f"after: {slowest['kind']}")
 
