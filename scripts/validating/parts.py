@@ -67,8 +67,8 @@ def _short(asked: Asked) -> list[Part]:
     return [
         _load(asked, 330, *slices),
         _cost(asked),
-        Part("soak", 130, PROVE, ("soak", "--seconds", "120", *seed), writes=True),
-        Part("leak", 70, PROVE, ("soak", "--seconds", "60", *LEAK, *seed), writes=True),
+        Part("soak", 190, PROVE, ("soak", "--seconds", "180", *seed), writes=True),
+        Part("leak", 130, PROVE, ("soak", "--seconds", "120", *LEAK, *seed), writes=True),
         Part("chaos", 85, PROVE, ("chaos", "--seconds", "70", *seed), writes=True),
         Part("contexts", 6, PROVE, ("contexts", "--budgets", "3000")),
         Part("borders", 25, PROVE, ("borders", "--logs", "300", *seed)),
