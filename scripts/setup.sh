@@ -5,6 +5,9 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." 2>/dev/null && pwd) || root=.
 if [ -f "$root/scripts/setup.sh" ]; then cd "$root"; fi
 VENV=$PWD/.venv
 
+# Where an image sets it, each of the processes that tests start would compile every module that it imports.
+unset PYTHONDONTWRITEBYTECODE
+
 # A shim of pyenv exists for every version and fails for those not selected: only running it tells.
 has_version() {
     "$1" -c 'import sys; sys.exit(not (3, 12) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1

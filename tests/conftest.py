@@ -24,6 +24,7 @@ from shared.store import keys
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
 from tests.instances import client_of, running_instance
 from tests.log_lines import LogLines
+from tests.roots import trust_one_root
 
 NOT_BILLED = {"info", "ping", "hello", "select", "client", "config", "hincrby"}
 """What this look, and the local server's own connections, cost; and what counts a tenant's bytes: one for every 16 KiB
@@ -32,13 +33,30 @@ NOT_BILLED = {"info", "ping", "hello", "select", "client", "config", "hincrby"}
 LOG_LEVEL = "warning"
 """A line for each of all requests would be much; tests of the log ask for them (`logged`)."""
 
+LONGEST = (
+    *("test_docs_commands", "test_half_way", "test_bench", "test_coherence", "test_document_coherence"),
+    *("test_openai_sdist", "test_tokens_count", "test_openapi_typescript", "test_valid_out", "test_install"),
+    *("test_openapi", "test_sweep_conversations", "test_compaction", "test_dev_server", "test_dashboard"),
+)
+"""Files that take 20 s or more. They go first: of two processes one would else have a long file left at the end, and
+the other nothing."""
+
 SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
+
+trust_one_root()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A run of the tests that measure time, and of no others, imports their files alone."""
+    is_alone = config.getoption("markexpr") == "timing" and collection_path.name.startswith("test_")
+    return True if is_alone and "mark.timing" not in collection_path.read_text() else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("unmeasured")
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(scope="session")

@@ -1,22 +1,18 @@
-"""scripts/keys, as tests call it."""
+"""scripts/keys, as tests call it: in this process, for each of its own would import what this one has."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+import contextlib
+import io
 
-ROOT = Path(__file__).parents[1]
+from scripts.local import keys
 
 
 def run_keys(*arguments: str, status: int = 0) -> str:
     """Run it, which has to end with *status*; return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "scripts.local.keys", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=dict(os.environ),
-        check=False,
-    )
-    assert done.returncode == status, done.stderr
-    return done.stdout.strip() or done.stderr.strip()
+    printed, complaint = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complaint):
+        try:
+            ended = keys.main(list(arguments))
+        except SystemExit as end:  # So does argparse.
+            ended = int(end.code or 0)
+    assert ended == status, complaint.getvalue()
+    return printed.getvalue().strip() or complaint.getvalue().strip()

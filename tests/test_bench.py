@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmarks import against, guard, neighbours, peers, store, warm
+from scripts.benchmarks import (
+    against,
+    compression,
+    guard,
+    lag,
+    lag_bodies,
+    neighbours,
+    parse,
+    peers,
+    store,
+    warm,
+)
 from scripts.benchmarks.delay_proxy import DelayProxy, Target
 from scripts.local.serving import loopback_listener
 from scripts.measuring import tables
@@ -144,6 +155,29 @@ def test_a_caller_is_measured_beside_nothing_strangers_and_large_pages() -> None
         assert row.caller_refused == 0
     assert alone.others == beside_strangers.others == []
     assert all(answer.status == 200 for answer in beside_pages.others)
+
+
+def test_every_shape_of_lag_has_its_row_with_the_answers_it_should_have() -> None:
+    rows = lag.measure(runs=1, share=lag_bodies.SHORT_SHARE)
+    wanted = {*lag_bodies.appends(), *lag_bodies.counts()}
+    wanted |= {f"{name}, {tier}" for name in lag.READ_QUERIES for tier in ("L0", "L1", "L2")}
+    wanted |= {f"{name}, {tier}" for name in lag.MANY_QUERIES for tier in ("L1", "L2")}
+    wanted |= {f"{name}: {title}" for name in lag.NAIVE_ROWS for title in lag.NAIVE_DESIGNS.values()}
+
+    assert wanted <= rows.keys()
+    assert {
+        name: figures.statuses for name, figures in rows.items() if any(each < 0 for each in figures.statuses)
+    } == {}
+    assert all(len(rows[name].small_ms) == lag.SMALL_REQUESTS for name in wanted)
+    assert len(lag.table(rows).splitlines()) == len(rows) + 2
+
+
+def test_every_shape_that_the_limits_come_from_is_measured() -> None:
+    assert [row[0] for row in parse.measure(runs=1)] == [
+        *(f"a string of {name}" for name in parse.TEXTS),
+        *(f"a list of {name}" for name in parse.VALUES),
+    ]
+    assert [int(row[0]) for row in compression.measure(runs=1)] == list(compression.ITEMS)
 
 
 def test_a_peer_that_was_not_measured_at_every_delay_has_no_row() -> None:

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.measuring.subcommands import run
-from scripts.proving.cost import command
 from scripts.proving.cost.bill import Assumed, TokenAssumptions, Usage, bill, token_lines, usage_of
 from scripts.proving.cost.prices import SHIPPED, PriceError, read_prices
 from scripts.proving.cost.show import cost, show
@@ -115,8 +114,9 @@ def test_the_command_prints_what_an_interrupted_load_came_to(
 ) -> None:
     path, out = tmp_path / "load.json", tmp_path / "cost.json"
     path.write_bytes(orjson.dumps(document(is_whole=False)))
+    subcommands = {"cost": "scripts.proving.cost.command"}
     statuses = [
-        run("scripts/prove", None, {"cost": command}, ["cost", str(each), "--json", str(out)]) for each in (path, out)
+        run("scripts/prove", None, subcommands, ["cost", str(each), "--json", str(out)]) for each in (path, out)
     ]
     said = capsys.readouterr()
 

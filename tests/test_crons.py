@@ -90,7 +90,6 @@ def test_a_sweep_removes_what_nothing_needs(service: httpx.Client, s3: ObjectSto
     assert read(service, "old.txt") == ["old"]
 
 
-@pytest.mark.timing
 def test_a_sweep_that_runs_out_of_time_is_continued(
     service: httpx.Client,
     make_service: Callable[[], str],

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from scripts.local.steps import StepFailed, Steps
-from scripts.local.uv_settings import list_of_environ, uv_environ
+from scripts.local.uv_settings import list_of_environ, uv_environ, uv_options
 
 pytestmark = pytest.mark.unmeasured
 
@@ -121,7 +121,8 @@ def test_each_setting_of_pip_has_its_place_in_uv_s() -> None:
         "SSL_CERT_FILE": "/own.pem",
         "HOME": "/h",
     }
-    assert uv_environ(list_of_environ({"PIP_NO_INDEX": "1"}), {})["UV_NO_INDEX"] == "1"
+    assert uv_options(uv_environ(list_of_environ({"PIP_NO_INDEX": "1"}), {})) == ["--no-index"]
+    assert uv_options(told) == []
 
 
 def test_a_step_that_fails_says_what_it_said_last(capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The probe sees what holds the loop, the pool lets go of it, and `scripts/bench lag` has every row."""
+"""The probe sees what holds the loop, and the pool lets go of it."""
 
 import asyncio
 import gc
@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from scripts.benchmarks import compression, lag, lag_bodies, parse
+from scripts.benchmarks import lag
 from shared.process.garbage import COLLECT_S, SWITCH_S, Collections, take_short_turns
 from shared.process.lag import BOUNDS_MS, Lag, LagProbe
 from shared.process.pool import Pool
@@ -120,29 +120,6 @@ async def test_what_is_small_stays_on_the_loop() -> None:
 
     assert await pool.run_when(False, threading.get_ident) == here
     assert await pool.run_when(True, threading.get_ident) != here
-
-
-def test_the_benchmark_has_a_row_for_every_shape_with_the_answers_it_should_have() -> None:
-    rows = lag.measure(runs=1, share=lag_bodies.SHORT_SHARE)
-    wanted = {*lag_bodies.appends(), *lag_bodies.counts()}
-    wanted |= {f"{name}, {tier}" for name in lag.READ_QUERIES for tier in ("L0", "L1", "L2")}
-    wanted |= {f"{name}, {tier}" for name in lag.MANY_QUERIES for tier in ("L1", "L2")}
-    wanted |= {f"{name}: {title}" for name in lag.NAIVE_ROWS for title in lag.NAIVE_DESIGNS.values()}
-
-    assert wanted <= rows.keys()
-    assert {
-        name: figures.statuses for name, figures in rows.items() if any(each < 0 for each in figures.statuses)
-    } == {}
-    assert all(len(rows[name].small_ms) == lag.SMALL_REQUESTS for name in wanted)
-    assert len(lag.table(rows).splitlines()) == len(rows) + 2
-
-
-def test_every_shape_that_the_limits_come_from_is_measured() -> None:
-    assert [row[0] for row in parse.measure(runs=1)] == [
-        *(f"a string of {name}" for name in parse.TEXTS),
-        *(f"a list of {name}" for name in parse.VALUES),
-    ]
-    assert [int(row[0]) for row in compression.measure(runs=1)] == list(compression.ITEMS)
 
 
 def test_the_result_tells_our_rows_from_the_naive_ones_the_machine_and_an_encoding() -> None:

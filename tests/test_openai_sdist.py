@@ -19,6 +19,7 @@ import openai
 import pytest
 
 from scripts.local.upstash import LocalUpstash
+from tests.roots import environ_of_registries
 
 ROOT = Path(__file__).parents[1]
 CONFTEST = Path(__file__).parent / "data" / "openai_conftest.py"
@@ -46,7 +47,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("openai")
     name = f"openai=={openai.__version__}"
     download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "openai", name]
-    subprocess.run(download, cwd=folder, check=True, capture_output=True, timeout=TIMEOUT_S)
+    subprocess.run(
+        download, cwd=folder, env=environ_of_registries(), check=True, capture_output=True, timeout=TIMEOUT_S
+    )
     [archive] = folder.glob("*.tar.gz")
     with tarfile.open(archive) as source:
         for wanted in WANTED:

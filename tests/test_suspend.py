@@ -7,7 +7,7 @@ import pytest
 from scripts.benchmarks import memory, suspend
 from shared.process.allocator import give_memory_back
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.unmeasured
 
 PAUSE_S = 1.0
 

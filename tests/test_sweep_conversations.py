@@ -174,7 +174,6 @@ def test_sweeps_at_the_same_time_do_no_harm_even_when_neither_has_the_lease(
         assert {each["outcome"] for each in pool.map(sweep, others)} <= {"done", "busy"}
 
 
-@pytest.mark.timing
 def test_a_sweep_that_runs_out_of_time_is_continued_and_forgets_what_expired(
     api: httpx.Client,
     server: FaultyServer,

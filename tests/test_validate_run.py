@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.validating.parts import BENCH, Asked, Part, parts_of
+from scripts.validating.parts import Asked, Part, parts_of
 from scripts.validating.running import remove_results
 
 ROOT = Path(__file__).parents[1]
@@ -54,9 +54,7 @@ def test_every_part_is_a_command_that_there_is(tmp_path: Path) -> None:
     for form in (parts_of(asked(tmp_path)), parts_of(asked(tmp_path, is_full=True))):
         parts |= {(each.module, each.arguments[0]): each for each in form}
     for (module, name), part in parts.items():
-        # All benchmarks at once would take seconds to import.
-        bench = module == BENCH and importlib.import_module(f"{module}.{name}")
-        subcommand = bench or importlib.import_module(f"{module}.__main__").SUBCOMMANDS[name]
+        subcommand = importlib.import_module(importlib.import_module(f"{module}.__main__").SUBCOMMANDS[name])
         parser = argparse.ArgumentParser()
         subcommand.add_arguments(parser)
         parser.parse_args(part.command(tmp_path / "result.json")[4:])

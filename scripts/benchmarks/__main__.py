@@ -4,27 +4,15 @@ Measurements, a subcommand each. `scripts/bench <subcommand> --help` tells what 
 
 import sys
 
-from scripts.benchmarks import (
-    against,
-    cold,
-    compression,
-    context,
-    guard,
-    lag,
-    memory,
-    neighbours,
-    parse,
-    peers,
-    store,
-    suspend,
-    warm,
-)
 from scripts.benchmarks.worker import ContenderError
 from scripts.local.valkey import ValkeyError
 from scripts.measuring.subcommands import run
 
-BENCHMARKS = (context, store, against, peers, guard, neighbours, lag, parse, cold, memory, suspend, compression, warm)
-SUBCOMMANDS = {benchmark.__name__.rpartition(".")[2]: benchmark for benchmark in BENCHMARKS}
+BENCHMARKS = (
+    *("context", "store", "against", "peers", "guard", "neighbours", "lag"),
+    *("parse", "cold", "memory", "suspend", "compression", "warm"),
+)
+SUBCOMMANDS = {name: f"scripts.benchmarks.{name}" for name in BENCHMARKS}
 
 
 def main() -> int:

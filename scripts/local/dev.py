@@ -94,7 +94,7 @@ def _serve(listener: socket.socket, stop: Stop, arguments: argparse.Namespace) -
                 async with project.running():
                     starting.cancel()
                     _announce(listener.getsockname()[1], key, store, made, is_first=is_first)
-                    stop.tell(lambda: setattr(server, "should_exit", True))
+                    stop.tell(server.stop)
                     await server.serve([listener])
 
             asyncio.run(run())

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from scripts.local.steps import StepFailed, Steps
-from scripts.local.uv_settings import list_of_environ, uv_environ
+from scripts.local.uv_settings import list_of_environ, uv_environ, uv_options
 
 UV_REQUIREMENT = re.compile(r"^uv==\S+$", re.MULTILINE)
 UV_SAYS = re.compile(r"(Resolved|Prepared|Installed|Uninstalled) \d+ packages?")
@@ -51,8 +51,9 @@ class Installer:
         try:
             uv = self._get_uv()
             title = f"installing what {len(self._wanted)} requirements need"
-            command = [uv, "pip", "install", "--python", str(self._python), "-r", str(self._requirements), "pip"]
-            self._steps.run(title, command, uv_environ(self._pip_settings(), os.environ), UV_SAYS)
+            environ = uv_environ(self._pip_settings(), os.environ)
+            command = [uv, "pip", "install", *uv_options(environ), "--python", str(self._python)]
+            self._steps.run(title, [*command, "-r", str(self._requirements), "pip"], environ, UV_SAYS)
         except StepFailed as exc:
             print(f"uv could not do it; pip is slower, and tried now:\n{without_logins(exc)}", file=sys.stderr)
             command = [*self._pip(), "install", "-r", str(self._requirements)]

@@ -34,7 +34,7 @@ def main() -> int:
         sys.stdout = sys.stderr  # Where the log goes from now on: who starts it reads no more than the address.
         project = Project(ROOT, arguments.function)
         server = quiet_server(project, lifespan="on", http="h11", keep_alive_s=KEEP_ALIVE_S, at_end=project.tell_end)
-        when_input_ends(lambda: setattr(server, "should_exit", True))
+        when_input_ends(server.stop)
         server.run(sockets=[listener])
     return int(not server.started)
 

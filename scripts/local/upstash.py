@@ -22,11 +22,9 @@ import threading
 import time
 from pathlib import Path
 
-import uvicorn
-
 from scripts.local.gateway import Gateway
 from scripts.local.resp import Pool
-from scripts.local.serving import loopback_listener, quiet_server
+from scripts.local.serving import QuietServer, loopback_listener, quiet_server
 from scripts.local.signals import Stop, when_input_ends
 from scripts.local.valkey import ValkeyError, running_valkey
 
@@ -125,7 +123,7 @@ class LocalUpstash:
         self.stop()
 
 
-def _serve(server: uvicorn.Server, listener: socket.socket, pool: Pool, gateway: Gateway) -> None:
+def _serve(server: QuietServer, listener: socket.socket, pool: Pool, gateway: Gateway) -> None:
     async def serve() -> None:
         try:
             await gateway.start()
@@ -136,9 +134,9 @@ def _serve(server: uvicorn.Server, listener: socket.socket, pool: Pool, gateway:
     asyncio.run(serve())
 
 
-def _stop(server: uvicorn.Server, thread: threading.Thread, gateway: Gateway) -> None:
-    server.should_exit = True
-    gateway.end_streams()
+def _stop(server: QuietServer, thread: threading.Thread, gateway: Gateway) -> None:
+    gateway.end_streams()  # First: the loop ends with the server.
+    server.stop()
     thread.join()
 
 

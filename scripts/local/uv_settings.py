@@ -27,6 +27,9 @@ VARIABLES = {
 SECTIONS = ("global", "install", ":env:")
 """Where pip takes a setting from; a later one wins."""
 
+TRUE = ("1", "t", "true", "y", "yes", "on")
+"""What pip takes for true."""
+
 SETTING = re.compile(r"(:env:|[a-z]+)\.([a-z-]+)=(.*)")
 
 
@@ -42,6 +45,11 @@ def uv_environ(listing: str, environ: Mapping[str, str]) -> dict[str, str]:
         if name in settings:
             told[variable] = separator.join(settings[name].split()) if separator else settings[name]
     return {**told, **environ}
+
+
+def uv_options(environ: Mapping[str, str]) -> list[str]:
+    """Return what of *environ* `uv pip install` takes as an option only."""
+    return ["--no-index"] if environ.get("UV_NO_INDEX", "").lower() in TRUE else []
 
 
 def list_of_environ(environ: Mapping[str, str]) -> str:

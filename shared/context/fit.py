@@ -72,7 +72,7 @@ class Selection(NamedTuple):
     calls; *chosen* says how each of them is sent, in the format of *rules*. *tokens* counts what is sent,
     *stored_tokens* the items as they are, *hosted_tokens* the text without chat form, which both leave out.
     *has_opening*: a message of the user that the log does not hold comes before all of it. *trimmed*: which unit loses
-    the white space at its end, None for none.
+    the white space at its end, None for none. *is_common*: every item is sent as it is stored, in all formats.
     *first_id* and *last_id* bound the window, system items and note aside; None when it is empty.
     *only_text*: each chat message is a single text, so that the provider's own rule is known. *mentions*: there are
     documents to be shown. *window*: what of the units was chosen, by their numbers in what was folded.
@@ -95,6 +95,7 @@ class Selection(NamedTuple):
     rules: FormatRules = CHAT
     has_opening: bool = False
     trimmed: int | None = None
+    is_common: bool = False
 
 
 def fit(folded: Folded, budget_tokens: int, stable_prefix: bool = False) -> Selection:
@@ -287,6 +288,7 @@ def _selection(folded: Folded, window: Window) -> Selection:
         rules=folded.rules,
         has_opening=has_opening,
         trimmed=trimmed,
+        is_common=folded.is_common,
     )
 
 

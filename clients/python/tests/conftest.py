@@ -10,6 +10,9 @@ import pytest
 from scripts.local.mint import mint
 from scripts.local.upstash import LocalUpstash
 from tests.instances import running_instance
+from tests.roots import trust_one_root
+
+trust_one_root()
 
 
 class Counts:

@@ -21,6 +21,8 @@ from shared.jsonbytes.write import array, dumps
 
 def render(name: str, selection: Selection, kept: Forms) -> Rendering:
     """Splice *selection*. Where nothing is written anew, forms of another format stay *kept*: this one has none."""
+    if selection.is_common:
+        return Rendering({"input": array([item.body for item in selection.items])}, [], kept)
     call_ids, of_custom_tools = _call_ids(selection)
     if not call_ids and not any(item.differences and name in item.differences for item in selection.items):
         return Rendering({"input": array([item.body for item in selection.items])}, [], kept)
