@@ -10,7 +10,7 @@ import pytest
 
 from scripts.benchmarks import lag
 from shared.process.garbage import COLLECT_S, SWITCH_S, Collections, take_short_turns
-from shared.process.lag import BOUNDS_MS, LagProbe
+from shared.process.lag import BOUNDS_MS, Lag, LagProbe
 from shared.process.pool import Pool
 
 pytestmark = pytest.mark.timing
@@ -120,3 +120,16 @@ async def test_what_is_small_stays_on_the_loop() -> None:
 
     assert await pool.run_when(False, threading.get_ident) == here
     assert await pool.run_when(True, threading.get_ident) != here
+
+
+def test_the_result_tells_our_rows_from_the_naive_ones_the_machine_and_an_encoding() -> None:
+    waits = lag.Figures([Lag(10, 9.0, [0] * len(BOUNDS_MS), ran_max_ms=4.0)], [], [], set())
+    naive = f"{lag.NAIVE_ROWS[0]}: {lag.NAIVE_DESIGNS['orjson']}"
+    rows = dict.fromkeys([lag.THE_MACHINE, lag.ENCODING, "append: all quotes", naive], waits)
+
+    assert lag.document(rows) == {
+        "what": "lag",
+        "rows": {"append: all quotes": {"max_ms": 9.0, "ours_ms": 4.0}},
+        "machine_ms": 9.0,
+        "encoding_ms": 9.0,
+    }

@@ -33,6 +33,14 @@ def drawn(seed: int) -> list[str]:
     return [*found, digest(joined_schedule(DIALOGUES, 60, 3, seed))]
 
 
+def test_a_short_form_keeps_the_stretches_that_were_asked_for() -> None:
+    asked = short(330, Options(slices={1.0: 48.0, 3.0: 36.0}))
+
+    assert asked.slices == {1.0: 48.0, 3.0: 36.0}
+    assert asked.steps_max > short(60, Options()).steps_max
+    assert short(60, Options()).slices == {10.0: 15.0}
+
+
 def test_the_same_seed_gives_the_same_schedule_in_any_process() -> None:
     command = [sys.executable, "-c", PROGRAM]
     other = subprocess.run(

@@ -19,7 +19,6 @@ from scripts.platform.fleet import Fleet
 from scripts.platform.settings import Deployment, FleetSettings
 from scripts.proving.load.live import checked
 from scripts.proving.load.texts import recorded
-from scripts.proving.soak import command
 from scripts.proving.soak.agents import REQUESTS_EACH, arrivals
 from scripts.proving.soak.experiment import cron_times
 from scripts.proving.soak.live import LiveSoak

@@ -19,6 +19,7 @@ FULL_S = {1: 720.0, 3: 360.0, 10: 240.0}
 """Speed -> how long the trace runs at it, on the clock on the wall."""
 
 SHORT_SPEED = 10.0
+STEPS_FROM_S = 200.0
 HAND_OVER_S = 10.0
 """How often instances hand over what they counted, of the trace's time; the service's default."""
 
@@ -54,12 +55,16 @@ class Piece(NamedTuple):
 
 
 def short(seconds: float, options: Options) -> Options:
-    """Return *options* cut to about *seconds* in all: a stretch for each design, the joined dialogues, two steps."""
+    """
+    Return *options* cut to about *seconds* in all: a stretch for each design, the joined dialogues, two steps; eight
+    where that leaves some seconds to each. Stretches that were asked for stay as they are.
+    """
+    steps = 8 if seconds >= STEPS_FROM_S else 2
     changes = {
-        "slices": {SHORT_SPEED: 0.25 * seconds},
+        "slices": options.slices or {SHORT_SPEED: 0.25 * seconds},
         "joined_s": 0.1 * seconds,
-        "step_s": max(3.0, 0.06 * seconds),
-        "steps_max": 2,
+        "step_s": max(3.0, 0.12 * seconds / steps),
+        "steps_max": steps,
     }
     return Options(**{**vars(options), **changes})
 

@@ -1,0 +1,127 @@
+"""scripts/validate runs what it says, by seed, and Ctrl-C leaves no process and a report of what there is."""
+
+import argparse
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from scripts.validating.parts import Asked, Part, parts_of
+from scripts.validating.running import remove_results
+
+ROOT = Path(__file__).parents[1]
+SHORT_MAX_S = 15 * 60
+STARTED_S, ENDED_S = 60.0, 40.0
+
+
+def asked(folder: Path, seed: int = 1, seconds: float = 0, *, is_full: bool = False) -> Asked:
+    return Asked(seed, seconds, is_full, None, folder)
+
+
+def test_the_short_form_is_planned_for_less_than_its_time(tmp_path: Path) -> None:
+    parts = parts_of(asked(tmp_path))
+
+    assert sum(each.about_s for each in parts) <= SHORT_MAX_S
+    assert 45 <= sum(each.about_s for each in parts_of(asked(tmp_path, seconds=60))) <= 75
+
+
+@pytest.mark.parametrize(("seconds", "is_full"), [(0, False), (60, False), (0, True)])
+def test_the_same_seed_runs_the_same_commands(tmp_path: Path, seconds: float, is_full: bool) -> None:
+    one, again, other = (
+        [each.command(tmp_path) for each in parts_of(asked(tmp_path, seed, seconds, is_full=is_full))]
+        for seed in (7, 7, 8)
+    )
+
+    assert one == again != other
+
+
+def test_a_command_is_told_without_a_place_on_this_machine(tmp_path: Path) -> None:
+    forms = [parts_of(asked(tmp_path)), parts_of(asked(tmp_path, seconds=60)), parts_of(asked(tmp_path, is_full=True))]
+
+    assert not any(str(tmp_path) in each.told() for parts in forms for each in parts)
+
+
+def test_every_part_is_a_command_that_there_is(tmp_path: Path) -> None:
+    """Each is held against the help of its script, which knows its options."""
+    parts: dict[tuple[str, ...], Part] = {}
+    for form in (parts_of(asked(tmp_path)), parts_of(asked(tmp_path, is_full=True))):
+        parts |= {(each.module, each.arguments[0]): each for each in form}
+    for (module, name), part in parts.items():
+        subcommand = importlib.import_module(importlib.import_module(f"{module}.__main__").SUBCOMMANDS[name])
+        parser = argparse.ArgumentParser()
+        subcommand.add_arguments(parser)
+        parser.parse_args(part.command(tmp_path / "result.json")[4:])
+
+
+def test_a_part_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="there is no part nothing; there are load, cost, soak"):
+        parts_of(asked(tmp_path), ["nothing"])
+    with pytest.raises(ValueError, match="at least 45"):
+        parts_of(asked(tmp_path, seconds=5))
+
+
+def test_only_what_an_earlier_run_left_is_removed(tmp_path: Path) -> None:
+    folder, beside = tmp_path / "results", tmp_path / "notes.json"
+    folder.mkdir()
+    for path in (beside, folder / "own.json", folder / "load.json", folder / "load.log"):
+        path.write_text("{}")
+    remove_results(folder)
+    assert (folder / "load.json").exists()  # There is no run.json: it is no run of ours.
+
+    (folder / "run.json").write_text(json.dumps({"parts": {"load": {}, "../notes": {}}}))
+    remove_results(folder)
+
+    assert [path.name for path in folder.iterdir()] == ["own.json"]
+    assert beside.exists()
+
+
+def children_of(pid: int) -> list[int]:
+    """Return all that *pid* has started, by any of its threads, and what these have."""
+    found = [int(each) for path in Path(f"/proc/{pid}/task").glob("*/children") for each in path.read_text().split()]
+    return [each for child in found for each in (child, *children_of(child))]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+
+
+def waited(condition: Callable[[], bool], until_s: float) -> bool:
+    end_s = time.monotonic() + until_s
+    while time.monotonic() < end_s:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.mark.timing
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="it looks for processes in /proc")
+def test_ctrl_c_leaves_no_process_and_a_partial_report(tmp_path: Path) -> None:
+    results, out = tmp_path / "results", tmp_path / "out"
+    command = ["-m", "scripts.validating", "--only", "load", "--results", str(results), "--out", str(out)]
+    run = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    try:
+        assert waited(lambda: len(children_of(run.pid)) > 3, STARTED_S), "the fleet did not start"
+        started = children_of(run.pid)
+        run.send_signal(signal.SIGINT)
+        printed, _ = run.communicate(timeout=ENDED_S)
+    finally:
+        run.kill()
+
+    assert run.returncode == 130, printed
+    assert waited(lambda: not any(map(is_alive, started)), 5)
+    assert "PARTIAL" in (out / "validation.md").read_text()
+    assert json.loads((out / "validation.json").read_text())["is_whole"] is False
