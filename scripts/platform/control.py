@@ -6,7 +6,7 @@ The control address of a fleet: JSON over HTTP on loopback, for the processes th
     GET  /logs?after=N     lines that functions logged
     GET  /network          how the network in front of the store is
     POST /network          {"delay_s": …, "fault": "CLOSE", "faults": […], "is_away": true, "half_way": seed,
-                         "clock": [factor, real, clock]}
+                           "reason": why the store refuses a write half-way, "clock": [factor, real, clock]}
     POST /kill             {"pid": …};  /end as well: its life is over
     POST /roll             {"deployment": {…}, "share": 0.1}
 
