@@ -344,3 +344,30 @@ def test_white_space_before_a_call_of_the_provider_stays() -> None:
     members, _, _ = sent("anthropic", {"format": "anthropic", "messages": [ASKED, answer(ending, USE)]})
 
     assert members["messages"][1]["content"][0]["text"] == "Let me look. "
+
+
+def test_an_id_of_the_provider_is_one_that_it_takes() -> None:
+    use, found = {**USE, "id": "call:0"}, {**FOUND, "tool_use_id": "call:0"}
+    members, named, _ = sent("anthropic", {"format": "anthropic", "messages": [ASKED, answer(use, found, TEXT)]})
+    blocks = members["messages"][1]["content"]
+
+    assert (blocks[0]["id"], blocks[1]["tool_use_id"], named) == ("call_0", "call_0", [])
+
+
+def test_a_picture_in_the_result_of_a_call_that_failed_is_named() -> None:
+    picture = {"type": "image", "source": {"type": "url", "url": "https://a.example/b"}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [picture, TEXT], "is_error": True}
+    messages = [ASKED, answer(CALLED), {"role": "user", "content": [result]}]
+    members, named, _ = sent("anthropic", {"format": "anthropic", "messages": messages})
+
+    assert members["messages"][2]["content"][0]["content"] == [TEXT]
+    assert len(named) == 1
+
+
+def test_a_thought_that_says_nothing_is_not_sent() -> None:
+    parts: list[Json] = [{"text": "", "thought": True}, {"text": "", "thoughtSignature": "c2ln"}, {"text": "Hi"}]
+    contents = [{"role": "user", "parts": [{"text": "q"}]}, {"role": "model", "parts": parts}]
+    members, named, _ = sent("gemini", {"format": "gemini", "messages": contents})
+
+    assert members["contents"][1]["parts"] == parts[1:]
+    assert named == []

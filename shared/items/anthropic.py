@@ -62,9 +62,11 @@ def anthropic_form(item: Mapping[str, Any], form: ChatForm | None, extras: Extra
         fields = extras_in(extras, FORMAT).get("fields", {})
         is_whole = shown.is_whole
         if fields.get("is_error"):  # Of what failed it takes texts alone, and at least one.
-            shown = Shown([part for part in shown.parts if part["type"] == "text"], is_whole)
-            if not shown.parts:
-                shown, texts, is_whole = Shown([{"type": "text", "text": FILLER}], is_whole), (FILLER,), False
+            said = [part for part in shown.parts if part["type"] == "text"]
+            is_whole = is_whole and len(said) == len(shown.parts)
+            shown = Shown(said, is_whole)
+            if not said:
+                shown, texts, is_whole = Shown([{"type": "text", "text": FILLER}], False), (FILLER,), False
         result = {"type": "tool_result", "tool_use_id": form.tool_call_id, "content": shown.parts}
         return AnthropicForm([laid_over(result, fields)], (form.tool_call_id, *texts), _images(shown.parts), is_whole)
     if not shown.parts and form.role == "user":

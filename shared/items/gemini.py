@@ -93,6 +93,8 @@ def _thinking(item: Mapping[str, Any], extras: Extras) -> GeminiForm:
         return NOTHING
     text = thought_text(item)
     part = laid_over({"text": text, "thought": True}, own.get("fields", {}))
+    if not text and "thoughtSignature" not in part:
+        return GeminiForm([], (), is_thinking=True)  # It is refused, and says nothing.
     return GeminiForm([part], (text,), is_thinking=True)
 
 

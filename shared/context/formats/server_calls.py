@@ -10,6 +10,7 @@ Rules: https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tool
 https://github.com/anthropics/anthropic-sdk-python/issues/1339.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,9 @@ import orjson
 CALLS = ("server_tool_use", "mcp_tool_use")
 USER = "user"
 """The note of a message of the user."""
+
+_REFUSED = re.compile(r"[^a-zA-Z0-9_-]")
+"""https://github.com/HKUDS/nanobot/pull/4356"""
 
 type Ids = tuple[str | None, ...]
 """With which id each call and result of a unit is sent, in order; None for what is left out."""
@@ -94,8 +98,10 @@ def changed(notes: Sequence[str]) -> Mapping[int, Ids]:
 
 
 def _free_id(call_id: str, taken: set[str]) -> str:
-    number, free = 1, call_id
+    """Return *call_id*, or what is made of it, as the API takes it, and not in *taken*."""
+    taken_as = _REFUSED.sub("_", call_id) or "srvtoolu_0"
+    number, free = 1, taken_as
     while free in taken:
         number += 1
-        free = f"{call_id}_{number}"
+        free = f"{taken_as}_{number}"
     return free
