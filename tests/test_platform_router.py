@@ -121,7 +121,7 @@ async def test_more_requests_than_an_instance_takes_start_another_and_then_stand
     assert len({answer.json()["pid"] for answer in answers}) <= 2
     assert [each.source.route for each in rig.router.instances].count("/api/told") == 2
     waited = [float(answer.headers["x-fleet-wait-ms"]) for answer in answers]
-    assert max(waited) >= 400
+    assert sum(wait_ms > 0 for wait_ms in waited) == 3
     assert "x-fleet-cold" not in (await rig.ask("/v1/told/a?sleep=0")).headers
 
 
