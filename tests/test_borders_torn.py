@@ -137,3 +137,13 @@ def test_a_thought_that_says_nothing_is_not_sent() -> None:
 
     assert members["contents"][1]["parts"] == parts[1:]
     assert named == []
+
+
+def test_thoughts_before_a_result_whose_search_is_gone_are_left_out_and_named() -> None:
+    thought = {"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}
+    search: Json = {"type": "tool_search_output", "tools": [], "call_id": None, "execution": "server"}
+    items = [{"role": "user", "content": "q"}, thought, thought, search, {"role": "assistant", "content": "a"}]
+    members, named, _ = sent("items", {"items": items})
+
+    assert [item["type"] for item in members["input"]] == ["message", "tool_search_output", "message"]
+    assert len(named) == 2

@@ -5,7 +5,8 @@ Only what the API would refuse is parsed and written anew: items that have anoth
 calls that are sent with another id, with their outputs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from shared.context.call_ids import call_id_of
 from shared.context.fit import Selection
@@ -18,9 +19,16 @@ from shared.items.responses import responses_form
 from shared.jsonbytes.read import loads_elements
 from shared.jsonbytes.write import array, dumps
 
+_RESULT = b'"type":"tool_search_output"'
+
 
 def render(name: str, selection: Selection, kept: Forms) -> Rendering:
     """Splice *selection*. Where nothing is written anew, forms of another format stay *kept*: this one has none."""
+    if dangling := _dangling(selection.items):
+        rest = [item for item in selection.items if item.seq not in dangling]
+        rendering = render(name, selection._replace(items=rest), kept)
+        left_out = {*rendering.unsupported, *(item.id for item in selection.items if item.seq in dangling)}
+        return rendering._replace(unsupported=[item.id for item in selection.items if item.id in left_out])
     if selection.is_common:
         return Rendering({"input": array([item.body for item in selection.items])}, [], kept)
     call_ids, of_custom_tools = _call_ids(selection)
@@ -44,6 +52,22 @@ def render(name: str, selection: Selection, kept: Forms) -> Rendering:
         if form.unsupported:
             unsupported.append(item.id)
     return Rendering({"input": array(bodies)}, unsupported, keep(kept, name, forms) if forms else kept)
+
+
+def _dangling(items: Sequence[Item]) -> set[int]:
+    """
+    Return the reasoning, by seq, behind which stands what the model did not say: the result of a search for tools whose
+    call is gone. No format counts any of it.
+    """
+    found: set[int] = set()
+    kinds = [item.kind for item in items]
+    if Kind.REASONING not in kinds or Kind.HOSTED not in kinds:
+        return found
+    for at, item in enumerate(items):
+        if item.kind == Kind.HOSTED and _RESULT in item.body:
+            thoughts = takewhile(lambda each: each.kind == Kind.REASONING, reversed(items[:at]))
+            found |= {each.seq for each in thoughts}
+    return found
 
 
 def _call_ids(selection: Selection) -> tuple[Mapping[int, str], set[int]]:
