@@ -73,7 +73,7 @@ class Exchange:
         """
         try:
             return await self._run()
-        except BaseException:
+        except BaseException:  # Cancelled as well: a connection that is half used serves no one.
             self._cut()
             raise
 

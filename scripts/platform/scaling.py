@@ -90,7 +90,7 @@ class Scaling:
             instance = self._give(self._start())
             try:
                 await asyncio.shield(instance.ready)
-            except BaseException:
+            except BaseException:  # Cancelled as well: the place that was kept is free again.
                 instance.in_flight -= 1
                 raise
         elif (free := self._free()) is not None and not self._line:

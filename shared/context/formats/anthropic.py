@@ -33,7 +33,7 @@ def render(name: str, selection: Selection, kept: Forms) -> Rendering:
 
 def _mended(forms: Sequence[UnitForm]) -> dict[int, "_Request"]:
     """Return how units are put whose calls of the provider's own are not sent as they came."""
-    if not any(form.joins and form.joins != server_calls.USER for form in forms):
+    if not any(form.joins for form in forms):
         return {}
     places = [at for at, form in enumerate(forms) if form.pieces and not form.is_system]
     changed = server_calls.changed([forms[at].joins for at in places])
@@ -68,8 +68,6 @@ class _Request:
         if is_trimmed:
             blocks[-1] = {**blocks[-1], "text": blocks[-1]["text"].rstrip()}
         kind = unit.head[0].item.kind
-        if kind in _USERS:
-            note = server_calls.USER
         if kind == Kind.SYSTEM:
             return Made(joined(map(encode, blocks), b","), unsupported, is_system=True)
         messages: list[Message] = []

@@ -17,8 +17,6 @@ from typing import Any, NamedTuple
 import orjson
 
 CALLS = ("server_tool_use", "mcp_tool_use")
-USER = "user"
-"""The note of a message of the user."""
 
 _REFUSED = re.compile(r"[^a-zA-Z0-9_-]")
 """https://github.com/HKUDS/nanobot/pull/4356"""
@@ -78,7 +76,7 @@ def _id_field(block: dict[str, Any]) -> str | None:
 
 def changed(notes: Sequence[str]) -> Mapping[int, Ids]:
     """Return the ids of each unit that is not sent as it came, by the *notes* of all that are sent, in order."""
-    own = [[_Mark(*mark) for mark in orjson.loads(each)] if each and each != USER else [] for each in notes]
+    own = [[_Mark(*mark) for mark in orjson.loads(each)] if each else [] for each in notes]
     ids: list[list[str | None]] = [[None] * len(marks) for marks in own]
     waiting: dict[str, _Call] = {}
     taken: set[str] = set()
