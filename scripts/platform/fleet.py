@@ -53,7 +53,14 @@ class Fleet:
 
     async def __aenter__(self) -> Self:
         """Raises FleetError, OSError or ValkeyError: something did not start; then nothing is left running."""
-        await asyncio.to_thread(self.start)
+        starting = asyncio.create_task(asyncio.to_thread(self.start))
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            # A start that is under way cannot be taken back; what it starts can be ended.
+            await asyncio.wait([starting])
+            self.stop()
+            raise
         return self
 
     async def __aexit__(

@@ -123,14 +123,8 @@ class Experiment:
             settings = fleet_settings(self._options, speed, is_spread=is_spread, lives=lives)
             fleet = Fleet(deployment(design, speed, Path(folder)), settings)
             self._write_documents(Path(folder) / read_key(fleet.key).tenant)
-            starting = asyncio.create_task(asyncio.to_thread(fleet.start))
-            try:
-                await asyncio.shield(starting)
+            async with fleet:
                 yield fleet
-            finally:
-                # A start that is under way cannot be taken back; what it starts can be ended.
-                await asyncio.wait([starting])
-                fleet.stop()
 
     def _write_documents(self, folder: Path) -> None:
         folder.mkdir()

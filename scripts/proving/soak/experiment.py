@@ -7,8 +7,7 @@ import random
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,7 @@ class Soak:
         real_unix_s = float(int(time.time()))
         clock = Compression(self._options.factor, real_unix_s, real_unix_s + self._before_s * self._options.factor)
         with tempfile.TemporaryDirectory() as folder:
-            async with self._fleet(clock, Path(folder)) as fleet:
+            async with Fleet(deployment(self._options, clock, Path(folder)), fleet_settings(self._options)) as fleet:
                 documents = Path(folder) / read_key(fleet.key).tenant
                 documents.mkdir()
                 for number in range(DOCUMENTS):
@@ -70,18 +69,6 @@ class Soak:
                         self._look(fleet, [agents, crons]),
                     ]
                     await _first_of(parts)
-
-    @asynccontextmanager
-    async def _fleet(self, clock: Compression, folder: Path) -> AsyncIterator[Fleet]:
-        fleet = Fleet(deployment(self._options, clock, folder), fleet_settings(self._options))
-        starting = asyncio.create_task(asyncio.to_thread(fleet.start))
-        try:
-            await asyncio.shield(starting)
-            yield fleet
-        finally:
-            # A start that is under way cannot be taken back; what it starts can be ended.
-            await asyncio.wait([starting])
-            fleet.stop()
 
     async def _crons(self, fleet: Fleet, caller: Caller) -> None:
         """Call each cron when it is due, and end its instance: the next day finds a cold one."""
