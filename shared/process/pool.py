@@ -13,14 +13,16 @@ The one rule. The loop may be held for 10 ms, whatever the request. So
                                          by the structure that they have (shared/http/guard.py), and what is larger than
                                          one call should take is parsed and written piece by piece (shared/jsonbytes/)
 
-anyio's threads end after ten idle seconds, and hold nothing that a frozen instance would miss.
+anyio's threads end after ten idle seconds, and hold nothing that a frozen instance would miss. What of anyio runs them
+is loaded by the first job: a cold function that sees nothing large is spared it.
 """
 
 from collections.abc import Callable, Iterator
 from time import monotonic
+from typing import TYPE_CHECKING
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
+if TYPE_CHECKING:
+    from anyio import CapacityLimiter
 
 SLICE_S = 0.01
 """How long a job of steps keeps a thread before it queues again."""
@@ -30,13 +32,17 @@ class Pool:
     """The threads of one instance; part of its state. First come, first served."""
 
     def __init__(self, threads: int) -> None:
-        self._limiter = CapacityLimiter(threads)
-        self._is_begun = False
+        self._threads = threads
+        self._limiter: CapacityLimiter | None = None
 
     async def run[*P, T](self, function: Callable[[*P], T], *arguments: *P) -> T:
         """Return what *function* returns, computed in a thread. A caller that is cancelled waits for its end."""
-        if not self._is_begun:
-            self._is_begun = True
+        from anyio.to_thread import run_sync
+
+        if self._limiter is None:
+            from anyio import CapacityLimiter
+
+            self._limiter = CapacityLimiter(self._threads)
             await run_sync(_begin, limiter=self._limiter)
         return await run_sync(function, *arguments, limiter=self._limiter)
 

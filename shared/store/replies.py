@@ -22,7 +22,7 @@ REASON_CHARS_MAX = 200
 REFUSED_STATUSES = frozenset({401, 403, 404, 405, 411, 413, 414, 415, 429, 431})
 """What is said of a request before it is looked into: who sends it, where to, how large it is, how many there were."""
 
-BEFORE = re.compile(
+BEFORE = (
     r"(?:WRONGPASS|NOAUTH|NOSCRIPT|OOM command not allowed)\b"
     r"|ERR (?:max request size|max requests limit|max daily request limit|max concurrent connections) exceeded"
     r"|ERR (?:failed to parse|empty|unknown command|wrong number of arguments|Command is not available)\b"
@@ -35,10 +35,10 @@ it starts; one that met it later says where: see WITHIN.
 Sources: upstash.com/docs/redis/troubleshooting; redis.io/docs/latest/develop/reference/errors/common/oom.
 """
 
-WITHIN = re.compile(r" script: .*\bon @user_script:\d+")
+WITHIN = r" script: .*\bon @user_script:\d+"
 """What Redis and Valkey add to an error that came up inside a script."""
 
-FULL = re.compile(r"OOM command not allowed|ERR DB capacity quota exceeded|ERR max single record size exceeded")
+FULL = r"OOM command not allowed|ERR DB capacity quota exceeded|ERR max single record size exceeded"
 """No room: in memory, in the database as it was paid for, in the one record."""
 
 
@@ -77,8 +77,8 @@ def _refused_whole(status: int, reason: str, has_script: bool) -> Failure:
 
 
 def _refused(shown: str, reason: str, is_script: bool) -> Failure:
-    is_before = BEFORE.match(reason) is not None and WITHIN.search(reason) is None
-    is_full = FULL.match(reason) is not None
+    is_before = re.match(BEFORE, reason) is not None and re.search(WITHIN, reason) is None
+    is_full = re.match(FULL, reason) is not None
     return Failure(shown, outcome_unknown=is_script and not is_before, sign=Sign.THERE, is_full=is_full)
 
 

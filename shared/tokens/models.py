@@ -10,7 +10,6 @@ window holds prompt and answer together.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue
@@ -18,8 +17,7 @@ from shared.request.parameters import choice, string
 from shared.tokens.encodings import ENCODINGS
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """*name* is as the caller gave it; None stands for what is not known."""
 
     name: str
