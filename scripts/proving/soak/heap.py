@@ -5,8 +5,8 @@ Resident memory goes up and down by pages, arenas and what allocators keep for l
 known to the byte: blocks of Python's own allocator, and what the C library gave away. What libraries take from
 allocators of their own is in neither; resident memory is judged beside it.
 
-An instance looks at itself, now and then, when a request has ended and none is under way, garbage collected before: in
-the same state each time. It leaves what it found in a file named by its pid.
+An instance looks at itself, now and then, when a request has ended, if it can when none is under way, garbage collected
+before: in the same state each time. It leaves what it found in a file named by its pid.
 """
 
 import contextlib
@@ -18,18 +18,20 @@ import time
 from pathlib import Path
 
 FOLDER_VARIABLE = "SOAK_HEAP_FOLDER"
-EVERY_S = 1.0
-"""Between two looks, each of some 10 ms."""
+EVERY_S, LATE_S = 1.0, 2.0
+"""Between two looks, each of some 10 ms; and how long a look waits for a moment without a request."""
 
 SIZE_CLASS = re.compile(rb"^\s*\d+\s+(\d+)\s+\d+\s+(\d+)\s+\d+$", re.MULTILINE)
 """A line of Python's report on its allocator: bytes of a block, blocks in use."""
 
 
+MALLINFO = (
+    "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost",
+)  # fmt: skip
+
+
 class _Mallinfo(ctypes.Structure):
-    _fields_ = tuple(
-        (name, ctypes.c_size_t)
-        for name in "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
-    )
+    _fields_ = tuple((name, ctypes.c_size_t) for name in MALLINFO)
 
 
 class Heap:
@@ -44,9 +46,9 @@ class Heap:
         self._mallinfo.restype, self._stream.restype = _Mallinfo, ctypes.c_void_p
         self._close.argtypes = self._free.argtypes = self._report.argtypes = (ctypes.c_void_p,)
 
-    def look(self) -> None:
-        """Leave what is in use, unless that was done just now."""
-        if time.monotonic() < self._next_s:
+    def look(self, *, is_quiet: bool) -> None:
+        """Leave what is in use, unless that was done just now; where it is not quiet only when that was long ago."""
+        if time.monotonic() < self._next_s + (0 if is_quiet else LATE_S):
             return
         gc.collect()
         new = self._path.with_suffix(".new")
@@ -62,7 +64,8 @@ class Heap:
         told = ctypes.string_at(text.value or 0, length.value)
         self._free(text)
         given = self._mallinfo()
-        return int(given.uordblks + given.hblkhd) + sum(int(size) * int(count) for size, count in SIZE_CLASS.findall(told))
+        blocks_bytes = sum(int(size) * int(count) for size, count in SIZE_CLASS.findall(told))
+        return int(given.uordblks + given.hblkhd) + blocks_bytes
 
 
 def read_heap(folder: Path, pid: int) -> int:

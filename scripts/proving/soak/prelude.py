@@ -34,8 +34,8 @@ def wrap(leak_bytes: int, heap: Heap | None) -> None:
             await serve(self, scope, receive, send)
         finally:
             under_way -= 1
-            if heap is not None and not under_way:
-                heap.look()
+            if heap is not None:
+                heap.look(is_quiet=not under_way)
 
     Starlette.__call__ = wrapped  # type: ignore[method-assign]
 
