@@ -51,9 +51,8 @@ class Soak:
         """Return at its end. Raises what ended any part of it."""
         real_unix_s = float(int(time.time()))
         clock = Compression(self._options.factor, real_unix_s, real_unix_s + self._before_s * self._options.factor)
-        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as heaps:
-            soaked = deployment(self._options, clock, Path(folder), Path(heaps))
-            async with Fleet(soaked, fleet_settings(self._options)) as fleet:
+        with tempfile.TemporaryDirectory() as folder:
+            async with Fleet(deployment(self._options, clock, Path(folder)), fleet_settings(self._options)) as fleet:
                 documents = Path(folder) / read_key(fleet.key).tenant
                 documents.mkdir()
                 for number in range(DOCUMENTS):
@@ -67,7 +66,7 @@ class Soak:
                         self._crons(fleet, crons),
                         self._lives(fleet),
                         self._changes(documents),
-                        self._look(fleet, Path(heaps), [agents, crons]),
+                        self._look(fleet, [agents, crons]),
                     ]
                     await _first_of(parts)
 
@@ -102,12 +101,12 @@ class Soak:
     def _write(self, folder: Path, number: int, text: int) -> None:
         (folder / f"{number}.md").write_text(self._corpus.text(text, DOCUMENT_TOKENS))
 
-    async def _look(self, fleet: Fleet, heaps: Path, callers: Sequence[Caller]) -> None:
+    async def _look(self, fleet: Fleet, callers: Sequence[Caller]) -> None:
         """Look every so often, until the end."""
         options, next_s = self._options, self._before_s
         while True:
             await asyncio.sleep(max(0.0, next_s - self._now_s))
-            seen = await asyncio.to_thread(look, fleet, heaps)
+            seen = await asyncio.to_thread(look, fleet)
             at_s = self._now_s
             self._record.add({
                 "leg": self._record.leg,

@@ -8,7 +8,6 @@ from pathlib import Path
 from scripts.faults.compression import Compression
 from scripts.platform.compressed import variables
 from scripts.platform.settings import ROOT, Deployment, FleetSettings
-from scripts.proving.soak.heap import FOLDER_VARIABLE
 from scripts.proving.soak.prelude import LEAK_VARIABLE
 
 DAY_S = 86_400.0
@@ -62,14 +61,12 @@ class Options:
         return max(LIVES_REAL_S_MIN, LIVES_S / self.factor)
 
 
-def deployment(options: Options, clock: Compression, documents: Path, heaps: Path) -> Deployment:
-    """Return what serves *documents*; its instances leave in *heaps* what their objects take."""
+def deployment(options: Options, clock: Compression, documents: Path) -> Deployment:
     environment = {
         "WARMTHREAD_DOCUMENTS_URL": f"file://{documents}",
         "WARMTHREAD_LOG_LEVEL": "error",
         "WARMTHREAD_L1_BYTES_MAX": str(L1_BYTES),
         "WARMTHREAD_DOCUMENT_L1_BYTES_MAX": str(DOCUMENTS_L1_BYTES),
-        FOLDER_VARIABLE: str(heaps),
         LEAK_VARIABLE: str(options.leak_bytes),
     }
     return Deployment("dpl_soak", ROOT, environment | variables(clock), "scripts.proving.soak.prelude")

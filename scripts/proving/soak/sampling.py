@@ -9,7 +9,6 @@ from typing import Any
 
 from scripts.platform.client import InstanceState
 from scripts.platform.fleet import Fleet
-from scripts.proving.soak.heap import read_heap
 from scripts.proving.soak.plan import LASTING
 
 JUDGED = ("/api/conversations", "/api/usage")
@@ -23,25 +22,24 @@ def lasts(instance: InstanceState) -> bool:
     return instance.function in JUDGED and instance.number <= LASTING
 
 
-def look(fleet: Fleet, heaps: Path) -> dict[str, Any]:
-    """Return what is seen now; instances leave in *heaps* what their objects take."""
+def look(fleet: Fleet) -> dict[str, Any]:
+    """Return what is seen now."""
     state, info = fleet.control.state(), fleet.counted_store.info("memory", "keyspace")
     held = BYTES.search(info)
     return {
         "keys": sum(map(int, KEYS.findall(info))),
         "bytes": int(held[1]) if held else 0,
-        "instances": [_of(each, heaps) for each in state if each.phase == "ready"],
+        "instances": [_of(each) for each in state if each.phase == "ready"],
     }
 
 
-def _of(instance: InstanceState, heaps: Path) -> dict[str, Any]:
+def _of(instance: InstanceState) -> dict[str, Any]:
     descriptors, threads = _counts(instance.pid)
     return {
         "name": f"{instance.function}#{instance.number}",
         "lasts": lasts(instance),
         "requests": instance.requests,
         "resident_bytes": instance.resident_bytes,
-        "heap_bytes": read_heap(heaps, instance.pid),
         "descriptors": descriptors,
         "threads": threads,
         "cpu_s": round(instance.cpu_s, 2),

@@ -36,7 +36,6 @@ class Quantity(NamedTuple):
 
 OF_INSTANCES = (
     Quantity("resident_bytes", "bytes", 50.0),
-    Quantity("heap_bytes", "bytes", 50.0),
     Quantity("descriptors", "descriptors", 0.001),
     Quantity("threads", "threads", 0.001),
 )
