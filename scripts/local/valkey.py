@@ -20,6 +20,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.local.ending import let_go
+
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
 TELL_AFTER_S = 2.0
@@ -67,7 +69,7 @@ def running_valkey(redis_url: str | None = None, keep: Path | None = None) -> It
             start_new_session=True,
             pass_fds=locks,
         )
-        stack.callback(_stop, server)
+        stack.callback(let_go, server, STOP_TIMEOUT_S)
         _wait_until_ready(path, folder / "log")
         yield f"unix://{path}"
 
@@ -144,13 +146,3 @@ def _ping(path: Path) -> bytes:
             return client.recv(64)
         except OSError:
             return b""
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    assert server.stdin is not None
-    server.stdin.close()
-    try:
-        server.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()

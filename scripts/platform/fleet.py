@@ -24,6 +24,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Self
 
+from scripts.local.ending import let_go
 from scripts.local.mint import mint
 from scripts.measuring.counted_store import CountedStore, counted_store
 from scripts.platform.client import Control, Counts, FleetState, NetworkControl, StoreCounts, as_json
@@ -81,7 +82,7 @@ class Fleet:
                 # Ctrl-C in a terminal reaches the whole process group; who started the fleet ends it.
                 start_new_session=True,
             )  # fmt: skip
-            started.callback(_end, process)
+            started.callback(let_go, process, STOP_TIMEOUT_S)
             assert process.stdin is not None
             assert process.stdout is not None
             plan = {
@@ -135,17 +136,3 @@ class Fleet:
         One whose share is 0 gets no more requests; its instances end after those they have.
         """
         await asyncio.to_thread(self.control.roll, deployment, share)
-
-
-def _end(process: "subprocess.Popen[str]") -> None:
-    """Let go of the platform, which ends its instances then, and wait until it has."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
-    try:
-        process.wait(STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    process.stdout.close()

@@ -129,6 +129,8 @@ class Instance:
         listener = await asyncio.start_unix_server(self._listen, str(folder / "s"))
         try:
             self._process = await self._spawn(str(folder / "s"))
+            if self.was_killed:  # Before there was a process to kill.
+                self._signal(signal.SIGKILL)
             timer = asyncio.get_running_loop().call_later(timeout_s, self._give_up)
             await self._process.wait()
             timer.cancel()

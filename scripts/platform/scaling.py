@@ -150,11 +150,23 @@ class Scaling:
         turn: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
         self._line.append(turn)
         self._scale_out()
-        await asyncio.wait([turn], timeout=self._settings.queue_s)
+        try:
+            await asyncio.wait([turn], timeout=self._settings.queue_s)
+        except asyncio.CancelledError:
+            self._leave_line(turn)
+            raise
         if turn.done():  # As it may be since its time was over.
             return turn.result()
         self._line.remove(turn)
         raise Throttled(f"no instance of {self._source.route} had room within {self._settings.queue_s:g} s")
+
+    def _leave_line(self, turn: "asyncio.Future[Instance]") -> None:
+        """Take who does not wait any more out of the line, and back what it was given meanwhile."""
+        if not turn.done():
+            self._line.remove(turn)
+        elif turn.exception() is None:
+            turn.result().in_flight -= 1
+            self._serve_line()
 
     def _serve_line(self) -> None:
         while self._line and (free := self._free()) is not None:

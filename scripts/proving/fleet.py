@@ -21,6 +21,7 @@ from scripts.faults.halfway import drawn
 from scripts.faults.server import FaultyServer
 from scripts.local.mint import mint
 from scripts.local.upstash import LocalUpstash
+from scripts.proving.past import Past
 from shared.request.caller import make_key
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +122,7 @@ class Fleet:
         self.instances = instances
         self.key = key
         self._front = front
-        self._store = httpx.Client(base_url=upstash.url, headers={"authorization": f"Bearer {upstash.token}"})
+        self._store = Past(upstash.url, upstash.token)
 
     @property
     def available(self) -> list[Instance]:
@@ -147,10 +148,7 @@ class Fleet:
 
     def run(self, *command: str | int) -> Any:
         """Run one command on the store, past the service."""
-        answer = self._store.post("/", json=list(command)).json()
-        if "result" not in answer:
-            raise RuntimeError(f"the store refused {command[0]}: {answer['error']}")
-        return answer["result"]
+        return self._store.run(*command)
 
     def close(self) -> None:
         self._store.close()

@@ -17,8 +17,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import httpx
-
 from scripts.faults.server import Fault, FaultyServer
 from scripts.local.mint import mint
 from scripts.local.object_store import ObjectStore, running_s3
@@ -27,6 +25,7 @@ from scripts.platform.fleet import Fleet
 from scripts.platform.settings import Deployment, FleetSettings
 from scripts.proving.chaos.answers import Recorder
 from scripts.proving.chaos.schedule import Kind, Window
+from scripts.proving.past import Past
 from shared.request.caller import make_key, read_key
 from shared.store import keys
 
@@ -76,7 +75,7 @@ class Site:
         self._stopped: list[int] = []
         self._kills: list[float] = []
         self._causes = self._faults()
-        self._store = httpx.Client(base_url=fleet.store_url, headers={"authorization": f"Bearer {fleet.store_token}"})
+        self._store = Past(fleet.store_url, fleet.store_token)
         for key in (self.spender, self.hasty):
             mint(fleet.store_url, fleet.store_token, key)
         self.run("HSET", keys.tenant_key(read_key(self.spender).tenant), "limit:tokens-month", LIMIT_TOKENS)
@@ -85,10 +84,7 @@ class Site:
 
     def run(self, *command: str | int) -> Any:
         """Run one command on the store. Raises RuntimeError: it refused."""
-        answer = self._store.post("/", json=list(command)).json()
-        if "result" not in answer:
-            raise RuntimeError(f"the store refused {command[0]}: {answer['error']}")
-        return answer["result"]
+        return self._store.run(*command)
 
     def close(self) -> None:
         self._store.close()

@@ -1,0 +1,20 @@
+"""
+How a process ends that was started with a pipe as its standard input: it sees that end, and ends in order.
+"""
+
+import contextlib
+import subprocess
+
+
+def let_go(process: "subprocess.Popen[bytes] | subprocess.Popen[str]", timeout_s: float) -> None:
+    """Close the input of *process* and wait until it has ended; kill it where that takes more than *timeout_s*."""
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+    try:
+        process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
