@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from scripts.pictures.browser import running_browser, unlock
 from shared.context.render import FORMATS
@@ -94,6 +94,18 @@ def test_the_slider_keeps_what_the_api_keeps(page: Page, api: httpx.Client, key:
         seen.append(states(page).count("kept"))
 
     assert seen[0] < seen[3] < seen[1] < seen[2]
+
+
+def test_a_budget_is_taken_from_the_first_answer_on(page: Page, key: str, dialogue: str) -> None:
+    held: list[Route] = []
+    page.route("**/context?*", lambda route: held.append(route), times=1)  # noqa: PLW0108  # Builtins have no signature.
+    with page.expect_request("**/context?*"):
+        unlock(page, "", f"conversations/{dialogue}", key)
+    expect(page.locator("#choices input[id^=budget]:disabled")).to_have_count(2)
+    held[0].continue_()
+    ask_for(page, lambda: page.get_by_label("Budget, exactly").fill("3000"))
+
+    expect(page.locator("#verdict")).to_contain_text("of 3,000 tokens are sent")
 
 
 def test_a_format_shows_what_is_sent_in_it(page: Page, api: httpx.Client, key: str, dialogue: str) -> None:

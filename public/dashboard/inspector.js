@@ -13,8 +13,10 @@ const WAIT_MS = 120;
 const BUDGET_MIN = 16;
 const WHOLE_MIN = 1000;
 
-/** What is looked at; `low` and `high` are the ends of the slider. */
-const view = { key: "", id: "", budget: null, low: BUDGET_MIN, high: WHOLE_MIN, rows: [], chosen: -1 };
+const NOTHING = { key: "", id: "", budget: null, low: BUDGET_MIN, high: WHOLE_MIN, isScaled: false, rows: [], chosen: -1 };
+
+/** What is looked at; `low` and `high` are the ends of the slider, found once `isScaled`. */
+const view = { ...NOTHING };
 let asking = null;
 let waiting = 0;
 
@@ -33,7 +35,8 @@ export async function open(key, id) {
 export function close() {
   asking?.abort();
   clearTimeout(waiting);
-  Object.assign(view, { key: "", id: "", budget: null, low: BUDGET_MIN, high: WHOLE_MIN, rows: [], chosen: -1 });
+  Object.assign(view, NOTHING);
+  allow(false);
   byId("result").hidden = true;
   notice(byId("context-notice"), null);
 }
@@ -63,6 +66,12 @@ async function refresh() {
     else refuse(problem);
   }
   result.setAttribute("aria-busy", "false");
+  allow(true);
+}
+
+/** A budget is taken from the first answer on: one that was typed before would be lost to that answer's. */
+function allow(isAllowed) {
+  for (const id of ["budget", "budget-slider"]) byId(id).disabled = !isAllowed;
 }
 
 /** Ask again when the choices have come to rest. */
@@ -97,10 +106,11 @@ function draw(context) {
 function scale(context) {
   const rows = view.rows;
   const sum = (some) => some.reduce((tokens, row) => tokens + row.tokens, 0);
-  if (view.budget === null) {
+  if (!view.isScaled) {
     view.low = Math.max(BUDGET_MIN, sum(rows.filter((row) => row.state === "prompt" || row.state === "pinned")));
     view.high = Math.max(WHOLE_MIN, sum(rows), view.low + 1);
-    view.budget = Math.min(context.budget, view.high);
+    view.budget ??= Math.min(context.budget, view.high);
+    view.isScaled = true;
   }
   showBudget();
 }
