@@ -35,6 +35,8 @@ SECRET = "changes-secret-of-the-experiment"  # noqa: S105  # of a store that liv
 PAUSE_S = 0.03
 """Between two versions: several reads begin and end within each."""
 ATTEMPTS_MAX = 100
+PATIENCE_S = 60.0
+"""As long as the platform lets a function work: where scripts end half-way, several leases may have to run out first."""
 CLOCK_S = 1.0
 """Marks hold whole seconds."""
 
@@ -140,7 +142,7 @@ class _Run:
             raise RuntimeError(f"an instance refused a request: {self._failures[0]}")
 
     def _client(self) -> httpx.Client:
-        return httpx.Client(headers={"authorization": f"Bearer {self._fleet.key}"}, timeout=20)
+        return httpx.Client(headers={"authorization": f"Bearer {self._fleet.key}"}, timeout=PATIENCE_S)
 
     def _write(self, number: int) -> None:
         begin_s = time.monotonic()
@@ -150,7 +152,7 @@ class _Run:
             url = self._fleet.instances[number % INSTANCES].url
             body = {"changes": [{"path": f"{self._tenant}/a.txt"}]}
             headers = {"authorization": f"Bearer {SECRET}"}
-            _acknowledged(lambda: httpx.post(f"{url}/v1/changes", json=body, headers=headers, timeout=20))
+            _acknowledged(lambda: httpx.post(f"{url}/v1/changes", json=body, headers=headers, timeout=PATIENCE_S))
         self.writes.append(Write(number, begin_s, written_s, time.monotonic()))
 
     def _read(self, reader: int, conversation: str) -> None:
