@@ -36,7 +36,7 @@ PAUSE_S = 0.03
 """Between two versions: several reads begin and end within each."""
 ATTEMPTS_MAX = 100
 PATIENCE_S = 60.0
-"""As long as the platform lets a function work: where scripts end half-way, several leases may have to run out first."""
+"""As long as a function may work: where scripts end half-way, several leases may have to run out first."""
 CLOCK_S = 1.0
 """Marks hold whole seconds."""
 
