@@ -17,6 +17,7 @@ from scripts.local.mint import mint
 from scripts.local.tenants import read_limits
 from scripts.local.upstash import LocalUpstash
 from scripts.proving.fleet import STORE_VARIABLES, Instance, running_instances
+from scripts.proving.past import Past
 from shared.request.caller import make_key, read_key
 from shared.store import keys
 
@@ -55,14 +56,11 @@ class Site:
     def __init__(self, upstash: LocalUpstash, folder: Path) -> None:
         self._upstash = upstash
         self._folder = folder
-        self._store = httpx.Client(base_url=upstash.url, headers={"authorization": f"Bearer {upstash.token}"})
+        self._store = Past(upstash.url, upstash.token)
 
     def run(self, *command: str | int) -> Any:
         """Run one command on the store, past the service."""
-        answer = self._store.post("/", json=list(command)).json()
-        if "result" not in answer:
-            raise RuntimeError(f"the store refused {command[0]}: {answer['error']}")
-        return answer["result"]
+        return self._store.run(*command)
 
     def limit(self, tenant: str, **options: str) -> None:
         """Set limits of *tenant*, as `scripts/keys set` does."""
