@@ -101,8 +101,12 @@ class Scaling:
 
     def release(self, instance: Instance) -> None:
         """Take a request off *instance*: it was answered, or never will be."""
-        instance.in_flight -= 1
         instance.answered += 1
+        self._take_back(instance)
+
+    def _take_back(self, instance: Instance) -> None:
+        """Free the place of a request on *instance*, which rests where that was the last."""
+        instance.in_flight -= 1
         self._serve_line()
         if instance.is_idle:
             instance.tell_quiet()
@@ -165,8 +169,7 @@ class Scaling:
         if not turn.done():
             self._line.remove(turn)
         elif turn.exception() is None:
-            turn.result().in_flight -= 1
-            self._serve_line()
+            self._take_back(turn.result())
 
     def _serve_line(self) -> None:
         while self._line and (free := self._free()) is not None:
