@@ -38,7 +38,7 @@ from shared.request.caller import read_key
 
 DOCUMENT_TOKENS = 1_200
 JOINED_SPEED = 6.0
-STEADY_FROM_S, WARM_UP_SHARE = 10.0, 0.2
+STEADY_FROM_S, WARM_UP_S = 10.0, 10.0
 """Shorter runs of joined dialogues are not repeated on instances that stay, which first get so much of other ones."""
 
 LONG_DIALOGUES, LONG_BEGUN = 12, 85
@@ -120,7 +120,7 @@ class Experiment:
         if options.joined_s < STEADY_FROM_S:
             return
         seconds = options.joined_s * JOINED_SPEED
-        warm_up = joined_schedule(dialogues, WARM_UP_SHARE * seconds, JOINED_SPEED, ("warm-up", options.seed))
+        warm_up = joined_schedule(dialogues, WARM_UP_S * JOINED_SPEED, JOINED_SPEED, ("warm-up", options.seed))
         long = joined_schedule(
             dialogues, seconds, JOINED_SPEED, ("long", options.seed), length=LONG_DIALOGUES, begun=LONG_BEGUN
         )
