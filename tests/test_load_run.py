@@ -18,7 +18,7 @@ from scripts.proving.load.figures import Measured, figures
 from scripts.proving.load.live import Live, checked
 from scripts.proving.load.measuring import measure
 from scripts.proving.load.openloop import OpenLoop
-from scripts.proving.load.plan import NAIVE, OURS, Options, deployment, fleet_settings
+from scripts.proving.load.plan import NAIVE, OURS, SESSIONS, Options, deployment, fleet_settings
 from scripts.proving.load.schedule import Mix, Step, schedule
 from scripts.proving.load.texts import recorded
 from scripts.proving.load.traces import Arrival, read_trace
@@ -142,6 +142,22 @@ def test_the_baseline_forgets_with_its_instances(tmp_path: Path) -> None:
     assert {each.status for each in loop.answers} == {200}
     assert [each.tier for each in turns] == ["right", "right", "missing"]
     # All of what was said is sent again, and counted.
+    assert turns[2].used is not None
+    assert turns[2].used.tokens > TURNS[2].input_tokens
+
+
+def test_a_store_of_sessions_loses_no_history_and_sends_all_of_it(tmp_path: Path) -> None:
+    async def run() -> OpenLoop:
+        async with fleet_of(SESSIONS, tmp_path) as fleet:
+            await (first := OpenLoop(fleet.url, fleet.key, WIRE, STEPS, is_naive=True)).run()
+            assert fleet.store.requests == len(STEPS)
+            return first
+
+    loop = asyncio.run(run())
+    turns = [each for each in loop.answers if each.kind == "turn"]
+
+    assert {each.status for each in loop.answers} == {200}
+    assert [each.tier for each in turns] == ["right"] * 3
     assert turns[2].used is not None
     assert turns[2].used.tokens > TURNS[2].input_tokens
 

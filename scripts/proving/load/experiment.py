@@ -18,7 +18,9 @@ from scripts.proving.load.measuring import measure
 from scripts.proving.load.openloop import OpenLoop
 from scripts.proving.load.plan import (
     DESIGNS,
+    JOINED_DESIGNS,
     NAIVE,
+    OURS,
     Options,
     Piece,
     deployment,
@@ -28,7 +30,7 @@ from scripts.proving.load.plan import (
     pieces,
 )
 from scripts.proving.load.saturation import Found, search
-from scripts.proving.load.schedule import Mix, digest
+from scripts.proving.load.schedule import Mix, Step, digest
 from scripts.proving.load.texts import Corpus
 from scripts.proving.load.traces import Arrival
 from scripts.proving.load.wire import Wire
@@ -36,6 +38,11 @@ from shared.request.caller import read_key
 
 DOCUMENT_TOKENS = 1_200
 JOINED_SPEED = 6.0
+STEADY_FROM_S, WARM_UP_S = 10.0, 10.0
+"""Shorter runs of joined dialogues are not repeated on instances that stay, which first get so much of other ones."""
+
+LONG_DIALOGUES, LONG_BEGUN = 12, 85
+"""Long conversations: of so many dialogues, and so many messages are there from the start; a batch may have 100."""
 
 type Tell = Callable[[str, int, int], None]
 """Hears what is run, how many requests of it were sent, of how many."""
@@ -105,14 +112,31 @@ class Experiment:
         steps = joined_schedule(dialogues, options.joined_s * JOINED_SPEED, JOINED_SPEED, options.seed)
         self._joined = {
             "instances": options.instances_max, "speed": JOINED_SPEED, "schedule": digest(steps), "designs": {},
+            "steady": {}, "long": {},
         }  # fmt: skip
-        for design in DESIGNS:
+        for design in JOINED_DESIGNS:
             async with self._fleet(design, JOINED_SPEED, is_spread=True) as fleet:
-                measured = await measure(
-                    fleet, steps, self._wire, is_naive=design == NAIVE, flush_s=flush_s(JOINED_SPEED),
-                    tell=lambda sent, design=design: self._tell(f"joined dialogues, {design}", sent, len(steps)),  # type: ignore[misc]
-                )  # fmt: skip
-            self._joined["designs"][design] = figures(measured)
+                self._joined["designs"][design] = await self._joined_figures(fleet, design, steps, "joined dialogues")
+        if options.joined_s < STEADY_FROM_S:
+            return
+        seconds = options.joined_s * JOINED_SPEED
+        warm_up = joined_schedule(dialogues, WARM_UP_S * JOINED_SPEED, JOINED_SPEED, ("warm-up", options.seed))
+        long = joined_schedule(
+            dialogues, seconds, JOINED_SPEED, ("long", options.seed), length=LONG_DIALOGUES, begun=LONG_BEGUN
+        )
+        for design in JOINED_DESIGNS:
+            async with self._fleet(design, JOINED_SPEED, is_spread=True, lives=False) as fleet:
+                await self._joined_figures(fleet, design, warm_up, "warming up")
+                for name, each in (("steady", steps), ("long", long)):
+                    found = await self._joined_figures(fleet, design, each, f"joined dialogues, {name}")
+                    self._joined[name][design] = found
+
+    async def _joined_figures(self, fleet: Fleet, design: str, steps: list[Step], name: str) -> dict[str, Any]:
+        measured = await measure(
+            fleet, steps, self._wire, is_naive=design != OURS, flush_s=flush_s(JOINED_SPEED),
+            tell=lambda sent: self._tell(f"{name}, {design}", sent, len(steps)),
+        )  # fmt: skip
+        return figures(measured)
 
     @asynccontextmanager
     async def _fleet(

@@ -16,12 +16,19 @@ PAUSE_MIN_S = 0.5
 
 
 def joined_schedule(
-    dialogues: Sequence[Dialogue], seconds: float, speed: float, seed: object, at_once: int = 12, length: int = 5
+    dialogues: Sequence[Dialogue],
+    seconds: float,
+    speed: float,
+    seed: object,
+    at_once: int = 12,
+    length: int = 5,
+    begun: int = 1,
 ) -> list[Step]:
     """
     Return the requests of *at_once* conversations at a time, each of *length* dialogues, for *seconds* of their time.
 
-    A turn brings the model's last reply, with what its tools said or the customer did.
+    A turn brings the model's last reply, with what its tools said or the customer did. The first *begun* messages, or
+    some more until a turn begins, are there from the start.
     """
     chance = random.Random(repr(("joined", seed)))  # noqa: S311
     steps: list[Step] = []
@@ -30,8 +37,12 @@ def joined_schedule(
         at_s = chance.uniform(0, PAUSE_S)
         while at_s < seconds:
             messages = _join(chance.choices(dialogues, k=length))
-            steps.append(Step(at_s, "create", conversation, 0, messages=(messages[0],)))
-            for turn, batch in enumerate(_turns(messages[1:])):
+            turns = list(_turns(messages[1:]))
+            first = [messages[0]]
+            while turns and len(first) < begun:
+                first += turns.pop(0)
+            steps.append(Step(at_s, "create", conversation, 0, messages=tuple(first)))
+            for turn, batch in enumerate(turns):
                 at_s += PAUSE_MIN_S + chance.expovariate(1 / (PAUSE_S - PAUSE_MIN_S))
                 if at_s >= seconds:
                     break

@@ -133,7 +133,8 @@ class OpenLoop:
         if step.kind != "reread":
             conversation.said.append(step)
             conversation.is_sure = conversation.is_sure and status == OK
-            conversation.length += len(parsed.get("data", ())) or self._wire.items(step)
+            count = self._wire.entries if self._is_naive else self._wire.items
+            conversation.length += len(parsed.get("data", ())) or count(step)
         if step.kind == "create":
             conversation.id = parsed.get("id", "")
         if self._is_naive and status == OK:

@@ -12,9 +12,12 @@ from scripts.proving.load.schedule import Step, schedule
 from scripts.proving.load.traces import Arrival, piece
 
 ROOT = Path(__file__).parents[3]
-BASELINE = ROOT / "scripts" / "proving" / "baseline"
-OURS, NAIVE = "warmthread", "naive"
+BASELINE, SESSION_STORE = (ROOT / "scripts" / "proving" / name for name in ("baseline", "sessions"))
+OURS, NAIVE, SESSIONS = "warmthread", "naive", "sessions"
 DESIGNS = (OURS, NAIVE)
+JOINED_DESIGNS = (*DESIGNS, SESSIONS)
+"""Of the joined dialogues: the store of sessions knows no documents, which the trace has."""
+
 FULL_S = {1: 720.0, 3: 360.0, 10: 240.0}
 """Speed -> how long the trace runs at it, on the clock on the wall."""
 
@@ -62,7 +65,7 @@ def short(seconds: float, options: Options) -> Options:
     steps = 8 if seconds >= STEPS_FROM_S else 2
     changes = {
         "slices": options.slices or {SHORT_SPEED: 0.25 * seconds},
-        "joined_s": 0.1 * seconds,
+        "joined_s": 0.05 * seconds,
         "step_s": max(3.0, 0.12 * seconds / steps),
         "steps_max": steps,
     }
@@ -89,6 +92,8 @@ def deployment(design: str, speed: float, documents: Path) -> Deployment:
     """Return what instances of *design* run; *documents* is the folder that documents come from."""
     if design == NAIVE:
         return Deployment("dpl_naive", BASELINE, {"PYTHONPATH": str(ROOT)})
+    if design == SESSIONS:
+        return Deployment("dpl_sessions", SESSION_STORE, {"PYTHONPATH": str(ROOT)})
     environment = {
         "WARMTHREAD_METRICS_FLUSH_S": str(flush_s(speed)),
         "WARMTHREAD_DOCUMENTS_URL": f"file://{documents}",

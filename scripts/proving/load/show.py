@@ -32,7 +32,12 @@ def _speed(speed: str, found: Mapping[str, Any]) -> str:
 
 
 def _joined(joined: Mapping[str, Any]) -> str:
-    return _table(f"joined dialogues, any of {joined['instances']} instances", joined["designs"])
+    title = f"joined dialogues, any of {joined['instances']} instances"
+    parts = [_table(title, joined["designs"])]
+    for name, what in (("steady", "which were there before and stay"), ("long", "the same, long conversations")):
+        if joined.get(name):
+            parts.append(_table(f"{title}, {what}", joined[name]))
+    return "\n\n".join(parts)
 
 
 def _table(title: str, designs: Mapping[str, Any]) -> str:

@@ -56,7 +56,13 @@ class Wire:
         return Call("GET", path, headers=(("cache-control", "max-age=60"),))
 
     def items(self, step: Step) -> int:
-        """Return how many items, or messages, a step appends."""
+        """Return how many items a step appends: a message of a chat may be several."""
+        if step.messages:
+            return sum(len(each.get("tool_calls") or ()) + bool(each.get("content")) for each in step.messages)
+        return self.entries(step)
+
+    def entries(self, step: Step) -> int:
+        """Return of how many entries its list is: what who stores it as it came counts."""
         return len(step.messages) or sum(2 if piece.role == "tool" else 1 for piece in step.pieces)
 
     def _batch(self, step: Step) -> dict[str, Any]:
