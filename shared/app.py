@@ -38,6 +38,7 @@ from shared.http.watched import sources_of
 from shared.process import log
 from shared.process.ending import Ending
 from shared.process.garbage import Collections, take_short_turns
+from shared.process.imports import remember_missing
 from shared.process.memory import Pressure, Step, cgroup_limits, give_back, read_limit_bytes
 from shared.process.pool import Pool
 from shared.request.concurrency import Slots
@@ -66,6 +67,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     store = Store(settings, pool=pool)
     pressure = Pressure(read_limit_bytes(settings.memory_bytes_max, settings.function_memory_mb, cgroup_limits()))
     take_short_turns()
+    remember_missing()
     encodings, spans, ending = Encodings(pool), _spans(settings), Ending()
     ending.listen()
     try:

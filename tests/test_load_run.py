@@ -14,7 +14,9 @@ import orjson
 import pytest
 
 from scripts.platform.fleet import Fleet
+from scripts.proving.contexts.dialogues import read_dialogues
 from scripts.proving.load.figures import Measured, figures
+from scripts.proving.load.joined import joined_schedule
 from scripts.proving.load.live import Live, checked
 from scripts.proving.load.measuring import measure
 from scripts.proving.load.openloop import OpenLoop
@@ -144,6 +146,24 @@ def test_the_baseline_forgets_with_its_instances(tmp_path: Path) -> None:
     # All of what was said is sent again, and counted.
     assert turns[2].used is not None
     assert turns[2].used.tokens > TURNS[2].input_tokens
+
+
+def test_conversations_that_began_long_are_counted_as_they_are_stored(tmp_path: Path) -> None:
+    dialogues = read_dialogues(Path(__file__).parent / "data" / "tau_airline_12.jsonl")
+    # Some of the messages are empty, and some both say something and call: one item, and two.
+    steps = joined_schedule(dialogues, 6, 6, 1, at_once=4, length=12, begun=150)
+
+    async def run() -> OpenLoop:
+        async with fleet_of(OURS, tmp_path) as fleet:
+            await (loop := OpenLoop(fleet.url, fleet.key, WIRE, steps)).run()
+            return loop
+
+    loop = asyncio.run(run())
+    turns = [each for each in loop.answers if each.kind == "turn"]
+
+    assert {each.status for each in loop.answers} == {200}
+    assert turns
+    assert not [each for each in turns if each.tier == "wrong"]
 
 
 def test_a_store_of_sessions_loses_no_history_and_sends_all_of_it(tmp_path: Path) -> None:

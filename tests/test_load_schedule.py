@@ -129,17 +129,19 @@ def test_joined_dialogues_keep_their_calls_apart() -> None:
     assert {each.kind for each in steps} == {"create", "turn"}
 
 
-def test_long_conversations_begin_with_a_batch_that_is_counted_as_it_is_stored() -> None:
-    begun = 85
+def test_long_conversations_begin_with_batches_that_an_append_may_have() -> None:
+    begun = 200
     steps = joined_schedule(DIALOGUES, 20, 1, 1, at_once=2, length=12, begun=begun)
-    creates = [each for each in steps if each.kind == "create"]
     wire = Wire(recorded(), 8_000)
 
-    assert all(begun <= len(each.messages) <= 100 for each in creates)
-    assert {each.kind for each in steps} == {"create", "turn"}
-    for each in creates:
-        assert wire.entries(each) == len(each.messages)
-        # A message that says something and calls as well is two items.
-        spoken = sum(bool(message.get("content")) for message in each.messages)
-        calls = sum(len(message.get("tool_calls") or ()) for message in each.messages)
-        assert wire.items(each) == spoken + calls > 0
+    assert {each.kind for each in steps} == {"create", "reply", "turn"}
+    for conversation in {each.conversation for each in steps}:
+        own = [each for each in steps if each.conversation == conversation]
+        ahead = [each for each in own if each.kind != "turn"]
+        assert own[: len(ahead)] == ahead
+        assert own[0].kind == "create"
+        assert begun <= sum(len(each.messages) for each in ahead) < begun + 20
+        assert all(wire.items(each) <= 100 for each in own)
+        messages = [message for each in own for message in each.messages]
+        assert messages[0]["role"] == "system"
+        assert wire.entries(own[0]) == len(own[0].messages)

@@ -95,7 +95,7 @@ RESULTS: dict[str, Any] = {
             _stretch(1, "warmthread", 104.0), _stretch(1, "naive", 40.0),
             _stretch(2, "naive", 30.0), _stretch(2, "warmthread", 102.0),
         ],
-        "joined": {"instances": 4, "designs": _designs()},
+        "joined": {"instances": 4, "designs": _designs(), "steady": _designs(), "long": _designs()},
         "saturation": {"warmthread": _saturation(20.0), "naive": _saturation(5.0)},
         **FACTS,
     },

@@ -154,6 +154,14 @@ CRITERIA = (
         load.joined_per_cpu("right_turns_per_cpu_s"), AT_LEAST, 2.5, "times", LOAD, aim="10",
     ),
     Criterion(
+        "throughput-steady", "The same on instances that had started before and do not end",
+        load.joined_per_cpu("right_turns_per_cpu_s", "steady"), AT_LEAST, 2.5, "times", LOAD, aim="10",
+    ),
+    Criterion(
+        "throughput-long", "The same there, on conversations of 40,000 tokens and more",
+        load.joined_per_cpu("right_turns_per_cpu_s", "long"), AT_LEAST, 2.5, "times", LOAD, aim="10",
+    ),
+    Criterion(
         "lag", "Looks at which loops were over 10 ms late, beyond those of a process that only sleeps",
         load.lag, LOW_AT_MOST, 0, "share", LOAD,
     ),

@@ -8,7 +8,7 @@ of the two designs in each stretch of the trace, so they hold what the machine d
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from scripts.proving.load.plan import NAIVE, OURS
+from scripts.proving.load.plan import NAIVE, OURS, SESSIONS
 from scripts.validating.found import Found, Missing, Reading, percentile_interval, wilson
 from scripts.validating.results import Document, Results, look
 
@@ -105,14 +105,19 @@ def per_cpu(name: str) -> Read:
     return read
 
 
-def joined_per_cpu(name: str) -> Read:
+def joined_per_cpu(name: str, part: str = "designs") -> Read:
+    """How many times the baseline's `instances.<name>` ours is, on joined dialogues; a store of sessions beside."""
+
     def read(results: Results) -> Reading:
-        both = [look(results, f"load.{JOINED}.designs.{design}.instances.{name}") for design in (OURS, NAIVE)]
-        if both[0] is None or both[1] is None:
+        ours, naive, sessions = (
+            look(results, f"load.{JOINED}.{part}.{design}.instances.{name}") for design in (OURS, NAIVE, SESSIONS)
+        )
+        if ours is None or naive is None:
             return NOT_RUN
-        if not both[1]:
+        if not naive:
             return Missing("the baseline had none at all")
-        return Found(both[0] / both[1], beside=f"{both[0]:.1f}, baseline {both[1]:.1f}")
+        beside = f"{ours:.1f}, baseline {naive:.1f}" + (f", store of sessions {sessions:.1f}" if sessions else "")
+        return Found(ours / naive, beside=beside)
 
     return read
 

@@ -63,15 +63,15 @@ def form_of(asked: Asked) -> str:
 
 def _short(asked: Asked) -> list[Part]:
     seed = ("--seed", str(asked.seed))
-    slices = ("--seconds", "330", "--speeds", "1:48", "3:36", "10:36")
+    slices = ("--seconds", "330", "--speeds", "1:36", "3:27", "10:27")
     return [
-        _load(asked, 330, *slices),
+        _load(asked, 360, *slices),
         _cost(asked),
         Part("soak", 190, PROVE, ("soak", "--seconds", "180", *seed), writes=True),
         Part("leak", 130, PROVE, ("soak", "--seconds", "120", *LEAK, *seed), writes=True),
         Part("chaos", 85, PROVE, ("chaos", "--seconds", "70", *seed), writes=True),
         Part("contexts", 6, PROVE, ("contexts", "--budgets", "3000")),
-        Part("borders", 25, PROVE, ("borders", "--logs", "300", *seed)),
+        Part("borders", 18, PROVE, ("borders", "--logs", "200", *seed)),
         Part("budgets", 15, PROVE, ("budgets", "--operations", "2000", "--processes", "4")),
         Part("coherence", 15, PROVE, ("coherence", "--operations", "1500", "--kill", *seed)),
         Part("documents", 12, PROVE, ("documents", "--reads", "1500", *seed)),
@@ -94,7 +94,7 @@ def _brief(asked: Asked) -> list[Part]:
 def _full(asked: Asked) -> list[Part]:
     seed = ("--seed", str(asked.seed))
     return [
-        _load(asked, 3_300),
+        _load(asked, 3_900),
         _cost(asked),
         Part("soak", 1_230, PROVE, ("soak", *seed), writes=True),
         Part("leak", 640, PROVE, ("soak", "--seconds", "600", *LEAK, *seed), writes=True),

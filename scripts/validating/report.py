@@ -84,10 +84,18 @@ def _verdict(row: Mapping[str, Any]) -> str:
     return f"**{row['verdict']}**" + (", unsure: the target is within the interval" if row["is_unsure"] else "")
 
 
+JOINED = {
+    "throughput-joined": "on joined dialogues",
+    "throughput-steady": "on these without cold starts",
+    "throughput-long": "on conversations of 40,000 tokens",
+}
+"""Criteria of the same on other conversations, as the sentence on throughput names them."""
+
+
 def _honest(document: Document) -> str:
     """Say what the throughput is worth, whichever design is ahead."""
     rows = {row["name"]: row["value"] for row in document["rows"]}
-    plain, right, joined = (rows[name] for name in ("throughput", "throughput-right", "throughput-joined"))
+    plain, right = rows["throughput"], rows["throughput-right"]
     if plain is None:
         return ""
     ahead = "The naive design is ahead" if plain < 1 else "This design is ahead"
@@ -97,7 +105,8 @@ def _honest(document: Document) -> str:
     )
     if right is not None:
         text += f" By turns whose history was right it is {right:.2f} times"
-        text += "." if joined is None else f", on joined dialogues {joined:.2f} times."
+        text += "".join(f", {where} {rows[name]:.2f} times" for name, where in JOINED.items() if rows[name] is not None)
+        text += "."
     return text
 
 

@@ -18,9 +18,9 @@ from scripts.proving.load.measuring import measure
 from scripts.proving.load.openloop import OpenLoop
 from scripts.proving.load.plan import (
     DESIGNS,
-    JOINED_DESIGNS,
     NAIVE,
     OURS,
+    STEADY_DESIGNS,
     Options,
     Piece,
     deployment,
@@ -38,11 +38,11 @@ from shared.request.caller import read_key
 
 DOCUMENT_TOKENS = 1_200
 JOINED_SPEED = 6.0
-STEADY_FROM_S, WARM_UP_S = 10.0, 10.0
+STEADY_FROM_S, WARM_UP_S = 8.0, 5.0
 """Shorter runs of joined dialogues are not repeated on instances that stay, which first get so much of other ones."""
 
-LONG_DIALOGUES, LONG_BEGUN = 12, 85
-"""Long conversations: of so many dialogues, and so many messages are there from the start; a batch may have 100."""
+LONG_DIALOGUES, LONG_BEGUN = 24, 400
+"""Long conversations: of so many dialogues, and so many messages, some 40,000 tokens, come ahead of the first turn."""
 
 type Tell = Callable[[str, int, int], None]
 """Hears what is run, how many requests of it were sent, of how many."""
@@ -114,7 +114,7 @@ class Experiment:
             "instances": options.instances_max, "speed": JOINED_SPEED, "schedule": digest(steps), "designs": {},
             "steady": {}, "long": {},
         }  # fmt: skip
-        for design in JOINED_DESIGNS:
+        for design in DESIGNS:
             async with self._fleet(design, JOINED_SPEED, is_spread=True) as fleet:
                 self._joined["designs"][design] = await self._joined_figures(fleet, design, steps, "joined dialogues")
         if options.joined_s < STEADY_FROM_S:
@@ -124,7 +124,7 @@ class Experiment:
         long = joined_schedule(
             dialogues, seconds, JOINED_SPEED, ("long", options.seed), length=LONG_DIALOGUES, begun=LONG_BEGUN
         )
-        for design in JOINED_DESIGNS:
+        for design in STEADY_DESIGNS:
             async with self._fleet(design, JOINED_SPEED, is_spread=True, lives=False) as fleet:
                 await self._joined_figures(fleet, design, warm_up, "warming up")
                 for name, each in (("steady", steps), ("long", long)):

@@ -14,6 +14,9 @@ PAUSE_S = 6.0
 
 PAUSE_MIN_S = 0.5
 
+BATCH_MESSAGES_MAX = 80
+"""An append may have 100 items, and a message may be more than one."""
+
 
 def joined_schedule(
     dialogues: Sequence[Dialogue],
@@ -28,7 +31,7 @@ def joined_schedule(
     Return the requests of *at_once* conversations at a time, each of *length* dialogues, for *seconds* of their time.
 
     A turn brings the model's last reply, with what its tools said or the customer did. The first *begun* messages, or
-    some more until a turn begins, are there from the start.
+    some more until a turn begins, come ahead of the first turn, without asking for a context.
     """
     chance = random.Random(repr(("joined", seed)))  # noqa: S311
     steps: list[Step] = []
@@ -38,10 +41,11 @@ def joined_schedule(
         while at_s < seconds:
             messages = _join(chance.choices(dialogues, k=length))
             turns = list(_turns(messages[1:]))
-            first = [messages[0]]
-            while turns and len(first) < begun:
-                first += turns.pop(0)
-            steps.append(Step(at_s, "create", conversation, 0, messages=tuple(first)))
+            batches = _begin(messages[0], turns, begun)
+            steps += [
+                Step(at_s, "reply" if number else "create", conversation, 0, messages=tuple(batch))
+                for number, batch in enumerate(batches)
+            ]
             for turn, batch in enumerate(turns):
                 at_s += PAUSE_MIN_S + chance.expovariate(1 / (PAUSE_S - PAUSE_MIN_S))
                 if at_s >= seconds:
@@ -49,7 +53,20 @@ def joined_schedule(
                 steps.append(Step(at_s, "turn", conversation, turn, messages=tuple(batch)))
             conversation += 1
             at_s += PAUSE_S
-    return [each._replace(at_s=each.at_s / speed) for each in sorted(steps)]
+    return [each._replace(at_s=each.at_s / speed) for each in sorted(steps, key=lambda step: step.at_s)]
+
+
+def _begin(first: dict[str, Any], turns: list[list[dict[str, Any]]], begun: int) -> list[list[dict[str, Any]]]:
+    """Take at least *begun* messages from *first* and *turns*; return them in batches that an append may have."""
+    batches = [[first]]
+    count = 1
+    while turns and count < begun:
+        batch = turns.pop(0)
+        if len(batches[-1]) + len(batch) > BATCH_MESSAGES_MAX:
+            batches.append([])
+        batches[-1] += batch
+        count += len(batch)
+    return batches
 
 
 def _join(dialogues: Iterable[Dialogue]) -> list[dict[str, Any]]:

@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[3]
 BASELINE, SESSION_STORE = (ROOT / "scripts" / "proving" / name for name in ("baseline", "sessions"))
 OURS, NAIVE, SESSIONS = "warmthread", "naive", "sessions"
 DESIGNS = (OURS, NAIVE)
-JOINED_DESIGNS = (*DESIGNS, SESSIONS)
-"""Of the joined dialogues: the store of sessions knows no documents, which the trace has."""
+STEADY_DESIGNS = (*DESIGNS, SESSIONS)
+"""Of joined dialogues on instances that stay: the store of sessions knows no documents, which the trace has."""
 
 FULL_S = {1: 720.0, 3: 360.0, 10: 240.0}
 """Speed -> how long the trace runs at it, on the clock on the wall."""
@@ -65,8 +65,8 @@ def short(seconds: float, options: Options) -> Options:
     steps = 8 if seconds >= STEPS_FROM_S else 2
     changes = {
         "slices": options.slices or {SHORT_SPEED: 0.25 * seconds},
-        "joined_s": 0.05 * seconds,
-        "step_s": max(3.0, 0.12 * seconds / steps),
+        "joined_s": 0.03 * seconds if seconds >= STEPS_FROM_S else 0.1 * seconds,
+        "step_s": max(3.0, (0.09 if seconds >= STEPS_FROM_S else 0.12) * seconds / steps),
         "steps_max": steps,
     }
     return Options(**{**vars(options), **changes})

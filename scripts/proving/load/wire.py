@@ -58,7 +58,7 @@ class Wire:
     def items(self, step: Step) -> int:
         """Return how many items a step appends: a message of a chat may be several."""
         if step.messages:
-            return sum(len(each.get("tool_calls") or ()) + bool(each.get("content")) for each in step.messages)
+            return sum(max(1, len(each.get("tool_calls") or ()) + bool(each.get("content"))) for each in step.messages)
         return self.entries(step)
 
     def entries(self, step: Step) -> int:
