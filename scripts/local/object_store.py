@@ -40,7 +40,7 @@ class ObjectStore:
 
     def fill(self, paths: Iterable[str], body: bytes) -> None:
         """Write many new objects past HTTP, which takes a hundredth of the time. Only in the process of the server."""
-        from moto.core import DEFAULT_ACCOUNT_ID
+        from moto.core.models import DEFAULT_ACCOUNT_ID
         from moto.s3.models import s3_backends
 
         for path in paths:
