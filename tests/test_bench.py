@@ -168,7 +168,7 @@ def test_every_shape_of_lag_has_its_row_with_the_answers_it_should_have() -> Non
     assert {
         name: figures.statuses for name, figures in rows.items() if any(each < 0 for each in figures.statuses)
     } == {}
-    assert all(len(rows[name].small_ms) == lag.SMALL_REQUESTS for name in wanted)
+    assert all(len(rows[name].small_ms) == lag.SMALL_REQUESTS_SHORT for name in wanted)
     assert len(lag.table(rows).splitlines()) == len(rows) + 2
 
 

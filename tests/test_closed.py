@@ -70,6 +70,7 @@ def called(api: httpx.Client, path: str, secret: str) -> httpx.Response:
     return api.post(path, json={"changes": []}, headers={"authorization": f"Bearer {secret}"})
 
 
+@pytest.mark.usefixtures("fresh_crons")
 @pytest.mark.parametrize("variable", CLOSED)
 def test_a_wrong_setting_closes_what_needs_it_and_nothing_else(
     make_service: Callable[[], str], key: str, conversation: str, monkeypatch: pytest.MonkeyPatch, variable: str

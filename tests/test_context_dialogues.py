@@ -3,21 +3,29 @@
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from scripts.proving.contexts.dialogues import DialogueError, Message, read_dialogues, to_items
 from scripts.proving.contexts.real_tokens import real_count
-from scripts.proving.contexts.survey import survey
+from scripts.proving.contexts.survey import Survey, survey
 
 DATA = Path(__file__).parent / "data"
+
+
+@cache
+def surveyed(name: str, budget: int) -> Survey:
+    """Return what became of the recorded dialogues *name*."""
+    (result,) = survey(read_dialogues(DATA / f"{name}.jsonl"), [budget], real_count)
+    return result
 
 
 @pytest.mark.parametrize("budget", [1500, 3000, 8000])
 @pytest.mark.parametrize("name", ["tau_airline_12", "swe_agent_marshmallow_1867"])
 def test_real_dialogues_keep_every_promise(name: str, budget: int) -> None:
-    (result,) = survey(read_dialogues(DATA / f"{name}.jsonl"), [budget], real_count)
+    result = surveyed(name, budget)
 
     assert result.broken.total() == 0, result.broken
     assert result.refused_wrongly == 0
@@ -25,7 +33,7 @@ def test_real_dialogues_keep_every_promise(name: str, budget: int) -> None:
 
 
 def test_a_budget_is_filled_until_the_next_older_unit_does_not_fit() -> None:
-    (result,) = survey(read_dialogues(DATA / "tau_airline_12.jsonl"), [3000], real_count)
+    result = surveyed("tau_airline_12", 3000)
 
     assert result.over > 20
     assert result.short == 0

@@ -98,8 +98,7 @@ def test_a_sweep_that_runs_out_of_time_is_continued(
     monkeypatch: pytest.MonkeyPatch,
     front: FaultyServer,
 ) -> None:
-    for number in range(1_010):
-        s3.put(f"{tenant}/{number:04}.txt", "old")
+    s3.fill((f"{tenant}/{number:04}.txt" for number in range(1_010)), b"old")
     paths = ["0000.txt", "1009.txt"]
     read(service, *paths)
     for path in paths:

@@ -53,6 +53,7 @@ def install(tmp_path: Path, wheels: Path) -> Install:
     def run(requirements: str, path: str, hidden: str = "") -> subprocess.CompletedProcess[str]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
         environ |= {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PATH": path}
+        environ["PIP_RETRIES"] = "0"  # Nobody listens where pip asks; it would wait 8 s between five attempts.
         if hidden:
             (tmp_path / "hide").mkdir()
             (tmp_path / "hide" / f"{hidden}.py").write_text("raise ImportError\n")

@@ -229,6 +229,7 @@ def _no_line_holds_what_is_sent(api: httpx.Client, server: FaultyServer, place: 
     server.fault = Fault.NONE
 
 
+@pytest.mark.usefixtures("fresh_crons")
 def test_no_line_holds_what_a_caller_sends(
     behind: Behind, server: FaultyServer, key: str, upstash: Any, logged: LogLines
 ) -> None:

@@ -31,7 +31,7 @@ from scripts.measuring.served import KEY, Served, ask, client_of, create, instan
 from scripts.measuring.tables import markdown, percentile
 from shared.process.lag import BOUNDS_MS, Lag
 
-SMALL_REQUESTS = 50
+SMALL_REQUESTS, SMALL_REQUESTS_SHORT = 50, 10
 SMALL_EVERY_S = 0.004
 NICENESS = 10
 NOTHING_LARGE = "nothing large"
@@ -92,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, default=5, help="times that each large request is sent (5)")
     parser.add_argument("--only", default="", metavar="TEXT", help="only the rows whose name holds TEXT")
     parser.add_argument(
-        "--short", action="store_true", help="bodies of a sixteenth, one run: that it works, no figures"
+        "--short", action="store_true", help="bodies of a sixteenth, few small ones, one run: that it works, no figures"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the longest waits there")
 
@@ -179,6 +179,7 @@ class _Bench:
         self._cold = cold
         self._runs = runs
         self._share = share
+        self._small_requests = SMALL_REQUESTS if share == 1 else SMALL_REQUESTS_SHORT
         self._only = only
 
     async def rows(self) -> dict[str, Figures]:
@@ -233,10 +234,10 @@ class _Bench:
         for _ in range(self._runs):
             await watch(client)
             begin_s = time.perf_counter()
-            smalls = asyncio.gather(*(_small(client, small, number) for number in range(SMALL_REQUESTS)))
+            smalls = asyncio.gather(*(_small(client, small, number) for number in range(self._small_requests)))
             await asyncio.sleep(SMALL_EVERY_S * 5)
             large = await timed(client, method, case.path, case.body, headers)
-            while time.perf_counter() - begin_s < SMALL_REQUESTS * SMALL_EVERY_S and name != NOTHING_LARGE:
+            while time.perf_counter() - begin_s < self._small_requests * SMALL_EVERY_S and name != NOTHING_LARGE:
                 large = await timed(client, method, case.path, case.body, headers)
             figures.small_ms.extend(await smalls)
             figures.lags.append(await watched(client))

@@ -4,7 +4,7 @@ The object store of tests: moto's S3 server on loopback, written to past the ser
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -37,6 +37,14 @@ class ObjectStore:
         """Write an object and return its entity tag."""
         answer = self._http.put(f"/{BUCKET}/{quote(path)}", content=body)
         return str(answer.raise_for_status().headers["etag"])
+
+    def fill(self, paths: Iterable[str], body: bytes) -> None:
+        """Write many new objects past HTTP, which takes a hundredth of the time. Only in the process of the server."""
+        from moto.core.models import DEFAULT_ACCOUNT_ID
+        from moto.s3.models import s3_backends
+
+        for path in paths:
+            s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(BUCKET, path, body)
 
     def delete(self, path: str) -> None:
         self._http.delete(f"/{BUCKET}/{quote(path)}").raise_for_status()

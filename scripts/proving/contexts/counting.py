@@ -99,6 +99,7 @@ def _counted(context_format: str, members: Mapping[str, bytes]) -> Iterator[str 
     yield from _TEXTS[context_format](**read)
 
 
+_DECODER = JSONDecoder()
 _WHITE = re.compile(r"[ \t\n\r]*")
 _AS_IT_STANDS = frozenset({"input", "args", "response"})
 """Members that hold JSON of a model's or a tool's own: an object there is not parsed."""
@@ -117,17 +118,17 @@ def _read(text: str) -> Any:
 def _value(text: str, at: int, *, as_it_stands: bool) -> tuple[Any, int]:
     at = _behind_white(text, at)
     if as_it_stands and text[at] == "{":
-        end = JSONDecoder().raw_decode(text, at)[1]
+        end = _DECODER.raw_decode(text, at)[1]
         return _Raw(text[at:end]), end
     if text[at] not in "{[":
-        return JSONDecoder().raw_decode(text, at)
+        return _DECODER.raw_decode(text, at)
     members: list[tuple[str, Any]] = []
     closing, at = ("}" if text[at] == "{" else "]"), _behind_white(text, at + 1)
     while text[at] != closing:
         at = _behind_white(text, at + 1) if text[at] == "," else at
         name = ""
         if closing == "}":
-            name, at = JSONDecoder().raw_decode(text, at)
+            name, at = _DECODER.raw_decode(text, at)
             at = _behind_white(text, at) + 1
         value, at = _value(text, at, as_it_stands=name in _AS_IT_STANDS)
         members.append((name, value))

@@ -33,19 +33,22 @@ type Difference = tuple[str, str]
 
 def unlike(value: object, hint: object, path: str) -> Iterator[Difference]:
     """Yield the kinds of what in *value* is not as *hint* says, each with its path."""
-    hint = _bare(hint)
-    if hint in (object, Any):
+    hint, origin, arguments = _form(hint)
+    if hint is object or hint is Any:
         return
-    if get_origin(hint) in _UNIONS:
-        yield from unlike_any(value, get_args(hint), path)
+    if origin in _UNIONS:
+        yield from unlike_any(value, arguments, path)
     elif value is None:
         yield "no-nulls", path
+    elif origin is Literal:
+        if not any(value == admitted and type(value) is type(admitted) for admitted in arguments):
+            yield "field-types", path
     elif is_typed_dict(hint):
         yield from _unlike_object(value, hint, path)
-    elif get_origin(hint) is dict:
-        yield from _unlike_mapping(value, get_args(hint)[1], path)
+    elif origin is dict:
+        yield from _unlike_mapping(value, arguments[1], path)
     elif _is_list(hint):
-        yield from _unlike_list(value, get_args(hint)[0], path)
+        yield from _unlike_list(value, arguments[0], path)
     elif not _is_scalar(value, hint):
         yield "field-types", path
 
@@ -67,8 +70,6 @@ def unlike_any(value: object, hints: Sequence[object], path: str) -> Iterator[Di
 
 
 def _is_scalar(value: object, hint: object) -> bool:
-    if get_origin(hint) is Literal:
-        return any(value == admitted and type(value) is type(admitted) for admitted in get_args(hint))
     return isinstance(value, _SCALARS[hint]) and (hint is bool or not isinstance(value, bool))
 
 
@@ -87,6 +88,13 @@ def _bare(hint: object) -> Any:
             hint = get_args(hint)[0]
         else:
             return hint
+
+
+@cache
+def _form(hint: object) -> tuple[Any, Any, tuple[Any, ...]]:
+    """Return *hint* without what says nothing, its origin and its arguments: once, for literals hash slowly."""
+    bare = _bare(hint)
+    return bare, get_origin(bare), get_args(bare)
 
 
 @cache
@@ -136,8 +144,14 @@ def _is_list(hint: object) -> bool:
 
 def _is_told_apart_as(value: dict[str, Any], hint: object) -> bool:
     """Whether *value* says that it is a *hint*: by the strings in `type` and `role`, where the type has them."""
-    for name in ("type", "role"):
-        of, is_required = _fields(hint).get(name, (None, False))
-        if get_origin(of) is Literal and (name in value or is_required) and value.get(name) not in get_args(of):
-            return False
-    return True
+    return not any(
+        (name in value or is_required) and value.get(name) not in admitted
+        for name, admitted, is_required in _marks(hint)
+    )
+
+
+@cache
+def _marks(hint: object) -> list[tuple[str, tuple[Any, ...], bool]]:
+    """Return the fields by which a TypedDict is told apart: name, what is admitted, whether it is required."""
+    fields = [(name, *_fields(hint)[name]) for name in ("type", "role") if name in _fields(hint)]
+    return [(name, get_args(of), is_required) for name, of, is_required in fields if get_origin(of) is Literal]
