@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -32,3 +33,23 @@ async def test_whoever_ends_it_while_an_instance_starts_hears_of_no_error(tmp_pa
     assert said == []
     assert all(each.gone.is_set() for each in instances)
     assert rig.router.instances == []
+
+
+# asyncio itself forgets a connection whose transport is made after its server was closed.
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_request_that_comes_as_it_ends_starts_nothing(tmp_path: Path, turns: int) -> None:
+    """*turns* of the event loop lie between its connection and the end; in one of them it is being accepted."""
+    async with running(write_project(tmp_path / "project"), FleetSettings()) as rig:
+        address = ("127.0.0.1", int(rig.router.url.rpartition(":")[2]))
+        with socket.create_connection(address) as client:
+            client.sendall(b"GET /v1/told/a HTTP/1.1\r\nhost: a\r\n\r\n")
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await rig.router.close()
+            for _ in range(20):
+                await asyncio.sleep(0)
+        began = rig.tally.cold_starts
+
+        assert rig.router.instances == []
+        assert began == sum(kind == "kill" for kind, _ in rig.events)

@@ -68,6 +68,7 @@ class Router:
         self._invocations = 0
         self._id = secrets.token_hex(3)
         self._server: asyncio.Server | None = None
+        self._is_closed = False
 
     @property
     def instances(self) -> list[Instance]:
@@ -96,6 +97,7 @@ class Router:
 
     async def close(self) -> None:
         """End everything, at once."""
+        self._is_closed = True
         if self._server is not None:
             self._server.close()
         for task in self._served:
@@ -126,6 +128,9 @@ class Router:
         return _Target(routing, functions, sources)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._is_closed:  # It was accepted before, and nobody would end what it starts now.
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._served.add(task)
