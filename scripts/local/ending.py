@@ -5,12 +5,19 @@ How a process ends that was started with a pipe as its standard input: it sees t
 import contextlib
 import subprocess
 
+type Process = "subprocess.Popen[bytes] | subprocess.Popen[str]"
 
-def let_go(process: "subprocess.Popen[bytes] | subprocess.Popen[str]", timeout_s: float) -> None:
-    """Close the input of *process* and wait until it has ended; kill it where that takes more than *timeout_s*."""
+
+def tell_to_end(process: Process) -> None:
+    """Close the input of *process*, and do not wait: of several, all are told before one is waited for."""
     assert process.stdin is not None
     with contextlib.suppress(BrokenPipeError):
         process.stdin.close()
+
+
+def let_go(process: Process, timeout_s: float) -> None:
+    """Close the input of *process* and wait until it has ended; kill it where that takes more than *timeout_s*."""
+    tell_to_end(process)
     try:
         process.wait(timeout_s)
     except subprocess.TimeoutExpired:

@@ -11,13 +11,15 @@ import os
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
+from scripts.local.ending import let_go, tell_to_end
 from scripts.local.valkey import running_valkey
 from scripts.measuring.environment import ROOT
 
-TIMEOUT_S = 10.0
+TIMEOUT_S, STOP_TIMEOUT_S = 10.0, 5.0
 NOT_BILLED = frozenset({"info", "ping", "hello", "select", "client", "config"})
 """Looking at the store, and introducing oneself to it."""
 
@@ -31,12 +33,17 @@ class Cost(NamedTuple):
 
 
 class CountedStore(NamedTuple):
-    """Where the store is. The Redis protocol is spoken at the unix socket *path*; *pid* is the HTTP server's."""
+    """
+    Where the store is. The Redis protocol is spoken at the unix socket *path*; *pid* is the HTTP server's.
+
+    `tell_to_end`, before its block ends, has the server end beside what else does.
+    """
 
     url: str
     token: str
     path: str
     pid: int
+    tell_to_end: Callable[[], None]
 
     @property
     def port(self) -> int:
@@ -84,16 +91,17 @@ def counted_store() -> Iterator[CountedStore]:
     with running_valkey() as redis_url:
         command = [sys.executable, "-m", "scripts.local.upstash", "--with-input"]
         environ = {**os.environ, "REDIS_URL": redis_url}
-        with subprocess.Popen(
+        server = subprocess.Popen(
             command, cwd=ROOT, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             # Ctrl-C in a terminal reaches the whole process group; the store must outlive its last request.
             start_new_session=True,
-        ) as server:  # fmt: skip
-            try:
-                assert server.stdout is not None
-                url, token = (server.stdout.readline().strip().partition("=")[2] for _ in range(2))
-                if not token:
-                    raise OSError("the local Upstash server did not start")
-                yield CountedStore(url, token, redis_url.removeprefix("unix://"), server.pid)
-            finally:
-                server.terminate()
+        )  # fmt: skip
+        try:
+            assert server.stdout is not None
+            url, token = (server.stdout.readline().strip().partition("=")[2] for _ in range(2))
+            if not token:
+                raise OSError("the local Upstash server did not start")
+            path = redis_url.removeprefix("unix://")
+            yield CountedStore(url, token, path, server.pid, partial(tell_to_end, server))
+        finally:
+            let_go(server, STOP_TIMEOUT_S)

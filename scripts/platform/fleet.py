@@ -24,7 +24,7 @@ from dataclasses import asdict
 from types import TracebackType
 from typing import Self
 
-from scripts.local.ending import let_go
+from scripts.local.ending import let_go, tell_to_end
 from scripts.local.mint import mint
 from scripts.measuring.counted_store import CountedStore, counted_store
 from scripts.platform.client import Control, Counts, FleetState, NetworkControl, StoreCounts, as_json
@@ -72,10 +72,7 @@ class Fleet:
     def start(self) -> None:
         """As `async with` does, for who has no loop."""
         with contextlib.ExitStack() as started:
-            self._counted = started.enter_context(counted_store())
-            self.store_url, self.store_token = self._counted.url, self._counted.token
-            mint(self.store_url, self.store_token, self.key)
-            self._before = self._counted.look()
+            # Before the store, so that it imports what it needs meanwhile.
             process = subprocess.Popen(
                 [sys.executable, "-m", "scripts.platform.process"],
                 cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -83,6 +80,13 @@ class Fleet:
                 start_new_session=True,
             )  # fmt: skip
             started.callback(let_go, process, STOP_TIMEOUT_S)
+            self._counted = started.enter_context(counted_store())
+            self.store_url, self.store_token = self._counted.url, self._counted.token
+            mint(self.store_url, self.store_token, self.key)
+            self._before = self._counted.look()
+            # The platform goes first: what it still asks of the store is nobody's any more.
+            started.callback(self._counted.tell_to_end)
+            started.callback(tell_to_end, process)
             assert process.stdin is not None
             assert process.stdout is not None
             plan = {
