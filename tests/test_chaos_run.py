@@ -1,9 +1,7 @@
 """A short run of `scripts/prove chaos` with real instances: each fault comes, nothing breaks, and Ctrl-C ends it."""
 
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,19 +10,15 @@ import orjson
 import pytest
 
 from scripts.proving.chaos.schedule import Kind
+from tests.processes import left, start
 
 pytestmark = pytest.mark.timing
 
-ROOT = Path(__file__).parents[1]
 END_S = 10.0
 
 
-def start(folder: Path, *options: str) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "scripts.proving", "chaos", "--json", str(folder / "chaos.json"), *options]
-    return subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | {"CHAOS_TEST": str(folder)}, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+def chaos(folder: Path, *options: str) -> "subprocess.Popen[str]":
+    return start(folder, "scripts.proving", "chaos", "--json", str(folder / "chaos.json"), *options)
 
 
 def result(folder: Path) -> dict[str, Any]:
@@ -32,20 +26,8 @@ def result(folder: Path) -> dict[str, Any]:
     return document
 
 
-def left(folder: Path) -> list[str]:
-    """Return the processes of a run that are still there: they have its mark in their environment, or had it."""
-    mark, found = f"CHAOS_TEST={folder}".encode(), []
-    for each in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark in (each / "environ").read_bytes():
-                found.append(each.name)
-        except OSError:
-            continue
-    return found
-
-
 def test_a_short_run_has_every_fault_and_breaks_nothing(tmp_path: Path) -> None:
-    said, errors = start(tmp_path, "--seconds", "14", "--seed", "3").communicate()
+    said, errors = chaos(tmp_path, "--seconds", "14", "--seed", "3").communicate()
     found = result(tmp_path)
 
     assert found["broken"] == [], said + errors[-2_000:]
@@ -56,7 +38,7 @@ def test_a_short_run_has_every_fault_and_breaks_nothing(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_it_at_once_with_what_there_is_and_no_process(tmp_path: Path) -> None:
-    process = start(tmp_path, "--seconds", "60")
+    process = chaos(tmp_path, "--seconds", "60")
     assert process.stderr is not None
     shown = ""
     while not any(f"second {number} of" in shown for number in (3, 4, 5)):

@@ -1,10 +1,7 @@
 """The load against real instances: what it counts is what they did, and Ctrl-C ends it with what there is."""
 
 import asyncio
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -25,6 +22,7 @@ from scripts.proving.load.schedule import Mix, Step, schedule
 from scripts.proving.load.texts import recorded
 from scripts.proving.load.traces import Arrival, read_trace
 from scripts.proving.load.wire import Wire
+from tests.processes import left, start
 
 pytestmark = pytest.mark.timing
 
@@ -184,12 +182,7 @@ def test_a_store_of_sessions_loses_no_history_and_sends_all_of_it(tmp_path: Path
 
 def test_ctrl_c_leaves_no_process_and_what_was_measured(tmp_path: Path) -> None:
     out = tmp_path / "load.json"
-    command = [sys.executable, "-m", "scripts.proving", "load", "--speeds", "10:60", "--json", str(out)]
-    mark = {"LOAD_TEST": str(tmp_path)}
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | mark, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
+    process = start(tmp_path, "scripts.proving", "load", "--speeds", "10:60", "--json", str(out))
     assert process.stderr is not None
     assert "speed 10" in process.stderr.readline()
     time.sleep(1)
@@ -201,16 +194,4 @@ def test_ctrl_c_leaves_no_process_and_what_was_measured(tmp_path: Path) -> None:
     assert document["is_whole"] is False
     assert document["stretches"][0]["is_whole"] is False
     assert said.startswith("NOT WHOLE")
-    assert left_behind(str(tmp_path)) == []
-
-
-def left_behind(mark: str) -> list[str]:
-    """Return the processes whose environment holds *mark*."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"LOAD_TEST={mark}".encode() in (folder / "environ").read_bytes():
-                found.append((folder / "cmdline").read_text())
-        except OSError:
-            continue
-    return found
+    assert left(tmp_path) == []

@@ -26,6 +26,7 @@ from scripts.proving.soak.plan import DAY_S, WARM_UP, Options
 from scripts.proving.soak.prelude import LEAK_VARIABLE
 from scripts.proving.soak.record import SAMPLES, Record
 from scripts.proving.soak.verdict import FAILS, HOLDS, UNDECIDED, judge
+from tests.processes import left, start
 
 ROOT = Path(__file__).parents[1]
 OPTIONS = Options(seconds=400, rate=40)
@@ -198,12 +199,8 @@ print(age / passed, leaked, drift, time.time_ns() / 1e9 - time.time())
 @pytest.mark.timing
 def test_ctrl_c_leaves_no_process_and_what_was_seen(tmp_path: Path) -> None:
     out, folder = tmp_path / "soak.json", tmp_path / "run"
-    started = [sys.executable, "-m", "scripts.proving", "soak", "--seconds", "60"]
-    started += ["--json", str(out), "--folder", str(folder)]
-    process = subprocess.Popen(
-        started, cwd=ROOT, env=os.environ | {"SOAK_TEST": str(tmp_path)}, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+    arguments = ["--seconds", "60", "--json", str(out), "--folder", str(folder)]
+    process = start(tmp_path, "scripts.proving", "soak", *arguments)
     assert process.stderr is not None
     while "soak of 7 days" not in process.stderr.readline():
         pass
@@ -215,7 +212,7 @@ def test_ctrl_c_leaves_no_process_and_what_was_seen(tmp_path: Path) -> None:
     assert (document["what"], document["partial"], document["verdict"]) == ("soak", True, UNDECIDED)
     assert document["series"] == Record.resume(folder).samples != []
     assert said.startswith("NOT WHOLE")
-    assert [each for each in Path("/proc").glob("[0-9]*") if marked(each, f"SOAK_TEST={tmp_path}")] == []
+    assert left(tmp_path) == []
 
 
 @pytest.mark.timing
@@ -257,11 +254,3 @@ def test_a_soak_that_cannot_be_is_refused(
 
     assert run("soak", "", {"soak": "scripts.proving.soak.command"}, ["soak", *arguments]) == 2
     assert said in capsys.readouterr().err
-
-
-def marked(folder: Path, mark: str) -> bool:
-    """Tell whether the environment of a process holds *mark*."""
-    try:
-        return mark.encode() in (folder / "environ").read_bytes()
-    except OSError:
-        return False

@@ -3,10 +3,7 @@
 import argparse
 import importlib
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +12,7 @@ import pytest
 
 from scripts.validating.parts import Asked, Part, parts_of
 from scripts.validating.running import remove_results
+from tests.processes import children_of, left, start
 
 ROOT = Path(__file__).parents[1]
 SHORT_MAX_S = 15 * 60
@@ -82,19 +80,6 @@ def test_only_what_an_earlier_run_left_is_removed(tmp_path: Path) -> None:
     assert beside.exists()
 
 
-def children_of(pid: int) -> list[int]:
-    """Return all that *pid* has started, by any of its threads, and what these have."""
-    found = [int(each) for path in Path(f"/proc/{pid}/task").glob("*/children") for each in path.read_text().split()]
-    return [each for child in found for each in (child, *children_of(child))]
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return False
-
-
 def waited(condition: Callable[[], bool], until_s: float) -> bool:
     end_s = time.monotonic() + until_s
     while time.monotonic() < end_s:
@@ -108,20 +93,15 @@ def waited(condition: Callable[[], bool], until_s: float) -> bool:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="it looks for processes in /proc")
 def test_ctrl_c_leaves_no_process_and_a_partial_report(tmp_path: Path) -> None:
     results, out = tmp_path / "results", tmp_path / "out"
-    command = ["-m", "scripts.validating", "--only", "load", "--results", str(results), "--out", str(out)]
-    run = subprocess.Popen(
-        [sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
+    run = start(tmp_path, "scripts.validating", "--only", "load", "--results", str(results), "--out", str(out))
     try:
         assert waited(lambda: len(children_of(run.pid)) > 3, STARTED_S), "the fleet did not start"
-        started = children_of(run.pid)
         run.send_signal(signal.SIGINT)
-        printed, _ = run.communicate(timeout=ENDED_S)
+        _, errors = run.communicate(timeout=ENDED_S)
     finally:
         run.kill()
 
-    assert run.returncode == 130, printed
-    assert waited(lambda: not any(map(is_alive, started)), 5)
+    assert run.returncode == 130, errors
+    assert waited(lambda: left(tmp_path) == [], 5)
     assert "PARTIAL" in (out / "validation.md").read_text()
     assert json.loads((out / "validation.json").read_text())["is_whole"] is False

@@ -1,7 +1,8 @@
 """
 Scripts of many parts: a subcommand each, which a module describes by its docstring, its arguments and what it runs.
 
-Only the module that is asked for is imported: together they import all that the tests do, seconds long.
+Only the module that is asked for is imported: together they import all that the tests do, seconds long. A signal that
+comes meanwhile is noted: one that has ENDS_IN_ORDER makes a `Stop` and finds it there, another does not begin.
 """
 
 import argparse
@@ -12,6 +13,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, cast
+
+from scripts.local.signals import INTERRUPTED, Stop
 
 
 class Subcommand(Protocol):
@@ -32,7 +35,22 @@ def run(prog: str, description: str | None, subcommands: Mapping[str, str], argv
 
     subcommands   name -> its module
     """
-    argv = sys.argv[1:] if argv is None else argv
+    stop = Stop()
+    try:
+        arguments = _parsed(prog, description, subcommands, sys.argv[1:] if argv is None else argv)
+        if not arguments.ends_in_order:
+            if stop.requested:
+                print("interrupted before it began", file=sys.stderr)
+                return INTERRUPTED
+            stop.undo()
+        return int(arguments.run(arguments))
+    finally:
+        stop.undo()
+
+
+def _parsed(
+    prog: str, description: str | None, subcommands: Mapping[str, str], argv: Sequence[str]
+) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=prog, description=description)
     choices = parser.add_subparsers(dest="subcommand", required=True, metavar="SUBCOMMAND")
     for name, module in subcommands.items():
@@ -41,9 +59,8 @@ def run(prog: str, description: str | None, subcommands: Mapping[str, str], argv
         if name in argv[:1]:
             subcommand = cast(Subcommand, importlib.import_module(module))
             subcommand.add_arguments(choice)
-            choice.set_defaults(run=subcommand.run)
-    arguments = parser.parse_args(argv)
-    return int(arguments.run(arguments))
+            choice.set_defaults(run=subcommand.run, ends_in_order=getattr(subcommand, "ENDS_IN_ORDER", False))
+    return parser.parse_args(argv)
 
 
 def _docstring(module: str) -> str:

@@ -14,10 +14,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from scripts.local.signals import Stop
 from scripts.platform.settings import Deployment, FleetSettings
 
 if TYPE_CHECKING:
-    from scripts.local.signals import Stop
     from scripts.platform.fleet import Fleet
 
 PLAIN_EVERY_S = 5.0
@@ -56,9 +56,8 @@ BODY = '{"items":[{"role":"user","content":"Hello"}]}'
 
 def main() -> int:
     arguments = _arguments()
-    settings = _settings(arguments)
+    settings, stop = _settings(arguments), Stop()
     # Imported late: --help has to work on a machine where nothing is installed yet.
-    from scripts.local.signals import Stop
     from scripts.local.valkey import ValkeyError
     from scripts.platform.fleet import Fleet, FleetError
     from scripts.platform.schedule import lines
@@ -66,7 +65,8 @@ def main() -> int:
     if arguments.print_schedule:
         print("\n".join(lines(settings)))
         return 0
-    stop = Stop()
+    if stop.requested:
+        return 0
     fleet = Fleet(Deployment(), settings)
     try:
         fleet.start()
@@ -111,7 +111,7 @@ def _settings(given: argparse.Namespace) -> FleetSettings:
     return replace(settings, seconds=given.seconds) if given.seconds else settings
 
 
-def _watch(fleet: "Fleet", stop: "Stop", until_s: float) -> None:
+def _watch(fleet: "Fleet", stop: Stop, until_s: float) -> None:
     """Show what the fleet is, until *stop* is wished or *until_s*: a line that changes, or one now and then."""
     from rich.console import Console
     from rich.live import Live

@@ -6,11 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from scripts.local.signals import Stop
+from scripts.local.signals import INTERRUPTED, Stop
 
 SHOWN_MAX = 10
 PROGRESS_EVERY_S = 0.5
-INTERRUPTED = 130
 BAR = 30
 
 
@@ -29,6 +28,7 @@ class Pulse:
 
     def __call__(self, done: int) -> None:
         if self._stop.requested:
+            self._stop.tell(lambda: None)  # What is ending already is not ended by a further signal.
             raise Interrupted
         if time.monotonic() - self._printed_at_s > PROGRESS_EVERY_S:
             self._printed_at_s = time.monotonic()

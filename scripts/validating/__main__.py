@@ -18,22 +18,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from scripts.local.signals import INTERRUPTED, Stop
+
 ROOT = Path(__file__).parents[2]
 RESULTS, REPORTS = ROOT / ".warmthread" / "validation", ROOT / "reports"
 PAGE, VALUES = "validation.md", "validation.json"
-WRONG_ARGUMENTS, INTERRUPTED = 2, 130
+WRONG_ARGUMENTS = 2
 
 
 def main(argv: list[str] | None = None) -> int:
-    arguments = _parser().parse_args(argv)
+    arguments, stop = _parser().parse_args(argv), Stop()
     # Imported late: --help has to work on a machine where nothing is installed yet.
     from scripts.validating.results import ResultsError
 
     try:
-        return _carry_out(arguments)
+        return _carry_out(arguments, stop)
     except (ResultsError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return WRONG_ARGUMENTS
+    finally:
+        stop.undo()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,20 +61,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _carry_out(arguments: argparse.Namespace) -> int:
+def _carry_out(arguments: argparse.Namespace, stop: Stop) -> int:
     """Raises ValueError, OSError, ResultsError: an argument is wrong, or what it names cannot be read or written."""
+    if not (arguments.against or arguments.metrics or arguments.results_of):
+        return _measure(arguments, stop)
+    stop.undo()  # A moment's work, that leaves nothing.
     if arguments.against:
         return _compare(arguments.out / VALUES, arguments.against)
     if arguments.metrics:
         return _show_live(arguments.metrics, arguments.out)
-    if arguments.results_of:
-        _write(arguments.results_of, arguments.out)
-        return 0
-    return _measure(arguments)
+    _write(arguments.results_of, arguments.out)
+    return 0
 
 
-def _measure(arguments: argparse.Namespace) -> int:
-    from scripts.local.signals import Stop
+def _measure(arguments: argparse.Namespace, stop: Stop) -> int:
     from scripts.validating.parts import Asked, form_of, parts_of
 
     folder = arguments.results.resolve()
@@ -81,7 +85,6 @@ def _measure(arguments: argparse.Namespace) -> int:
     if arguments.print_schedule:
         print("\n".join(f"{each.about_s:>6.0f} s  {each.told()}" for each in parts))
         return 0
-    stop = Stop()
     stop.tell(lambda: None)  # A second Ctrl-C changes nothing: what runs is ending.
     from scripts.validating.rows import broken
     from scripts.validating.running import remove_results, run_parts
@@ -89,8 +92,10 @@ def _measure(arguments: argparse.Namespace) -> int:
     if not only:
         remove_results(folder)
     is_whole = run_parts(parts, folder, {"form": form_of(asked), "seed": asked.seed}, stop)
-    document = _write(folder, arguments.out)
+    # Who interrupts wants to have it over: plots take as long as all the rest.
+    document = _write(folder, arguments.out, is_drawn=is_whole)
     if not is_whole:
+        print(f"scripts/validate --from {arguments.results}   writes it with its plots", file=sys.stderr)
         return INTERRUPTED
     found = broken(document)
     for each in found:
@@ -98,9 +103,8 @@ def _measure(arguments: argparse.Namespace) -> int:
     return int(bool(found))
 
 
-def _write(results: Path, out: Path) -> dict[str, Any]:
-    """Write page, values and plots of *results* into *out*; return the values."""
-    from scripts.validating.plots import write_plots
+def _write(results: Path, out: Path, *, is_drawn: bool = True) -> dict[str, Any]:
+    """Write page, values and, if *is_drawn*, plots of *results* into *out*; return the values."""
     from scripts.validating.report import report
     from scripts.validating.results import read_results, write_json
     from scripts.validating.rows import readings_of, validation
@@ -109,7 +113,12 @@ def _write(results: Path, out: Path) -> dict[str, Any]:
     document = validation(found, readings_of(found))
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / VALUES, document)
-    (out / PAGE).write_text(report(document, write_plots(found, out)))
+    plots = []
+    if is_drawn:
+        from scripts.validating.plots import write_plots
+
+        plots = write_plots(found, out)
+    (out / PAGE).write_text(report(document, plots))
     print(f"{_counts(document)}; see {out / PAGE}")
     return document
 

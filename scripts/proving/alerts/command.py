@@ -12,14 +12,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from scripts.local.signals import Stop
+from scripts.local.signals import INTERRUPTED, Stop
 from scripts.proving.alerts import ordinary
 from scripts.proving.alerts.causes import CAUSES, OF_NO_DEPLOYMENT, Cause, Scene
 from scripts.proving.alerts.prometheus import MISSING, Alert, Prometheus, QueryFailed, find, running_prometheus
 from scripts.proving.alerts.queries import Query, queries
 from scripts.proving.alerts.rules import RULES, scaled
 from scripts.proving.alerts.site import METRICS_SECRET, Deployment, Site, running_site
-from scripts.proving.progress import INTERRUPTED, Interrupted
+from scripts.proving.progress import Interrupted
 
 WITHIN_S = 90.0
 """In which an alert has to fire, a deployment has to be seen, and queries have to find something."""

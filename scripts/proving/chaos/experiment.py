@@ -64,8 +64,12 @@ class Report(NamedTuple):
 
 
 def experiment(options: Options, pulse: Callable[[int], None]) -> Report:
-    """Carry out one run; *pulse* hears the seconds. Raises what a caller raised that was none of the service's."""
-    with running_site(options.seed) as site:
+    """
+    Carry out one run; *pulse* hears the seconds.
+
+    Raises Interrupted: the end was wished before it began; and what a caller raised that was none of the service's.
+    """
+    with running_site(options.seed, lambda: pulse(0)) as site:
         run = _Run(site, options)
         try:
             run.carry_out(pulse)

@@ -178,10 +178,16 @@ def _drawn(window: Window) -> list[Fault]:
 
 
 @contextlib.contextmanager
-def running_site(seed: int) -> Iterator[Site]:
-    """Run it for this block. Raises FleetError, OSError, ValkeyError: something did not start."""
+def running_site(seed: int, look_up: Callable[[], object] = lambda: None) -> Iterator[Site]:
+    """
+    Run it for this block. *look_up* is called between the steps of its start, and may raise.
+
+    Raises FleetError, OSError, ValkeyError: something did not start.
+    """
     with contextlib.ExitStack() as stack:
+        look_up()
         s3 = stack.enter_context(running_s3())
+        look_up()
         front = stack.enter_context(FaultyServer(s3.url))
         environment = s3.settings(front.url) | {
             "WARMTHREAD_RESERVATION_S": str(RESERVATION_S),
@@ -192,6 +198,7 @@ def running_site(seed: int) -> Iterator[Site]:
         fleet = Fleet(first, settings)
         stack.callback(fleet.stop)
         fleet.start()
+        look_up()
         site = Site(fleet, s3, front, first)
         stack.callback(site.close)
         yield site

@@ -12,15 +12,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from scripts.local.signals import INTERRUPTED
 from scripts.proving.ending import until_stopped, write_json
 from scripts.proving.load.facts import facts
 from scripts.proving.load.plan import Options, short
-from scripts.proving.progress import INTERRUPTED, Lines
+from scripts.proving.progress import Lines
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "tests" / "data" / "mooncake_conversation_thirds.jsonl"
 JOINED = ROOT / "tests" / "data" / "tau_airline_12.jsonl"
 WRONG_ARGUMENTS = 2
+ENDS_IN_ORDER = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -31,7 +31,10 @@ def facts() -> dict[str, Any]:
 
 def _git(*arguments: str) -> str:
     try:
-        done = subprocess.run(["git", *arguments], cwd=ROOT, check=False, capture_output=True, text=True)
+        # Ctrl-C in a terminal reaches the whole process group, and what is partial names its commit as well.
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, check=False, capture_output=True, text=True, start_new_session=True
+        )
     except OSError:
         return "unknown"
     return done.stdout.strip() if done.returncode == 0 else "unknown"

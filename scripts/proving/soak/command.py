@@ -14,10 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scripts.local.signals import INTERRUPTED
 from scripts.measuring.environment import ROOT
 from scripts.proving.ending import until_stopped, write_json
 from scripts.proving.load.facts import facts
-from scripts.proving.progress import INTERRUPTED, Lines
+from scripts.proving.progress import Lines
 from scripts.proving.soak.plan import DAY_S, DAYS_MIN, Options
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SECRET = "WARMTHREAD_METRICS_SECRET"  # noqa: S105  # the name of a variable.
 WRONG_ARGUMENTS, UNDECIDED_STATUS = 2, 3
+ENDS_IN_ORDER = True
 PARTIAL_AGAIN = 40
 """Who interrupts wants to have it over: a coarser interval is made in a second."""
 
