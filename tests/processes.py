@@ -3,6 +3,7 @@ Programs that a test starts, and what they leave: each process that comes of one
 in its environment, which instances of a fleet have too.
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -41,6 +42,9 @@ def catches(pid: int, number: int) -> bool:
 
 
 def children_of(pid: int) -> list[int]:
-    """Return all that *pid* has started, by any of its threads, and what these have."""
-    found = [int(each) for path in Path(f"/proc/{pid}/task").glob("*/children") for each in path.read_text().split()]
+    """Return all that *pid* has started, by any of its threads, and what these have; nothing of one that has ended."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += map(int, path.read_text().split())
     return [each for child in found for each in (child, *children_of(child))]
