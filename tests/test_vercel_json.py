@@ -93,6 +93,7 @@ def test_what_is_not_the_product_stays_out_of_the_bundle(glob: str) -> None:
         "docs/**",
         "node_modules/**",
         "ops/**",
+        "reports/**",
         "scripts/**",
         "tests/**",
         "*.md",
