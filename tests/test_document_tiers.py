@@ -69,6 +69,58 @@ def test_while_the_store_is_away_an_instance_asks_once(
     assert stranger.status_code == 503
 
 
+@pytest.fixture
+def alone(
+    front: FaultyServer, server: FaultyServer, s3: ObjectStore, behind: Callable[..., httpx.Client], tenant: str
+) -> httpx.Client:
+    """An instance to which the key is known, and whose store is away."""
+    s3.put(f"{tenant}/known.txt", "known")
+    client = behind()
+    assert client.get("/v1/documents/known.txt").text == "known"
+    server.leave()
+    return client
+
+
+def test_while_the_store_is_away_what_was_loaded_for_another_caller_is_marked_as_stale(
+    alone: httpx.Client, s3: ObjectStore, tenant: str
+) -> None:
+    path = "/v1/documents/a.txt"
+    s3.put(f"{tenant}/a.txt", "first")
+    loaded = alone.get(path)
+    s3.put(f"{tenant}/a.txt", "second")  # A notice of it, which others take, is not heard here.
+    kept = alone.get(path)
+
+    assert (loaded.text, loaded.headers["cache-status"]) == ("first", "Warmthread; fwd=miss; detail=source")
+    assert (kept.text, kept.headers["cache-status"]) == ("first", "Warmthread; hit; detail=STALE")
+    assert "age" in kept.headers
+
+
+def test_while_the_store_is_away_who_comes_during_a_load_gets_it_marked_as_stale(
+    alone: httpx.Client, front: FaultyServer, s3: ObjectStore, tenant: str
+) -> None:
+    s3.put(f"{tenant}/a.txt", "first")
+    front.delay_s = 0.3
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(alone.get, "/v1/documents/a.txt")
+        while gets(front, f"{tenant}/a.txt") == 0:
+            time.sleep(0.01)
+        late = alone.get("/v1/documents/a.txt")
+
+    assert asked.result().headers["cache-status"].endswith("detail=source")
+    assert late.headers["cache-status"].endswith("detail=STALE")
+    assert (gets(front, f"{tenant}/a.txt"), late.text) == (1, "first")
+
+
+def test_while_the_store_is_away_what_did_not_exist_is_looked_for_again(
+    alone: httpx.Client, s3: ObjectStore, tenant: str
+) -> None:
+    path = "/v1/documents/a.txt"
+    assert alone.get(path).status_code == 404
+    s3.put(f"{tenant}/a.txt", "first")
+
+    assert alone.get(path).text == "first"
+
+
 @pytest.mark.parametrize("fault", [Fault.ERROR_500, Fault.REFUSE_403, Fault.SILENT, Fault.TRUNCATE, Fault.CLOSE])
 def test_a_source_that_fails_is_a_503_for_what_is_not_held_and_the_copy_for_what_is(
     front: FaultyServer,

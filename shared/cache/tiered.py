@@ -14,9 +14,10 @@ fence of its own lease, so that a notice, or a lease that went to another becaus
 that began before. Loads share a flight by the mark they were begun with: a caller that saw a notice never joins a load
 from before it.
 
-When L2 is away the source is asked without a lease. When the source is away a copy is the answer for stale_s, marked
-stale, but never one that a notice has declared outdated; so it is when another instance has asked for OTHERS_S and has
-no answer yet.
+When L2 is away the source is asked without a lease. No notice reaches the instance then, so what the source was asked
+before a caller came is stale for that caller. When the source is away a copy is the answer for stale_s, marked stale,
+but never one that a notice has declared outdated; so it is when another instance has asked for OTHERS_S and has no
+answer yet.
 """
 
 import asyncio
@@ -77,13 +78,17 @@ class Tagged(Sized, Protocol):
 
 
 class Found[V](NamedTuple):
-    """*value*: None when there is none. *is_due*: the source should be asked again, after the answer."""
+    """
+    *value*: None when there is none. *is_due*: the source should be asked again, after the answer. *asked_at_s*: of
+    what came past L2, when the source was asked, by time.monotonic.
+    """
 
     value: V | None
     origin: Origin
     age_s: float
     mark: Mark | None
     is_due: bool = False
+    asked_at_s: float | None = None
 
     @property
     def is_stale(self) -> bool:
@@ -215,9 +220,10 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
         self, key: K, mark: Mark | None, work: "Callable[[], Awaitable[Found[V]]]", *, linger_s: float = 0.0
     ) -> Found[V]:
         """
-        Share one load among all who came with the same mark, also those who come while it is under way, or up to
-        *linger_s* after it succeeded.
+        Share one load among all who came with the same mark, also while it is under way, or up to *linger_s* after it
+        brought a value. Past L2 that is stale for who came later, and what did not exist is looked for again.
         """
+        came_at_s = time.monotonic()
         name = (*key, mark, linger_s)
         task = self._under_way.get(name)
         if task is None:
@@ -225,12 +231,17 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
             task.add_done_callback(lambda done: self._land(name, done, linger_s))
         else:
             self.shared += 1
-        return await asyncio.shield(task)
+        found = await asyncio.shield(task)
+        if found.asked_at_s is None or found.asked_at_s >= came_at_s:
+            return found
+        if found.value is None:
+            return await self._share(key, mark, work, linger_s=linger_s)
+        return found._replace(origin=Origin.STALE, age_s=time.monotonic() - found.asked_at_s)
 
     def _land(self, name: tuple[object, ...], task: asyncio.Task[Found[V]], linger_s: float) -> None:
         # The error is looked at also because its callers may all have gone.
-        has_failed = task.cancelled() or task.exception() is not None
-        if linger_s and not has_failed and len(self._under_way) <= LINGERING_MAX:
+        has_value = not task.cancelled() and task.exception() is None and task.result().value is not None
+        if linger_s and has_value and len(self._under_way) <= LINGERING_MAX:
             asyncio.get_running_loop().call_later(linger_s, self._under_way.pop, name, None)
         else:
             del self._under_way[name]
@@ -293,12 +304,13 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
 
     async def _past_l2(self, key: K) -> Found[V]:
         """Ask the source without a lease, and keep nothing: nobody could say when it is outdated."""
-        known = self._l1.get(key)
+        known, asked_at_s = self._l1.get(key), time.monotonic()
         try:
             loaded = await self._load(key, known.etag if known else UNKNOWN)
         except LoadError:
             return self._stale(known, None)
-        return Found(known if isinstance(loaded, Unmodified) else loaded, Origin.SOURCE, 0.0, None)
+        value = known if isinstance(loaded, Unmodified) else loaded
+        return Found(value, Origin.SOURCE, 0.0, None, asked_at_s=asked_at_s)
 
     def _stale(self, known: V | None, mark: Mark | None) -> Found[V]:
         old = self._old(known, mark)
