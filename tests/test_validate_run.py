@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts.local.signals import Stop
 from scripts.validating.parts import Asked, Part, parts_of
-from scripts.validating.running import remove_results
+from scripts.validating.running import remove_results, run_parts
 from tests.processes import children_of, left, start
 
 ROOT = Path(__file__).parents[1]
@@ -78,6 +79,21 @@ def test_only_what_an_earlier_run_left_is_removed(tmp_path: Path) -> None:
 
     assert [path.name for path in folder.iterdir()] == ["own.json"]
     assert beside.exists()
+
+
+def test_what_was_run_before_is_told_beside_what_was_run_anew(tmp_path: Path) -> None:
+    stop = Stop()
+    try:
+        for form, names in (("short", ["one", "two"]), ("full", ["two"]), ("full", ["two"])):
+            parts = [Part(name, 1, "scripts.proving", ("cost", f"{form}.json")) for name in names]
+            assert run_parts(parts, tmp_path, {"form": form, "seed": 1}, stop)
+    finally:
+        stop.undo()
+    run = json.loads((tmp_path / "run.json").read_bytes())
+
+    assert run["form"] == "short, then full"
+    commands = {name: each["command"] for name, each in run["parts"].items()}
+    assert commands == {"one": "scripts/prove cost short.json", "two": "scripts/prove cost full.json"}
 
 
 def waited(condition: Callable[[], bool], until_s: float) -> bool:

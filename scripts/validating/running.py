@@ -33,11 +33,14 @@ SHOWN = 60
 
 def run_parts(parts: Sequence[Part], folder: Path, said: dict[str, Any], stop: Stop) -> bool:
     """
-    Run *parts*; leave in *folder* a result each, and what was run, with what is *said* of it. Return whether all
-    came to their end.
+    Run *parts*; leave in *folder* a result each, and what was run, with what is *said* of it. What an earlier run says
+    of other parts there is kept. Return whether all came to their end.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    began, took = facts(), dict[str, Any]()
+    earlier = _earlier(folder)
+    began, took = facts(), dict(earlier.get("parts") or {})
+    form = earlier.get("form") or said["form"]
+    said = {**said, "form": form if form.endswith(said["form"]) else f"{form}, then {said['form']}"}
     with _progress() as bar:
         whole = bar.add_task("", total=sum(each.about_s for each in parts))
         for part in parts:
@@ -48,6 +51,14 @@ def run_parts(parts: Sequence[Part], folder: Path, said: dict[str, Any], stop: S
     is_whole = not stop.requested
     _save(folder, said, began, took, is_whole=is_whole)
     return is_whole
+
+
+def _earlier(folder: Path) -> dict[str, Any]:
+    """Return what an earlier run left of itself, nothing where it cannot be read."""
+    with contextlib.suppress(OSError, ValueError):
+        found = orjson.loads((folder / f"{RUN}.json").read_bytes())
+        return found if isinstance(found, dict) else {}
+    return {}
 
 
 def _save(folder: Path, said: dict[str, Any], began: dict[str, Any], took: dict[str, Any], *, is_whole: bool) -> None:
