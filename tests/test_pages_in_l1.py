@@ -143,6 +143,20 @@ def test_of_a_large_conversation_pages_from_the_oldest_end_and_items_come_alone(
     assert [tier(reader.get(url)), tier(reader.get(url)), tier(reader.get(url, headers=MAX_AGE))] == ["L2", "L1", "L0"]
 
 
+def test_an_item_of_a_held_page_that_another_instance_deleted_is_not_there(
+    api: httpx.Client, make: Make, upstash: LocalUpstash
+) -> None:
+    url, reader = create(api, 50), make(l1_whole_bytes_max=1_000)
+    ok(reader.get(url + "/items?limit=20"))
+    ok(api.delete(url + "/items/msg_45"))
+    upstash.reset()
+    gone = reader.get(url + "/items/msg_45")
+
+    assert (gone.status_code, gone.json()["error"]["code"]) == (404, "not_found")
+    assert upstash.requests == 2, "what is new to it, and then the item by itself"
+    assert ok(reader.get(url + "/items/msg_44"))["id"] == "msg_44"
+
+
 def test_who_saw_a_newer_page_sees_nothing_older_afterwards(api: httpx.Client, make: Make) -> None:
     url, reader = create(api, 20), make(l1_whole_bytes_max=1_000)
     reader.get(url + "/items?limit=5")

@@ -26,7 +26,7 @@ from shared.conversations.entries import Entry, read_entry
 from shared.conversations.held import Held, Reading, remember
 from shared.conversations.history_counts import ContextTokens, HistoryCounts
 from shared.conversations.kept_counts import read_kept_counts
-from shared.conversations.needs import Need, Needed, Told
+from shared.conversations.needs import ItemNeed, Need, Needed, Told
 from shared.conversations.provenance import Provenance
 from shared.conversations.snapshot import Header, Snapshot, advance, begin, extend, read_header
 from shared.errors import NotCached, NotFound, StoreUnavailable
@@ -128,11 +128,7 @@ class History:
         return Reading(found.held, found.tier, found.age_s, conversation, self._l1, found.is_partial)
 
     async def view[T](self, conversation: Conversation, need: Needed[T], freshness: Freshness) -> tuple[T, Provenance]:
-        """
-        Return what is needed of the conversation, as *freshness* wants it, and what it was made of.
-
-        Raises:   as `read`; NotFound also for an item that is needed.
-        """
+        """Return what is needed, as *freshness* wants it, and its provenance. Raises as `read`, for an item too."""
         found = await self._find(conversation, need, freshness)
         self._answers[found.tier] += 1
         return found.value, Provenance.of(found.header, found.tier, found.age_s, is_partial=found.is_partial)
@@ -229,6 +225,10 @@ class History:
                 value = need.cut(held.snapshot, taken.told)
                 if value is not None:
                     break
+                if isinstance(need, ItemNeed) and not need.can_start_from(
+                    held
+                ):  # The news took away what it was held for.
+                    held, is_partial = None, False
         else:
             raise AssertionError("a read took too many replies")
         present = self._l1.get(place)
