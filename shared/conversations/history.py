@@ -26,7 +26,7 @@ from shared.conversations.entries import Entry, read_entry
 from shared.conversations.held import Held, Reading, remember
 from shared.conversations.history_counts import ContextTokens, HistoryCounts
 from shared.conversations.kept_counts import read_kept_counts
-from shared.conversations.needs import ItemNeed, Need, Needed, Told
+from shared.conversations.needs import Need, Needed, Told
 from shared.conversations.provenance import Provenance
 from shared.conversations.snapshot import Header, Snapshot, advance, begin, extend, read_header
 from shared.errors import NotCached, NotFound, StoreUnavailable
