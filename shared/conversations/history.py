@@ -225,9 +225,8 @@ class History:
                 value = need.cut(held.snapshot, taken.told)
                 if value is not None:
                     break
-                if isinstance(need, ItemNeed) and not need.can_start_from(
-                    held
-                ):  # The news took away what it was held for.
+                # The news may have taken away what it was held for.
+                if need.script == "item" and not need.can_start_from(held):
                     held, is_partial = None, False
         else:
             raise AssertionError("a read took too many replies")
