@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local.signals import Stop
+from scripts.local.signals import SIGNALS, Stop
 from scripts.proving.progress import Interrupted, Pulse
 from tests.processes import catches, children_of, left, start
 
@@ -115,7 +115,7 @@ def test_a_stop_goes_on_from_an_earlier_one_and_is_told_once() -> None:
 
 
 def test_a_second_one_does_not_end_what_is_ending() -> None:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     try:
         pulse = Pulse("second", 1)
         signal.raise_signal(signal.SIGINT)

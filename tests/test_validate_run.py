@@ -15,7 +15,6 @@ from scripts.validating.parts import Asked, Part, parts_of
 from scripts.validating.running import remove_results, run_parts
 from tests.processes import children_of, left, start
 
-ROOT = Path(__file__).parents[1]
 SHORT_MAX_S = 15 * 60
 STARTED_S, ENDED_S = 60.0, 40.0
 

@@ -12,6 +12,13 @@ from scripts.validating.rows import amount
 
 LEARNINGS = Path(__file__).with_name("learnings.md")
 
+JOINED_THROUGHPUT = {
+    "throughput-joined": "on joined dialogues",
+    "throughput-steady": "on these without cold starts",
+    "throughput-long": "on conversations of 40,000 tokens",
+}
+"""Criteria of the same on other conversations, as the sentence on throughput names them."""
+
 
 def report(document: Document, plots: Sequence[tuple[str, str]]) -> str:
     """Return the whole page. *plots*: a title and a file each, beside the page."""
@@ -84,14 +91,6 @@ def _verdict(row: Mapping[str, Any]) -> str:
     return f"**{row['verdict']}**" + (", unsure: the target is within the interval" if row["is_unsure"] else "")
 
 
-JOINED = {
-    "throughput-joined": "on joined dialogues",
-    "throughput-steady": "on these without cold starts",
-    "throughput-long": "on conversations of 40,000 tokens",
-}
-"""Criteria of the same on other conversations, as the sentence on throughput names them."""
-
-
 def _honest(document: Document) -> str:
     """Say what the throughput is worth, whichever design is ahead."""
     rows = {row["name"]: row["value"] for row in document["rows"]}
@@ -105,7 +104,9 @@ def _honest(document: Document) -> str:
     )
     if right is not None:
         text += f" By turns whose history was right it is {right:.2f} times"
-        text += "".join(f", {where} {rows[name]:.2f} times" for name, where in JOINED.items() if rows[name] is not None)
+        text += "".join(
+            f", {where} {rows[name]:.2f} times" for name, where in JOINED_THROUGHPUT.items() if rows[name] is not None
+        )
         text += "."
     return text
 

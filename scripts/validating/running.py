@@ -138,11 +138,7 @@ def _progress() -> Iterator[Progress]:
 
 def remove_results(folder: Path) -> None:
     """Remove what an earlier run left, and only that: results of two runs are never mixed unasked."""
-    run = folder / f"{RUN}.json"
-    if not run.exists():
-        return
-    with contextlib.suppress(ValueError, AttributeError):
-        for name in orjson.loads(run.read_bytes()).get("parts", {}):
-            for suffix in ("json", "txt", "log"):
-                (folder / f"{Path(name).name}.{suffix}").unlink(missing_ok=True)
-    run.unlink()
+    for name in _earlier(folder).get("parts") or {}:
+        for suffix in ("json", "txt", "log"):
+            (folder / f"{Path(name).name}.{suffix}").unlink(missing_ok=True)
+    (folder / f"{RUN}.json").unlink(missing_ok=True)

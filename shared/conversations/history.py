@@ -225,8 +225,7 @@ class History:
                 value = need.cut(held.snapshot, taken.told)
                 if value is not None:
                     break
-                # The news may have taken away what it was held for.
-                if need.script == "item" and not need.can_start_from(held):
+                if not need.can_go_on_from(held):
                     held, is_partial = None, False
         else:
             raise AssertionError("a read took too many replies")

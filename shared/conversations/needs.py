@@ -61,6 +61,9 @@ class Needed[T](Protocol):
     def can_start_from(self, held: Held) -> bool:
         """Tell whether the script is told of *held*, or asked as by who holds nothing."""
 
+    def can_go_on_from(self, held: Held) -> bool:
+        """Tell whether more replies can bring what *held*, which replies have made, lacks; else it is begun anew."""
+
     def arguments(self, held: Held | None, *, has_all: bool) -> list[str | int]:
         """
         Return what the script takes behind generation, version and chain hash of *held*. *has_all*: all that is needed
@@ -89,6 +92,9 @@ class Need(NamedTuple):
 
     def can_start_from(self, held: Held) -> bool:
         return self.cut(held.snapshot) is not None
+
+    def can_go_on_from(self, held: Held) -> bool:
+        return True
 
     def arguments(self, held: Held | None, *, has_all: bool) -> list[str | int]:
         is_older = held is not None and not has_all
@@ -137,6 +143,9 @@ class PageNeed(NamedTuple):
         return settings.store_reply_bytes_max
 
     def can_start_from(self, held: Held) -> bool:
+        return True
+
+    def can_go_on_from(self, held: Held) -> bool:
         return True
 
     def arguments(self, held: Held | None, *, has_all: bool) -> list[str | int]:
@@ -210,6 +219,10 @@ class ItemNeed(NamedTuple):
     def can_start_from(self, held: Held) -> bool:
         return held.snapshot.is_whole or self.cut(held.snapshot) is not None
 
+    def can_go_on_from(self, held: Held) -> bool:
+        # The script brings news to who holds something: the item by itself only to who holds nothing.
+        return self.can_start_from(held)
+
     def arguments(self, held: Held | None, *, has_all: bool) -> list[str | int]:
         return [self.whole_bytes_max, self.item_id]
 
@@ -240,6 +253,9 @@ class HeadNeed(NamedTuple):
         return self.whole_bytes_max
 
     def can_start_from(self, held: Held) -> bool:
+        return True
+
+    def can_go_on_from(self, held: Held) -> bool:
         return True
 
     def arguments(self, held: Held | None, *, has_all: bool) -> list[str | int]:

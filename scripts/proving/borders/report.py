@@ -43,7 +43,7 @@ class Report:
         self.logs += 1
         try:
             log = log_of(drawn.conversation, count)
-        except Exception as exc:  # noqa: BLE001  # As in promise.py.
+        except Exception as exc:  # noqa: BLE001  # A conversation that cannot be appended is a finding, and not the last one.
             self._add(Broken("append", "not appended", repr(exc)[:80]), drawn)
             return
         found = set(broken(log, drawn.budget, count, stable_prefix=drawn.stable_prefix))
@@ -53,7 +53,7 @@ class Report:
             try:
                 come_back, appended = outcome(drawn.dialogue, drawn.cuts)
                 is_equal = come_back == appended
-            except Exception as exc:  # noqa: BLE001  # As in promise.py.
+            except Exception as exc:  # noqa: BLE001  # A conversation that cannot be appended is a finding, and not the last one.
                 found.add(Broken(drawn.dialogue.context_format, "not rendered", repr(exc)[:80]))
             else:
                 found |= set() if is_equal else {Broken(drawn.dialogue.context_format, LAW, "")}

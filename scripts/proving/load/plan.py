@@ -12,8 +12,10 @@ from scripts.proving.load.schedule import Step, schedule
 from scripts.proving.load.traces import Arrival, piece
 
 ROOT = Path(__file__).parents[3]
-BASELINE, SESSION_STORE = (ROOT / "scripts" / "proving" / name for name in ("baseline", "sessions"))
 OURS, NAIVE, SESSIONS = "warmthread", "naive", "sessions"
+RIVALS = {NAIVE: ROOT / "scripts" / "proving" / "baseline", SESSIONS: ROOT / "scripts" / "proving" / "sessions"}
+"""Designs beside ours -> what their instances run."""
+
 DESIGNS = (OURS, NAIVE)
 STEADY_DESIGNS = (*DESIGNS, SESSIONS)
 """Of joined dialogues on instances that stay: the store of sessions knows no documents, which the trace has."""
@@ -62,11 +64,11 @@ def short(seconds: float, options: Options) -> Options:
     Return *options* cut to about *seconds* in all: a stretch for each design, the joined dialogues, two steps; eight
     where that leaves some seconds to each. Stretches that were asked for stay as they are.
     """
-    steps = 8 if seconds >= STEPS_FROM_S else 2
+    steps, joined, searched = (8, 0.03, 0.09) if seconds >= STEPS_FROM_S else (2, 0.1, 0.12)
     changes = {
         "slices": options.slices or {SHORT_SPEED: 0.25 * seconds},
-        "joined_s": 0.03 * seconds if seconds >= STEPS_FROM_S else 0.1 * seconds,
-        "step_s": max(3.0, (0.09 if seconds >= STEPS_FROM_S else 0.12) * seconds / steps),
+        "joined_s": joined * seconds,
+        "step_s": max(3.0, searched * seconds / steps),
         "steps_max": steps,
     }
     return Options(**{**vars(options), **changes})
@@ -90,10 +92,8 @@ def order(number: int) -> tuple[str, ...]:
 
 def deployment(design: str, speed: float, documents: Path) -> Deployment:
     """Return what instances of *design* run; *documents* is the folder that documents come from."""
-    if design == NAIVE:
-        return Deployment("dpl_naive", BASELINE, {"PYTHONPATH": str(ROOT)})
-    if design == SESSIONS:
-        return Deployment("dpl_sessions", SESSION_STORE, {"PYTHONPATH": str(ROOT)})
+    if design in RIVALS:
+        return Deployment(f"dpl_{design}", RIVALS[design], {"PYTHONPATH": str(ROOT)})
     environment = {
         "WARMTHREAD_METRICS_FLUSH_S": str(flush_s(speed)),
         "WARMTHREAD_DOCUMENTS_URL": f"file://{documents}",

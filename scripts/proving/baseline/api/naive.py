@@ -69,6 +69,10 @@ def tokens_of(history: list[dict[str, Any]]) -> int:
     return sum(MESSAGE_TOKENS + len(ENCODING.encode_ordinary(text_of(message))) for message in history)
 
 
+def said_in(body: dict[str, Any]) -> list[dict[str, Any]]:
+    return body.get("items") or body.get("messages") or []
+
+
 def answered(began_s: float, body: dict[str, Any], length: int = 0, status: int = 200) -> Response:
     text = json.dumps(body)
     headers = {
@@ -84,7 +88,7 @@ async def create(request: Request) -> Response:
     with WATCH.request():
         body = json.loads(await request.body())
         conversation = body.get("id") or f"conv_{uuid.uuid4().hex}"
-        HISTORIES[conversation] = body.get("items") or body.get("messages") or []
+        HISTORIES[conversation] = said_in(body)
         return answered(began_s, {"id": conversation}, len(HISTORIES[conversation]))
 
 
@@ -95,7 +99,7 @@ async def append(request: Request) -> Response:
         history = HISTORIES.get(request.path_params["conversation"])
         if history is None:
             return answered(began_s, {"error": "there is no such conversation"}, status=404)
-        history += body.get("items") or body.get("messages") or []
+        history += said_in(body)
         if "context" not in body:
             return answered(began_s, {}, len(history))
         return answered(began_s, {"tokens": tokens_of(history), "messages": history}, len(history))

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from upstash_redis.asyncio import Redis
 
-from scripts.proving.baseline.api.naive import WATCH, answered, tokens_of
+from scripts.proving.baseline.api.naive import WATCH, answered, said_in, tokens_of
 
 REDIS = Redis.from_env(allow_telemetry=False)
 EXPIRY_S = 30 * 86_400
@@ -42,10 +42,6 @@ async def exchange(session: str, items: list[dict[str, Any]], *, is_read: bool) 
     if not is_read:
         return [], found
     return [json.loads(each) for each in found], len(found)
-
-
-def said_in(body: dict[str, Any]) -> list[dict[str, Any]]:
-    return body.get("items") or body.get("messages") or []
 
 
 async def create(request: Request) -> Response:
