@@ -19,6 +19,9 @@ pytestmark = pytest.mark.timing
 
 LEASE_S = 2
 
+NO_LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None)
+"""With limits a thread of this client closes the connection that another was just given: beyond 20 it looks idle."""
+
 
 class Fleet(NamedTuple):
     """The instances, what is in front of their store, and what their callers say."""
@@ -37,7 +40,7 @@ def fleet(front: FaultyServer, server: FaultyServer, s3: ObjectStore, tenant: st
     settings = {"UPSTASH_REDIS_REST_URL": server.url, "WARMTHREAD_DOCUMENT_LEASE_S": str(LEASE_S)}
     with (
         running_instances(INSTANCES, dict(os.environ) | settings) as instances,
-        httpx.Client(headers={"authorization": f"Bearer {key}"}, timeout=20) as http,
+        httpx.Client(headers={"authorization": f"Bearer {key}"}, timeout=20, limits=NO_LIMITS) as http,
     ):
         fleet = Fleet(instances, server, http)
         s3.put(f"{tenant}/known.txt", "known")
