@@ -37,7 +37,7 @@ from shared.http.state import Request, State
 from shared.http.watched import sources_of
 from shared.process import log
 from shared.process.ending import Ending
-from shared.process.garbage import Collections, take_short_turns
+from shared.process.garbage import Upkeep, take_short_turns
 from shared.process.imports import remember_missing
 from shared.process.memory import Pressure, Step, cgroup_limits, give_back, read_limit_bytes
 from shared.process.pool import Pool
@@ -86,7 +86,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "pressure": pressure,
             "slots": Slots(partial(_relieve, pressure, history, documents), settings.strangers_max),
             "pace": Pace(),
-            "collections": Collections(),
+            "upkeep": Upkeep(),
             "ending": ending,
             "telemetry": Telemetry(
                 store,

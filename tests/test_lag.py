@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import platform
 import sys
 import threading
 import time
@@ -9,8 +10,9 @@ import time
 import pytest
 
 from scripts.benchmarks import lag
-from shared.process.garbage import COLLECT_S, SWITCH_S, Collections, take_short_turns
+from shared.process.garbage import COLLECT_S, GIVE_BACK_S, SWITCH_S, Upkeep, take_short_turns
 from shared.process.lag import BOUNDS_MS, Lag, LagProbe
+from shared.process.memory import read_resident_bytes
 from shared.process.pool import Pool
 
 pytestmark = pytest.mark.timing
@@ -75,21 +77,44 @@ def test_garbage_is_collected_while_nothing_is_under_way(monkeypatch: pytest.Mon
     take_short_turns()
     gc.callbacks.append(note)
     try:
-        collections = Collections()
+        upkeep = Upkeep()
         kept = [[[number]] for number in range(200_000)]
         assert (len(kept), made) == (200_000, [])
-        collections.make_due_ones()
-        collections.make_due_ones()
+        upkeep.do_what_is_due()
+        upkeep.do_what_is_due()
         assert made == [1]
         passed_s[0] += COLLECT_S
-        collections.make_due_ones()
-        collections.make_due_ones()
+        upkeep.do_what_is_due()
+        upkeep.do_what_is_due()
         assert made == [1, 2]
     finally:
         gc.callbacks.remove(note)
         gc.set_threshold(*thresholds)
         gc.unfreeze()
         sys.setswitchinterval(interval_s)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others give back by themselves, or not at all")
+def test_what_is_free_between_what_stays_is_given_back_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    passed_s = [0.0]
+    monkeypatch.setattr("shared.process.garbage.monotonic", lambda: passed_s[0])
+    upkeep = Upkeep()
+    gc.collect()
+    many = [bytes(4_000) for _ in range(10_000)]
+    stays = many[::50]
+    del many
+    gc.collect()
+
+    def freed_bytes() -> int:
+        before = read_resident_bytes()
+        upkeep.do_what_is_due()
+        return before - read_resident_bytes()
+
+    passed_s[0] += GIVE_BACK_S - 1
+    assert freed_bytes() < 1_000_000
+    passed_s[0] += 1
+    assert freed_bytes() > 20_000_000
+    assert len(stays) == 200
 
 
 async def test_python_code_in_the_pool_lets_the_loop_run() -> None:

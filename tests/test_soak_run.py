@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from scripts.faults.compression import Compression
 from scripts.measuring.subcommands import run
 from scripts.platform.compressed import variables
 from scripts.platform.fleet import Fleet
-from scripts.platform.settings import Deployment, FleetSettings
+from scripts.platform.settings import NUMBER_VARIABLE, Deployment, FleetSettings
 from scripts.proving.load.live import checked
 from scripts.proving.load.texts import recorded
 from scripts.proving.soak.agents import REQUESTS_EACH, arrivals
@@ -34,15 +35,23 @@ END_S = 30.0
 
 
 def sample(
-    at_s: float, leg: int = 0, *, leak_bytes: float = 0, names: tuple[str, ...] = ("#1", "#2")
+    at_s: float,
+    leg: int = 0,
+    *,
+    leak_bytes: float = 0,
+    planted_bytes: float = 1_000,
+    names: tuple[str, ...] = ("#1", "#2", "#3"),
 ) -> dict[str, Any]:
-    """A look at a fleet of which each instance answers ten requests a second."""
+    """A look at a fleet of which each instance answers ten requests a second; the third leaks."""
     instances = [
         {
             "name": f"/api/conversations{name}",
             "lasts": name in ("#1", "#2"),
+            "leaks": name == "#3",
             "requests": round(10 * at_s),
-            "resident_bytes": round(120e6 + 10 * at_s * leak_bytes + at_s % 7 * 4_096),
+            "resident_bytes": round(
+                120e6 + 10 * at_s * (planted_bytes if name == "#3" else leak_bytes) + at_s % 7 * 4_096
+            ),
             "descriptors": 20 + round(at_s) % 3,
             "threads": 7,
         }
@@ -76,6 +85,20 @@ def test_a_leak_of_a_kilobyte_a_request_fails() -> None:
 
     assert (found["verdict"], found["why"]) == (FAILS, ["conversations resident_bytes grows"])
     assert found["slopes"]["conversations resident_bytes"]["estimate"] == pytest.approx(1_000, rel=0.05)
+
+
+def test_the_planted_leak_has_to_be_found() -> None:
+    found, missed = (
+        judge(OPTIONS, [sample(float(at_s), planted_bytes=size) for at_s in range(0, 401, 2)], is_whole=True, again=20)
+        for size in (1_000, 10)
+    )
+    options = replace(OPTIONS, leak_bytes=0)
+
+    assert found["planted"]["conversations"]["estimate"] == pytest.approx(1_000, rel=0.05)
+    assert (found["planted"]["conversations"]["verdict"], found["verdict"]) == ("found", HOLDS)
+    assert missed["why"] == ["the leak planted in conversations was not found"]
+    assert missed["verdict"] == FAILS
+    assert judge(options, samples(), is_whole=True, again=20)["planted"] == {}
 
 
 def test_keys_that_never_go_fail() -> None:
@@ -184,7 +207,7 @@ drift = abs(datetime.datetime.now(datetime.UTC).timestamp() - time.time())
 print(age / passed, leaked, drift, time.time_ns() / 1e9 - time.time())
 """
     clock = Compression(504.0, 1_000_000_000.0, 1_000_000_000.0)
-    environment = os.environ | variables(clock) | {LEAK_VARIABLE: "1000"}
+    environment = os.environ | variables(clock) | {LEAK_VARIABLE: "1000", NUMBER_VARIABLE: "3"}
     done = subprocess.run(
         [sys.executable, "-c", told], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )

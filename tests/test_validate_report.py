@@ -115,14 +115,14 @@ def test_a_run_agrees_with_itself() -> None:
         ("load.speeds.1.designs.warmthread.latency_ms.by_tier.L0.p95", 2.0, False),  # No interval: the same verdict.
         ("load.speeds.1.designs.warmthread.latency_ms.by_tier.L0.p95", 20.0, True),
         ("chaos.broken", ["lost: one"], True),
-        ("leak", {}, False),  # Only one of them measured it.
+        ("lag", {}, False),  # Only one of them measured it.
     ],
 )
 def test_two_runs_agree_within_their_intervals(path: str, value: object, differs: bool) -> None:
     compared = compare(document_of(RESULTS), document_of(changed(path, value)))
 
     assert bool(compared.differ) is differs
-    assert len(compared.alone) == (path == "leak")
+    assert len(compared.alone) == (path == "lag")
     assert f"{len(compared.differ)} differ" in show(compared)
 
 

@@ -106,14 +106,9 @@ RESULTS: dict[str, Any] = {
             "conversations resident_bytes": _slope(2.0, -5.0, "holds"),
             "store keys": _slope(0.0, -1.0, "holds"),
         },
-        "series": [_sample(number) for number in range(9)],
-        **FACTS,
-    },
-    "leak": {
-        "what": "soak",
-        "partial": False,
         "options": {"leak_bytes": 1_000},
-        "slopes": {"conversations resident_bytes": _slope(1_040.0, 800.0, "fails")},
+        "planted": {"conversations": _slope(1_040.0, 800.0, "found")},
+        "series": [_sample(number) for number in range(9)],
         **FACTS,
     },
     "chaos": {

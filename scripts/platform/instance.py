@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from scripts.local.launching import LAUNCH, Message, Messages, ended_invocation, launcher_variables, logged_lines
 from scripts.platform.layout import Layout
-from scripts.platform.settings import ROOT, Deployment
+from scripts.platform.settings import NUMBER_VARIABLE, ROOT, Deployment
 
 GRACE_S = 0.5
 KEEP_ALIVE_S = 4.0
@@ -144,6 +144,7 @@ class Instance:
     async def _spawn(self, address: str) -> asyncio.subprocess.Process:
         deployment, layout, program = self.deployment, self.source.layout, GUARD
         folder, variables = deployment.project, dict(self._common) | deployment.variables()
+        variables[NUMBER_VARIABLE] = str(self.number)
         if deployment.prelude:
             # From the folder of the function where it has one of that name.
             variables["PYTHONPATH"] = str(ROOT)

@@ -12,6 +12,9 @@ ROOT = Path(__file__).parents[2]
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE")
 """What an instance has of the environment of who starts the fleet; the rest is its deployment's."""
 
+NUMBER_VARIABLE = "FLEET_INSTANCE"
+"""Says to an instance which of its function and deployment it is, from 1: a prelude may tell them apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:

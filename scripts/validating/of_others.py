@@ -40,17 +40,15 @@ def leak(results: Results) -> Reading:
 
 def planted_leak(results: Results) -> Reading:
     """Bytes a request that were found of those that were planted."""
-    slopes = _slopes(results, "leak")
-    if slopes is None:
-        return _not_run("soak with a planted leak")
-    memory = [each for name, each in slopes.items() if name.endswith(MEMORY) and each["estimate"] is not None]
-    if not memory:
+    planted = look(results, "soak.planted")
+    if planted is None:
+        return _not_run("soak")
+    told = {name: each for name, each in planted.items() if each["verdict"] != UNDECIDED}
+    if not told:
         return TOO_LITTLE
-    most = max(memory, key=lambda each: float(each["low"]))
-    if most["verdict"] == UNDECIDED:
-        return TOO_LITTLE
-    planted = look(results, "leak.options.leak_bytes")
-    return Found(most["estimate"], most["low"], most["high"], f"planted: {planted} bytes a request")
+    name, least = min(told.items(), key=lambda each: float(each[1]["estimate"]))
+    size = look(results, "soak.options.leak_bytes")
+    return Found(least["estimate"], least["low"], least["high"], f"{name}; planted: {size} bytes a request")
 
 
 def others_that_grow(results: Results) -> Reading:

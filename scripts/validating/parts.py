@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 PROVE, BENCH = "scripts.proving", "scripts.benchmarks"
 SECONDS_MIN = 45.0
-LEAK = ("--plant-leak", "1000")
 
 
 class Part(NamedTuple):
@@ -67,8 +66,7 @@ def _short(asked: Asked) -> list[Part]:
     return [
         _load(asked, 360, *slices),
         _cost(asked),
-        Part("soak", 190, PROVE, ("soak", "--seconds", "180", *seed), writes=True),
-        Part("leak", 130, PROVE, ("soak", "--seconds", "120", *LEAK, *seed), writes=True),
+        Part("soak", 270, PROVE, ("soak", "--seconds", "260", "--rate", "50", *seed), writes=True),
         Part("chaos", 85, PROVE, ("chaos", "--seconds", "70", *seed), writes=True),
         Part("contexts", 6, PROVE, ("contexts", "--budgets", "3000")),
         Part("borders", 18, PROVE, ("borders", "--logs", "200", *seed)),
@@ -97,7 +95,6 @@ def _full(asked: Asked) -> list[Part]:
         _load(asked, 3_900),
         _cost(asked),
         Part("soak", 1_230, PROVE, ("soak", *seed), writes=True),
-        Part("leak", 640, PROVE, ("soak", "--seconds", "600", *LEAK, *seed), writes=True),
         Part("chaos", 330, PROVE, ("chaos", *seed), writes=True),
         Part("contexts", 30, PROVE, ("contexts",)),
         Part("borders", 1_500, PROVE, ("borders", *seed)),

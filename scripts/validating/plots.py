@@ -70,8 +70,9 @@ def memory(results: Results) -> Figure | None:
     series: dict[str, list[tuple[float, float]]] = {}
     for sample in look(results, "soak.series") or []:
         for each in sample["instances"]:
-            if each["lasts"]:
-                series.setdefault(each["name"], []).append((each["requests"], each["resident_bytes"] / 1e6))
+            if each["lasts"] or each.get("leaks"):
+                name = each["name"] + (", a leak planted" if each.get("leaks") else "")
+                series.setdefault(name, []).append((each["requests"], each["resident_bytes"] / 1e6))
     if not series:
         return None
     figure, [axes] = _figure(1)

@@ -38,4 +38,4 @@ def leave_slot(state: State) -> None:
         slot, invocation.slot = invocation.slot, None
         slot.leave()
         if state["slots"].is_idle:
-            state["collections"].make_due_ones()
+            state["upkeep"].do_what_is_due()

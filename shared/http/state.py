@@ -11,7 +11,7 @@ from shared.conversations.history import History
 from shared.documents.documents import Documents
 from shared.http.pace import Pace
 from shared.process.ending import Ending
-from shared.process.garbage import Collections
+from shared.process.garbage import Upkeep
 from shared.process.memory import Pressure
 from shared.process.pool import Pool
 from shared.request.concurrency import Slots
@@ -41,7 +41,7 @@ class State(TypedDict):
     pressure: Pressure
     slots: Slots
     pace: Pace
-    collections: Collections
+    upkeep: Upkeep
     telemetry: Telemetry
     ending: Ending
     spans: "Exporter | None"

@@ -1,10 +1,12 @@
 """
-How long threads, and collections of garbage, may keep the loop waiting.
+How long threads, and collections of garbage, may keep the loop waiting; and what is done while nobody waits.
 """
 
 import gc
 import sys
 from time import monotonic
+
+from shared.process.memory import give_back
 
 SWITCH_S = 0.0005
 """
@@ -23,6 +25,12 @@ survived it are, while nothing is under way, and without such a moment after OLD
 memory is pressed.
 """
 
+GIVE_BACK_S = 30.0
+"""
+What requests that ran side by side held leaves holes between what stays. The allocator keeps them, and memory would
+grow for the first 8,000 requests of an instance: 3 MB in a compressed week. To give them back takes 0.2 to 3 ms.
+"""
+
 
 def take_short_turns() -> None:
     """Set how long threads, and collections of garbage, may keep the loop waiting; for the whole process."""
@@ -32,16 +40,20 @@ def take_short_turns() -> None:
     gc.set_threshold(gc.get_threshold()[0], OLDER_EVERY, NEVER)
 
 
-class Collections:
-    """The collections of garbage that one instance makes while nothing is under way; part of its state."""
+class Upkeep:
+    """What one instance does for itself while nothing is under way; part of its state."""
 
     def __init__(self) -> None:
-        self._full_at_s = monotonic()
+        self._full_at_s = self._gave_back_at_s = monotonic()
 
-    def make_due_ones(self) -> None:
-        """Collect, if it was not done for long."""
-        if monotonic() - self._full_at_s >= COLLECT_S:
-            self._full_at_s = monotonic()
+    def do_what_is_due(self) -> None:
+        """Collect, or give memory back, if it was not done for long."""
+        now_s = monotonic()
+        if now_s - self._full_at_s >= COLLECT_S:
+            self._full_at_s = now_s
             gc.collect()
         elif gc.get_count()[1] >= YOUNG_COLLECTIONS:
             gc.collect(1)
+        elif now_s - self._gave_back_at_s >= GIVE_BACK_S:
+            self._gave_back_at_s = now_s
+            give_back()

@@ -8,7 +8,7 @@ from pathlib import Path
 from scripts.faults.compression import Compression
 from scripts.platform.compressed import variables
 from scripts.platform.settings import ROOT, Deployment, FleetSettings
-from scripts.proving.soak.prelude import LEAK_VARIABLE
+from scripts.proving.soak.prelude import LEAK_VARIABLE, LEAKING
 
 DAY_S = 86_400.0
 DAYS_MIN = 3.0
@@ -17,17 +17,17 @@ DAYS_MIN = 3.0
 WARM_UP = 0.4
 """Of the whole time, before which nothing is judged: 2.8 of 7 days. Whatever ends by itself has begun to end."""
 
-WARM_UP_REQUESTS = 1_000
+WARM_UP_REQUESTS = 500
 """And before an instance has answered so many: what it loads once is loaded, what it remembers is full."""
 
 SAMPLES = 400
 SAMPLE_S_MIN = 0.5
-LASTING = 2
-"""Instances of each function that live through all of it; those are judged."""
+LASTING = LEAKING - 1
+"""Instances of each function that live through all of it and are judged; one more does, in which a leak is planted."""
 
 LIVES_S = 4 * 3_600.0
 LIVES_REAL_S_MIN = 15.0
-"""How long the third instance of each function lives on average, so that others are cold starts all the time."""
+"""How long the last instance of each function lives on average, so that others are cold starts all the time."""
 
 L1_BYTES, DOCUMENTS_L1_BYTES = 1_048_576, 262_144
 """What instances may remember: little enough to be full before anything is judged."""
@@ -35,14 +35,17 @@ L1_BYTES, DOCUMENTS_L1_BYTES = 1_048_576, 262_144
 
 @dataclass(frozen=True)
 class Options:
-    """What is asked for. *rate*: requests a second on the clock on the wall. *leak_bytes*: planted, a request."""
+    """
+    What is asked for. *rate*: requests a second on the clock on the wall. *leak_bytes*: what one instance of each
+    function keeps of a request, so that it shows whether a leak would be seen; 0: none does.
+    """
 
     seed: int = 1
     seconds: float = 1_200.0
     days: float = 7.0
-    rate: float = 20.0
+    rate: float = 30.0
     delay_s: float = 0.005
-    leak_bytes: int = 0
+    leak_bytes: int = 1_000
 
     @property
     def factor(self) -> float:
@@ -74,7 +77,7 @@ def deployment(options: Options, clock: Compression, documents: Path) -> Deploym
 
 def fleet_settings(options: Options) -> FleetSettings:
     """All instances run from the start, and each request goes to any of them; the soak ends those that do not last."""
-    count = LASTING + 1
+    count = LEAKING + 1
     return FleetSettings(
         seed=options.seed, instances_min=count, instances_max=count, routing="random", delay_s=options.delay_s
     )

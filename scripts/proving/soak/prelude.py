@@ -1,14 +1,17 @@
 """
-What an instance of the soak imports before the launcher: the compressed clock, and, where one is planted, a leak.
+What an instance of the soak imports before the launcher: the compressed clock, and, in one of each function, a leak.
 
-The leak keeps as many bytes as LEAK_VARIABLE says for each request that the application is given.
+It keeps as many bytes as LEAK_VARIABLE says for each request that the application is given.
 """
 
 import os
 
 import scripts.platform.compressed  # noqa: F401  # sets the clock.
+from scripts.platform.settings import NUMBER_VARIABLE
 
 LEAK_VARIABLE = "SOAK_LEAK_BYTES"
+LEAKING = 3
+"""The number of the instance that leaks; those before it do not, and all live through the soak."""
 
 
 def plant(size_bytes: int) -> None:
@@ -27,5 +30,5 @@ def plant(size_bytes: int) -> None:
     Starlette.__call__ = leaking  # type: ignore[method-assign]
 
 
-if int(os.environ.get(LEAK_VARIABLE, "0")):
+if os.environ.get(NUMBER_VARIABLE) == str(LEAKING) and int(os.environ.get(LEAK_VARIABLE, "0")):
     plant(int(os.environ[LEAK_VARIABLE]))

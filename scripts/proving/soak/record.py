@@ -3,8 +3,9 @@ What a soak leaves in its folder, from which it goes on when it was stopped.
 
     options.json     what was asked for
     samples.jsonl    a line a sample: {"leg", "at_s", "day", "requests", "keys", "bytes", "answers", "unexpected",
-                     "left_out", "instances": [{"name", "lasts", "requests", "resident_bytes", …}]}
+                     "left_out", "instances": [{"name", "lasts", "leaks", "requests", "resident_bytes", …}]}
 
+Of instances that live through all of it, those that *leak* were made to, and the others, which *last*, are judged.
 A leg is what ran in one go: instances and store of the next one are new. *at_s* and *requests* count over all legs,
 *answers*, *unexpected* and *left_out* within one. A line that was torn when a run
 was killed is as if it had not been written.

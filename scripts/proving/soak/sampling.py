@@ -10,6 +10,7 @@ from typing import Any
 from scripts.platform.client import InstanceState
 from scripts.platform.fleet import Fleet
 from scripts.proving.soak.plan import LASTING
+from scripts.proving.soak.prelude import LEAKING
 
 JUDGED = ("/api/conversations", "/api/usage")
 """Functions that have enough requests to be judged by."""
@@ -19,7 +20,8 @@ BYTES = re.compile(r"^used_memory:(\d+)", re.MULTILINE)
 
 
 def lasts(instance: InstanceState) -> bool:
-    return instance.function in JUDGED and instance.number <= LASTING
+    """Tell whether it lives through all of the soak."""
+    return instance.function in JUDGED and instance.number <= LEAKING
 
 
 def look(fleet: Fleet) -> dict[str, Any]:
@@ -37,7 +39,8 @@ def _of(instance: InstanceState) -> dict[str, Any]:
     descriptors, threads = _counts(instance.pid)
     return {
         "name": f"{instance.function}#{instance.number}",
-        "lasts": lasts(instance),
+        "lasts": instance.function in JUDGED and instance.number <= LASTING,
+        "leaks": instance.function in JUDGED and instance.number == LEAKING,
         "requests": instance.requests,
         "resident_bytes": instance.resident_bytes,
         "descriptors": descriptors,

@@ -20,6 +20,10 @@ def show(document: Mapping[str, Any]) -> str:
         [name, _number(found["estimate"]), _interval(found), f"{found['bound']:g}", found["verdict"]]
         for name, found in document["slopes"].items()
     ]
+    rows += [
+        [f"{name}, {options['leak_bytes']} planted", _number(found["estimate"]), _interval(found), "", found["verdict"]]
+        for name, found in document["planted"].items()
+    ]
     parts.append(markdown(["a request", "slope", "95 % between", "bound", "verdict"], rows))
     parts.append(f"{document['verdict']}{': ' if document['why'] else ''}{'; '.join(document['why'])}")
     return "\n\n".join(parts)

@@ -6,7 +6,10 @@ Whether anything grew, of a soak's samples: a slope a request after the warm-up,
                  or there are too few samples or requests
     holds        neither
 
-A soak fails where anything fails, or an instance that was to live through all of it did not, or an answer was a 500.
+Where a leak was planted the same rule says that it is found, not found, or undecided.
+
+A soak fails where anything fails, or a planted leak is not found, or an instance that was to live
+through all of it did not, or an answer was a 500.
 """
 
 from bisect import bisect_right
@@ -18,7 +21,9 @@ from scripts.proving.soak.record import Sample
 from scripts.proving.soak.slope import AGAIN, Series, slope
 
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
-POINTS_MIN, REQUESTS_MIN = 30, 1_500
+MISSED = "not found"
+FOUND = {FAILS: "found", HOLDS: MISSED, UNDECIDED: UNDECIDED}
+POINTS_MIN, REQUESTS_MIN = 30, 1_000
 FLEET = "fleet"
 """What the instances of a deployment are called of which only the metrics are seen."""
 
@@ -43,29 +48,33 @@ OF_THE_STORE = (Quantity("keys", "keys", 0.01), Quantity("bytes", "bytes", 50.0)
 
 
 def judge(options: Options, samples: Sequence[Sample], *, is_whole: bool, again: int = AGAIN) -> dict[str, Any]:
-    """Return `slopes`, what was found of each quantity, and the `verdict`."""
+    """Return `slopes`, what was found of each quantity, `planted`, of those that leak, and the `verdict`."""
     late = list(_after_warm_up(options, samples))
-    slopes = {}
-    for function in sorted(
-        {each["name"].partition("#")[0] for sample in late for each in sample["instances"] if each["lasts"]}
-    ):
+    slopes, planted = {}, {}
+    for function in _functions(late, "lasts"):
         for quantity in OF_INSTANCES if function != FLEET else OF_INSTANCES[:1]:
-            series = _of_instances(late, function, quantity.name)
+            series = _of_instances(late, function, quantity.name, "lasts")
             name = f"{function.removeprefix('/api/')} {quantity.name}"
             slopes[name] = judged(quantity, series, options.seed, again)
+    for function in _functions(late, "leaks") if options.leak_bytes else ():
+        found = judged(OF_INSTANCES[0], _of_instances(late, function, "resident_bytes", "leaks"), options.seed, again)
+        planted[function.removeprefix("/api/")] = found | {"verdict": FOUND[found["verdict"]]}
     for quantity in OF_THE_STORE if late and "keys" in late[0] else ():
         slopes[f"store {quantity.name}"] = judged(
             quantity, of_the_store(options, samples, quantity.name), options.seed, again
         )
     why = [f"{name} grows" for name, found in slopes.items() if found["verdict"] == FAILS]
     why += [f"{name} was to live through all of it, and did not" for name in lost(samples)]
+    why += [f"the leak planted in {name} was not found" for name, each in planted.items() if each["verdict"] == MISSED]
     bugs = sum(sample["answers"].get("500", 0) for sample in last_of_legs(samples))
     why += [f"{bugs} answers were a 500"] if bugs else []
     open_ = [name for name, found in slopes.items() if found["verdict"] == UNDECIDED]
+    open_ += [f"the leak planted in {name}" for name, found in planted.items() if found["verdict"] == UNDECIDED]
     little = [f"{name}: too little to tell" for name in open_]
     little += [] if is_whole else ["it was interrupted"]
     little += [] if slopes else ["there is no sample after the warm-up"]
-    return {"slopes": slopes, "verdict": FAILS if why else UNDECIDED if little else HOLDS, "why": why or little}
+    verdict = FAILS if why else UNDECIDED if little else HOLDS
+    return {"slopes": slopes, "planted": planted, "verdict": verdict, "why": why or little}
 
 
 def judged(quantity: Quantity, many: Sequence[Series], seed: object, again: int = AGAIN) -> dict[str, Any]:
@@ -95,7 +104,7 @@ def lost(samples: Sequence[Sample]) -> list[str]:
     """Return the instances that were to live through all of a leg, and were seen in it, but not at its end."""
     seen: dict[int, set[str]] = {}
     for sample in samples if not samples or "keys" in samples[0] else ():
-        now = {each["name"] for each in sample["instances"] if each["lasts"]}
+        now = {each["name"] for each in sample["instances"] if each["lasts"] or each.get("leaks")}
         seen.setdefault(sample["leg"], set()).update(now)
     return sorted(
         name
@@ -112,10 +121,16 @@ def _after_warm_up(options: Options, samples: Iterable[Sample]) -> Iterable[Samp
             yield sample
 
 
-def _of_instances(samples: Iterable[Sample], function: str, name: str) -> list[Series]:
+def _functions(samples: Iterable[Sample], kind: str) -> list[str]:
+    return sorted(
+        {each["name"].partition("#")[0] for sample in samples for each in sample["instances"] if each.get(kind)}
+    )
+
+
+def _of_instances(samples: Iterable[Sample], function: str, name: str, kind: str) -> list[Series]:
     def of(sample: Sample) -> Iterable[Mapping[str, Any]]:
-        lasting = (each for each in sample["instances"] if each["lasts"] and each["requests"] >= WARM_UP_REQUESTS)
-        return (each for each in lasting if each["name"].startswith(f"{function}#"))
+        warm = (each for each in sample["instances"] if each.get(kind) and each["requests"] >= WARM_UP_REQUESTS)
+        return (each for each in warm if each["name"].startswith(f"{function}#"))
 
     return _series(samples, of, name)
 
