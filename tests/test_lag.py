@@ -10,7 +10,7 @@ import time
 import pytest
 
 from scripts.benchmarks import lag
-from shared.process.garbage import COLLECT_S, GIVE_BACK_S, SWITCH_S, Upkeep, take_short_turns
+from shared.process.garbage import COLLECT_S, GIVE_BACK_LATEST_S, GIVE_BACK_S, SWITCH_S, Upkeep, take_short_turns
 from shared.process.lag import BOUNDS_MS, Lag, LagProbe
 from shared.process.memory import read_resident_bytes
 from shared.process.pool import Pool
@@ -80,12 +80,12 @@ def test_garbage_is_collected_while_nothing_is_under_way(monkeypatch: pytest.Mon
         upkeep = Upkeep()
         kept = [[[number]] for number in range(200_000)]
         assert (len(kept), made) == (200_000, [])
-        upkeep.do_what_is_due()
-        upkeep.do_what_is_due()
+        upkeep.do_what_is_due(is_idle=True)
+        upkeep.do_what_is_due(is_idle=True)
         assert made == [1]
         passed_s[0] += COLLECT_S
-        upkeep.do_what_is_due()
-        upkeep.do_what_is_due()
+        upkeep.do_what_is_due(is_idle=True)
+        upkeep.do_what_is_due(is_idle=True)
         assert made == [1, 2]
     finally:
         gc.callbacks.remove(note)
@@ -95,7 +95,10 @@ def test_garbage_is_collected_while_nothing_is_under_way(monkeypatch: pytest.Mon
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="others give back by themselves, or not at all")
-def test_what_is_free_between_what_stays_is_given_back_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_idle", [True, False])
+def test_what_is_free_between_what_stays_is_given_back_now_and_then(
+    is_idle: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     passed_s = [0.0]
     monkeypatch.setattr("shared.process.garbage.monotonic", lambda: passed_s[0])
     upkeep = Upkeep()
@@ -107,10 +110,10 @@ def test_what_is_free_between_what_stays_is_given_back_now_and_then(monkeypatch:
 
     def freed_bytes() -> int:
         before = read_resident_bytes()
-        upkeep.do_what_is_due()
+        upkeep.do_what_is_due(is_idle=is_idle)
         return before - read_resident_bytes()
 
-    passed_s[0] += GIVE_BACK_S - 1
+    passed_s[0] += (GIVE_BACK_S if is_idle else GIVE_BACK_LATEST_S) - 1
     assert freed_bytes() < 1_000_000
     passed_s[0] += 1
     assert freed_bytes() > 20_000_000

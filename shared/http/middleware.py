@@ -37,5 +37,4 @@ def leave_slot(state: State) -> None:
     if invocation is not None and invocation.slot is not None:
         slot, invocation.slot = invocation.slot, None
         slot.leave()
-        if state["slots"].is_idle:
-            state["upkeep"].do_what_is_due()
+        state["upkeep"].do_what_is_due(is_idle=state["slots"].is_idle)
