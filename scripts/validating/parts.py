@@ -62,12 +62,12 @@ def form_of(asked: Asked) -> str:
 
 def _short(asked: Asked) -> list[Part]:
     seed = ("--seed", str(asked.seed))
-    slices = ("--seconds", "330", "--speeds", "1:36", "3:27", "10:27")
+    slices = ("--seconds", "300", "--speeds", "1:33", "3:24", "10:24")
     return [
-        _load(asked, 360, *slices),
+        _load(asked, 340, *slices),
         _cost(asked),
-        Part("soak", 270, PROVE, ("soak", "--seconds", "260", "--rate", "50", *seed), writes=True),
-        Part("chaos", 85, PROVE, ("chaos", "--seconds", "70", *seed), writes=True),
+        Part("soak", 235, PROVE, ("soak", "--seconds", "225", "--rate", "50", *seed), writes=True),
+        Part("chaos", 75, PROVE, ("chaos", "--seconds", "60", *seed), writes=True),
         Part("contexts", 6, PROVE, ("contexts", "--budgets", "3000")),
         Part("borders", 18, PROVE, ("borders", "--logs", "200", *seed)),
         Part("budgets", 15, PROVE, ("budgets", "--operations", "2000", "--processes", "4")),

@@ -17,7 +17,7 @@ DAYS_MIN = 3.0
 WARM_UP = 0.4
 """Of the whole time, before which nothing is judged: 2.8 of 7 days. Whatever ends by itself has begun to end."""
 
-WARM_UP_REQUESTS = 500
+WARM_UP_REQUESTS = 300
 """And before an instance has answered so many: what it loads once is loaded, what it remembers is full."""
 
 SAMPLES = 400

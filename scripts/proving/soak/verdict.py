@@ -23,7 +23,7 @@ from scripts.proving.soak.slope import AGAIN, Series, slope
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 MISSED = "not found"
 FOUND = {FAILS: "found", HOLDS: MISSED, UNDECIDED: UNDECIDED}
-POINTS_MIN, REQUESTS_MIN = 30, 1_000
+POINTS_MIN, REQUESTS_MIN = 30, 500
 FLEET = "fleet"
 """What the instances of a deployment are called of which only the metrics are seen."""
 
