@@ -8,7 +8,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from scripts.faults.server import Fault
+from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
 from scripts.proving.chaos import plants
 from scripts.proving.chaos.answers import Answer, Recorder, RunIsOver, broken_answers
@@ -82,10 +82,13 @@ def test_what_cannot_be_damaged_says_so(recorded: Recorded) -> None:
         plants.staled(recorded.operations[:2])
 
 
-def test_an_overrun_is_found(api: httpx.Client, key: str, upstash: LocalUpstash, run: Callable[..., Any]) -> None:
+def test_an_overrun_is_found_though_some_looks_have_no_answer(
+    api: httpx.Client, key: str, upstash: LocalUpstash, server: FaultyServer, run: Callable[..., Any]
+) -> None:
     def looked() -> list[str]:
         recorder = Recorder()
-        fleet = SimpleNamespace(store_url=upstash.url, store_token=upstash.token)
+        server.faults.append(Fault.REFUSE_400)
+        fleet = SimpleNamespace(store_url=server.url, store_token=upstash.token)
         books = Books(cast("Any", SimpleNamespace(spender=key, recorder=recorder, fleet=fleet)))
         with ThreadPoolExecutor(1) as pool:
             looking = pool.submit(books.work)

@@ -12,6 +12,7 @@ again.
 
 import argparse
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
@@ -28,7 +29,7 @@ from scripts.local.upstash import LocalUpstash
 from scripts.proving.budgets.worker import CRASHED, NOT_KEYED, amount
 from shared.budgets.reservations import Budgets
 from shared.environment import read_settings
-from shared.errors import BudgetExceeded
+from shared.errors import BudgetExceeded, StoreUnavailable
 from shared.request.caller import Caller, make_key, read_key
 from shared.store.upstash import Store
 
@@ -68,12 +69,16 @@ async def verify(
 
 
 async def watch_books(budgets: Budgets, caller: Caller, limit_tokens: int, looks: list[int], wrong: list[str]) -> None:
-    """Look at the books until this is cancelled: tokens reserved go to *looks*, what is over the limit to *wrong*."""
+    """
+    Look at the books until this is cancelled: tokens reserved go to *looks*, what is over the limit to *wrong*. Where a
+    busy store does not answer, the next look sees as much.
+    """
     while True:
-        shown = (await budgets.usage(caller))["month"]["tokens"]
-        looks.append(shown["reserved"])
-        if shown["settled"] - shown["overrun"] + shown["reserved"] > limit_tokens:
-            wrong.append(f"over the limit: {shown}")
+        with contextlib.suppress(StoreUnavailable):
+            shown = (await budgets.usage(caller))["month"]["tokens"]
+            looks.append(shown["reserved"])
+            if shown["settled"] - shown["overrun"] + shown["reserved"] > limit_tokens:
+                wrong.append(f"over the limit: {shown}")
         await asyncio.sleep(LOOK_S)
 
 
