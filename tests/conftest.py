@@ -24,7 +24,7 @@ from shared.store import keys
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
 from tests.instances import client_of, running_instance
 from tests.log_lines import LogLines
-from tests.roots import trust_one_root
+from tests.roots import CONTEXT, trust_one_root
 
 NOT_BILLED = {"info", "ping", "hello", "select", "client", "config", "hincrby"}
 """What this look, and the local server's own connections, cost; and what counts a tenant's bytes: one for every 16 KiB
@@ -185,7 +185,7 @@ def tenant_of() -> Callable[[str], str]:
 def run(upstash: LocalUpstash) -> Iterator[Callable[..., Any]]:
     """Run one command on the store, past the service."""
     headers = {"authorization": f"Bearer {upstash.token}"}
-    with httpx.Client(base_url=upstash.url, headers=headers) as client:
+    with httpx.Client(base_url=upstash.url, headers=headers, verify=CONTEXT) as client:
 
         def command(*parts: object) -> Any:
             answer = client.post("/", json=list(parts)).json()
