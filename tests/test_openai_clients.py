@@ -1,12 +1,20 @@
 """The official clients work unchanged: nothing but `base_url` is set."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import openai
 import pytest
-from agents import OpenAIConversationsSession, TResponseInputItem
 from openai.types.responses import EasyInputMessageParam
+
+if TYPE_CHECKING:
+    from agents import OpenAIConversationsSession, TResponseInputItem
+
+
+def session_of(client: openai.AsyncOpenAI, conversation_id: str | None = None) -> "OpenAIConversationsSession":
+    from agents import OpenAIConversationsSession  # Seconds, which every process of a run would wait for.
+
+    return OpenAIConversationsSession(conversation_id=conversation_id, openai_client=client)
 
 
 @pytest.fixture
@@ -68,7 +76,7 @@ def test_errors_arrive_as_the_clients_own_exceptions(client: openai.OpenAI, serv
 
 async def test_every_call_of_the_agents_session(service_url: str, key: str) -> None:
     async with openai.AsyncOpenAI(base_url=f"{service_url}/v1", api_key=key, max_retries=0) as client:
-        session = OpenAIConversationsSession(openai_client=client)
+        session = session_of(client)
         turns: list[TResponseInputItem] = [
             {"role": "user", "content": "Hello"},
             {"role": "assistant", "content": "Hi, how can I help?"},
@@ -92,6 +100,6 @@ async def test_every_call_of_the_agents_session(service_url: str, key: str) -> N
 async def test_a_session_returns_to_a_conversation_by_its_id(service_url: str, key: str) -> None:
     async with openai.AsyncOpenAI(base_url=f"{service_url}/v1", api_key=key, max_retries=0) as client:
         conversation = await client.conversations.create(items=[{"role": "user", "content": "kept"}])
-        session = OpenAIConversationsSession(conversation_id=conversation.id, openai_client=client)
+        session = session_of(client, conversation.id)
 
         assert len(await session.get_items()) == 1
