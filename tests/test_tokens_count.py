@@ -105,9 +105,10 @@ def test_a_hostile_text_counts_as_in_tiktoken(text: str) -> None:
 
 
 @every_encoding
-@pytest.mark.parametrize("blank", [" ", "\t", "\u3000"])
-def test_a_million_blanks_are_counted_though_tiktoken_panics(encoding: Encoding, blank: str) -> None:
-    blanks = blank * MILLION
+@pytest.mark.parametrize(("blank", "count"), [(" ", MILLION), ("\t", MILLION // 8), ("\u3000", MILLION // 8)])
+def test_a_million_blanks_are_counted_though_tiktoken_panics(encoding: Encoding, blank: str, count: int) -> None:
+    """Of rarer blanks fewer, only for time: what counts them is the same code."""
+    blanks = blank * count
     # One piece by the pattern of either encoding; a following word takes the last blank.
     one_piece = len(encoding._encode_single_piece(blanks))
     with_word = len(encoding._encode_single_piece(blanks[1:])) + plain_count(encoding, f"{blank}x")
