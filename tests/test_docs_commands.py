@@ -113,9 +113,10 @@ def help_of_subcommand(script: str, subcommand: str) -> str:
     """Return what the script prints, by the module that it starts, here: a process for each would be half a minute."""
     [module] = re.findall(r"^exec \S+ -m (scripts\S*)", (ROOT / "scripts" / script).read_text(), re.MULTILINE)
     shown = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(shown), pytest.raises(SystemExit) as ended:
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(shown):
         patch.setattr(sys, "argv", [script, subcommand, "--help"])
-        runpy.run_module(module, run_name="__main__")
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module(module, run_name="__main__")
     assert ended.value.code == 0
     return shown.getvalue()
 
