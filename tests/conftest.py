@@ -37,10 +37,10 @@ LONGEST = (
     *("test_docs_commands", "test_half_way", "test_bench", "test_coherence", "test_document_coherence"),
     *("test_openai_sdist", "test_tokens_count", "test_openapi_typescript", "test_valid_out", "test_install"),
     *("test_openapi", "test_sweep_conversations", "test_compaction", "test_dev_server", "test_dashboard"),
-    "test_budget_state",
+    *("test_budget_state", "test_chaos_run", "test_load_run", "test_prove_memory"),
 )
-"""Files that take 20 s or more. They go first: of two processes one would else have a long file left at the end, and
-the other nothing."""
+"""Files that take 20 s or more. They go first: one process would else have a long file left at the end, and the
+others nothing."""
 
 SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
 

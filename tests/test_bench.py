@@ -148,7 +148,6 @@ async def test_the_guard_is_measured_for_each_kind_of_tenant_and_step_by_step(mo
     assert len(told.splitlines()) == 2 + 4
 
 
-@pytest.mark.timing
 def test_a_caller_is_measured_beside_nothing_strangers_and_large_pages() -> None:
     alone, beside_strangers, beside_pages = neighbours.measure(1).values()
 

@@ -12,7 +12,7 @@ import pytest
 from scripts.proving.memory.limits import V1, V2, limited
 from scripts.proving.memory.load import Answers
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.unmeasured
 
 ROOT = Path(__file__).parents[1]
 MIB = 1_048_576
