@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -15,9 +16,15 @@ from shared.tokens.encodings import DATA, DEFINITIONS, load_encoding
 from shared.tokens.vocabulary import read_ranks
 from tests.examples import examples
 
-ENCODINGS = {name: load_encoding(name) for name in DEFINITIONS}
+loaded = cache(load_encoding)
+every_encoding = pytest.mark.parametrize("encoding", DEFINITIONS, indirect=True)
 
-every_encoding = pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=list(ENCODINGS))
+
+@pytest.fixture(scope="module")
+def encoding(request: pytest.FixtureRequest) -> Encoding:
+    """An encoding, loaded where a test needs it: every process of a run imports this file."""
+    return loaded(str(request.param))
+
 
 # What the patterns of the encodings treat each in its own way, and what sits at the edges of those sets.
 ATOMS = [
@@ -99,7 +106,7 @@ UNIFORM = {
 
 @pytest.mark.parametrize("text", UNIFORM.values(), ids=list(UNIFORM))
 def test_a_hostile_text_counts_as_in_tiktoken(text: str) -> None:
-    encoding = ENCODINGS["o200k_base"]
+    encoding = loaded("o200k_base")
 
     assert plain_count(encoding, text) == count_text(encoding, text)
 
