@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from hypothesis import is_hypothesis_test
+from hypothesis import is_hypothesis_test, settings
 
 from scripts.faults.server import FaultyServer
 from scripts.local.object_store import ObjectStore, running_s3
@@ -45,6 +45,9 @@ others nothing."""
 SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
 
 trust_one_root()
+# Which case of a test takes long depends on what else the machine does; what may take how long has tests of its own.
+settings.register_profile("warmthread", deadline=None)
+settings.load_profile("warmthread")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
