@@ -7,7 +7,7 @@ A room is a folder, or a module that stands loose. `python -m tests.test_layers 
 import ast
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -89,7 +89,7 @@ def imported(nodes: Iterable[ast.AST], modules: frozenset[str]) -> Iterator[str]
 
 
 @cache
-def statements(path: Path) -> tuple[list[ast.AST], list[ast.AST]]:
+def statements(path: Path) -> tuple[Sequence[ast.AST], Sequence[ast.AST]]:
     """Return the imports of a file that happen when it is imported itself, and all of them."""
     tree = ast.parse(path.read_text())
     at_start, everywhere = (
