@@ -121,6 +121,7 @@ def help_of_subcommand(script: str, subcommand: str) -> str:
     return shown.getvalue()
 
 
+@pytest.mark.filterwarnings("ignore:.* found in sys.modules:RuntimeWarning")  # Other tests import what scripts start.
 @pytest.mark.parametrize("command", STARTED, ids=str)
 def test_a_command_names_what_the_help_of_its_script_names(command: Command) -> None:
     """Of those that take long this is all that is checked: their subcommands, and their options."""
