@@ -12,6 +12,7 @@ import httpx
 
 from scripts.local.functions import Project
 from scripts.local.serving import loopback_listener, quiet_server
+from tests.roots import CONTEXT
 
 ROOT = Path(__file__).parents[1]
 START_TIMEOUT_S = 20.0
@@ -54,4 +55,4 @@ def _give_back() -> None:
 
 def client_of(url: str, key: str) -> httpx.Client:
     """Return a client of the instance at *url*, which calls it with *key*."""
-    return httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=30)
+    return httpx.Client(base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=30, verify=CONTEXT)

@@ -136,17 +136,18 @@ def test_two_checkouts_are_measured_in_turns_and_do_the_same_here() -> None:
     assert {requests[f"context, after an append of 2, as {form}"] for form in FORMATS} == {"2"}
 
 
-async def test_the_guard_is_measured_for_each_kind_of_tenant_and_step_by_step() -> None:
+async def test_the_guard_is_measured_for_each_kind_of_tenant_and_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "BLOCK", 10)
+    monkeypatch.setattr(guard, "STEP_RUNS", 200)
     whole, lots, steps, told = await guard.measure(1)
 
     rows = [line.strip("| ").split(" | ")[0] for line in whole.splitlines()[2:]]
     assert rows == [guard.BARE, *(f"a tenant with {name}" for name in guard.LIMITS)]
-    assert lots.startswith("Of 800 reads from memory, ")
+    assert lots.startswith("Of 80 reads from memory, ")
     assert len(steps.splitlines()) == 2 + 7
     assert len(told.splitlines()) == 2 + 4
 
 
-@pytest.mark.timing
 def test_a_caller_is_measured_beside_nothing_strangers_and_large_pages() -> None:
     alone, beside_strangers, beside_pages = neighbours.measure(1).values()
 

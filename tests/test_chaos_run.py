@@ -12,7 +12,7 @@ import pytest
 from scripts.proving.chaos.schedule import Kind
 from tests.processes import left, start
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.unmeasured
 
 END_S = 10.0
 

@@ -28,12 +28,15 @@ def test_each_write_of_a_change_can_be_refused(
         return {"idempotency-key": f"attempt-{nth}"} if keyed else {}
 
     with tenant_behind() as (_, api, _):
-        operation.call(api, begin(api, operation.deleted), {})
+        conversation = begin(api, operation.deleted)
+        before = tenant_seen(api)
+        operation.call(api, conversation, {})
         expected = tenant_seen(api)
     for nth in failures(server, operation.script):
         with tenant_behind() as (tenant, api, faulty):
             conversation = begin(api, operation.deleted)
-            before = tenant_seen(api)
+            # The instance holds what was there before: of every tenant the same.
+            assert api.get(f"/v1/conversations/{conversation}/items").status_code == 200
             first = operation.call(faulty, conversation, headers(nth))
             between = tenant_seen(api)
             again = operation.call(faulty, conversation, headers(nth) if keyed else RETRY)

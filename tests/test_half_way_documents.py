@@ -265,7 +265,6 @@ async def test_what_an_instance_counted_is_added_once_or_not_at_all(
     assert refused == 6
 
 
-@pytest.mark.timing
 @pytest.mark.parametrize("script", ["document_begin", "document_store"])
 def test_no_reader_sees_a_text_under_another_tag(
     script: str,

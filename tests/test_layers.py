@@ -7,7 +7,8 @@ A room is a folder, or a module that stands loose. `python -m tests.test_layers 
 import ast
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
@@ -87,12 +88,23 @@ def imported(nodes: Iterable[ast.AST], modules: frozenset[str]) -> Iterator[str]
             yield from sorted(named) or [node.module]
 
 
+@cache
+def statements(path: Path) -> tuple[Sequence[ast.AST], Sequence[ast.AST]]:
+    """Return the imports of a file that happen when it is imported itself, and all of them."""
+    tree = ast.parse(path.read_text())
+    at_start, everywhere = (
+        [each for each in nodes if isinstance(each, ast.Import | ast.ImportFrom)]
+        for nodes in (tree.body, ast.walk(tree))
+    )
+    return at_start, everywhere
+
+
 def imports(*folders: str, only_at_start: bool = False) -> Iterator[Import]:
     """Yield the imports within *folders*; *only_at_start*: those that happen when the module is imported itself."""
     modules = frozenset(map(name_of, sources(*FOLDERS)))
     for path in sources(*folders):
-        tree = ast.parse(path.read_text())
-        nodes = tree.body if only_at_start else ast.walk(tree)
+        at_start, everywhere = statements(path)
+        nodes = at_start if only_at_start else everywhere
         yield from (Import(name_of(path), name) for name in imported(nodes, modules))
 
 

@@ -24,7 +24,7 @@ from scripts.proving.load.traces import Arrival, read_trace
 from scripts.proving.load.wire import Wire
 from tests.processes import left, start
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.unmeasured
 
 ROOT = Path(__file__).parents[1]
 WIRE = Wire(recorded(), 2_000)

@@ -12,7 +12,7 @@ import pytest
 from scripts.proving.memory.limits import V1, V2, limited
 from scripts.proving.memory.load import Answers
 
-pytestmark = pytest.mark.timing
+pytestmark = pytest.mark.unmeasured
 
 ROOT = Path(__file__).parents[1]
 MIB = 1_048_576
@@ -20,8 +20,9 @@ COMMAND = [sys.executable, "-m", "scripts.proving", "memory"]
 
 
 def groups() -> set[Path]:
-    """Return the groups that were made for limits."""
-    return {*V1.glob("warmthread-*"), *V2.glob("warmthread-*")}
+    """Return the groups that were made for limits by processes that are gone; others may be at work meanwhile."""
+    made = {*V1.glob("warmthread-*"), *V2.glob("warmthread-*")}
+    return {each for each in made if not Path("/proc", each.name.rpartition("-")[2]).exists()}
 
 
 def test_a_process_gets_no_more_than_its_limit() -> None:

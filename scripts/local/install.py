@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import cached_property
 from pathlib import Path
 
 from scripts.local.steps import StepFailed, Steps
@@ -56,7 +57,7 @@ class Installer:
             self._steps.run(title, [*command, "-r", str(self._requirements), "pip"], environ, UV_SAYS)
         except StepFailed as exc:
             print(f"uv could not do it; pip is slower, and tried now:\n{without_logins(exc)}", file=sys.stderr)
-            command = [*self._pip(), "install", "-r", str(self._requirements)]
+            command = [*self._pip, "install", "-r", str(self._requirements)]
             self._steps.run(f"installing {len(self._wanted)} requirements with pip", command, os.environ, PIP_SAYS)
 
     def _making(self) -> list[str]:
@@ -73,11 +74,12 @@ class Installer:
             return str(found)
         requirement = UV_REQUIREMENT.search(self._requirements.read_text())
         name = "uv" if requirement is None else requirement[0]
-        self._steps.run(f"getting {name}", [*self._pip(), "install", name], os.environ)
+        self._steps.run(f"getting {name}", [*self._pip, "install", name], os.environ)
         return str(own)
 
+    @cached_property
     def _pip(self) -> list[str]:
-        """Return the command of a pip that installs into the environment. Raises StepFailed: there is none."""
+        """The command of a pip that installs into the environment. Raises StepFailed: there is none."""
         ways = [[str(self._python), "-m", "pip"], [self._base, "-m", "pip", "--python", str(self._python)]]
         for way in ways:
             if subprocess.run([*way, "--version"], capture_output=True, check=False).returncode == 0:
@@ -88,7 +90,7 @@ class Installer:
 
     def _pip_settings(self) -> str:
         with contextlib.suppress(StepFailed):
-            listed = subprocess.run([*self._pip(), "config", "list"], capture_output=True, text=True, check=False)
+            listed = subprocess.run([*self._pip, "config", "list"], capture_output=True, text=True, check=False)
             if listed.returncode == 0:
                 return listed.stdout
         return list_of_environ(os.environ)

@@ -13,6 +13,7 @@ import ast
 import json
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,8 +27,13 @@ class FunctionError(RuntimeError):
     """A function could not be loaded or did not start; the text names it."""
 
 
+@lru_cache(maxsize=64)
 def app_name(source: str) -> str | None:
-    """Return the name that Vercel's static check finds in a module: the first top-level app, in source order."""
+    """
+    Return the name that Vercel's static check finds in a module: the first top-level app, in source order.
+
+    Kept: parsing all functions is half of the start of an instance, and tests start hundreds in one process.
+    """
     for statement in ast.parse(source).body:
         for name in _bound_names(statement):
             is_handler = isinstance(statement, ast.ClassDef) and name.lower() == "handler"

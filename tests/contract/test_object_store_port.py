@@ -105,8 +105,7 @@ async def test_a_listing_is_in_order_with_the_tags_of_loads_and_can_go_on_behind
 async def test_a_listing_has_pages(s3: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     s3.use(monkeypatch)
     source = make_source(f"s3://{BUCKET}/{tmp_path.name}")
-    for number in range(1_005):
-        s3.put(f"{tmp_path.name}/acme/{number:04}", b"")
+    s3.fill((f"{tmp_path.name}/acme/{number:04}" for number in range(1_005)), b"")
 
     assert [len(page) async for page in source.list("acme", "")] == [1_000, 5]
 
