@@ -110,13 +110,14 @@ def test_the_proxy_closes_what_has_no_server() -> None:
         assert client.recv(1) == b""
 
 
+@pytest.mark.timing
 def test_every_operation_of_ours_has_its_row_with_requests_and_commands() -> None:
     operations, l1, at_once = store.measure([1], runs=2, rounds=1)
 
     rows = [line.strip("| ").split(" | ") for line in operations.splitlines()[2:]]
     assert [row[0] for row in rows] == list(store.ROWS.values())
     # Deleting takes the most: 9, and 1 where a portion of the bytes of its tenant goes with it.
-    assert all(float(requests) <= 1 and float(commands) <= 10 for _, requests, commands, *_ in rows)
+    assert [row for row in rows if float(row[1]) > 1 or float(row[2]) > 10] == []
     assert "µs (p50 / p95)" in l1
     assert len(at_once.splitlines()) == 2 + len(store.AT_ONCE_ROWS)
 
