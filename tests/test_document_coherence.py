@@ -9,10 +9,10 @@ pytestmark = pytest.mark.unmeasured
 
 
 def test_after_a_notice_no_process_shows_the_old_text() -> None:
-    report = experiment(Options(reads=400))
+    report = experiment(Options(reads=600))
 
     assert report.violations == []
-    assert len(report.reads) + report.refused == 400
+    assert len(report.reads) + report.refused == 600
     assert report.refused < 25
     assert {read.instance for read in report.reads} == set(range(INSTANCES))
     assert len({read.number for read in report.reads}) > 5
@@ -29,7 +29,7 @@ def test_nor_while_scripts_end_half_way(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_without_a_notice_no_process_shows_it_for_longer_than_a_copy_is_fresh() -> None:
-    report = experiment(Options(reads=400, with_notices=False, fresh_s=1))
+    report = experiment(Options(reads=800, with_notices=False, fresh_s=1))
 
     assert report.violations == []
     assert len({read.number for read in report.reads}) > 1

@@ -92,13 +92,12 @@ def test_where_uv_cannot_be_had_pip_installs(install: Install, tmp_path: Path, h
     assert "uv could not do it; pip is slower, and tried now:" in done.stderr
 
 
-def test_what_cannot_be_installed_is_told_and_a_failure_without_the_login_in_its_address(install: Install) -> None:
-    done = install(f"tiny @ https://{LOGIN}127.0.0.1:9/tiny-1.0-py3-none-any.whl\n", NO_UV)
+def test_what_cannot_be_installed_is_told_and_a_failure(install: Install) -> None:
+    done = install("no-such-package==1\n", NO_UV)
 
     assert done.returncode == 1
     assert "could not install:" in done.stderr
-    assert "127.0.0.1:9" in done.stderr.partition("could not install:")[2]
-    assert "hunter2" not in done.stderr
+    assert "no-such-package" in done.stderr
 
 
 def test_each_setting_of_pip_has_its_place_in_uv_s() -> None:
@@ -135,3 +134,10 @@ def test_a_step_that_fails_says_what_it_said_last(capfd: pytest.CaptureFixture[s
     with pytest.raises(StepFailed, match=r"could not run /no/such"):
         steps.run("trying", ["/no/such"], os.environ)
     assert capfd.readouterr().err.startswith("[1/1] trying … 0 s\n")
+
+
+def test_a_login_in_an_address_is_never_printed(install: Install) -> None:
+    done = install(f"tiny @ https://{LOGIN}127.0.0.1:9/tiny-1.0-py3-none-any.whl\n", NO_UV)
+
+    assert done.returncode == 1
+    assert "hunter2" not in done.stderr

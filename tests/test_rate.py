@@ -155,8 +155,8 @@ async def admitted(upstash: LocalUpstash, key: str, instances: int, shifts_s: li
 
 
 async def _until_refused(store: Store, permits: Permits, caller: Caller) -> int:
-    """Return how many of *caller*'s requests pass until one is refused, or for 0.2 s of the machine's clock."""
-    count, ends_at_s = 0, time.monotonic() + 0.2
+    """Return how many of *caller*'s requests pass until one is refused, or for half a second of the machine's clock."""
+    count, ends_at_s = 0, time.monotonic() + 0.5
     while time.monotonic() < ends_at_s:
         invocation = Invocation(permits)
         token = CURRENT.set(invocation)

@@ -159,16 +159,14 @@ async def _serve(contender: Awaitable[Contender], answers: Any) -> None:
     opened = await contender
     answer(list(opened.operations))
     runs: list[Run] = []
-    warm_up_runs = 0
     while line := await asyncio.to_thread(sys.stdin.readline):
         question = json.loads(line)
         if "prepare" in question:
-            warm_up_runs = min(WARM_UP_RUNS, question["count"])
-            runs = await opened.operations[question["prepare"]](question["count"] + warm_up_runs)
-            await _timed(runs[:warm_up_runs])
+            runs = await opened.operations[question["prepare"]](question["count"] + WARM_UP_RUNS)
+            await _timed(runs[:WARM_UP_RUNS])
             answer(len(runs))
         else:
-            answer(await _timed(runs[warm_up_runs:]))
+            answer(await _timed(runs[WARM_UP_RUNS:]))
     await opened.close()
 
 
