@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.proving.soak.slope import Series, slope
-from scripts.proving.soak.verdict import FAILS, HOLDS, OF_INSTANCES, UNDECIDED, judged
+from scripts.proving.soak.verdict import FAILS, HOLDS, MEMORY, UNDECIDED, judged
 from tests.examples import examples
 
-MEMORY = OF_INSTANCES[0]
 POINTS, REQUESTS_A_POINT, AGAIN = 130, 40, 25
 BEGIN_BYTES = 130_000_000
 

@@ -20,7 +20,7 @@ from scripts.proving.soak.agents import DOCUMENTS, running
 from scripts.proving.soak.caller import Caller
 from scripts.proving.soak.plan import DAY_S, deployment, fleet_settings
 from scripts.proving.soak.record import Record
-from scripts.proving.soak.sampling import JUDGED, lasts, look
+from scripts.proving.soak.sampling import JUDGED, lives_through, look
 from shared.request.caller import read_key
 
 DOCUMENT_TOKENS = 600
@@ -88,7 +88,9 @@ class Soak:
         while True:
             await asyncio.sleep(dice.expovariate(len(JUDGED) / self._options.life_s))
             state = await fleet.state()
-            ending = [each for each in state if each.function in JUDGED and each.phase == "ready" and not lasts(each)]
+            ending = [
+                each for each in state if each.function in JUDGED and each.phase == "ready" and not lives_through(each)
+            ]
             if ending:
                 await asyncio.to_thread(fleet.control.end, dice.choice(ending).pid)
 

@@ -19,7 +19,7 @@ KEYS = re.compile(r"^db\d+:keys=(\d+)", re.MULTILINE)
 BYTES = re.compile(r"^used_memory:(\d+)", re.MULTILINE)
 
 
-def lasts(instance: InstanceState) -> bool:
+def lives_through(instance: InstanceState) -> bool:
     """Tell whether it lives through all of the soak."""
     return instance.function in JUDGED and instance.number <= LEAKING
 
@@ -39,8 +39,8 @@ def _of(instance: InstanceState) -> dict[str, Any]:
     descriptors, threads = _counts(instance.pid)
     return {
         "name": f"{instance.function}#{instance.number}",
-        "lasts": instance.function in JUDGED and instance.number <= LASTING,
-        "leaks": instance.function in JUDGED and instance.number == LEAKING,
+        "lasts": lives_through(instance) and instance.number <= LASTING,
+        "leaks": lives_through(instance) and instance.number == LEAKING,
         "requests": instance.requests,
         "resident_bytes": instance.resident_bytes,
         "descriptors": descriptors,

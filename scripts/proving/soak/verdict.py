@@ -39,8 +39,9 @@ class Quantity(NamedTuple):
     bound: float
 
 
+MEMORY = Quantity("resident_bytes", "bytes", 50.0)
 OF_INSTANCES = (
-    Quantity("resident_bytes", "bytes", 50.0),
+    MEMORY,
     Quantity("descriptors", "descriptors", 0.001),
     Quantity("threads", "threads", 0.001),
 )
@@ -52,12 +53,12 @@ def judge(options: Options, samples: Sequence[Sample], *, is_whole: bool, again:
     late = list(_after_warm_up(options, samples))
     slopes, planted = {}, {}
     for function in _functions(late, "lasts"):
-        for quantity in OF_INSTANCES if function != FLEET else OF_INSTANCES[:1]:
+        for quantity in OF_INSTANCES if function != FLEET else (MEMORY,):
             series = _of_instances(late, function, quantity.name, "lasts")
             name = f"{function.removeprefix('/api/')} {quantity.name}"
             slopes[name] = judged(quantity, series, options.seed, again)
     for function in _functions(late, "leaks") if options.leak_bytes else ():
-        found = judged(OF_INSTANCES[0], _of_instances(late, function, "resident_bytes", "leaks"), options.seed, again)
+        found = judged(MEMORY, _of_instances(late, function, MEMORY.name, "leaks"), options.seed, again)
         planted[function.removeprefix("/api/")] = found | {"verdict": FOUND[found["verdict"]]}
     for quantity in OF_THE_STORE if late and "keys" in late[0] else ():
         slopes[f"store {quantity.name}"] = judged(
