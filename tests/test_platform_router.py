@@ -114,6 +114,7 @@ async def test_a_body_over_the_limit_is_refused_before_a_function_has_it(rig: Ri
 
 
 async def test_more_requests_than_an_instance_takes_start_another_and_then_stand_in_line(rig: Rig) -> None:
+    await rig.told()
     answers = await rig.at_once(5, "/v1/told/a?sleep=0.4")
 
     assert {answer.status_code for answer in answers} == {200}

@@ -28,7 +28,7 @@ class Throttled(RuntimeError):
 
 
 class Lease(NamedTuple):
-    """What a request was given; *is_cold*: the instance has answered nothing yet."""
+    """What a request was given; *is_cold*: the instance has answered nothing yet. *wait_s*: 0 where it had room."""
 
     instance: Instance
     is_cold: bool
@@ -94,7 +94,7 @@ class Scaling:
                 instance.in_flight -= 1
                 raise
         elif (free := self._free()) is not None and not self._line:
-            instance = self._give(free)
+            return Lease(self._give(free), free.answered == 0, 0.0)
         else:
             instance = await self._stand_in_line()
         return Lease(instance, instance.answered == 0, time.monotonic() - began_s)
