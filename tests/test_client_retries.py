@@ -147,6 +147,44 @@ def test_a_retry_is_known_for_two_minutes(
     assert len(ids(api, url)) == (2 if is_repeat else 4)
 
 
+@pytest.mark.parametrize("off_s", [-300, 300])
+@pytest.mark.parametrize(("age_s", "is_repeat"), [(0, True), (110, True), (130, False)])
+def test_a_retry_is_known_by_the_store_where_the_clocks_of_instances_differ(
+    api: httpx.Client,
+    conversation: str,
+    url: str,
+    run: Callable[..., Any],
+    key_of: Callable[[str], str],
+    off_s: int,
+    age_s: int,
+    is_repeat: bool,
+) -> None:
+    first = api.post(url, json=BODY)
+    name = key_of(conversation)
+    kept, _, at = run("HGET", name, "last").rpartition(" ")
+    # As if an instance whose clock is off had stored it, so long ago.
+    run("HSET", name, "last", f"{kept} {int(at) - age_s + off_s}", "t", int(at) - age_s + off_s)
+    run("EXPIRE", name, int(run("HGET", name, "e")) - age_s)
+    again = api.post(url, json=BODY, headers=RETRIED)
+
+    assert (again.content == first.content) is is_repeat
+    assert len(ids(api, url)) == (2 if is_repeat else 4)
+
+
+@pytest.mark.parametrize(("age_s", "is_repeat"), [(110, True), (130, False)])
+def test_a_retry_is_known_by_the_clocks_where_nothing_expires(
+    api: httpx.Client, run: Callable[..., Any], key_of: Callable[[str], str], age_s: int, is_repeat: bool
+) -> None:
+    conversation = api.post("/v1/conversations", json={"expires_after_s": 0}).json()["id"]
+    url, name = f"/v1/conversations/{conversation}/items", key_of(conversation)
+    api.post(url, json=BODY)
+    kept, _, at = run("HGET", name, "last").rpartition(" ")
+    run("HSET", name, "last", f"{kept} {int(at) - age_s}", "t", int(at) - age_s)
+    api.post(url, json=BODY, headers=RETRIED)
+
+    assert len(ids(api, url)) == (2 if is_repeat else 4)
+
+
 def test_a_key_alone_decides_where_there_is_one(api: httpx.Client, url: str) -> None:
     api.post(url, json=BODY)
     api.post(url, json=BODY, headers={**RETRIED, "idempotency-key": "another"})

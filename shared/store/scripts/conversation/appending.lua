@@ -8,6 +8,13 @@ local FIRST, WIDTH = 21, 5
 -- For so long a batch that an OpenAI client sends again counts as the one that is the newest.
 local RETRY_S = 120
 
+-- How long ago the newest append was, in seconds; it wrote *at* as its time. Where its expiry began with it, and with
+-- no reader since, the store knows: what is left of it tells, whatever the instances' clocks say. Else they decide.
+local function age_s(conversation, header, at)
+  local left_ms = header.t == at and redis.call('PTTL', conversation) or -1
+  return left_ms >= 0 and header.e - left_ms / 1000 or now_s - at
+end
+
 -- The paths of *known* and *more*, and how many they are; nil when *more* has none that is new. Each path stands on a
 -- line of its own, with a newline before and behind it.
 local function with_documents(known, more)
@@ -55,6 +62,7 @@ local function append(KEYS, ARGV, before, after, beside)
   local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'last', 'docs', unpack(beside or {})}
   local kept, refused = look_back(record, wanted)
   if refused then return refused end
+  if is_retry then wanted[#wanted + 1] = 't' end
   -- The conversation of another attempt has another name: only its own attempt can tell what became of it.
   if kept and mode == 'create' and kept[2] ~= seed then return {'again', kept[2]} end
 
@@ -75,10 +83,9 @@ local function append(KEYS, ARGV, before, after, beside)
   end
   local generation, expiry = header.g or ARGV[15], header.e or ARGV[16]
   if is_retry and header.last then
-    -- The instances' clocks decide: the store's would cost a command with every append, and they differ by less than
-    -- it matters here. A batch that anything came after is stored again, because it may have been meant anew.
+    -- A batch that anything came after is stored again, because it may have been meant anew.
     local seed_then, version_then, at = string.match(header.last, '^' .. fingerprint .. ' (%x+) (%d+) (%d+)$')
-    if version_then == header.v and now_s - at <= RETRY_S then
+    if version_then == header.v and age_s(conversation, header, at) <= RETRY_S then
       done = {'ok', seed_then, generation, version_then, header.h, created}
       return after and after(done, header) or done
     end
