@@ -66,7 +66,7 @@ def _short(asked: Asked) -> list[Part]:
     return [
         _load(asked, 340, *slices),
         _cost(asked),
-        Part("soak", 245, PROVE, ("soak", "--seconds", "240", "--rate", "75", *seed), writes=True),
+        Part("soak", 245, PROVE, ("soak", "--seconds", "240", "--rate", "80", *seed), writes=True),
         Part("chaos", 75, PROVE, ("chaos", "--seconds", "60", *seed), writes=True),
         Part("contexts", 6, PROVE, ("contexts", "--budgets", "3000")),
         Part("borders", 18, PROVE, ("borders", "--logs", "200", *seed)),

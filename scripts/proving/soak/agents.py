@@ -1,10 +1,10 @@
 """
 What agents do in the soak, each for itself: a conversation, from its first word until it is deleted or forgotten.
 
-    create, turns (context in the append) and replies, reads of what an instance holds; in many of them a reservation,
-    which is settled, released or left to end; a document is mentioned, an item deleted, a summary written, the log
-    compacted, a fork made and talked to, a page or a list read; in the end it is deleted, or left to expire, and some
-    come back after that and have to find nothing
+    create, turns (context in the append) and replies, reads of what an instance holds; the model calls of a turn, most
+    with a reservation, which is settled, released or left to end; a document is mentioned, an item deleted, a summary
+    written, the log compacted, a fork made and talked to, a page or a list read; in the end it is deleted, or left to
+    expire, and some come back after that and have to find nothing
 
 All is drawn from the seed and the agent's number. Times are those of the soak's clock.
 """
@@ -22,8 +22,11 @@ MODEL = "gpt-4o"
 BUDGET = 2_000
 DOCUMENTS = 40
 CONVERSATIONS = "/v1/conversations"
-REQUESTS_EACH = 13.0
+REQUESTS_EACH = 21.6
 """What an agent asks on average, as counted."""
+
+TOOL_CALLS_MAX = 3
+"""Model calls of a turn before the one that answers."""
 
 PAUSE_S = 900.0
 PAUSE_REAL_S_MIN = 0.1
@@ -98,6 +101,9 @@ class Agent:
             await self._caller.ask("GET forgotten", self._path, expected=GONE)
 
     async def _turn(self) -> None:
+        for _ in range(self._dice.randint(0, TOOL_CALLS_MAX)):
+            if (reservation := await self._reserve()) is not None:
+                await self._settle(reservation)
         reservation = await self._reserve() if self._happens(0.6) else None
         context = {"model": MODEL, "budget": BUDGET, "format": "chat"}
         await self._append("turn", {"items": [self._question()], "context": context})

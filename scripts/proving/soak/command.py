@@ -36,7 +36,7 @@ PARTIAL_AGAIN = 40
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=1_200, help="how long it runs (1200)")
     parser.add_argument("--days", type=float, default=7, help="how long that stands for, at least 3 (7)")
-    parser.add_argument("--rate", type=float, help="requests a second on average (30; 1 with --url)")
+    parser.add_argument("--rate", type=float, help="requests a second on average (45; 1 with --url)")
     parser.add_argument("--seed", type=int, default=1, help="what is drawn is drawn from it (1)")
     parser.add_argument("--delay-ms", type=float, default=5, help="a round trip to the store (5)")
     parser.add_argument(
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     from scripts.proving.soak.verdict import FAILS, HOLDS, judge
 
     if arguments.rate is None:
-        arguments.rate = 1.0 if arguments.url else 30.0
+        arguments.rate = 1.0 if arguments.url else 45.0
     try:
         plan = _plan(arguments) if arguments.url else None
         if plan is not None and not arguments.yes and not _is_meant(plan):
