@@ -14,6 +14,7 @@ import resource
 import time
 from collections.abc import Callable
 from enum import IntEnum
+from functools import cache
 from pathlib import Path
 
 LOOK_S = 0.02
@@ -123,8 +124,13 @@ def read_resident_bytes() -> int:
 
 def give_back() -> None:
     """Have the allocator give back what it holds for later, where it can: else no step would ever be left."""
-    import ctypes  # 3 ms that only an instance short of memory has to pay.
+    if (trim := _malloc_trim()) is not None:
+        trim(0)
 
-    library = ctypes.CDLL(None)
-    if hasattr(library, "malloc_trim"):
-        library.malloc_trim(0)
+
+@cache
+def _malloc_trim() -> Callable[[int], object] | None:
+    """Return glibc's, None elsewhere. Asked for each time it would leave objects that only a collection finds."""
+    import ctypes  # 3 ms that only an instance that gives back has to pay.
+
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)
