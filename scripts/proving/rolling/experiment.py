@@ -1,0 +1,191 @@
+"""
+One run: callers at work on N instances, which are rolled twice to another deployment, and all that was recorded, checked.
+
+    N instances answer -> by share: 10, 25, 50, 100 % -> the old ones are gone -> one after the other -> gone
+    -> histories, books, answers; what was answered against what functions logged
+
+A caller without a cookie is drawn anew for each request, one with it stays where it was until its deployment is gone:
+half of the requests go without.
+"""
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import httpx
+
+from scripts.platform.client import InstanceState
+from scripts.platform.settings import Deployment, FleetSettings
+from scripts.proving.chaos.site import DELAY_S, Site, running_site
+from scripts.proving.progress import Interrupted
+from scripts.proving.releases.traffic import Traffic
+from scripts.proving.rolling.answered import Logged, broken_once
+from scripts.proving.rolling.plan import FIRST, THIRD, Step, steps
+
+FUNCTION = "/api/conversations"
+"""Of the functions, the one that is asked the most: of it there have to be all instances."""
+
+CONCURRENCY = 2
+COOKIELESS = 0.5
+START_MAX_S, DRAIN_MAX_S, LOGGED_MAX_S, TICK_S = 60.0, 40.0, 10.0, 0.1
+"""A drain may take as long as a request: 30 s (vercel.json)."""
+
+
+class Options(NamedTuple):
+    seed: int = 1
+    seconds: float = 60.0
+    instances: int = 4
+
+
+class Report(NamedTuple):
+    is_whole: bool
+    checked: dict[str, Any]
+    broken: list[str]
+
+
+def experiment(options: Options, pulse: Callable[[int], None]) -> Report:
+    """
+    Carry out one run; *pulse* hears the seconds.
+
+    Raises Interrupted: the end was wished before it began; FleetError, OSError: something did not start; RuntimeError:
+    a caller could not go on, or there never were as many instances.
+    """
+    settings = FleetSettings(
+        seed=options.seed,
+        concurrency=CONCURRENCY,
+        instances_min=options.instances,
+        instances_max=options.instances,
+        delay_s=DELAY_S,
+        logs=True,
+    )
+    first = Deployment(FIRST, environment={"WARMTHREAD_LOG_LEVEL": "info"})
+    with running_site(options.seed, lambda: pulse(0), first, settings) as site:
+        run = _Run(site, options)
+        try:
+            run.carry_out(pulse)
+        except Interrupted:
+            return Report(False, run.checked(), run.traffic.broken_answers())
+        return Report(True, broken=run.broken(), checked=run.checked())
+
+
+class _Run:
+    def __init__(self, site: Site, options: Options) -> None:
+        self.traffic = Traffic(site, options.seed)
+        self._site = site
+        self._options = options
+        self._control = site.fleet.control
+        self._logged = Logged(self._control)
+        self._left: list[str] = []
+        self._steps: list[tuple[float, Step, int]] = []
+        """When each step was taken, and how many requests were under way with who goes."""
+        self._dice = random.Random(f"{options.seed} cookies")  # noqa: S311  # no secret.
+        self._lock = threading.Lock()
+        site.recorder.choose = self._without_cookie
+
+    def _without_cookie(self, request: httpx.Request) -> str:
+        """Take a request's cookie away, by draw; the router then draws who answers it."""
+        with self._lock:
+            if self._dice.random() < COOKIELESS:
+                request.headers.pop("cookie", None)
+        return ""
+
+    def carry_out(self, pulse: Callable[[int], None]) -> None:
+        """Raises Interrupted."""
+        options = self._options
+        with self.traffic.working():
+            self.traffic.wait_until(
+                lambda: self._ready(FIRST) >= options.instances,
+                lambda: pulse(0),
+                START_MAX_S,
+                f"there were no {options.instances} instances of {FUNCTION}",
+            )
+            began_s, plan = time.monotonic(), steps(options.instances)
+            for number, step in enumerate(plan, 1):
+                self._go_on(pulse, began_s, options.seconds * number / (len(plan) + 1))
+                self._take(step, began_s)
+                if step.share == 1:
+                    self._until_gone(step.away, pulse, began_s)
+            self._go_on(pulse, began_s, options.seconds)
+        self._wait_for_lines()
+
+    def _go_on(self, pulse: Callable[[int], None], began_s: float, until_s: float) -> None:
+        while (now_s := time.monotonic() - began_s) < until_s:
+            self._look(pulse, now_s)
+
+    def _look(self, pulse: Callable[[int], None], now_s: float) -> None:
+        pulse(int(now_s))
+        self.traffic.look_after()
+        self._logged.collect()
+        time.sleep(TICK_S)  # It is time under load that proves something.
+
+    def _take(self, step: Step, began_s: float) -> None:
+        environment = self._site.first.environment
+        self._control.roll(Deployment(step.to, environment=environment), step.share)
+        going = self._of(step.away)
+        self._steps.append((time.monotonic() - began_s, step, sum(each.in_flight for each in going)))
+        if step.ends_one and step.share < 1:
+            oldest: dict[str, InstanceState] = {}
+            for each in sorted(going, key=lambda each: each.age_s):
+                oldest[each.function] = each
+            for each in oldest.values():
+                self._control.end(each.pid)
+
+    def _until_gone(self, name: str, pulse: Callable[[int], None], began_s: float) -> None:
+        """Return when no instance of the deployment *name* is left; note those that stay."""
+        give_up_at_s = time.monotonic() + DRAIN_MAX_S
+        while left := self._of(name, is_leaving=True):
+            if time.monotonic() > give_up_at_s:
+                self._left += [f"left: {name}{each.function}#{each.number} did not end" for each in left]
+                return
+            self._look(pulse, time.monotonic() - began_s)
+
+    def _of(self, name: str, *, is_leaving: bool = False) -> list[InstanceState]:
+        """Return the instances of the deployment *name*, those that get no more requests only where *is_leaving*."""
+        states = self._control.state()
+        return [each for each in states if each.deployment == name and (is_leaving or each.phase != "draining")]
+
+    def _ready(self, name: str) -> int:
+        return sum(each.function == FUNCTION and each.phase == "ready" for each in self._of(name))
+
+    def _wait_for_lines(self) -> None:
+        """A line travels beside its answer: it may come a moment later."""
+        give_up_at_s = time.monotonic() + LOGGED_MAX_S
+        while broken_once(self.traffic.answers, self._logged.statuses) and time.monotonic() < give_up_at_s:
+            self._logged.collect()
+            time.sleep(TICK_S)
+
+    def broken(self) -> list[str]:
+        found = [*broken_once(self.traffic.answers, self._logged.statuses), *self._left, *self._counted()]
+        return [*found, *self._unproved(), *self.traffic.broken({1: lambda: None})]
+
+    def _counted(self) -> Iterator[str]:
+        counts = self._control.counts()
+        for name in ("killed", "crashed", "bad_gateways", "timed_out", "throttled"):
+            if count := getattr(counts, name):
+                yield f"counted: {count} {name.replace('_', ' ')}"
+
+    def _unproved(self) -> Iterator[str]:
+        if not any(in_flight for _, _, in_flight in self._steps):
+            yield "unproved: no instance that went had a request at the time"
+        answered = _by_deployment(self.traffic)
+        for name in {step.to for _, step, _ in self._steps} | {FIRST}:
+            if not answered[name]:
+                yield f"unproved: {name} answered nothing"
+
+    def checked(self) -> dict[str, Any]:
+        counts = self._control.counts()
+        return self.traffic.checked() | {
+            "lines_of_requests": len(self._logged.statuses),
+            "answered_by": dict(sorted(_by_deployment(self.traffic).items())),
+            "steps": {f"{at_s:.1f} s, {step}": f"{under_way} under way" for at_s, step, under_way in self._steps},
+            "cold_starts": counts.cold_starts,
+            "ended": counts.ended,
+        }
+
+
+def _by_deployment(traffic: Traffic) -> Counter[str]:
+    return Counter(each.by.partition("/")[0] for each in traffic.answers if "/" in each.by)
