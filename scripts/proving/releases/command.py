@@ -2,10 +2,10 @@
 Two releases on one store under load: an older one, taken from this repository's history, and this one.
 
 Each request goes to one of the two, drawn: so each goes on with what the other wrote, repeats what the other did by its
-Idempotency-Key, and sweeps behind both. Histories, books, documents and answers are checked as in `scripts/prove chaos`,
-and the items of both are held against each other. Exits with 1 when a promise is broken, or when one of the two read
-nothing of the other. With --plant something is damaged on purpose, and has to be found. It takes --seconds and 15 s
-about, ends by itself, and at Ctrl-C.
+Idempotency-Key, and sweeps behind both. Histories, books, documents and answers are checked as in `scripts/prove
+chaos`, and the items of both are held against each other. Exits with 1 when a promise is broken, or when one of the two
+read nothing of the other. With --plant something is damaged on purpose, and has to be found. It takes --seconds and 15
+s about, ends by itself, and at Ctrl-C.
 """
 
 import argparse

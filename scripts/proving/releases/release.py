@@ -74,8 +74,8 @@ def checked_out(ref: str, look_up: Callable[[], object] = lambda: None) -> Itera
         schema = read_schema((folder / "shared/store/keys.py").read_text())
         if schema != SCHEMA:
             raise ReleaseError(
-                f"{ref} keeps its data under {schema or 'names without a schema'}, this release under {SCHEMA}: neither "
-                "sees what the other writes, and a roll from one to the other needs a migration"
+                f"{ref} keeps its data under {schema or 'names without a schema'}, this release under {SCHEMA}: "
+                "neither sees what the other writes, and a roll from one to the other needs a migration"
             )
         wanted = requirements_of(folder)
         python = sys.executable

@@ -1,5 +1,5 @@
 """
-One run: callers at work on N instances, which are rolled twice to another deployment, and all that was recorded, checked.
+One run: callers at work on N instances, which are rolled twice to another deployment; all that was recorded, checked.
 
     N instances answer -> by share: 10, 25, 50, 100 % -> the old ones are gone -> one after the other -> gone
     -> histories, books, answers; what was answered against what functions logged
@@ -13,7 +13,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import httpx
@@ -24,7 +23,7 @@ from scripts.proving.chaos.site import DELAY_S, Site, running_site
 from scripts.proving.progress import Interrupted
 from scripts.proving.releases.traffic import Traffic
 from scripts.proving.rolling.answered import Logged, broken_once
-from scripts.proving.rolling.plan import FIRST, THIRD, Step, steps
+from scripts.proving.rolling.plan import FIRST, Step, steps
 
 FUNCTION = "/api/conversations"
 """Of the functions, the one that is asked the most: of it there have to be all instances."""
@@ -57,7 +56,6 @@ def experiment(options: Options, pulse: Callable[[int], None]) -> Report:
     settings = FleetSettings(
         seed=options.seed,
         concurrency=CONCURRENCY,
-        instances_min=options.instances,
         instances_max=options.instances,
         delay_s=DELAY_S,
         logs=True,
