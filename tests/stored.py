@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import orjson
 
 from scripts.storing.lines import load
+from shared.store.keys import conversation_key
 
 FOLDER = Path(__file__).parent / "data/stored"
 
 
 class Stored(NamedTuple):
-    """What one release left: *about* it, the *writes* and *reads* that were asked of it, and the *lines* of its store."""
+    """What one release left: *about* it, what was asked of it (*writes*, *reads*), and the *lines* of its store."""
 
     about: dict[str, Any]
     writes: list[dict[str, Any]]
@@ -27,6 +28,10 @@ class Stored(NamedTuple):
     def path(self, name: str) -> str:
         """Return the path of the conversation that is there for *name*."""
         return f"/v1/conversations/{self.about['conversations'][name]}"
+
+    def key(self, name: str) -> str:
+        """Return the name in the store of the conversation that is there for *name*."""
+        return conversation_key("fixture", self.about["conversations"][name])
 
     def put(self, run: Callable[..., Any]) -> None:
         """Let the store hold this and nothing else."""

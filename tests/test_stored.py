@@ -7,7 +7,6 @@ Each fixture of tests/data/stored is loaded into a real Valkey whose scripts see
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,13 +15,14 @@ import pytest
 from scripts.local.upstash import LocalUpstash
 from scripts.proving.past import Past
 from scripts.storing.families import families_of, patterns
-from scripts.storing.making import DOCUMENTS, Making
+from scripts.storing.making import DOCUMENTS
 from shared.items.kinds import Kind
 from shared.items.types import ITEM_TYPES
 from shared.store import keys
-from tests.bearers import CRON, CRON_SECRET, METRICS_SECRET, NOTICE, CHANGES_SECRET
+from tests.bearers import CHANGES_SECRET, CRON, CRON_SECRET, METRICS_SECRET, NOTICE
 from tests.half_way import check_indexes
 from tests.instances import client_of, running_instance
+from tests.pages import read
 from tests.stored import Stored, read_stored, versions
 
 pytestmark = pytest.mark.unmeasured
@@ -127,17 +127,15 @@ def test_the_newest_fixture_holds_every_kind_of_entry_every_type_of_item_and_eve
 
 def test_what_was_answered_is_answered(stored: Stored, api: httpx.Client) -> None:
     wrong = []
-    for read in stored.reads:
-        answer = api.get(read["path"])
+    for asked in stored.reads:
+        answer = api.get(asked["path"])
         is_json = answer.headers["content-type"].startswith("application/json")
-        wrong += lacks(read["answer"], answer.json() if is_json else answer.text, read["path"])
+        wrong += lacks(asked["answer"], answer.json() if is_json else answer.text, asked["path"])
 
     assert wrong == []
 
 
-def test_what_was_done_is_known_when_it_comes_again(
-    stored: Stored, api: httpx.Client, run: Callable[..., Any]
-) -> None:
+def test_what_was_done_is_known_when_it_comes_again(stored: Stored, api: httpx.Client, run: Callable[..., Any]) -> None:
     before = stored.values
     ended, wrong = [], []
     for write in stored.writes:
@@ -155,9 +153,7 @@ def test_what_was_done_is_known_when_it_comes_again(
         assert run("HGET", name, "v") == before[name]["v"]
 
 
-def test_every_conversation_goes_on(
-    stored: Stored, api: httpx.Client, run: Callable[..., Any]
-) -> None:
+def test_every_conversation_goes_on(stored: Stored, api: httpx.Client, run: Callable[..., Any]) -> None:
     for name in stored.about["conversations"]:
         if name == "gone":
             continue
@@ -181,9 +177,7 @@ def test_every_conversation_goes_on(
     check_indexes(run, "fixture")
 
 
-def test_what_a_store_left_half_done_is_made_right(
-    stored: Stored, api: httpx.Client, run: Callable[..., Any]
-) -> None:
+def test_what_a_store_left_half_done_is_made_right(stored: Stored, api: httpx.Client, run: Callable[..., Any]) -> None:
     rows = [value for name in families_of(stored.values)["rows_key"] for value in stored.values[name].values()]
     assert any(row.startswith("?") for row in rows)
 
@@ -204,7 +198,7 @@ def test_reservations_are_settled_and_released(stored: Stored, api: httpx.Client
         return api.post(f"/v1/reservations/{named[name]}/settle", json=used)
 
     assert before["reserved"] == 500
-    assert settle("live", tokens=400).json()["overrun_tokens"] == 0
+    assert settle("live", tokens=400).json()["overrun"]["tokens"] == 0
     assert settle("settled", input_tokens=250, output_tokens=150).status_code == 200
     assert settle("half settled", tokens=7).status_code == 200
     assert settle("half settled", tokens=8).status_code == httpx.codes.CONFLICT
@@ -214,11 +208,11 @@ def test_reservations_are_settled_and_released(stored: Stored, api: httpx.Client
     assert (after["limit"], after["overrun"]) == (before["limit"], before["overrun"])
 
 
-def test_documents_are_read_and_outdated(stored: Stored, api: httpx.Client, own_store: LocalUpstash) -> None:
+def test_documents_are_read_and_outdated(stored: Stored, api: httpx.Client) -> None:
     notice = {"changes": [{"path": "fixture/manual.txt"}]}
     noted = api.post("/v1/changes", json=notice, headers=NOTICE).raise_for_status().json()
 
-    assert noted["outdated"] == 1
+    assert noted["kept"] == 1
     assert api.get("/v1/documents/manual.txt").text == DOCUMENTS["manual.txt"]
     context = api.get(f"{stored.path('documents')}/context?budget=2000").json()
     assert [each["path"] for each in context["documents"]] == ["manual.txt", "shared/terms.txt", "missing.txt"]
@@ -229,6 +223,91 @@ def test_what_its_instances_counted_is_told(stored: Stored, api: httpx.Client) -
     told = api.get("/api/metrics", headers=headers).raise_for_status().text
 
     assert f'deployment="{stored.about["deployment"]}"' in told
+
+
+def test_the_page_of_formats_names_every_family() -> None:
+    page = read("docs/stored-formats.md")
+
+    assert [name for name in patterns() if f"`{name}()`" not in page and f"`{name}`" not in page] == []
+
+
+def with_fact(entry: str) -> str:
+    """Return *entry*, of an item with no more facts than it has to have, with one that nobody knows, behind all."""
+    head, _, body = entry.partition("\n")
+    return f'{head[:-1]},[],"",0,{{}},{{"new":1}}]\n{body}'
+
+
+def with_type(entry: str) -> str:
+    return entry.replace('"type":"message"', '"type":"telepathy"')
+
+
+def with_middle(value: str) -> str:
+    """Return what is known of a batch, with something between its chain hash and its time."""
+    version, chain, at = value.split(" ")
+    return f"{version} {chain} new {at}"
+
+
+TALK, BATCH = "talk", "b:"
+NEWER: dict[str, Callable[[Callable[..., Any], Stored], None]] = {
+    "a field of a conversation": lambda run, stored: run("HSET", stored.key(TALK), "zz", "1"),
+    "a fact of an item": lambda run, stored: change(run, stored.key(TALK), "1", with_fact),
+    "a type of item": lambda run, stored: change(run, stored.key(TALK), "2", with_type),
+    "what is known of a batch": lambda run, stored: change(run, stored.key(TALK), BATCH, with_middle),
+    "counts in another encoding": lambda run, stored: run("HSET", stored.key(TALK), "q:next:0", "[[1,2]]"),
+    "a field of a tenant": lambda run, stored: run("HSET", keys.tenant_key("fixture"), "zz:1", "2"),
+    "a row in another form": lambda run, stored: run(
+        "HSET", rows_of(stored), stored.about["conversations"][TALK], "2;new"
+    ),
+    "a field of a document": lambda run, stored: run("HSET", keys.document_key("fixture", "manual.txt"), "zz", "1"),
+    "a mark in another form": lambda run, stored: change(
+        run, keys.document_marks_key("fixture"), "manual.txt", lambda mark: mark.replace(" ", " 9 ", 1)
+    ),
+    "how far the sweep is": lambda run, stored: run("HSET", keys.TENANTS_KEY, "fixture", "v2:abc"),
+    "a series of the metrics": lambda run, stored: run(
+        "HSET", keys.metrics_key(stored.about["deployment"]), "news of 1", "a b c"
+    ),
+}
+"""What a newer release may add (docs/stored-formats.md), by what it is added to."""
+
+
+@pytest.mark.parametrize("what", NEWER)
+def test_what_a_newer_release_may_add_is_passed_over(
+    what: str, stored: Stored, api: httpx.Client, run: Callable[..., Any]
+) -> None:
+    path, metrics = stored.path(TALK), {"authorization": f"Bearer {METRICS_SECRET}"}
+    before = [each["id"] for each in items_of(api, path)]
+    NEWER[what](run, stored)
+    added = post(api, f"{path}/items", {"items": [{"role": "user", "content": "Go on."}]})["data"]
+    fork = f"/v1/conversations/{post(api, f'{path}/fork', {})['id']}"
+    post(api, f"{path}/compact", {})
+
+    assert [each["id"] for each in items_of(api, path)] == [*before, added[0]["id"]]
+    assert items_of(api, fork) == items_of(api, path)
+    for model in ("gpt-4o", "gpt-4"):
+        assert api.get(f"{path}/context?model={model}&budget=4000").status_code == 200
+    assert api.get(f"{stored.path('documents')}/context?budget=2000").status_code == 200
+    assert api.get("/v1/usage").status_code == 200
+    listed = api.get("/v1/conversations?limit=100").raise_for_status().json()["data"]
+    assert stored.about["conversations"][TALK] in [each["id"] for each in listed]
+    assert api.get("/api/cron/sweep", headers=CRON).json()["conversations"]["failed"] == 0
+    assert api.get("/api/metrics", headers=metrics).status_code == 200
+
+
+def change(run: Callable[..., Any], name: str, field: str, how: Callable[[str], str]) -> None:
+    """Change the value of a field of the hash *name*; of each whose name begins so where *field* ends with a colon."""
+    fields = [each for each in run("HKEYS", name) if each.startswith(field)] if field.endswith(":") else [field]
+    assert fields
+    for each in fields:
+        before = run("HGET", name, each)
+        assert how(before) != before
+        run("HSET", name, each, how(before))
+
+
+def rows_of(stored: Stored) -> str:
+    """Return the name of the rows in which the conversation TALK has its own."""
+    names = families_of(stored.values)["rows_key"]
+    [found] = [name for name in names if stored.about["conversations"][TALK] in stored.values[name]]
+    return found
 
 
 def items_of(api: httpx.Client, path: str) -> list[dict[str, Any]]:

@@ -16,7 +16,9 @@ import orjson
 type Run = Callable[..., Any]
 """Carries out a command on the store."""
 
-SCANNED, FIELDS_TOGETHER = 1_000, 200
+SCANNED, FIELDS_TOGETHER, COMMANDS_TOGETHER = 1_000, 200, 50
+CARRY_OUT = "for _, command in ipairs(cjson.decode(ARGV[1])) do redis.call(unpack(command)) end"
+"""A request for many commands: a fixture is loaded for each test."""
 
 
 def dump(run: Run) -> Iterator[bytes]:
@@ -30,27 +32,32 @@ def dump(run: Run) -> Iterator[bytes]:
 
 
 def load(run: Run, lines: Iterable[bytes]) -> list[str]:
-    """Put what *lines* say into the store, and return the names."""
-    names = []
+    """Put what *lines* say into the store, and return the names. Raises ValueError: a line says what it cannot."""
+    names, commands = list[str](), list[list[str | int]]()
     for line in lines:
         said = orjson.loads(line)
-        name, value = said["key"], said["value"]
-        match said["type"]:
-            case "string":
-                run("SET", name, value)
-            case "hash":
-                for some in batched(value.items(), FIELDS_TOGETHER):
-                    run("HSET", name, *chain.from_iterable(some))
-            case "set":
-                run("SADD", name, *value)
-            case "zset":
-                run("ZADD", name, *chain.from_iterable((score, member) for member, score in value))
-            case other:
-                raise ValueError(f"{name} is a {other}, which no family is")
+        names.append(said["key"])
+        commands += _commands(said["key"], said["type"], said["value"])
         if said["ttl_ms"] >= 0:
-            run("PEXPIRE", name, said["ttl_ms"])
-        names.append(name)
+            commands.append(["PEXPIRE", said["key"], said["ttl_ms"]])
+    for some in batched(commands, COMMANDS_TOGETHER):
+        run("EVAL", CARRY_OUT, 0, orjson.dumps(some).decode())
     return names
+
+
+def _commands(name: str, kind: str, value: Any) -> Iterator[list[str | int]]:
+    match kind:
+        case "string":
+            yield ["SET", name, value]
+        case "hash":
+            for some in batched(value.items(), FIELDS_TOGETHER):
+                yield ["HSET", name, *chain.from_iterable(some)]
+        case "set":
+            yield ["SADD", name, *value]
+        case "zset":
+            yield ["ZADD", name, *chain.from_iterable((score, member) for member, score in value)]
+        case _:
+            raise ValueError(f"{name} is a {kind}, which no family is")
 
 
 def _names(run: Run) -> set[str]:
