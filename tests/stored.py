@@ -39,8 +39,8 @@ class Stored(NamedTuple):
         load(run, self.lines)
 
 
-def read_stored(version: str) -> Stored:
-    folder = FOLDER / version
+def read_stored(version: str, folder: Path = FOLDER) -> Stored:
+    folder = folder / version
     calls = [orjson.loads(line) for line in (folder / "calls.jsonl").read_bytes().splitlines()]
     kinds = {kind: [call[kind] for call in calls if kind in call] for kind in ("about", "write", "read")}
     lines = (folder / "store.jsonl").read_bytes().splitlines()

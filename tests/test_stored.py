@@ -5,6 +5,8 @@ forks, settles and sweeps as if it had written it itself.
 Each fixture of tests/data/stored is loaded into a real Valkey whose scripts see the time at which it was written.
 """
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -22,13 +24,13 @@ from shared.store import keys
 from tests.bearers import CHANGES_SECRET, CRON, CRON_SECRET, METRICS_SECRET, NOTICE
 from tests.half_way import check_indexes
 from tests.instances import client_of, running_instance
-from tests.pages import read
+from tests.pages import ROOT, read
 from tests.stored import Stored, read_stored, versions
 
 pytestmark = pytest.mark.unmeasured
 
-NOT_ITEMS = {"x", "-", "m", "y", "z"}
-"""What else an entry may be (shared/conversations/entries.py)."""
+KINDS = {*map(str, Kind), "x", "-", "m", "z"} - {Kind.OTHER}
+"""What an entry may be (shared/conversations/entries.py); no message can have a role that is another than the known."""
 
 HEADER = {"g", "v", "o", "h", "n", "w", "d", "b", "p", "e", "t", "c", "m", "x", "pin", "y", "docs", "last"}
 
@@ -103,26 +105,43 @@ def lacks(expected: Any, actual: Any, at: str = "") -> list[str]:
     return [] if expected == actual else [f"{at}: {actual!r} instead of {expected!r}"]
 
 
-def test_the_newest_fixture_holds_every_family_of_names_and_no_other() -> None:
-    names = families_of(read_stored(versions()[-1]).values)
+@pytest.fixture(scope="module")
+def made_now(tmp_path_factory: pytest.TempPathFactory) -> Stored:
+    """What `scripts/stored` writes of the code as it is."""
+    folder = tmp_path_factory.mktemp("stored")
+    command = [sys.executable, "-m", "scripts.storing", "now", "--folder", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return read_stored("now", folder)
 
-    assert names.keys() == patterns().keys()
+
+def fields_of(stored: Stored) -> set[str]:
+    """Return the fields of all conversations, what follows a colon left out; those of entries as `entry <kind>`."""
+    conversations = [stored.values[name] for name in families_of(stored.values)["conversation_key"]]
+    fields = {name.partition(":")[0] for each in conversations for name in each if not name.isdigit()}
+    return fields | {f"entry {entry.split(' ', 3)[2]}" for entry in entries_of(stored)}
+
+
+def entries_of(stored: Stored) -> list[str]:
+    conversations = [stored.values[name] for name in families_of(stored.values)["conversation_key"]]
+    return [value for each in conversations for name, value in each.items() if name.isdigit()]
+
+
+def test_the_newest_fixture_holds_every_family_of_names_and_every_field_that_is_written_today(made_now: Stored) -> None:
+    """Where a format has grown, `scripts/stored unreleased --again` writes it anew."""
+    newest = read_stored(versions()[-1])
+
+    assert families_of(newest.values).keys() == families_of(made_now.values).keys() == patterns().keys()
+    assert fields_of(newest) == fields_of(made_now) == HEADER | {"i", "b", "q"} | {f"entry {kind}" for kind in KINDS}
+
+
+def test_the_newest_fixture_holds_every_type_of_item() -> None:
+    entries = entries_of(read_stored(versions()[-1]))
+
+    assert [name for name in ITEM_TYPES if not any(f'"type":"{name}"' in entry for entry in entries)] == []
 
 
 def test_a_name_of_no_family_would_be_found() -> None:
     assert families_of(["wt2:{a}:news:1", keys.HOT_KEY]) == {"": {"wt2:{a}:news:1"}, "HOT_KEY": {keys.HOT_KEY}}
-
-
-def test_the_newest_fixture_holds_every_kind_of_entry_every_type_of_item_and_every_field() -> None:
-    stored = read_stored(versions()[-1])
-    conversations = {name: stored.values[name] for name in families_of(stored.values)["conversation_key"]}
-    entries = [value for fields in conversations.values() for name, value in fields.items() if name.isdigit()]
-    fields = {name.partition(":")[0] for fields in conversations.values() for name in fields if not name.isdigit()}
-
-    assert {entry.split(" ", 3)[2] for entry in entries} == {*map(str, Kind), *NOT_ITEMS} - {Kind.OTHER}
-    types = {f'"type":"{name}"' for name in ITEM_TYPES}
-    assert {each for each in types if not any(each in entry for entry in entries)} == set()
-    assert fields == HEADER | {"i", "b", "q"}
 
 
 def test_what_was_answered_is_answered(stored: Stored, api: httpx.Client) -> None:

@@ -93,7 +93,7 @@ class Traffic:
 
     def broken_answers(self) -> list[str]:
         """Return the answers that may not be, whatever else was or was not done."""
-        return list(dict.fromkeys([*broken_answers(self.answers), *_refused(self.answers)]))
+        return list(dict.fromkeys([*broken_answers(self.answers), *refused(self.answers)]))
 
     def broken(
         self, listers: Mapping[int, Callable[[], None]], plant: Callable[[list[Sitting]], None] = lambda sittings: None
@@ -155,7 +155,7 @@ class Traffic:
         }
 
 
-def _refused(answers: list[Answer]) -> list[str]:
+def refused(answers: list[Answer]) -> list[str]:
     """Return the answers that a caller would have had to ask for again."""
     return [
         f"refused: {each.what} was answered {each.status or 'nothing'} by {each.by} {each.slug}".rstrip()
