@@ -12,7 +12,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts.local.signals import INTERRUPTED
 from scripts.proving.load.facts import facts
 from scripts.proving.progress import Interrupted, Pulse
 
@@ -41,20 +40,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _prove(arguments: argparse.Namespace) -> int:
-    from scripts.proving.releases.experiment import Options, experiment
+    from scripts.proving.releases.experiment import Options, Report, experiment
     from scripts.proving.releases.release import checked_out, default_ref
     from scripts.proving.releases.result import told
 
     pulse, began = Pulse("second", round(arguments.seconds)), facts()
-    ref = arguments.old or default_ref()
+    ref, commit = arguments.old or default_ref(), ""
     try:
         with checked_out(ref, lambda: pulse(0)) as release:
             print(f"{ref} is {release.commit[:12]}; it serves beside this release", file=sys.stderr)
-            report = experiment(release, Options(arguments.seed, arguments.seconds, arguments.plant), pulse)
             commit = release.commit
+            report = experiment(release, Options(arguments.seed, arguments.seconds, arguments.plant), pulse)
     except Interrupted:  # Before there was anything to check.
-        print("\ninterrupted; nothing was checked", file=sys.stderr)
-        return INTERRUPTED
+        report = Report(is_whole=False, checked={}, broken=[])
     print(file=sys.stderr)
     known = {"what": "releases", "old": ref, "old_commit": commit[:12], "seed": arguments.seed}
     known |= {"seconds": arguments.seconds, "plant": arguments.plant or None, **began}

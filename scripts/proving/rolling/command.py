@@ -11,7 +11,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from scripts.local.signals import INTERRUPTED
 from scripts.proving.load.facts import facts
 from scripts.proving.progress import Interrupted, Pulse
 from scripts.proving.rolling.plan import INSTANCES_MAX, INSTANCES_MIN
@@ -40,14 +39,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _prove(arguments: argparse.Namespace) -> int:
     from scripts.proving.releases.result import told
-    from scripts.proving.rolling.experiment import Options, experiment
+    from scripts.proving.rolling.experiment import Options, Report, experiment
 
     pulse, began = Pulse("second", round(arguments.seconds)), facts()
     try:
         report = experiment(Options(arguments.seed, arguments.seconds, arguments.instances), pulse)
     except Interrupted:  # Before there was anything to check.
-        print("\ninterrupted; nothing was checked", file=sys.stderr)
-        return INTERRUPTED
+        report = Report(is_whole=False, checked={}, broken=[])
     print(file=sys.stderr)
     known = {"what": "rolling", "seed": arguments.seed, "seconds": arguments.seconds, **began}
     known |= {"instances": arguments.instances}

@@ -78,6 +78,8 @@ class _Run:
         self._control = site.fleet.control
         self._logged = Logged(self._control)
         self._left: list[str] = []
+        self._second = 0
+        self._began_s = 0.0
         self._steps: list[tuple[float, Step, int]] = []
         """When each step was taken, and how many requests were under way with who goes."""
         self._dice = random.Random(f"{options.seed} cookies")  # noqa: S311  # no secret.
@@ -101,30 +103,33 @@ class _Run:
                 START_MAX_S,
                 f"there were no {options.instances} instances of {FUNCTION}",
             )
-            began_s, plan = time.monotonic(), steps(options.instances)
+            self._began_s = began_s = time.monotonic()
+            plan = steps(options.instances)
             for number, step in enumerate(plan, 1):
                 self._go_on(pulse, began_s, options.seconds * number / (len(plan) + 1))
-                self._take(step, began_s)
+                self._take(step)
                 if step.share == 1:
-                    self._until_gone(step.away, pulse, began_s)
+                    # The steps that follow are as far apart as before.
+                    began_s += self._until_gone(step.away, pulse)
             self._go_on(pulse, began_s, options.seconds)
         self._wait_for_lines()
 
     def _go_on(self, pulse: Callable[[int], None], began_s: float, until_s: float) -> None:
         while (now_s := time.monotonic() - began_s) < until_s:
-            self._look(pulse, now_s)
+            self._second = int(now_s)
+            self._look(pulse)
 
-    def _look(self, pulse: Callable[[int], None], now_s: float) -> None:
-        pulse(int(now_s))
+    def _look(self, pulse: Callable[[int], None]) -> None:
+        pulse(self._second)
         self.traffic.look_after()
         self._logged.collect()
         time.sleep(TICK_S)  # It is time under load that proves something.
 
-    def _take(self, step: Step, began_s: float) -> None:
+    def _take(self, step: Step) -> None:
         environment = self._site.first.environment
         self._control.roll(Deployment(step.to, environment=environment), step.share)
         going = self._of(step.away)
-        self._steps.append((time.monotonic() - began_s, step, sum(each.in_flight for each in going)))
+        self._steps.append((time.monotonic() - self._began_s, step, sum(each.in_flight for each in going)))
         if step.ends_one and step.share < 1:
             oldest: dict[str, InstanceState] = {}
             for each in sorted(going, key=lambda each: each.age_s):
@@ -132,14 +137,15 @@ class _Run:
             for each in oldest.values():
                 self._control.end(each.pid)
 
-    def _until_gone(self, name: str, pulse: Callable[[int], None], began_s: float) -> None:
-        """Return when no instance of the deployment *name* is left; note those that stay."""
-        give_up_at_s = time.monotonic() + DRAIN_MAX_S
+    def _until_gone(self, name: str, pulse: Callable[[int], None]) -> float:
+        """Wait until no instance of the deployment *name* is left; note those that stay, and return what it took."""
+        began_s = time.monotonic()
         while left := self._of(name, is_leaving=True):
-            if time.monotonic() > give_up_at_s:
+            if time.monotonic() > began_s + DRAIN_MAX_S:
                 self._left += [f"left: {name}{each.function}#{each.number} did not end" for each in left]
-                return
-            self._look(pulse, time.monotonic() - began_s)
+                break
+            self._look(pulse)
+        return time.monotonic() - began_s
 
     def _of(self, name: str, *, is_leaving: bool = False) -> list[InstanceState]:
         """Return the instances of the deployment *name*, those that get no more requests only where *is_leaving*."""
