@@ -65,7 +65,7 @@ def test_an_old_release_is_taken_out_and_runs_in_what_is_installed_where_it_need
         assert (taken.commit, taken.python) == (old, sys.executable)
         assert (taken.folder / "api/a.py").read_text() == "old"
         assert not (taken.folder / "docs").exists()
-        assert taken.deployment("dpl_old").project == taken.folder
+        assert taken.deployment("dpl_old", {}).project == taken.folder
     assert not taken.folder.exists()
 
 

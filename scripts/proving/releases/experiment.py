@@ -23,7 +23,7 @@ from scripts.proving.progress import Interrupted
 from scripts.proving.releases.handover import Handover
 from scripts.proving.releases.pair import Pair
 from scripts.proving.releases.release import Release
-from scripts.proving.releases.traffic import Traffic
+from scripts.proving.releases.traffic import PATIENT, QUEUE_S, Traffic
 from shared.store import keys
 
 OLD, NEW = "dpl_old", "dpl_new"
@@ -55,8 +55,8 @@ def experiment(release: Release, options: Options, pulse: Callable[[int], None])
     Raises Interrupted: the end was wished before it began; FleetError, OSError: something did not start; RuntimeError:
     a caller could not go on, which is none of the service's answers.
     """
-    settings = FleetSettings(seed=options.seed, concurrency=4, instances_max=2, delay_s=DELAY_S)
-    with running_site(options.seed, lambda: pulse(0), release.deployment(OLD), settings) as site:
+    settings = FleetSettings(seed=options.seed, concurrency=4, instances_max=2, delay_s=DELAY_S, queue_s=QUEUE_S)
+    with running_site(options.seed, lambda: pulse(0), release.deployment(OLD, PATIENT), settings) as site:
         run = _Run(site, options)
         try:
             run.carry_out(pulse)

@@ -2,7 +2,7 @@
 A release of the past, made to run beside this one: the sources of a commit, and a Python that has what they need.
 
     with checked_out("v1.0.0") as release:      a tag, a branch or a commit
-        release.deployment()                    what a fleet runs (scripts/platform/settings.py)
+        release.deployment(name, environment)   what a fleet runs (scripts/platform/settings.py)
 
 Nothing of it is imported here. It goes with the block.
 """
@@ -14,7 +14,7 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,8 +44,8 @@ class Release(NamedTuple):
     folder: Path
     python: str
 
-    def deployment(self, name: str) -> Deployment:
-        return Deployment(name, self.folder, python=self.python)
+    def deployment(self, name: str, environment: Mapping[str, str]) -> Deployment:
+        return Deployment(name, self.folder, environment, python=self.python)
 
 
 def default_ref() -> str:

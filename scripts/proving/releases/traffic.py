@@ -30,6 +30,16 @@ from scripts.proving.history.recorded import Append, Outcome
 WORKERS_MAX = 32
 SEATS, WRITERS, SPENDERS = 4, 2, 2
 EXACT = documents.Options(0)
+PATIENT = {
+    "WARMTHREAD_STORE_TIMEOUT_S": "10",
+    "WARMTHREAD_STORE_CONNECT_TIMEOUT_S": "5",
+    "WARMTHREAD_DOCUMENT_TIMEOUT_S": "10",
+    "WARMTHREAD_METRICS_HOLD_S": "1",
+}
+"""Of the deployments: that the machine has other work is no finding, and no drain waits for counts."""
+
+QUEUE_S = 30.0
+"""As long as a request may take."""
 
 
 class Traffic:

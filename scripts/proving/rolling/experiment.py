@@ -21,7 +21,7 @@ from scripts.platform.client import InstanceState
 from scripts.platform.settings import Deployment, FleetSettings
 from scripts.proving.chaos.site import DELAY_S, Site, running_site
 from scripts.proving.progress import Interrupted
-from scripts.proving.releases.traffic import Traffic
+from scripts.proving.releases.traffic import PATIENT, QUEUE_S, Traffic
 from scripts.proving.rolling.answered import Logged, broken_once
 from scripts.proving.rolling.plan import FIRST, Step, steps
 
@@ -58,9 +58,10 @@ def experiment(options: Options, pulse: Callable[[int], None]) -> Report:
         concurrency=CONCURRENCY,
         instances_max=options.instances,
         delay_s=DELAY_S,
+        queue_s=QUEUE_S,
         logs=True,
     )
-    first = Deployment(FIRST, environment={"WARMTHREAD_LOG_LEVEL": "info"})
+    first = Deployment(FIRST, environment=PATIENT | {"WARMTHREAD_LOG_LEVEL": "info"})
     with running_site(options.seed, lambda: pulse(0), first, settings) as site:
         run = _Run(site, options)
         try:
