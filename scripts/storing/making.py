@@ -18,7 +18,9 @@ DOCUMENTS = {"manual.txt": "Press the button twice.", "shared/terms.txt": "Be ki
 """Path, of the tenant's own or of those for all -> text. The last one is loaded last, and only half."""
 
 MISSING = "missing.txt"
-FIRST_EXPIRY_S = 315_360_000
+EXPIRY_S = 315_360_000
+"""The most there can be: what expires has to be there for as long as its fixture is."""
+
 IN_DOUBT = {"of": "a row in doubt"}
 SPARSE = 70
 """Entries from which on compaction may be worth its while are 64."""
@@ -84,7 +86,7 @@ class Making:
         self._write("POST", f"{path}/items", {"items": [{"role": "user", "content": "And of Spain?", "id": "mine"}]})
         self._write("POST", f"{path}/items", {"items": [{"role": "assistant", "content": "Madrid."}]})
         self._write("POST", path, {"metadata": {"topic": "capitals"}})
-        self._create("expiring", {"items": asked[:1], "expires_after_s": FIRST_EXPIRY_S})
+        self._create("expiring", {"items": asked[:1], "expires_after_s": EXPIRY_S})
         self._create("empty", {"expires_after_s": 0})
         self._create("in doubt", {"items": asked[:1], "metadata": IN_DOUBT, "expires_after_s": 0})
         gone = self._create("gone", {"items": asked, "expires_after_s": 0})
@@ -137,7 +139,7 @@ class Making:
             ("released", {"tokens": 50, "usd": 0.5}),
             ("half settled", {"tokens": 70, "model": "gpt-4o"}),
         ):
-            self._reserve(name, self._write("POST", "/v1/reservations", body)["id"])
+            self.reservations[name] = self._write("POST", "/v1/reservations", body)["id"]
         used = {"input_tokens": 250, "output_tokens": 150}
         self._write("POST", f"/v1/reservations/{self.reservations['settled']}/settle", used)
         self._write("DELETE", f"/v1/reservations/{self.reservations['released']}", None)
@@ -180,9 +182,6 @@ class Making:
 
     def _fork(self, name: str, path: str, body: dict[str, Any]) -> None:
         self.conversations[name] = self._write("POST", f"{path}/fork", body)["id"]
-
-    def _reserve(self, name: str, identity: str) -> None:
-        self.reservations[name] = identity
 
     def _ids(self, path: str) -> list[str]:
         return [each["id"] for each in self._answer("GET", f"{path}/items?order=asc&limit=100").json()["data"]]

@@ -82,8 +82,12 @@ class _Run:
         options, site = self._options, self._site
         self.pair.always = OLD
         with self.traffic.working():
-            enough = lambda: self.pair.answered[OLD] >= ANSWERS_MIN  # noqa: E731  # named for what it says.
-            self.traffic.wait_until(enough, lambda: pulse(0), START_MAX_S, "the old release did not answer")
+            self.traffic.wait_until(
+                lambda: self.pair.answered[OLD] >= ANSWERS_MIN,
+                lambda: pulse(0),
+                START_MAX_S,
+                "the old release did not answer",
+            )
             began_s = time.monotonic()
             self._go_on(pulse, began_s, ALONE_SHARE * options.seconds)
             site.fleet.control.roll(Deployment(NEW, environment=site.first.environment), SHARE)
