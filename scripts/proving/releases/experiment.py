@@ -31,7 +31,7 @@ NAMES = (OLD, NEW)
 SHARE, ALONE_SHARE = 0.5, 0.15
 """Of requests, once both serve; of the time that the old release serves alone."""
 
-START_MAX_S, TICK_S = 60.0, 0.05
+START_MAX_S, TICK_S = 120.0, 0.05
 ANSWERS_MIN = 20
 SWEPT = "documents done, conversations done"
 
@@ -55,7 +55,9 @@ def experiment(release: Release, options: Options, pulse: Callable[[int], None])
     Raises Interrupted: the end was wished before it began; FleetError, OSError: something did not start; RuntimeError:
     a caller could not go on, which is none of the service's answers.
     """
-    settings = FleetSettings(seed=options.seed, concurrency=4, instances_max=2, delay_s=DELAY_S, queue_s=QUEUE_S)
+    settings = FleetSettings(
+        seed=options.seed, concurrency=4, instances_max=2, delay_s=DELAY_S, queue_s=QUEUE_S, keep_alive_s=0.0
+    )
     with running_site(options.seed, lambda: pulse(0), release.deployment(OLD, PATIENT), settings) as site:
         run = _Run(site, options)
         try:

@@ -58,8 +58,9 @@ def or_wrong(prove: Callable[[], int]) -> int:
     from scripts.local.valkey import ValkeyError
     from scripts.platform.fleet import FleetError
     from scripts.proving.releases.release import ReleaseError
+    from scripts.proving.releases.traffic import NotReached
 
     try:
         return prove()
-    except (ReleaseError, FleetError, ValkeyError) as error:
+    except (ReleaseError, FleetError, NotReached, ValkeyError) as error:
         return wrong(error)

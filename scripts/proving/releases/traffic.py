@@ -42,6 +42,10 @@ QUEUE_S = 30.0
 """As long as a request may take."""
 
 
+class NotReached(RuntimeError):
+    """What a run has to begin with did not come; the text says what."""
+
+
 class Traffic:
     """*more*: what works besides, until it raises RunIsOver."""
 
@@ -92,13 +96,13 @@ class Traffic:
                 each.result()
 
     def wait_until(self, holds: Callable[[], bool], pulse: Callable[[], None], timeout_s: float, what: str) -> None:
-        """Return when *holds*. Raises RuntimeError: not within *timeout_s*, for want of *what*; what *pulse* raises."""
+        """Return when *holds*. Raises NotReached: not within *timeout_s*, *what* says why; what *pulse* raises."""
         give_up_at_s = time.monotonic() + timeout_s
         while not holds():
             pulse()
             self.look_after()
             if time.monotonic() > give_up_at_s:
-                raise RuntimeError(f"{what} within {timeout_s:g} s, with nothing wrong")
+                raise NotReached(f"{what} within {timeout_s:g} s")
             time.sleep(0.05)  # Callers tell nobody of each answer.
 
     def broken_answers(self) -> list[str]:
@@ -147,6 +151,7 @@ class Traffic:
         """Return what was asked and answered, in figures."""
         operations = [each for sitting in self.sittings for each in sitting.operations]
         appends = Counter(each.outcome for each in operations if isinstance(each, Append))
+        counts = self._site.fleet.control.counts()
         return {
             "requests": len(self.answers),
             "statuses": dict(sorted(Counter(str(each.status) for each in self.answers).items())),
@@ -162,6 +167,9 @@ class Traffic:
             "settlements": sum(len(each.said) for each in self.spenders),
             "looks_at_the_books": len(self.books.looks),
             "rate_asked": len(self.hasty.asked),
+            "cold_starts": counts.cold_starts,
+            "ended": counts.ended,
+            "crashed": counts.crashed,
         }
 
 

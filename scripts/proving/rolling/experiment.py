@@ -13,12 +13,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import httpx
 
 from scripts.platform.client import InstanceState
 from scripts.platform.settings import Deployment, FleetSettings
+from scripts.proving.chaos.client import Client
 from scripts.proving.chaos.site import DELAY_S, Site, running_site
 from scripts.proving.progress import Interrupted
 from scripts.proving.releases.traffic import PATIENT, QUEUE_S, Traffic
@@ -30,7 +32,7 @@ FUNCTION = "/api/conversations"
 
 CONCURRENCY = 2
 COOKIELESS = 0.5
-START_MAX_S, DRAIN_MAX_S, LOGGED_MAX_S, TICK_S = 60.0, 40.0, 10.0, 0.1
+START_MAX_S, DRAIN_MAX_S, LOGGED_MAX_S, TICK_S = 120.0, 40.0, 10.0, 0.1
 """A drain may take as long as a request: 30 s (vercel.json)."""
 
 
@@ -59,6 +61,7 @@ def experiment(options: Options, pulse: Callable[[int], None]) -> Report:
         instances_max=options.instances,
         delay_s=DELAY_S,
         queue_s=QUEUE_S,
+        keep_alive_s=0.0,
         logs=True,
     )
     first = Deployment(FIRST, environment=PATIENT | {"WARMTHREAD_LOG_LEVEL": "info"})
@@ -80,6 +83,7 @@ class _Run:
         self._logged = Logged(self._control)
         self._left: list[str] = []
         self._second = 0
+        self._burst = 2 * CONCURRENCY * options.instances
         self._began_s = 0.0
         self._steps: list[tuple[float, Step, int]] = []
         """When each step was taken, and how many requests were under way with who goes."""
@@ -97,7 +101,10 @@ class _Run:
     def carry_out(self, pulse: Callable[[int], None]) -> None:
         """Raises Interrupted."""
         options = self._options
-        with self.traffic.working():
+        with self.traffic.working(), ThreadPoolExecutor(self._burst) as pool:
+            # So many at once that they need all instances.
+            for number in range(self._burst):
+                pool.submit(self._ask_once, number)
             self.traffic.wait_until(
                 lambda: self._ready(FIRST) >= options.instances,
                 lambda: pulse(0),
@@ -114,6 +121,11 @@ class _Run:
                     began_s += self._until_gone(step.away, pulse)
             self._go_on(pulse, began_s, options.seconds)
         self._wait_for_lines()
+
+    def _ask_once(self, number: int) -> None:
+        client = Client(self._site, self._site.key, f"burst {number}")
+        client.ask("GET", "/v1/conversations?limit=1")
+        client.close()
 
     def _go_on(self, pulse: Callable[[int], None], began_s: float, until_s: float) -> None:
         while (now_s := time.monotonic() - began_s) < until_s:
@@ -182,13 +194,10 @@ class _Run:
                 yield f"unproved: {name} answered nothing"
 
     def checked(self) -> dict[str, Any]:
-        counts = self._control.counts()
         return self.traffic.checked() | {
             "lines_of_requests": len(self._logged.statuses),
             "answered_by": dict(sorted(_by_deployment(self.traffic).items())),
             "steps": {f"{at_s:.1f} s, {step}": f"{under_way} under way" for at_s, step, under_way in self._steps},
-            "cold_starts": counts.cold_starts,
-            "ended": counts.ended,
         }
 
 
