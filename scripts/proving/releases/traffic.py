@@ -151,7 +151,6 @@ class Traffic:
         """Return what was asked and answered, in figures."""
         operations = [each for sitting in self.sittings for each in sitting.operations]
         appends = Counter(each.outcome for each in operations if isinstance(each, Append))
-        counts = self._site.fleet.control.counts()
         return {
             "requests": len(self.answers),
             "statuses": dict(sorted(Counter(str(each.status) for each in self.answers).items())),
@@ -167,10 +166,16 @@ class Traffic:
             "settlements": sum(len(each.said) for each in self.spenders),
             "looks_at_the_books": len(self.books.looks),
             "rate_asked": len(self.hasty.asked),
-            "cold_starts": counts.cold_starts,
-            "ended": counts.ended,
-            "crashed": counts.crashed,
+            **self._counted(),
         }
+
+    def _counted(self) -> dict[str, int]:
+        """Return what the fleet did with instances; nothing of one that was stopped, as an interrupted run's is."""
+        try:
+            counts = self._site.fleet.control.counts()
+        except OSError:
+            return {}
+        return {name: getattr(counts, name) for name in ("cold_starts", "ended", "crashed")}
 
 
 def refused(answers: list[Answer]) -> list[str]:
