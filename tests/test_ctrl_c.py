@@ -52,7 +52,10 @@ def interrupt(process: "subprocess.Popen[str]", moment: Callable[[int], None]) -
 @pytest.mark.parametrize(
     ("what", "moment"),
     # What of the soak begins later ends as it does of the load.
-    [("load", importing), ("load", starting), ("chaos", importing), ("chaos", starting), ("soak", importing)],
+    [
+        *(("load", importing), ("load", starting), ("chaos", importing), ("chaos", starting), ("soak", importing)),
+        *(("releases", importing), ("rolling", starting)),
+    ],
 )
 def test_a_proof_leaves_a_result_that_says_it_is_partial(
     tmp_path: Path, what: str, moment: Callable[[int], None]

@@ -24,12 +24,9 @@ from typing import NamedTuple
 
 from scripts.local.launching import LAUNCH, Message, Messages, ended_invocation, launcher_variables, logged_lines
 from scripts.platform.layout import Layout
-from scripts.platform.settings import NUMBER_VARIABLE, ROOT, Deployment
+from scripts.platform.settings import KEEP_ALIVE_S, NUMBER_VARIABLE, ROOT, Deployment
 
 GRACE_S = 0.5
-KEEP_ALIVE_S = 4.0
-"""The launcher's server closes connections after 5 s without a request; those that near it are not used again."""
-
 GUARD = """\
 import os, threading
 threading.Thread(target=lambda: (os.read(0, 1), os._exit(0)), daemon=True).start()
@@ -70,6 +67,7 @@ class Instance:
         number: int,
         common: Mapping[str, str],
         told: Callable[[str], None] | None = None,
+        keep_alive_s: float = KEEP_ALIVE_S,
     ) -> None:
         self.deployment = deployment
         self.source = source
@@ -92,6 +90,7 @@ class Instance:
         self._quiet = asyncio.Event()
         self._common = common
         self._told = told
+        self._keep_alive_s = keep_alive_s
         self._port = 0
         self._process: asyncio.subprocess.Process | None = None
         self._kept: list[tuple[float, Streams]] = []
@@ -208,7 +207,7 @@ class Instance:
         now_s = time.monotonic()
         while self._kept:
             used_at_s, streams = self._kept.pop()
-            if now_s - used_at_s < KEEP_ALIVE_S and not streams[0].at_eof():
+            if now_s - used_at_s < self._keep_alive_s and not streams[0].at_eof():
                 return streams
             streams[1].transport.abort()
         return await asyncio.open_connection("127.0.0.1", self._port)

@@ -189,7 +189,9 @@ class Scaling:
 
     def _start(self) -> Instance:
         self._started += 1
-        instance = Instance(self._deployment, self._source, self._started, self._common, self._told)
+        instance = Instance(
+            self._deployment, self._source, self._started, self._common, self._told, self._settings.keep_alive_s
+        )
         instance.on_end = lambda: self._rest(instance)
         self.instances.append(instance)
         self._tally.cold_starts += 1

@@ -12,6 +12,10 @@ ROOT = Path(__file__).parents[2]
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SSL_CERT_FILE")
 """What an instance has of the environment of who starts the fleet; the rest is its deployment's."""
 
+KEEP_ALIVE_S = 4.0
+"""The launcher's server closes connections after 5 s without a request; those that near it are not used again. On a
+machine with much other work the two can meet all the same, and the request is a 502."""
+
 NUMBER_VARIABLE = "FLEET_INSTANCE"
 """Says to an instance which of its function and deployment it is, from 1: a prelude may tell them apart."""
 
@@ -73,6 +77,8 @@ class FleetSettings:
     idle_s: float = 300.0
     suspend_after_s: float = 0.02
     """So long after its last invocation has ended an instance is stopped, until it gets a request; below 0: never."""
+    keep_alive_s: float = KEEP_ALIVE_S
+    """For how long a connection to an instance is used again; 0: never."""
     start_timeout_s: float = 60.0
     queue_max: int = 1_000
     queue_s: float = 10.0

@@ -19,6 +19,8 @@ SUBCOMMANDS = {
     "cost": "scripts.proving.cost.command",
     "chaos": "scripts.proving.chaos.command",
     "soak": "scripts.proving.soak.command",
+    "releases": "scripts.proving.releases.command",
+    "rolling": "scripts.proving.rolling.command",
 }
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ the caller the connection broke.
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ DEADLINE_S = 30.0
 
 TIMEOUT_S = DEADLINE_S + 5.0
 ROUTER, NO_ANSWER = "router", "none"
+DEPLOYMENT_HEADER = "x-fleet-deployment"
 PROBLEM = "application/problem+json"
 UNKNOWN_DEATHS = ("NO_RESPONSE_FROM_FUNCTION", "FUNCTION_INVOCATION_TIMEOUT")
 
@@ -60,6 +61,10 @@ class Recorder:
         self.gone = threading.Event()
         self.is_doubling = threading.Event()
         self.doubled = 0
+        self.choose: Callable[[httpx.Request], str] = lambda request: ""
+        """Says which deployment a request is for; "" leaves that to the router."""
+        self.hear: Callable[[httpx.Request, httpx.Response], None] = lambda request, response: None
+        """Is told what instances answered."""
 
     def rest(self, seconds: float) -> None:
         """Wait so long. Raises RunIsOver."""
@@ -98,6 +103,8 @@ class Line(httpx.BaseTransport):
 
     def _send(self, request: httpx.Request) -> httpx.Response:
         what = f"{request.method} {_shape(request.url.path)}"
+        if name := self._recorder.choose(request):
+            request.headers[DEPLOYMENT_HEADER] = name
         begin_ns = time.monotonic_ns()
         try:
             response = self._http.handle_request(request)
@@ -119,6 +126,7 @@ class Line(httpx.BaseTransport):
         self._recorder.answers.append(
             Answer(what, begin_ns, end_ns, response.status_code, self.last, slug, is_problem, request_id)
         )
+        self._recorder.hear(request, response)
         return response
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from scripts.faults.server import Fault, FaultyServer
@@ -66,12 +67,12 @@ class Site:
         self.recorder = Recorder()
         self.url = fleet.url
         self.key = fleet.key
+        self.first = first
         self.tenant = read_key(fleet.key).tenant
         self.spender, self.hasty = (make_key(f"t{name}{secrets.token_hex(6)}") for name in ("spender", "hasty"))
         self.evict: Callable[[], None] = lambda: None
         """Who has conversations to lose says here how."""
         self._front = front
-        self._first = first
         self._stopped: list[int] = []
         self._kills: list[float] = []
         self._causes = self._faults()
@@ -119,7 +120,7 @@ class Site:
         for kind in STORE_FAULTS:
             causes[kind] = Cause(lambda window: self._have_store(window.kind), lambda: self._have_store(None))
         for kind in PRELUDES:
-            causes[kind] = Cause(lambda window: roll(self._release(window.kind), SHARE), lambda: roll(self._first, 1.0))
+            causes[kind] = Cause(lambda window: roll(self._release(window.kind), SHARE), lambda: roll(self.first, 1.0))
         return causes
 
     def _have_store(self, kind: Kind | None) -> None:
@@ -148,7 +149,7 @@ class Site:
                 self.fleet.control.kill(victim.pid)
 
     def _release(self, kind: Kind) -> Deployment:
-        first = self._first
+        first = self.first
         return Deployment(f"dpl_{kind.name.lower()}", environment=first.environment, prelude=PRELUDES[kind])
 
     def _at_work(self) -> InstanceState | None:
@@ -178,9 +179,15 @@ def _drawn(window: Window) -> list[Fault]:
 
 
 @contextlib.contextmanager
-def running_site(seed: int, look_up: Callable[[], object] = lambda: None) -> Iterator[Site]:
+def running_site(
+    seed: int,
+    look_up: Callable[[], object] = lambda: None,
+    first: Deployment | None = None,
+    settings: FleetSettings | None = None,
+) -> Iterator[Site]:
     """
-    Run it for this block. *look_up* is called between the steps of its start, and may raise.
+    Run it for this block, with *first* as its deployment: its own environment comes before what it needs here.
+    *look_up* is called between the steps of its start, and may raise.
 
     Raises FleetError, OSError, ValkeyError: something did not start.
     """
@@ -193,9 +200,10 @@ def running_site(seed: int, look_up: Callable[[], object] = lambda: None) -> Ite
             "WARMTHREAD_RESERVATION_S": str(RESERVATION_S),
             "WARMTHREAD_LOG_LEVEL": "error",
         }
-        first = Deployment("dpl_first", environment=environment)
-        settings = FleetSettings(seed=seed, concurrency=2, instances_max=3, life_s=45.0, delay_s=DELAY_S)
-        fleet = Fleet(first, settings)
+        first = first or Deployment("dpl_first")
+        first = replace(first, environment=environment | dict(first.environment))
+        usual = FleetSettings(seed=seed, concurrency=2, instances_max=3, life_s=45.0, delay_s=DELAY_S)
+        fleet = Fleet(first, settings or usual)
         stack.callback(fleet.stop)
         fleet.start()
         look_up()

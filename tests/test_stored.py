@@ -1,0 +1,343 @@
+"""
+What earlier releases left in a store, this one goes on with: it reads, repeats, appends, deletes, sums up, compacts,
+forks, settles and sweeps as if it had written it itself.
+
+Each fixture of tests/data/stored is loaded into a real Valkey whose scripts see the time at which it was written.
+"""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from scripts.local.upstash import LocalUpstash
+from scripts.proving.past import Past
+from scripts.storing.families import families_of, patterns
+from scripts.storing.making import DOCUMENTS
+from shared.items.kinds import Kind
+from shared.items.types import ITEM_TYPES
+from shared.store import keys
+from tests.bearers import CHANGES_SECRET, CRON, CRON_SECRET, METRICS_SECRET, NOTICE
+from tests.half_way import check_indexes
+from tests.instances import client_of, running_instance
+from tests.pages import ROOT, read
+from tests.stored import Stored, read_stored, versions
+
+pytestmark = pytest.mark.unmeasured
+
+KINDS = {*map(str, Kind), "x", "-", "m", "z"} - {Kind.OTHER}
+"""What an entry may be (shared/conversations/entries.py); no message can have a role that is another than the known."""
+
+HEADER = {"g", "v", "o", "h", "n", "w", "d", "b", "p", "e", "t", "c", "m", "x", "pin", "y", "docs", "last"}
+
+
+@pytest.fixture(scope="module")
+def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalUpstash]:
+    """A store of these tests' own, with the documents that fixtures mention beside it."""
+    folder = tmp_path_factory.mktemp("documents")
+    for path, text in DOCUMENTS.items():
+        file = folder / (path if path.startswith("shared/") else f"fixture/{path}")
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    with LocalUpstash() as store, pytest.MonkeyPatch.context() as patch:
+        for name, value in (
+            ("UPSTASH_REDIS_REST_URL", store.url),
+            ("UPSTASH_REDIS_REST_TOKEN", store.token),
+            ("WARMTHREAD_DOCUMENTS_URL", str(folder)),
+            ("WARMTHREAD_METRICS_FLUSH_S", "0"),
+            ("WARMTHREAD_LOG_LEVEL", "off"),
+            ("WARMTHREAD_CHANGES_SECRET", CHANGES_SECRET),
+            ("WARMTHREAD_METRICS_SECRET", METRICS_SECRET),
+            ("CRON_SECRET", CRON_SECRET),
+        ):
+            patch.setenv(name, value)
+        for name in ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL"):
+            patch.delenv(name, raising=False)
+        yield store
+
+
+@pytest.fixture(scope="module")
+def url(own_store: LocalUpstash) -> Iterator[str]:
+    with running_instance() as url:
+        yield url
+
+
+@pytest.fixture
+def run(own_store: LocalUpstash) -> Iterator[Callable[..., Any]]:
+    past = Past(own_store.url, own_store.token)
+    yield past.run
+    past.close()
+
+
+@pytest.fixture(params=versions())
+def stored(request: pytest.FixtureRequest, own_store: LocalUpstash, run: Callable[..., Any]) -> Stored:
+    """A fixture, which the store holds and nothing else."""
+    found = read_stored(request.param)
+    own_store.clock_shift_s = found.about["written_at_unix_s"] + 1 - time.time()
+    found.put(run)
+    return found
+
+
+@pytest.fixture
+def api(url: str, stored: Stored) -> Iterator[httpx.Client]:
+    with client_of(url, stored.about["key"]) as client:
+        yield client
+
+
+def lacks(expected: Any, actual: Any, at: str = "") -> list[str]:
+    """Return where *actual* is not *expected*; what an object has besides is no matter."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        return [
+            found
+            for name, value in expected.items()
+            for found in (lacks(value, actual[name], f"{at}.{name}") if name in actual else [f"{at}.{name} is gone"])
+        ]
+    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        return [
+            found
+            for number, each in enumerate(zip(expected, actual, strict=True))
+            for found in lacks(*each, f"{at}[{number}]")
+        ]
+    return [] if expected == actual else [f"{at}: {actual!r} instead of {expected!r}"]
+
+
+@pytest.fixture(scope="module")
+def made_now(tmp_path_factory: pytest.TempPathFactory) -> Stored:
+    """What `scripts/stored` writes of the code as it is."""
+    folder = tmp_path_factory.mktemp("stored")
+    command = [sys.executable, "-m", "scripts.storing", "now", "--folder", str(folder)]
+    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    return read_stored("now", folder)
+
+
+def fields_of(stored: Stored) -> set[str]:
+    """Return the fields of all conversations, what follows a colon left out; those of entries as `entry <kind>`."""
+    conversations = [stored.values[name] for name in families_of(stored.values)["conversation_key"]]
+    fields = {name.partition(":")[0] for each in conversations for name in each if not name.isdigit()}
+    return fields | {f"entry {entry.split(' ', 3)[2]}" for entry in entries_of(stored)}
+
+
+def entries_of(stored: Stored) -> list[str]:
+    conversations = [stored.values[name] for name in families_of(stored.values)["conversation_key"]]
+    return [value for each in conversations for name, value in each.items() if name.isdigit()]
+
+
+def test_the_newest_fixture_holds_every_family_of_names_and_every_field_that_is_written_today(made_now: Stored) -> None:
+    """Where a format has grown, `scripts/stored unreleased --again` writes it anew."""
+    newest = read_stored(versions()[-1])
+
+    assert families_of(newest.values).keys() == families_of(made_now.values).keys() == patterns().keys()
+    assert fields_of(newest) == fields_of(made_now) == HEADER | {"i", "b", "q"} | {f"entry {kind}" for kind in KINDS}
+
+
+def test_the_newest_fixture_holds_every_type_of_item() -> None:
+    entries = entries_of(read_stored(versions()[-1]))
+
+    assert [name for name in ITEM_TYPES if not any(f'"type":"{name}"' in entry for entry in entries)] == []
+
+
+def test_a_name_of_no_family_would_be_found() -> None:
+    assert families_of(["wt2:{a}:news:1", keys.HOT_KEY]) == {"": {"wt2:{a}:news:1"}, "HOT_KEY": {keys.HOT_KEY}}
+
+
+def test_what_was_answered_is_answered(stored: Stored, api: httpx.Client) -> None:
+    wrong = []
+    for asked in stored.reads:
+        answer = api.get(asked["path"])
+        is_json = answer.headers["content-type"].startswith("application/json")
+        wrong += lacks(asked["answer"], answer.json() if is_json else answer.text, asked["path"])
+
+    assert wrong == []
+
+
+def test_what_was_done_is_known_when_it_comes_again(stored: Stored, api: httpx.Client, run: Callable[..., Any]) -> None:
+    before = stored.values
+    ended, wrong = [], []
+    for write in stored.writes:
+        answer = api.request(
+            write["method"], write["path"], json=write["body"], headers={"idempotency-key": write["key"]}
+        )
+        if answer.status_code == httpx.codes.CONFLICT:
+            ended.append(answer.json()["type"].rpartition(":")[2])
+            continue
+        wrong += lacks(write["answer"], answer.json(), f"{write['method']} {write['path']}")
+
+    assert wrong == []
+    assert set(ended) <= {"reservation-ended"}
+    for name in families_of(before)["conversation_key"]:
+        assert run("HGET", name, "v") == before[name]["v"]
+
+
+def test_every_conversation_goes_on(stored: Stored, api: httpx.Client, run: Callable[..., Any]) -> None:
+    for name in stored.about["conversations"]:
+        if name == "gone":
+            continue
+        path = stored.path(name)
+        before = items_of(api, path)
+        news = [{"role": "user", "content": "Go on."}, {"role": "assistant", "content": "I do."}]
+        added = post(api, f"{path}/items", {"items": news})
+        assert items_of(api, path) == [*before, *added["data"]]
+        context = api.get(f"{path}/context?budget=100000&format=items").raise_for_status().json()
+        assert [each["id"] for each in context["input"]][-2:] == [each["id"] for each in added["data"]]
+        fork = f"/v1/conversations/{post(api, f'{path}/fork', {})['id']}"
+        assert items_of(api, fork) == items_of(api, path)
+        assert api.delete(f"{path}/items/{added['data'][0]['id']}").status_code == 200
+        post(api, f"{path}/summary", {"through": added["data"][1]["id"], "text": "All of it."})
+        post(api, path, {"metadata": {"went": "on"}})
+        post(api, f"{path}/compact", {})
+        assert items_of(api, path) == [*before, added["data"][1]]
+        assert api.get(path).json()["metadata"] == {"went": "on"}
+        assert api.get(f"{path}/summary").json()["text"] == "All of it."
+    assert api.get("/api/cron/sweep", headers=CRON).json()["conversations"]["outcome"] == "done"
+    check_indexes(run, "fixture")
+
+
+def test_what_a_store_left_half_done_is_made_right(stored: Stored, api: httpx.Client, run: Callable[..., Any]) -> None:
+    rows = [value for name in families_of(stored.values)["rows_key"] for value in stored.values[name].values()]
+    assert any(row.startswith("?") for row in rows)
+
+    listed = api.get("/v1/conversations?limit=100").raise_for_status().json()["data"]
+    gone = stored.about["conversations"]["gone"]
+    assert {each["id"] for each in listed} == {*stored.about["conversations"].values()} - {gone}
+    assert api.get(f"/v1/conversations?after={gone}").status_code == 200
+    assert api.get("/api/cron/sweep", headers=CRON).json()["conversations"]["outcome"] == "done"
+    assert run("EXISTS", keys.built_key("fixture")) == 0
+    check_indexes(run, "fixture")
+
+
+def test_reservations_are_settled_and_released(stored: Stored, api: httpx.Client) -> None:
+    named = stored.about["reservations"]
+    before = api.get("/v1/usage").json()["month"]["tokens"]
+
+    def settle(name: str, **used: int) -> httpx.Response:
+        return api.post(f"/v1/reservations/{named[name]}/settle", json=used)
+
+    assert before["reserved"] == 500
+    assert settle("live", tokens=400).json()["overrun"]["tokens"] == 0
+    assert settle("settled", input_tokens=250, output_tokens=150).status_code == 200
+    assert settle("half settled", tokens=7).status_code == 200
+    assert settle("half settled", tokens=8).status_code == httpx.codes.CONFLICT
+    assert api.delete(f"/v1/reservations/{named['released']}").status_code == 200
+    after = api.get("/v1/usage").json()["month"]["tokens"]
+    assert (after["settled"], after["reserved"]) == (before["settled"] + 400, 0)
+    assert (after["limit"], after["overrun"]) == (before["limit"], before["overrun"])
+
+
+def test_documents_are_read_and_outdated(stored: Stored, api: httpx.Client) -> None:
+    notice = {"changes": [{"path": "fixture/manual.txt"}]}
+    noted = api.post("/v1/changes", json=notice, headers=NOTICE).raise_for_status().json()
+
+    assert noted["kept"] == 1
+    assert api.get("/v1/documents/manual.txt").text == DOCUMENTS["manual.txt"]
+    context = api.get(f"{stored.path('documents')}/context?budget=2000").json()
+    assert [each["path"] for each in context["documents"]] == ["manual.txt", "shared/terms.txt", "missing.txt"]
+
+
+def test_what_its_instances_counted_is_told(stored: Stored, api: httpx.Client) -> None:
+    headers = {"authorization": f"Bearer {METRICS_SECRET}"}
+    told = api.get("/api/metrics", headers=headers).raise_for_status().text
+
+    assert f'deployment="{stored.about["deployment"]}"' in told
+
+
+def test_the_page_of_formats_names_every_family() -> None:
+    page = read("docs/stored-formats.md")
+
+    assert [name for name in patterns() if f"`{name}()`" not in page and f"`{name}`" not in page] == []
+
+
+def with_fact(entry: str) -> str:
+    """Return *entry*, of an item with no more facts than it has to have, with one that nobody knows, behind all."""
+    head, _, body = entry.partition("\n")
+    return f'{head[:-1]},[],"",0,{{}},{{"new":1}}]\n{body}'
+
+
+def with_type(entry: str) -> str:
+    return entry.replace('"type":"message"', '"type":"telepathy"')
+
+
+def with_middle(value: str) -> str:
+    """Return what is known of a batch, with something between its chain hash and its time."""
+    version, chain, at = value.split(" ")
+    return f"{version} {chain} new {at}"
+
+
+TALK, BATCH = "talk", "b:"
+NEWER: dict[str, Callable[[Callable[..., Any], Stored], None]] = {
+    "a field of a conversation": lambda run, stored: run("HSET", stored.key(TALK), "zz", "1"),
+    "a fact of an item": lambda run, stored: change(run, stored.key(TALK), "1", with_fact),
+    "a type of item": lambda run, stored: change(run, stored.key(TALK), "2", with_type),
+    "what is known of a batch": lambda run, stored: change(run, stored.key(TALK), BATCH, with_middle),
+    "counts in another encoding": lambda run, stored: run("HSET", stored.key(TALK), "q:next:0", "[[1,2]]"),
+    "a field of a tenant": lambda run, stored: run("HSET", keys.tenant_key("fixture"), "zz:1", "2"),
+    "a row in another form": lambda run, stored: run(
+        "HSET", rows_of(stored), stored.about["conversations"][TALK], "2;new"
+    ),
+    "a field of a document": lambda run, stored: run("HSET", keys.document_key("fixture", "manual.txt"), "zz", "1"),
+    "a mark in another form": lambda run, stored: change(
+        run, keys.document_marks_key("fixture"), "manual.txt", lambda mark: mark.replace(" ", " 9 ", 1)
+    ),
+    "how far the sweep is": lambda run, stored: run("HSET", keys.TENANTS_KEY, "fixture", "v2:abc"),
+    "a series of the metrics": lambda run, stored: run(
+        "HSET", keys.metrics_key(stored.about["deployment"]), "news of 1", "a b c"
+    ),
+}
+"""What a newer release may add (docs/stored-formats.md), by what it is added to."""
+
+
+@pytest.mark.parametrize("what", NEWER)
+def test_what_a_newer_release_may_add_is_passed_over(
+    what: str, stored: Stored, api: httpx.Client, run: Callable[..., Any]
+) -> None:
+    path, metrics = stored.path(TALK), {"authorization": f"Bearer {METRICS_SECRET}"}
+    before = [each["id"] for each in items_of(api, path)]
+    NEWER[what](run, stored)
+    added = post(api, f"{path}/items", {"items": [{"role": "user", "content": "Go on."}]})["data"]
+    fork = f"/v1/conversations/{post(api, f'{path}/fork', {})['id']}"
+    post(api, f"{path}/compact", {})
+
+    assert [each["id"] for each in items_of(api, path)] == [*before, added[0]["id"]]
+    assert items_of(api, fork) == items_of(api, path)
+    for model in ("gpt-4o", "gpt-4"):
+        assert api.get(f"{path}/context?model={model}&budget=4000").status_code == 200
+    assert api.get(f"{stored.path('documents')}/context?budget=2000").status_code == 200
+    assert api.get("/v1/usage").status_code == 200
+    listed = api.get("/v1/conversations?limit=100").raise_for_status().json()["data"]
+    assert stored.about["conversations"][TALK] in [each["id"] for each in listed]
+    assert api.get("/api/cron/sweep", headers=CRON).json()["conversations"]["failed"] == 0
+    assert api.get("/api/metrics", headers=metrics).status_code == 200
+
+
+def change(run: Callable[..., Any], name: str, field: str, how: Callable[[str], str]) -> None:
+    """Change the value of a field of the hash *name*; of each whose name begins so where *field* ends with a colon."""
+    fields = [each for each in run("HKEYS", name) if each.startswith(field)] if field.endswith(":") else [field]
+    assert fields
+    for each in fields:
+        before = run("HGET", name, each)
+        assert how(before) != before
+        run("HSET", name, each, how(before))
+
+
+def rows_of(stored: Stored) -> str:
+    """Return the name of the rows in which the conversation TALK has its own."""
+    names = families_of(stored.values)["rows_key"]
+    [found] = [name for name in names if stored.about["conversations"][TALK] in stored.values[name]]
+    return found
+
+
+def items_of(api: httpx.Client, path: str) -> list[dict[str, Any]]:
+    page = api.get(f"{path}/items?order=asc&limit=100").raise_for_status().json()
+    items: list[dict[str, Any]] = page["data"]
+    assert not page["has_more"]
+    return items
+
+
+def post(api: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = api.post(path, json=body)
+    assert answer.status_code == httpx.codes.OK, answer.text
+    told: dict[str, Any] = answer.json()
+    return told
