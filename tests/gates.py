@@ -1,4 +1,4 @@
-"""Vercel's protection of deployments, as it is documented: who does not show the secret is answered before any function."""
+"""Vercel's protection of deployments, as documented: who does not show the secret is answered before any function."""
 
 from typing import Any
 

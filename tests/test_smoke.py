@@ -53,7 +53,7 @@ def conversations_of(api: httpx.Client) -> list[str]:
 def test_all_is_passed_and_nothing_is_left(
     service_url: str, access: Access, api: httpx.Client, budget: Callable[..., None], documents_folder: Any, tenant: str
 ) -> None:
-    budget(tokens_day=1_000)
+    budget(tokens_day="1000")
     (documents_folder / tenant).mkdir()
     (documents_folder / tenant / "a.md").write_text("Closed on Mondays.")
     told: list[Check] = []
@@ -88,9 +88,11 @@ def test_a_tenant_without_a_budget_is_told_so(service_url: str, access: Access, 
     assert api.get("/v1/usage").json()["day"]["tokens"]["reserved"] == 0
 
 
-@pytest.mark.parametrize("limit", [{"usd_month": 2}, {"tokens_day": 999_999_999}, {"tokens_month": 5, "usd_day": 1}])
+@pytest.mark.parametrize(
+    "limit", [{"usd_month": "2"}, {"tokens_day": "999999999"}, {"tokens_month": "5", "usd_day": "1"}]
+)
 def test_every_kind_of_budget_refuses_what_is_beyond_it(
-    service_url: str, access: Access, budget: Callable[..., None], limit: dict[str, int]
+    service_url: str, access: Access, budget: Callable[..., None], limit: dict[str, str]
 ) -> None:
     budget(**limit)
     others = tuple(name for name in NAMES if name not in ("health", "budget"))
@@ -172,9 +174,10 @@ def test_another_deployment_than_the_wanted_one_is_a_failure(service_url: str, a
     only = tuple(name for name in NAMES if name not in ("health", "deployment"))
 
     assert states(checked(service_url, access, without=only, deployment="local"))["deployment"] is PASSED
-    assert "local answered instead of dpl_9" in failed(
-        checked(service_url, access, without=only, deployment="dpl_9")
-    )["deployment"]
+    assert (
+        "local answered instead of dpl_9"
+        in failed(checked(service_url, access, without=only, deployment="dpl_9"))["deployment"]
+    )
 
 
 @pytest.mark.parametrize(

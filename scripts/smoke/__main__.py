@@ -7,8 +7,8 @@ conversation from its making to its end, a budget, documents, metrics, change no
 
 What it shows comes from the environment, and is never printed: the key of a tenant (WARMTHREAD_KEY), and of the
 operators' secrets those that are set (WARMTHREAD_METRICS_SECRET, CRON_SECRET, WARMTHREAD_CHANGES_SECRET). What is not
-set is skipped. A line for each check; what is made is deleted. Exits with 0 where no check failed, with 1 where one did,
-with 2 where it was called wrongly.
+set is skipped. A line for each check; what is made is deleted. Exits with 0 where no check failed, with 1 where one
+did, with 2 where it was called wrongly.
 """
 
 import argparse
@@ -74,7 +74,9 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="send VERCEL_AUTOMATION_BYPASS_SECRET, which lets calls through the protection of deployments",
     )
-    parser.add_argument("--document", default="", metavar="PATH", help="read this document of the tenant's, as notes/a.md")
+    parser.add_argument(
+        "--document", default="", metavar="PATH", help="read this document of the tenant's, as notes/a.md"
+    )
     parser.add_argument("--deployment", default="", metavar="ID", help="which deployment has to answer, as dpl_…")
     parser.add_argument(
         "--without", action="append", default=[], choices=NAMES, metavar="CHECK", help=f"leave out: {', '.join(NAMES)}"

@@ -77,4 +77,3 @@ def read_url(url: str) -> str:
         raise WrongUse(f"{url}: must be the deployment's address alone, without a path")
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else "")
-

@@ -169,9 +169,9 @@ class Caller:
             raise Unmet(f"{method} {path}: a cache answered: x-request-id is not that of the request")
         if (deployment := answer.headers[OURS]) not in self.deployments:
             self.deployments.append(deployment)
-        if found := STORE_MS.search(answer.headers.get("server-timing", "")):
-            if waited_ms := float(found[1]):
-                self.store_ms.append(waited_ms)
+        found = STORE_MS.search(answer.headers.get("server-timing", ""))
+        if found and (waited_ms := float(found[1])):
+            self.store_ms.append(waited_ms)
         parts = answer.headers.get("x-vercel-id", "").split("::")
         self.region = parts[-2] if len(parts) > 1 else self.region
 
@@ -187,7 +187,8 @@ def explain(answer: Answer, bearer: str = "") -> str:
     if answer.status in (401, 403) and not answer.problem and OURS not in answer.headers:
         return f"{answer.status} before the service was asked: the deployment is protected; {_open_up()}"
     if OURS not in answer.headers:
-        return f"{answer.status} {shown(answer.media_type or 'nothing')}, which is no answer of Warmthread: is this its address?"
+        kind = shown(answer.media_type or "nothing")
+        return f"{answer.status} {kind}, which is no answer of Warmthread: is this its address?"
     if not (problem := answer.problem):
         return f"{answer.status} {shown(answer.body)}"
     said = f"{answer.status} {shown(problem.get('type', '')).removeprefix('urn:warmthread:problem:')}: "

@@ -4,8 +4,8 @@ Checks a deployment as its users and operators meet it: over HTTP alone, from wh
     health -> settings, eviction, static files, strangers -> a conversation from its making to its end, counts,
     a budget, documents, the way to the store -> metrics, change notices, crons
 
-What is made is deleted, also after Ctrl-C, and would expire within the hour. Where health fails, what needs the store is
-not tried: it would only say the same again.
+What is made is deleted, also after Ctrl-C, and would expire within the hour. Where health fails, what needs the store
+is not tried: it would only say the same again.
 """
 
 import time
