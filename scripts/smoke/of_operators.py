@@ -39,9 +39,8 @@ async def changes(site: Site) -> str:
 async def sweep(site: Site) -> str:
     """The daily sweep, which may run at any time."""
     answer = await _opened(site, "GET", SWEEP, "cron", timeout_s=CRON_TIMEOUT_S)
-    conversations = answer.member("conversations")
-    outcomes = [str(answer.member("outcome")), str(conversations.get("outcome"))]
-    if not set(WENT_WRONG).isdisjoint(outcomes) or conversations.get("tenants_failed"):
+    outcomes = [str(answer.member("outcome")), str(answer.member("conversations", "outcome"))]
+    if not set(WENT_WRONG).isdisjoint(outcomes) or answer.member("conversations", "tenants_failed"):
         raise Unmet(f"{SWEEP} failed, the log says why: {shown(answer.body)}")
     return f"the sweep is open to its secret alone: documents {shown(outcomes[0])}, conversations {shown(outcomes[1])}"
 
