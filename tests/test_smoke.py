@@ -123,7 +123,7 @@ def test_wrong_secrets_open_nothing(service_url: str, access: Access) -> None:
     found = checked(service_url, access._replace(metrics=wrong, cron=wrong, changes=wrong))
 
     assert set(failed(found)) == {"metrics", "changes", "sweep", "warm"}
-    assert "401 unauthorized" in found["metrics"].text
+    assert "does not open to the WARMTHREAD_METRICS_SECRET that is set here" in found["metrics"].text
 
 
 def test_a_store_that_is_away_is_named_once(

@@ -79,4 +79,10 @@ async def _opened(
     secret = getattr(site.access, field)
     if not secret:
         raise Skipped(f"closed to others; {VARIABLES[field]} is not set here, so it was not opened")
-    return await site.caller.call(method, path, bearer=secret, body=body, timeout_s=timeout_s)
+    answer = await site.caller.call(method, path, bearer=secret, body=body, wanted=(200, 401), timeout_s=timeout_s)
+    if answer.status == 401:
+        raise Unmet(
+            f"{path} does not open to the {VARIABLES[field]} that is set here: the deployment has another one, or was "
+            "made before it had this one"
+        )
+    return answer
