@@ -91,6 +91,7 @@ def problem(status: int, slug: str, detail: str) -> Answer:
         (Answer(404, {"x-vercel-error": "DEPLOYMENT_NOT_FOUND"}, b""), "no deployment at this address"),
         (Answer(404, {"x-vercel-error": "NOT_FOUND"}, b""), "vercel.json"),
         (Answer(500, {"x-vercel-error": "FUNCTION_INVOCATION_FAILED"}, b""), "its log on Vercel says why"),
+        (Answer(429, {"x-vercel-mitigated": "challenge"}, b"<html>"), "firewall says challenge"),
         (Answer(418, {"x-vercel-error": "NEW_ONE"}, b""), "418 NEW_ONE: the platform refused"),
         (Answer(307, {"location": "https://vercel.com/sso-api?url=x&nonce=1"}, b""), "https://vercel.com/sso-api:"),
         (Answer(401, {"content-type": "text/html"}, b"<html>"), "give --bypass"),

@@ -193,6 +193,8 @@ class Caller:
 
 def explain(answer: Answer, bearer: str = "") -> str:
     """Return what *answer* is, which was not wanted, and what to do about it."""
+    if action := answer.headers.get("x-vercel-mitigated", ""):
+        return f"{answer.status}: the platform's firewall says {shown(action)}; let this machine through its rules"
     if code := answer.headers.get("x-vercel-error", ""):
         meaning = PLATFORM.get(code, "the platform refused")
         return f"{answer.status} {shown(code)}: {meaning}"
