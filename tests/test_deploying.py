@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+from fnmatch import fnmatch
 
 from scripts.local.routing import find_functions
 from scripts.smoke.access import VARIABLES
@@ -43,6 +45,16 @@ def test_the_command_line_is_the_one_that_is_pinned() -> None:
 
     assert f"version {pinned}" in read(GUIDE)
     assert f"version {pinned}" in read("docs/learnings.md")
+
+
+def test_vercel_is_sent_nothing_that_git_does_not_have_and_all_that_it_has() -> None:
+    kept_out = (ROOT / ".gitignore").read_text().split()
+    lines = [line for line in read(".vercelignore").splitlines() if not line.startswith("#")]
+    left_out = ["git", "ls-files", "--cached", "--ignored", "--exclude-from=.vercelignore"]
+
+    assert ".warmthread/" in kept_out
+    assert subprocess.run(left_out, cwd=ROOT, capture_output=True, text=True, check=True).stdout == ""
+    assert {pattern for pattern in kept_out if not any(fnmatch(pattern, line) for line in lines)} == set()
 
 
 def test_the_check_reads_secrets_by_the_names_that_the_deployment_has_them_by() -> None:

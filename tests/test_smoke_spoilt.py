@@ -66,7 +66,7 @@ def check(server: FaultyServer, access: Access) -> dict[str, State]:
     return {each.name: each.state for each in found}
 
 
-@settings(SETTINGS, max_examples=12)
+@settings(SETTINGS, max_examples=10)
 @example(nth=CREATE, body=b'{"id":"../../v1/usage"}')
 @example(nth=1, body=b'{"status":"ok","warnings":7,"store":[]}')
 @given(nth=st.integers(1, CALLS_MAX), body=JSON.map(orjson.dumps) | st.binary(max_size=20))
