@@ -139,6 +139,10 @@ class Sample:
         """Return the sum of a counter's series."""
         return sum(self.counters.get(key, {}).values())
 
+    def buckets(self, key: str) -> Buckets:
+        """Return a histogram that has no labels."""
+        return self.histograms.get(key, {}).get((), {})
+
     def requests(self, *statuses: str) -> dict[Labels, int]:
         """Return the requests by (method, route), of classes of status such as `5xx`, all without; not OWN ones."""
         found: dict[Labels, int] = {}
@@ -239,6 +243,13 @@ def _apart(cumulated: Mapping[int, int]) -> dict[int, int]:
 
 
 def _less[K](key: str, later: Mapping[K, int], earlier: Mapping[K, int]) -> dict[K, int]:
-    if any(later.get(each, 0) < count for each, count in earlier.items()):
-        raise ValueError(f"{SERIES[key].name} is less than it was: what the deployment counted before was lost")
-    return {each: more for each, count in later.items() if (more := count - earlier.get(each, 0))}
+    more = dict(later)
+    for each, count in earlier.items():
+        left = more.get(each, 0) - count
+        if left < 0:
+            raise ValueError(f"{SERIES[key].name} is less than it was: what the deployment counted before was lost")
+        if left:
+            more[each] = left
+        else:
+            more.pop(each, None)
+    return more
