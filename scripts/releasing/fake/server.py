@@ -76,6 +76,7 @@ class FakeVercel:
         token: str,
         traffic: Callable[[Mapping[str, float]], Awaitable[None]] | None = None,
         limit: int = LIMIT,
+        window_s: float = WINDOW_S,
     ) -> None:
         self.machine = machine
         self.url = ""
@@ -85,6 +86,7 @@ class FakeVercel:
         self._token = token
         self._traffic = traffic
         self._limit = limit
+        self._window_s = window_s
         self._recent: defaultdict[str, deque[float]] = defaultdict(deque)
         self._moving = asyncio.Lock()
         self._moved: Mapping[str, float] = {}
@@ -171,12 +173,12 @@ class FakeVercel:
 
     def _check_rate(self, name: str, *, is_over: bool) -> None:
         now_s, recent = time.monotonic(), self._recent[name]
-        while recent and recent[0] < now_s - WINDOW_S:
+        while recent and recent[0] < now_s - self._window_s:
             recent.popleft()
         if is_over:
             raise rate_limited(time.time(), self._limit)
         if len(recent) >= self._limit:
-            raise rate_limited(time.time() + recent[0] + WINDOW_S - now_s, self._limit)
+            raise rate_limited(time.time() + recent[0] + self._window_s - now_s, self._limit)
         recent.append(now_s)
 
     def _understand(self, request: Head, raw: bytes) -> tuple[str, Callable[[], _Answer]]:
