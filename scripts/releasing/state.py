@@ -1,5 +1,5 @@
 """
-How far a release is, on disk: a driver that was killed goes on from here, with the allowance of errors that it has left.
+How far a release is, on disk: a driver that was killed goes on from here, with the allowance of errors that is left.
 
     with Keeper.locked(folder, "prj_…") as keeper:      Locked: another driver of this project runs on this machine
         state = keeper.read()                           None: there is none. BrokenState: it cannot be understood
@@ -53,16 +53,14 @@ class Watch:
     """
     What is known of the stage that is watched.
 
-    *waited_s*: for how long it was. *stable*, *canary*: what both had counted when it began. *shadow*: requests that
-    the driver sent by itself, by side. *reference*: what the stable deployment counted in the last stage in which it
-    had traffic, for the time when it has none.
+    *waited_s*: for how long it was. *begun*: requests that each side had counted when it began. *shadow*: requests that
+    the driver sent by itself. *blind*: looks in a row at which the metrics could not be read.
     """
 
     waited_s: float = 0.0
-    stable: dict[str, Any] | None = None
-    canary: dict[str, Any] | None = None
-    reference: dict[str, Any] | None = None
+    begun: dict[str, int] = field(default_factory=dict)
     shadow: dict[str, int] = field(default_factory=dict)
+    blind: int = 0
 
 
 @dataclass(frozen=True, slots=True)

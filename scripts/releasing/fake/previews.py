@@ -4,8 +4,8 @@ A deployment's own address: it answers for that deployment alone, and only who h
     previews = Previews(secret, {"dpl_b": Origin(fleet.url, {"x-fleet-deployment": "dpl_b"})})
     await previews.listen()          previews.urls["dpl_b"]
 
-Without the header x-vercel-protection-bypass, or the query parameter of that name, the answer is the platform's 401 with
-a page; the secret itself is not passed on.
+Without the header x-vercel-protection-bypass, or the query parameter of that name, the answer is the platform's 401
+with a page; the secret itself is not passed on.
 """
 
 import asyncio
