@@ -105,10 +105,10 @@ class Driver:
         # A status may lag again: what it showed it will show.
         if rolling is None or not self._is_under_way(rolling):
             return self._watching(0)
-        if rolling.stages != state.stages:
-            had = ", ".join(map(str, rolling.stages))
-            raise CouldNot(f"the release was started with other stages, {had} %: abort it, and begin again")
-        return self._watching(rolling.active or 0)
+        if rolling.stages != state.stages or not rolling.is_manual:
+            had = ", ".join(map(str, rolling.stages)) + (" %" if rolling.is_manual else " %, by time")
+            raise CouldNot(f"the release was started with other stages, {had}: abort it, and begin again")
+        return self._watching(rolling.active or 0).having(started_at_ms=rolling.started_at_ms)
 
     async def _has_gone_further(self, rolling: Rolling | None) -> bool:
         """Tell whether this release started before, and has all traffic by now: somebody completed it."""
@@ -244,6 +244,8 @@ class Driver:
         if rolling is None or not self._is_ours(rolling):
             other = "none" if rolling is None else f"that of {rolling.canary_id}"
             raise CouldNot(f"the project's latest rolling release is {other}: the one of {state.canary} is over")
+        if rolling.started_at_ms < state.started_at_ms:
+            return None  # An earlier one of the same canary, by a status that lags.
         if rolling.state == ABORTED:
             return self._end(Outcome.ROLLED_BACK, ("by somebody else",), "Rolled back, and not by this driver")
         if rolling.state == COMPLETE:

@@ -65,7 +65,11 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A release. *stage* is the index of the one that is watched or asked for; *judge* is what the judge keeps."""
+    """
+    A release. *stage* is the index of the one that is watched or asked for; *judge* is what the judge keeps.
+
+    *started_at_ms*: when it started by the platform's clock, 0 before that was seen.
+    """
 
     id: str
     project: str
@@ -78,6 +82,7 @@ class State:
     reasons: tuple[str, ...] = ()
     judge: dict[str, Any] | None = None
     watch: Watch = Watch()
+    started_at_ms: int = 0
     history: tuple[str, ...] = ()
 
     @classmethod
@@ -93,6 +98,11 @@ class State:
 
     def having(self, **changes: Any) -> "State":
         return dataclasses.replace(self, **changes)
+
+    @property
+    def has_started(self) -> bool:
+        """Whether the canary may have traffic, or had some."""
+        return self.step not in (Step.CHECK, Step.CONFIGURE)
 
     @property
     def percentage(self) -> int:

@@ -89,7 +89,11 @@ class ProjectFound:
 
 @dataclass(frozen=True, slots=True)
 class Rolling:
-    """A rolling release. *stages* are percentages of the canary, *active* the index of one, None unless ACTIVE."""
+    """
+    A rolling release. *stages* are percentages of the canary, *active* the index of one, None unless ACTIVE.
+
+    *is_manual*: each stage waits for an approval. *started_at_ms* tells releases of the same canary apart.
+    """
 
     state: str
     stable_id: str
@@ -97,6 +101,8 @@ class Rolling:
     queued_id: str
     stages: tuple[int, ...]
     active: int | None
+    is_manual: bool
+    started_at_ms: int
 
     @property
     def percentage(self) -> int:
@@ -324,6 +330,8 @@ def _rolling(found: Mapping[str, Any]) -> Rolling:
             queued_id=str(found.get("queuedDeploymentId") or ""),
             stages=tuple(int(each["targetPercentage"]) for each in found["stages"]),
             active=int(active["index"]) if active else None,
+            is_manual=found["advancementType"] == "manual-approval",
+            started_at_ms=int(found["startedAt"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NoAnswer(f"could not read the rolling release: an unexpected form ({type(error).__name__})") from None
