@@ -261,13 +261,13 @@ def test_stages_ascend_from_1_to_99_and_end_with_100(percentages: list[int]) -> 
     is_right = (
         bool(before) and last == 100 and all(1 <= each <= 99 for each in before) and before == sorted(set(before))
     )
-    try:
-        check_configuration(json.loads(json.dumps(configuration(percentages))))
-    except ApiRefusal as refusal:
-        assert refusal.status == 400
-        assert not is_right
-    else:
-        assert is_right
+    body = json.loads(json.dumps(configuration(percentages)))
+    if is_right:
+        check_configuration(body)
+        return
+    with pytest.raises(ApiRefusal) as refused:
+        check_configuration(body)
+    assert refused.value.status == 400
 
 
 @pytest.mark.parametrize(

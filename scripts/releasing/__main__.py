@@ -1,6 +1,6 @@
 """
-Releases a deployment to all traffic by stages of a Vercel Rolling Release, judged at each by the fleet's own metrics, or
-rolls it back. docs/canary.md says what is compared, and what becomes of a release that is interrupted.
+Releases a deployment to all traffic by stages of a Vercel Rolling Release, judged at each by the fleet's own metrics,
+or rolls it back. docs/canary.md says what is compared, and what becomes of a release that is interrupted.
 """
 
 import sys

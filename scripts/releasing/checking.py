@@ -29,9 +29,7 @@ def unfit(found: DeploymentFound) -> str:
     return ""
 
 
-async def wrong_with(
-    found: DeploymentFound, access: Access, document: str, tell: Callable[[Check], None]
-) -> list[str]:
+async def wrong_with(found: DeploymentFound, access: Access, document: str, tell: Callable[[Check], None]) -> list[str]:
     """Return what is wrong with the deployment at its own address, a sentence each."""
     if reason := unfit(found):
         return [reason]

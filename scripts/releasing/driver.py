@@ -6,8 +6,8 @@ Takes a deployment from its own address to all traffic, a stage at a time, or ba
 
 Each step is written down before it is begun and when it is done. What a step brings about is looked up before it is
 asked for, and afterwards until it shows: a driver that died in between, an answer that was lost and a status that lags
-all end the same. What somebody else does meanwhile, in the dashboard for instance, is followed where it is this release,
-and else left alone.
+all end the same. What somebody else does meanwhile, in the dashboard for instance, is followed where it is this
+release, and else left alone.
 """
 
 import time
@@ -186,16 +186,19 @@ class Driver:
 
     async def _roll_back(self) -> State:
         state, began_s = self.state, self._decided_at_s
+        text = f"Rolled back: {state.stable} has all traffic"
         if began_s is None:
-            # A driver that comes back to this later: by now the traffic may be another release's.
+            # A driver that comes back to this later: it may be done, or the traffic another release's by now.
             began_s = time.monotonic()
-            await self._check_is_ours()
+            if await self._was_rolled_back():
+                return self._end(Outcome.ROLLED_BACK, state.reasons, text)
         await self._changes.roll_back(state)
         took_s = time.monotonic() - began_s
-        text = f"Rolled back: {state.stable} has all traffic, {took_s:.1f} s after that was decided"
-        return self._end(Outcome.ROLLED_BACK, state.reasons, text, took_s=round(took_s, 3))
+        told = f"{text}, {took_s:.1f} s after that was decided"
+        return self._end(Outcome.ROLLED_BACK, state.reasons, told, took_s=round(took_s, 3))
 
-    async def _check_is_ours(self) -> None:
+    async def _was_rolled_back(self) -> bool:
+        """Tell whether the stable has all traffic again. Raises CouldNot: another release has some."""
         rolling, project = await self._vercel.status(), await self._vercel.project()
         ids = (self.state.canary, self.state.stable)
         if rolling is None or not self._is_ours(rolling) or project.production_id not in ids:
@@ -204,6 +207,7 @@ class Driver:
                 f"the traffic is not this release's any more (production: {project.production_id}, latest release: "
                 f"{found}); nothing was changed"
             )
+        return rolling.state != ACTIVE and project.production_id == self.state.stable
 
     def _end(self, outcome: Outcome, reasons: tuple[str, ...], text: str, **facts: object) -> State:
         self._tell("ended", text, outcome=outcome, reasons=reasons, **facts)

@@ -2,7 +2,7 @@
 What the subcommands of releases take: options, and secrets from the environment, which no option may hold.
 
     VERCEL_TOKEN                       of an account that may promote the project's deployments
-    VERCEL_PROJECT_ID, VERCEL_ORG_ID   in place of --project and --team; `vercel link` wrote them to .vercel/project.json
+    VERCEL_PROJECT_ID, VERCEL_ORG_ID   in place of --project and --team; `vercel link` writes them down
 """
 
 import argparse
@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from scripts.releasing.changing import Timing
-from scripts.releasing.vercel import API_URL, TIMEOUT_S, Account
+from scripts.releasing.vercel import API_URL, Account
 from scripts.smoke.access import LOOPBACK, WrongUse
 
-TOKEN, PROJECT, TEAM = "VERCEL_TOKEN", "VERCEL_PROJECT_ID", "VERCEL_ORG_ID"  # noqa: S105  # Names of variables.
+TOKEN, PROJECT, TEAM = "VERCEL_TOKEN", "VERCEL_PROJECT_ID", "VERCEL_ORG_ID"  # Names of variables.
 FOLDER = Path(".warmthread/canary")
 RELEASED, ROLLED_BACK, HELD, COULD_NOT = 0, 1, 2, 3
 """Exit statuses. Ctrl-C is 130."""

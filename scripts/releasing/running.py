@@ -48,7 +48,9 @@ USUAL = Bounds()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--canary", required=True, metavar="ID", help="the deployment to release: dpl_…, or its address")
+    parser.add_argument(
+        "--canary", required=True, metavar="ID", help="the deployment to release: dpl_…, or its address"
+    )
     parser.add_argument("--url", required=True, help="where production answers, as https://memory.example.com")
     add_account(parser)
     add_timing(parser)
@@ -122,7 +124,11 @@ def _run(job: _Job, stop: Stop) -> int:
 
 async def _until_stopped(job: _Job, keeper: Keeper, stop: Stop) -> int:
     loop, task = asyncio.get_running_loop(), asyncio.ensure_future(_release(job, keeper))
-    stop.tell(lambda: loop.call_soon_threadsafe(task.cancel))
+
+    def end() -> None:
+        loop.call_soon_threadsafe(task.cancel)
+
+    stop.tell(end)
     try:
         return await task
     except asyncio.CancelledError:

@@ -11,7 +11,6 @@ There is one state for a project, and it names its release, so that no other one
 import contextlib
 import dataclasses
 import fcntl
-import json
 import os
 import re
 import secrets
@@ -20,6 +19,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
+
+import orjson
 
 FORMAT = 1
 HISTORY_MAX = 200
@@ -87,7 +88,7 @@ class State:
 
     @classmethod
     def begin(cls, project: str, canary: str, stable: str, stages: tuple[int, ...]) -> Self:
-        return cls(secrets.token_hex(6), project, canary, stable, stages)
+        return cls(secrets.token_hex(6), project, canary, stable, stages, history=(str(Step.CHECK),))
 
     def at(self, step: Step, **changes: Any) -> "State":
         """Return what it is when *step* is begun."""
@@ -117,6 +118,9 @@ class State:
             case Step.BAKE:
                 return 100
         return 100 if self.outcome is Outcome.RELEASED else 0
+
+
+_FIELDS = dataclasses.fields(State)
 
 
 class BrokenState(ValueError):
@@ -154,7 +158,7 @@ class Keeper:
     def read(self) -> State | None:
         """Raises BrokenState, OSError."""
         try:
-            found = json.loads(self.path.read_bytes())
+            found = orjson.loads(self.path.read_bytes())
         except FileNotFoundError:
             return None
         except ValueError:
@@ -172,9 +176,9 @@ class Keeper:
 
     def write(self, state: State) -> None:
         """Raises OSError: the state is the one before."""
-        text = json.dumps({"format": FORMAT, **dataclasses.asdict(state)}, indent=1)
+        text = orjson.dumps({"format": FORMAT} | {each.name: getattr(state, each.name) for each in _FIELDS})
         written = self.path.with_suffix(".new")
-        with open(written, "w") as file:
+        with open(written, "wb") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -219,7 +219,7 @@ class Vercel:
         path = f"/v10/projects/{self._project}/promote/{quote(deployment, safe='')}"
         answer = await self._send("POST", path, {}, "promote the deployment")
         _raise_unless_good(answer, "promote the deployment")
-        return answer.status_code == httpx.codes.ACCEPTED
+        return answer.status_code == httpx.codes.ACCEPTED.value
 
     def _rolling(self, rest: str = "") -> str:
         return f"/v1/projects/{self._project}/rolling-release{rest}"
@@ -294,7 +294,7 @@ def _rate_wait_s(answer: httpx.Response, what: str) -> float:
     _, detail = _error(answer)
     try:
         limit = json.loads(answer.content)["error"]["limit"]
-        wait_s = float(limit["reset"]) - time.time()
+        wait_s = float(limit["resetMs"]) / 1_000 - time.time()
     except (ValueError, KeyError, TypeError):
         wait_s = float(answer.headers.get("retry-after", "1")) if _is_number(answer) else 1.0
     if wait_s > RATE_WAIT_MAX_S:

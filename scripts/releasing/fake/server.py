@@ -47,9 +47,9 @@ class Fault(Enum):
 
 @dataclass(slots=True)
 class Hold:
-    """Keeps the call of this number, from 0, from its answer; *applied*: what it asked for is done before."""
+    """Keeps the call of this number, from 0, or the next of this name, from its answer; *applied*: it is done before."""
 
-    call: int
+    call: int | str
     applied: bool
     reached: asyncio.Event = field(default_factory=asyncio.Event)
     go: asyncio.Event = field(default_factory=asyncio.Event)
@@ -133,7 +133,7 @@ class FakeVercel:
             await _send(writer, _Answer(refusal.status, refusal.document()))
             return True
         number, hold = len(self.calls), self.hold
-        is_held = hold is not None and number == hold.call
+        is_held = hold is not None and hold.call in (number, name)
         if is_held and hold is not None and not hold.applied:
             await _wait(hold)
         self.calls.append(Call(name, json.loads(raw or b"null")))
