@@ -42,6 +42,7 @@ FLOORS: list[set[str]] = [
             "scripts.lua_lint",
             "scripts.measuring",
             "scripts.openapi",
+            "scripts.smoke",
         ),
         "scripts.pack_encodings",
     },
