@@ -64,8 +64,8 @@ class Reference:
 
 def percentile_of(references: Iterable[Buckets], share: float, requests_min: int) -> Percentile | None:
     """
-    Return a percentile of the first of *references* that has twice *requests_min*, or of the last if it has those.
-    None: there are too few, or there is nothing above it.
+    Return a percentile of the first of *references* that has twice *requests_min*, or of the last if it has those; a
+    lower one where nothing lies above it. None: there are too few, or all lie in one bucket.
     """
     factor = RELEASE_REQUESTS_FACTOR
     last: Buckets = {}
@@ -73,12 +73,14 @@ def percentile_of(references: Iterable[Buckets], share: float, requests_min: int
         if sum(last.values()) >= factor * requests_min:
             break
     total, seen = sum(last.values()), 0
-    if total >= requests_min:
-        for number, count in sorted(last.items()):
-            seen += count
-            if seen >= share * total:
-                return Percentile(last, number) if seen < total else None
-    return None
+    numbers = sorted(number for number, count in last.items() if count)
+    if total < requests_min or len(numbers) < 2:
+        return None
+    for number in numbers[:-1]:
+        seen += last[number]
+        if seen >= share * total:
+            return Percentile(last, number)
+    return Percentile(last, numbers[-2])
 
 
 def above(buckets: Buckets, number: int) -> int:

@@ -74,7 +74,8 @@ def _missed(kind: str, ends: Sequence[End]) -> Iterable[str]:
             yield f"{kind}: {aborted:,} of {len(ends):,} were rolled back, at most {ABORTED_SHARE_MAX:.0%} may be"
         return
     if found < FOUND_SHARE_MIN * len(ends):
-        yield f"{kind}: {found:,} of {len(ends):,} were rolled back before half of the traffic, {FOUND_SHARE_MIN:.0%} have to"
+        wanted = f"before half of the traffic, {FOUND_SHARE_MIN:.0%} have to"
+        yield f"{kind}: {found:,} of {len(ends):,} were rolled back {wanted}"
     if (failed := max(end.failed / max(1, end.requests) for end in ends)) > FAILED_SHARE_MAX:
         yield f"{kind}: one failed {failed:.1%} of all requests, at most {FAILED_SHARE_MAX:.0%} may be"
 

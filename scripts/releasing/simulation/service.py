@@ -7,7 +7,6 @@ requests of a client's burst may be held up together, and for seconds an hour th
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ ROUTES = (
     ("GET", "/v1/conversations/{id}/items"),
 )
 ROUTE_SHARES = (0.5, 0.4, 0.1)
-READS = (0, 2)
+IS_READ = np.array([True, False, True])
 STATUSES = ("2xx", "4xx", "5xx")
 
 FIRST_SLOWDOWN = 5.0
@@ -141,13 +140,13 @@ class Service:
         status = self._statuses(requests, route, weather.away_share, kind)
         counts = self.counts
         _count(counts.answers, route, status)
-        _count(counts.durations, route, np.minimum(ages, len(YOUNG)), _bucket(took_s))
-        is_read = np.isin(route, READS)
+        _count(counts.durations, route, np.minimum(ages, len(YOUNG)), bucket_numbers(took_s))
+        is_read = IS_READ[route]
         _count(counts.reads, ages[is_read], hit[is_read].astype(np.int64))
         first = requests.age == 1
         starts = int(first.sum())
         ready_s = READY_S * np.exp(rng.normal(0, READY_SPREAD, starts)) * kind.cold_slowdown
-        _count(counts.cold, _bucket(ready_s + took_s[first]))
+        _count(counts.cold, bucket_numbers(ready_s + took_s[first]))
         looks = int(took_s.sum() / LOOK_S)
         late = int(rng.binomial(looks, LATE_LOOK_SHARE) + rng.poisson(LATE_LOOKS_PER_START * starts) + held_up)
         counts.lag[[ON_TIME, LATE]] += [max(0, looks - late), late]
@@ -160,7 +159,7 @@ class Service:
         together = rng.random(count) < TOGETHER_SHARE
         drawn[together] = rng.random(requests.bursts)[requests.burst[together]]
         is_hit: Truths = drawn < share * kind.hit_ratio * self._hits
-        is_hit &= np.isin(route, READS)
+        is_hit &= IS_READ[route]
         return is_hit
 
     def _durations(self, requests: Requests, route: Whole, hit: Truths, slow: float, kind: Kind) -> tuple[Real, int]:
@@ -206,7 +205,7 @@ class Service:
 GOOD = Kind("the stable", True)
 
 
-def _bucket(took_s: Real) -> Whole:
+def bucket_numbers(took_s: Real) -> Whole:
     """Return the numbers of the buckets of DURATION_BOUNDS_S."""
     numbers = np.ceil(OCTAVE * np.log2(np.maximum(took_s, 1e-9) * 16_000)).astype(np.int64)
     return np.clip(numbers, 0, BUCKETS - 1)
@@ -218,5 +217,6 @@ def _count(counts: Whole, *indices: Whole) -> None:
     counts += np.bincount(flat, minlength=counts.size).reshape(counts.shape)
 
 
-def _sparse(counts: Any) -> dict[int, int]:
-    return {int(number): int(counts[number]) for number in np.flatnonzero(counts)}
+def _sparse(counts: Whole) -> dict[int, int]:
+    numbers = np.flatnonzero(counts)
+    return dict(zip(numbers.tolist(), counts[numbers].tolist(), strict=True))
