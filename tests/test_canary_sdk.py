@@ -46,7 +46,7 @@ async def run(folder: Path, *command: str) -> bytes:
 
 
 async def install(folder: Path) -> None:
-    """Put the programs of the packages there. An installation writes 5,000 files, of which a few hundred are imported."""
+    """Put the programs of the packages there. An installation writes 5,000 files; a few hundred are imported."""
     await run(folder, "npm", "pack", "--silent", *(f"{name}@{version}" for name, version in PACKAGES.items()))
     for name, version in PACKAGES.items():
         archive = folder / f"{name.removeprefix('@').replace('/', '-')}-{version}.tgz"
