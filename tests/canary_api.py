@@ -25,12 +25,12 @@ class Api:
 
 
 def make_machine(urls: dict[str, str] | None = None) -> Machine:
-    """Return a project whose domains lead to STABLE. *urls*: where deployments answer."""
+    """Return a project whose domains lead to STABLE. *urls*: where deployments answer, others besides too."""
     found = {
         name: FakeDeployment(
             name, (urls or {}).get(name, f"{name}.example.test"), "" if name == PREVIEW else "production"
         )
-        for name in (STABLE, CANARY, OTHER, PREVIEW)
+        for name in (STABLE, CANARY, OTHER, PREVIEW, *(urls or {}))
     }
     ticks = iter(range(1_700_000_000_000, 1_800_000_000_000))
     return Machine(PROJECT, found, STABLE, lambda: next(ticks), team=TEAM)

@@ -25,6 +25,10 @@ LENIENT = {"stage_s_min": 0, "stage_s_max": 60, "reference_requests": 100, "stag
 """Of a stage is asked here what one scrape has."""
 
 
+def lenient(**changes: object) -> Policy:
+    return Policy.model_validate(LENIENT | changes)
+
+
 async def nothing_wrong() -> list[str]:
     return []
 
@@ -66,7 +70,7 @@ class Rig:
         try:
             with Keeper.locked(self.folder, PROJECT) as keeper:
                 state = keeper.read() or State.begin(PROJECT, CANARY, STABLE, STAGES)
-                watcher = Watcher(sides, SECRET, policy or Policy(**LENIENT), tell)
+                watcher = Watcher(sides, SECRET, policy or lenient(), tell)
                 return await Driver(state, self.api.vercel, keeper, watcher, check, tell, timing).run()
         finally:
             tell.close()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from scripts.local.messages import BadMessage, head_bytes, read_body, read_head
+from scripts.releasing.fake.server import Hold
 from shared.telemetry.fleet import exposition
 from shared.telemetry.series import DURATION_BOUNDS_S
 
@@ -64,7 +65,7 @@ class Site:
         self.url = ""
         self.scrapes = 0
         self.refuses = False
-        self.hold: Callable[[], object] | None = None
+        self.hold: Hold | None = None
         self.fields = {name: Fields(kind, random.Random(f"7 {name}")) for name, kind in kinds.items()}
         self._secret = secret
         self._shares = shares
@@ -95,6 +96,9 @@ class Site:
                     return
                 is_known = request.get(b"authorization") == f"Bearer {self._secret}".encode()
                 is_scrape = request.first.startswith(b"GET /api/metrics")
+                if self.hold is not None and is_scrape:
+                    self.hold.reached.set()
+                    await self.hold.go.wait()
                 body = self.text() if is_known and is_scrape else b""
                 first = b"HTTP/1.1 200 OK" if body else b"HTTP/1.1 404 Not Found"
                 length, cookie = (b"content-length", b"%d" % len(body)), (b"set-cookie", b"_vcrr=1; Path=/")

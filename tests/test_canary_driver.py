@@ -8,11 +8,10 @@ import pytest
 
 from scripts.releasing.changing import CouldNot, Timing
 from scripts.releasing.fake.server import Fault, Hold
-from scripts.releasing.policy import Policy
 from scripts.releasing.state import BrokenState, Keeper, Locked, Outcome, State, Step
 from scripts.releasing.vercel import ABORTED
 from tests.canary_api import CANARY, OTHER, PROJECT, STABLE, STAGES
-from tests.canary_release import LENIENT, QUICK, SECRET, Rig, running_release
+from tests.canary_release import QUICK, SECRET, Rig, lenient, running_release
 from tests.canary_site import Kind
 
 RELEASE = ["configure", "start", "approve", "approve", "complete"]
@@ -83,7 +82,7 @@ async def test_what_is_bad_after_the_release_is_rolled_back_too(tmp_path: Path) 
 
 async def test_what_cannot_be_decided_is_held_and_goes_on_later(tmp_path: Path) -> None:
     async with running_release(tmp_path, Kind.SILENT) as rig:
-        held = await rig.drive(Policy(**LENIENT | {"stage_s_max": 0.05}))
+        held = await rig.drive(lenient(stage_s_max=0.05))
 
         assert (held.outcome, held.step, held.percentage) == (Outcome.HELD, Step.WATCH, 10)
         assert any("0 of at least" in reason for reason in held.reasons)
@@ -95,7 +94,7 @@ async def test_what_cannot_be_decided_is_held_and_goes_on_later(tmp_path: Path) 
 
 async def test_what_cannot_be_decided_is_rolled_back_where_the_policy_says_so(tmp_path: Path) -> None:
     async with running_release(tmp_path, Kind.SILENT) as rig:
-        state = await rig.drive(Policy(**LENIENT | {"stage_s_max": 0.05, "overdue": "abort"}))
+        state = await rig.drive(lenient(stage_s_max=0.05, overdue="abort"))
 
         assert state.outcome is Outcome.ROLLED_BACK
         assert is_at(rig, STABLE)
@@ -250,9 +249,12 @@ async def test_drivers_that_die_every_few_calls_end_as_one_that_lives(
 
 
 def test_one_driver_at_a_time(tmp_path: Path) -> None:
-    with Keeper.locked(tmp_path, PROJECT), pytest.raises(Locked, match="runs already, process"):
-        with Keeper.locked(tmp_path, PROJECT):
-            raise AssertionError("two had the lock")
+    with (
+        Keeper.locked(tmp_path, PROJECT),
+        pytest.raises(Locked, match="runs already, process"),
+        Keeper.locked(tmp_path, PROJECT),
+    ):
+        raise AssertionError("two had the lock")
     with Keeper.locked(tmp_path, "another"), Keeper.locked(tmp_path, PROJECT):
         pass
 

@@ -84,12 +84,12 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"could not begin: {error}", file=sys.stderr)
         return COULD_NOT
     try:
-        return _run(_Job(arguments, account, access, url, policy, tell), stop)
+        return _run(Job(arguments, account, access, url, policy, tell), stop)
     finally:
         tell.close()
 
 
-class _Job:
+class Job:
     """What was asked for, and who tells of it."""
 
     def __init__(
@@ -107,7 +107,7 @@ class _Job:
             self.tell("check", f"  {check.name}: {check.state}: {check.text}")
 
 
-def _run(job: _Job, stop: Stop) -> int:
+def _run(job: Job, stop: Stop) -> int:
     """Release, with what can go wrong in sentences."""
     try:
         with Keeper.locked(job.arguments.folder, job.account.project) as keeper:
@@ -122,8 +122,8 @@ def _run(job: _Job, stop: Stop) -> int:
         return COULD_NOT
 
 
-async def _until_stopped(job: _Job, keeper: Keeper, stop: Stop) -> int:
-    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(_release(job, keeper))
+async def _until_stopped(job: Job, keeper: Keeper, stop: Stop) -> int:
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(release(job, keeper))
 
     def end() -> None:
         loop.call_soon_threadsafe(task.cancel)
@@ -135,7 +135,7 @@ async def _until_stopped(job: _Job, keeper: Keeper, stop: Stop) -> int:
         return INTERRUPTED
 
 
-async def _release(job: _Job, keeper: Keeper) -> int:
+async def release(job: Job, keeper: Keeper) -> int:
     async with Vercel(job.account) as vercel:
         canary = await vercel.deployment(job.arguments.canary)
         state = await _state_of(job, vercel, keeper.read(), canary.id)
@@ -154,7 +154,7 @@ async def _release(job: _Job, keeper: Keeper) -> int:
         return STATUS_OF[ended.outcome]
 
 
-async def _state_of(job: _Job, vercel: Vercel, kept: State | None, canary: str) -> State:
+async def _state_of(job: Job, vercel: Vercel, kept: State | None, canary: str) -> State:
     """Return the state that the release of *canary* goes on from. Raises CouldNot: another one is under way."""
     if kept is not None and kept.project != job.account.project:
         raise CouldNot(f"the state in {job.arguments.folder} is of the project {kept.project}")
@@ -178,7 +178,7 @@ async def _state_of(job: _Job, vercel: Vercel, kept: State | None, canary: str) 
 
 
 @contextlib.asynccontextmanager
-async def _watching(job: _Job, state: State) -> AsyncIterator[Watcher]:
+async def _watching(job: Job, state: State) -> AsyncIterator[Watcher]:
     deployments = {STABLE: state.stable, CANARY: state.canary}
     sides = {name: Side(job.url, name, deployment) for name, deployment in deployments.items()}
     bounds = Bounds(job.arguments.shadow_rate, job.arguments.shadow_max)
@@ -192,7 +192,7 @@ async def _watching(job: _Job, state: State) -> AsyncIterator[Watcher]:
             await side.close()
 
 
-async def _say_what_would_be(job: _Job, vercel: Vercel, state: State, canary: DeploymentFound) -> int:
+async def _say_what_would_be(job: Job, vercel: Vercel, state: State, canary: DeploymentFound) -> int:
     """Say what a run would do from here, by reads alone."""
     configured, rolling, found = await vercel.configured(), await vercel.status(), state.stages
     if state.step is Step.ENDED:

@@ -219,7 +219,7 @@ class Vercel:
         path = f"/v10/projects/{self._project}/promote/{quote(deployment, safe='')}"
         answer = await self._send("POST", path, {}, "promote the deployment")
         _raise_unless_good(answer, "promote the deployment")
-        return answer.status_code == httpx.codes.ACCEPTED.value
+        return bool(answer.status_code == httpx.codes.ACCEPTED)
 
     def _rolling(self, rest: str = "") -> str:
         return f"/v1/projects/{self._project}/rolling-release{rest}"

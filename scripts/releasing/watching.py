@@ -135,4 +135,6 @@ class Watcher:
 def _sample(text: str, deployment: str) -> Sample:
     """Return what *text* says of *deployment*; of the other lines, of up to 20 deployments, none is parsed."""
     mark = f'deployment="{deployment}"'
-    return Sample.read("\n".join([*(line for line in text.splitlines() if line[:1] == "#" or mark in line), ""]), deployment)
+    return Sample.read(
+        "\n".join([*(line for line in text.splitlines() if line[:1] == "#" or mark in line), ""]), deployment
+    )

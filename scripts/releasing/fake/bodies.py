@@ -15,7 +15,8 @@ STAGES_MAX = 10
 
 
 def check_empty(body: Any) -> None:
-    _check_members(body, set())
+    """Of `rollback` and `promote`: the CLI sends an empty object, the SDK nothing."""
+    _check_members({} if body is None else body, set())
 
 
 def check_canary(body: Any) -> str:
