@@ -129,8 +129,7 @@ class Sample:
         for key in {**self.histograms, **earlier.histograms}:
             later, before = self.histograms.get(key, {}), earlier.histograms.get(key, {})
             histograms[key] = {
-                labels: _less(key, later.get(labels, {}), before.get(labels, {}))
-                for labels in {**later, **before}
+                labels: _less(key, later.get(labels, {}), before.get(labels, {})) for labels in {**later, **before}
             }
         return Sample(counters, histograms, self.gauges)
 

@@ -67,7 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     from scripts.releasing.policy import Policy
-    from scripts.releasing.simulation.report import document, missed, table
 
     try:
         policy = Policy.read(arguments.policy) if arguments.policy else Policy()
@@ -76,6 +75,15 @@ def run(arguments: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return WRONG_ARGUMENTS
     stop = Stop()
+    try:
+        return _run(batches, policy, arguments, stop)
+    finally:
+        stop.undo()
+
+
+def _run(batches: "list[Batch]", policy: "Policy", arguments: argparse.Namespace, stop: Stop) -> int:
+    from scripts.releasing.simulation.report import document, missed, table
+
     ends: dict[tuple[str, float], list[End]] = {}
     total, done, tell = sum(each.last - each.first for each in batches), 0, Lines("releases")
     for batch, found in _simulated(batches, policy, arguments.processes, stop):
