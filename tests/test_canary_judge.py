@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.releasing.judging import Judge, Outcome
+from scripts.releasing.judging import WEIGHTS, Judge, Outcome
 from scripts.releasing.policy import Policy
 from scripts.releasing.samples import Sample
 from tests.canary_samples import QUICK, SHAPE, STAGES, aged, looked, sample
@@ -279,12 +279,15 @@ def test_more_errors_of_the_canary_never_turn_abort_into_pass(
     assert all(now <= then for then, now in zip(before, after, strict=True))
 
 
-def test_evidence_is_what_all_checks_share() -> None:
-    """Of nine checks that found nothing and one that did: an average, which is what one allowance pays for."""
+def test_one_allowance_pays_for_all_checks() -> None:
+    """Of nine checks that found nothing and one that did an average decides, by weights that add up to 1."""
     [*_, verdict] = looked(sides(lambda count: sample(count, (count // 50, count // 50))))
-    values = [float(each["evidence_harmful"]) for name, each in verdict.figures.items() if name != "all"]
+    values = [WEIGHTS[name] * float(verdict.figures[name]["evidence_harmful"]) for name in WEIGHTS]
 
-    assert math.isclose(float(verdict.figures["all"]["evidence_harmful"]), sum(values) / len(values), rel_tol=0.01)
+    assert math.isclose(sum(WEIGHTS.values()), 1)
+    assert set(WEIGHTS) == verdict.figures.keys() - {"all"}
+    assert math.isclose(float(verdict.figures["all"]["evidence_harmful"]), sum(values), rel_tol=0.01)
+    assert sum(values) >= verdict.figures["all"]["needed"] == 100
 
 
 def test_stages_and_what_was_kept_are_looked_at() -> None:

@@ -20,7 +20,7 @@ from scripts.releasing.simulation import command
 from scripts.releasing.simulation.kinds import KINDS
 from scripts.releasing.simulation.release import End, simulate
 from scripts.releasing.simulation.report import missed, table
-from scripts.releasing.simulation.service import Service, Weather, World, bucket_numbers
+from scripts.releasing.simulation.service import ROUTES, Service, Weather, World, bucket_numbers
 from scripts.releasing.simulation.traffic import Side
 from shared.telemetry.series import DURATION_BOUNDS_S
 
@@ -97,27 +97,31 @@ def test_the_smaller_share_has_more_first_requests_and_so_fewer_hits() -> None:
 
 def test_what_is_counted_by_age_adds_up_to_all() -> None:
     whole = answered(0.5)
-    durations = whole.histograms["duration"].values()
-    requests = sum(whole.requests().values())
+    requests, starts = sum(whole.requests().values()), sum(whole.buckets("cold_start").values())
+    durations = {labels: sum(buckets.values()) for labels, buckets in whole.durations().items()}
+    reads = whole.requests()[ROUTES[0]] + whole.requests()[ROUTES[2]]
 
-    assert sum(whole.counters["requests_by_age"].values()) == requests
-    assert sum(sum(buckets.values()) for buckets in durations) == requests
-    assert sum(sum(buckets.values()) for buckets in whole.durations().values()) == requests
-    assert whole.counters["requests_by_age"][AGES[0],] == sum(whole.buckets("cold_start").values())
+    assert sum(durations.values()) == requests
+    assert sum(count for labels, count in durations.items() if labels[2] == AGES[0]) == starts
+    assert sum(whole.counters["reads_by_age"].values()) == reads
+    measured = {age: count for (age,), count in whole.counters["requests_by_age"].items() if count}
+    assert list(measured) == list(AGES[3 : 3 + len(measured)])
+    assert requests > sum(measured.values()) > requests / 2
 
 
 def test_kinds_do_what_they_say() -> None:
     good, erring, leaking, cold = (answered(0.5, kind) for kind in ("good", "erring", "leaking", "cold-cache"))
 
-    def grown(whole: Sample) -> int:
+    def grown(whole: Sample) -> float:
         growth = whole.counters["resident_growth"]
-        return sum(count if way == "up" else -count for (_, way), count in growth.items())
+        grown_bytes = sum(count if way == "up" else -count for (_, way), count in growth.items())
+        return grown_bytes / sum(whole.counters["requests_by_age"].values())
 
     def failed(whole: Sample) -> float:
         return sum(whole.requests("5xx").values()) / sum(whole.requests().values())
 
     assert failed(erring) - failed(good) == pytest.approx(0.02, abs=0.003)
-    assert (grown(leaking) - grown(good)) / sum(good.requests().values()) == pytest.approx(100_000, rel=0.05)
+    assert grown(leaking) - grown(good) == pytest.approx(100_000, rel=0.05)
     assert sum(count for (_, tier), count in cold.counters["reads_by_age"].items() if tier == "L1") == 0
 
 

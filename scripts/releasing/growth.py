@@ -1,12 +1,12 @@
 """
 Whether the canary's memory grows with its requests: of each block of them one bet on whether it grew too much.
 
-Instances count by how much their resident memory grew and shrank between two hand-overs, by their age. A block is of
-at least Policy.growth_requests requests of the canary's instances that had answered 16 before; what the stable grew by
-at equal age is taken off. Under the hypothesis that the canary's blocks are as often below half of what is harmful as
-above it, a bet of a share b of what one has on either side, e = 1 + b or 1 - b, is fair: an e-value, whatever the
-distribution of what an allocator does. Half of what is harmful is where a bet is to turn: what does not grow lies as
-far below as what grows by as much as is harmful lies above.
+Instances look at their resident memory at the end of each age, from the 16th request on, and count by how much it grew
+or shrank over it. A block is of ages of the canary that together have at least Policy.growth_requests requests; what
+the stable grew by at equal age is taken off. Under the hypothesis that the canary's blocks are as often below half of
+what is harmful as above it, a bet of a share b of what one has on either side, e = 1 + b or 1 - b, is fair: an e-value,
+whatever the distribution of what an allocator does. Half of what is harmful is where a bet is to turn: what does not
+grow lies as far below as what grows by as much as is harmful lies above.
 """
 
 from collections.abc import Mapping

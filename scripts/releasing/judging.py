@@ -42,6 +42,11 @@ VERSION = 1
 MEMORY = "memory"
 SAMPLES = ("before", "begun_stable", "stable", "begun_canary", "canary")
 STAGES_MAX = 20
+REQUIRED = (*(check.name for check in CHECKS if check.is_required), MEMORY)
+OTHERS = tuple(check.name for check in CHECKS if not check.is_required)
+WEIGHTS = {name: 0.8 / len(REQUIRED) for name in REQUIRED} | {name: 0.2 / len(OTHERS) for name in OTHERS}
+"""Of each check in the average that decides on aborting: those without which no stage is passed have four fifths."""
+
 WHOLE = 100
 """Percent of the traffic."""
 
@@ -219,7 +224,7 @@ class Judge:
         figures: dict[str, dict[str, Any]] = {}
         for name, ledger in self._ledgers.items():
             events, requests, stable_events, stable_requests = self._tallies.get(name, [0.0] * 4)
-            said = "harmful" if ledger.log_harmful - math.log(len(self._ledgers)) >= alpha else "open"
+            said = "harmful" if ledger.log_harmful + math.log(WEIGHTS[name]) >= alpha else "open"
             if ledger.log_harmless_max >= beta and said == "open":
                 said = "harmless"
             figures[name] = {
@@ -240,7 +245,7 @@ class Judge:
 
     @property
     def _log_all(self) -> float:
-        return log_mean([ledger.log_harmful for ledger in self._ledgers.values()])
+        return log_mean([self._ledgers[name].log_harmful for name in WEIGHTS], WEIGHTS.values())
 
     def _harmful(self, stable: Sample, canary: Sample, figures: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
         """Return why the release is to be aborted, () when it is not."""
@@ -251,8 +256,8 @@ class Judge:
             return (f"memory: an instance of the canary held {held[0]:.0%} of what it may{usual}",)
         if self._log_all < needed(self._policy.alpha):
             return ()
-        ranked = sorted(self._ledgers, key=lambda name: -self._ledgers[name].log_harmful)
-        strong = self._ledgers[ranked[0]].log_harmful - math.log(len(ranked))
+        ranked = sorted(WEIGHTS, key=lambda name: -self._ledgers[name].log_harmful - math.log(WEIGHTS[name]))
+        strong = self._ledgers[ranked[0]].log_harmful
         return tuple(
             self._sentence(name, figures[name])
             for name in ranked
@@ -283,11 +288,10 @@ class Judge:
         if requests < policy.stage_requests_min:
             lacking.append(f"the canary has had {requests:,} of at least {policy.stage_requests_min:,} requests")
         if self._stages[self._stage] != WHOLE:
-            required = [check.name for check in CHECKS if check.is_required] + [MEMORY]
             lacking += [
                 f"{name}: harm is not ruled out yet (evidence {figures[name]['evidence_harmless']:,.1f} of "
                 f"{1 / policy.beta:,.0f})"
-                for name in required
+                for name in REQUIRED
                 if figures[name]["said"] == "open"
             ]
         if not lacking:

@@ -4,9 +4,9 @@ What has been gathered of one check: evidence that the canary is harmful, and th
     harmless   one process for each group (all, and each route of a check *by_route*) and each beginning (stages)
     harmful    one process, of the stage that is judged: it has to be ruled out anew in each
 
-Weights are fixed before anything is counted, or by the order in which routes come: half for all routes together, the
-other half 1/2, 1/6, 1/12, … of it for the first, second, third route alone (1/(i(i+1)), which add up to 1). Of the
-beginnings the first has half, the others share the rest. What has not begun is worth 1.
+Weights are fixed before anything is counted, or by the order in which routes come: three quarters for all routes
+together, of the rest 1/2, 1/6, 1/12, … for the first, second, third route alone (1/(i(i+1)), which add up to 1). Of
+the beginnings the first has half, the others share the rest. What has not begun is worth 1.
 """
 
 import math
@@ -17,6 +17,8 @@ from scripts.releasing.evidence import log_mean
 
 ALL = ""
 ROUTES_MAX = 64
+TOGETHER = 0.75
+"""What all routes together weigh."""
 
 
 class Ledger:
@@ -71,7 +73,9 @@ class Ledger:
             return everything
         routes = [many for name, many in self._groups.items() if name != ALL]
         logs = [everything, *map(self._over_beginnings, routes), 0.0]
-        weights = [0.5, *(0.5 / (at * (at + 1)) for at in range(1, len(routes) + 1)), 0.5 / (len(routes) + 1)]
+        apart = 1 - TOGETHER
+        weights = [apart / (at * (at + 1)) for at in range(1, len(routes) + 1)]
+        weights = [TOGETHER, *weights, apart / (len(routes) + 1)]
         return log_mean(logs, weights)
 
     @property

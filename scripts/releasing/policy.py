@@ -47,7 +47,7 @@ class Policy(_Settings):
     """How long a stage lasts at least."""
     stage_requests_min: Annotated[int, Field(ge=1)] = 500
     """Requests of the canary that a stage needs at least."""
-    stage_s_max: Time = 12 * 3_600
+    stage_s_max: Time = 24 * 3_600
     """After so long without enough evidence for either verdict a stage is overdue."""
     overdue: Literal["hold", "abort"] = "hold"
     """What is done then: the stage is held, and the verdict says so, or the release is aborted."""
@@ -82,7 +82,7 @@ class Policy(_Settings):
 
     growth_harmful_bytes: Annotated[float, Field(gt=0)] = 100_000
     """What memory may not grow by, a request. The line between both verdicts is half of it."""
-    growth_requests: Annotated[int, Field(ge=10)] = 100
+    growth_requests: Annotated[int, Field(ge=10)] = 40
     """Requests of a block: of each it is asked whether memory grew by more than half of that."""
     resident_share_max: Share = 0.9
     """Of the memory that an instance may hold: a canary that held more is aborted, if the stable did not."""

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.telemetry.metrics import METRICS, Kind
 from shared.telemetry.series import DURATION_BOUNDS_S
 
-AGES = ("1", "2-4", "5-16", "17-64", "65-256", "257-1024", "1025+")
+AGES = ("1", "2-4", "5-16", "17-64", "65-256", "257-1024", "over-1024")
 """Which of its instance's requests a request was, by powers of four: what an instance remembers grows with them."""
 
 YOUNG = AGES[:3]

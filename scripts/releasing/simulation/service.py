@@ -6,6 +6,7 @@ route, the first requests of an instance are slower and find nothing in memory, 
 requests of a client's burst may be held up together, and for seconds an hour the store is away for both sides.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,11 +42,14 @@ LOOK_S, LATE_LOOK_SHARE, LATE_LOOKS_PER_START = 0.005, 2e-4, 3.0
 WARM_GROWTH_BYTES, WARM_AGE = 60_000.0, 16.0
 """By what memory grows with an instance's first requests, and at which age by half of that."""
 
+GROWTH_ENDS = (16, 64, 256, 1_024)
+"""At which ages instances look at their memory; from the last one on each time that it has passed again."""
+
 Truths = NDArray[np.bool_]
 BUCKETS = len(DURATION_BOUNDS_S) + 1
 ON_TIME, LATE = 0, 9
 """Buckets of LAG_BOUNDS_S: up to 1 ms, and above 15 ms."""
-AGE_BOUNDS = np.array([1, 4, 16, 64, 256, 1_024])
+AGE_BOUNDS = np.array([1, 4, *GROWTH_ENDS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,7 @@ class Service:
         looks = int(took_s.sum() / LOOK_S)
         late = int(rng.binomial(looks, LATE_LOOK_SHARE) + rng.poisson(LATE_LOOKS_PER_START * starts) + held_up)
         counts.lag[[ON_TIME, LATE]] += [max(0, looks - late), late]
-        self._grow(requests, ages, kind)
+        self._grow(requests, kind)
 
     def _hit(self, requests: Requests, route: Whole, kind: Kind) -> Truths:
         rng, count = self._rng, len(route)
@@ -188,18 +192,23 @@ class Service:
         status[rng.random(count) < share] = 2
         return status
 
-    def _grow(self, requests: Requests, ages: Whole, kind: Kind) -> None:
-        """Let each instance's memory grow, by the age that it has when it hands over."""
-        grown = WARM_GROWTH_BYTES * WARM_AGE / (requests.age + WARM_AGE) + kind.leak_bytes
-        by = np.zeros((len(requests.instances), len(AGES)))
-        np.add.at(by, (requests.instance, ages), grown)
-        for number, instance in enumerate(requests.instances):
-            for age in np.flatnonzero(by[number]):
-                level_bytes = self._rng.normal(0, RESIDENT_NOISE_BYTES)
-                more = int(by[number, age] + level_bytes - instance.level_bytes)
-                instance.level_bytes = level_bytes
-                self.counts.growth[age, 0 if more > 0 else 1] += abs(more)
-        self.counts.ages += np.bincount(ages, minlength=len(AGES))
+    def _grow(self, requests: Requests, kind: Kind) -> None:
+        """Count by how much instances grew over the ages that ended; what an age begins with was seen at its begin."""
+        counts = np.bincount(requests.instance, minlength=len(requests.instances)).tolist()
+        for instance, more in zip(requests.instances, counts, strict=True):
+            before = instance.answered - more
+            for at, age_end in enumerate((*GROWTH_ENDS, *range(2 * GROWTH_ENDS[-1], instance.answered + 1, 1_024))):
+                if before < age_end <= instance.answered:
+                    level_bytes = self._rng.normal(0, RESIDENT_NOISE_BYTES)
+                    begin = 0 if at == 0 else GROWTH_ENDS[at - 1] if at < len(GROWTH_ENDS) else age_end - 1_024
+                    warm_bytes = WARM_GROWTH_BYTES * WARM_AGE * math.log((age_end + WARM_AGE) / (begin + WARM_AGE))
+                    leaked_bytes = kind.leak_bytes * (age_end - begin)
+                    grown = int(warm_bytes + leaked_bytes + level_bytes - instance.level_bytes)
+                    instance.level_bytes = level_bytes
+                    if at:
+                        age = min(at + len(YOUNG) - 1, len(AGES) - 1)
+                        self.counts.growth[age, 0 if grown > 0 else 1] += abs(grown)
+                        self.counts.ages[age] += age_end - begin
 
 
 GOOD = Kind("the stable", True)
