@@ -303,7 +303,7 @@ def _rate_wait_s(answer: httpx.Response, what: str) -> float:
 
 
 def _is_number(answer: httpx.Response) -> bool:
-    return answer.headers.get("retry-after", "").isdecimal()
+    return str(answer.headers.get("retry-after", "")).isdecimal()
 
 
 def _object(answer: httpx.Response, what: str) -> Mapping[str, Any]:
