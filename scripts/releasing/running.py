@@ -102,6 +102,10 @@ class Job:
         self.policy = policy
         self.tell = tell
 
+    async def wrong_with(self, canary: DeploymentFound) -> list[str]:
+        """Return what is wrong with the canary at its own address."""
+        return await wrong_with(canary, self.access, self.arguments.document, self.hear)
+
     def hear(self, check: Check) -> None:
         if check.state is not CheckState.PASSED:
             self.tell("check", f"  {check.name}: {check.state}: {check.text}")
@@ -145,7 +149,7 @@ async def release(job: Job, keeper: Keeper) -> int:
             job.tell("ended", f"{canary.id} was {state.outcome} before; --again releases it anew")
             return STATUS_OF[state.outcome]
         async with _watching(job, state) as watcher:
-            check = partial(wrong_with, canary, job.access, job.arguments.document, job.hear)
+            check = partial(job.wrong_with, canary)
             timing = timing_of(job.arguments)
             driver = Driver(state, vercel, keeper, watcher, check, job.tell, timing)
             ended = await driver.run()

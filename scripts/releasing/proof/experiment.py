@@ -5,6 +5,7 @@ callers, and the driver as `scripts/canary run` has it. Only Vercel's management
 
 import argparse
 import asyncio
+import contextlib
 import json
 import time
 from dataclasses import dataclass
@@ -13,13 +14,15 @@ from typing import Any, NamedTuple
 
 from scripts.platform.settings import FleetSettings
 from scripts.releasing import running
+from scripts.releasing.changing import CouldNot
 from scripts.releasing.fake.project import CANARY, PROJECT, STABLE, LocalProject
-from scripts.releasing.faulty import faulty
+from scripts.releasing.faulty import SOUND_REQUESTS, faulty
 from scripts.releasing.options import account_of
 from scripts.releasing.policy import Policy
 from scripts.releasing.proof.load import Load
 from scripts.releasing.state import Keeper, Outcome
 from scripts.releasing.telling import Telling
+from scripts.releasing.vercel import DeploymentFound
 from scripts.smoke.access import read_access
 
 MEMORY_BYTES_MAX = 200_000_000
@@ -39,8 +42,11 @@ class Plan:
     bake_s: float = 10.0
     look_every_s: float = 2.0
     seed: int = 1
+    instances_max: int = 2
     fault_share: float | None = None
     requests_min: int = 500
+    is_checked: bool = True
+    """Whether the canary's own address is checked before, which starts instances of most functions."""
 
 
 class Result(NamedTuple):
@@ -59,18 +65,25 @@ class Result(NamedTuple):
 
     @property
     def is_right(self) -> bool:
-        """A good canary is released, a bad one rolled back before it had half of the traffic."""
+        """A good canary is released, a bad one rolled back before it had half of the traffic, or never started."""
         if self.kind == GOOD:
             return self.outcome == Outcome.RELEASED
-        return self.outcome == Outcome.ROLLED_BACK and self.percentage < 50
+        return self.percentage == 0 or (self.outcome == Outcome.ROLLED_BACK and self.percentage < 50)
+
+
+class _Unchecked(running.Job):
+    async def wrong_with(self, canary: DeploymentFound) -> list[str]:
+        self.tell("check", f"not checked: {canary.url}")
+        return []
 
 
 async def experiment(plan: Plan, folder: Path, out: Any = None) -> Result:
     """Carry it out in *folder*, which has the log of it afterwards."""
     began_s, log = time.monotonic(), folder / f"{plan.kind}.log"
-    settings = FleetSettings(seed=plan.seed, instances_max=2, suspend_after_s=-1)
+    settings = FleetSettings(seed=plan.seed, instances_max=plan.instances_max, suspend_after_s=-1)
     common = {"WARMTHREAD_MEMORY_BYTES_MAX": str(MEMORY_BYTES_MAX)}
-    canary = faulty("" if plan.kind == GOOD else plan.kind, plan.fault_share)
+    sound = SOUND_REQUESTS if plan.is_checked else 0
+    canary = faulty("" if plan.kind == GOOD else plan.kind, plan.fault_share, sound)
     async with LocalProject(canary, settings, common) as project:
         load = Load(project.url, project.fleet.key, plan.rate_per_s, plan.seed)
         calling = asyncio.create_task(load.run())
@@ -78,7 +91,8 @@ async def experiment(plan: Plan, folder: Path, out: Any = None) -> Result:
             with Keeper.locked(folder / plan.kind, PROJECT) as keeper:
                 job = _job(plan, project, folder, log, out)
                 try:
-                    await running.release(job, keeper)
+                    with contextlib.suppress(CouldNot):  # Its checks found it already: the state says so.
+                        await running.release(job, keeper)
                 finally:
                     job.tell.close()
                 state = keeper.read()
@@ -86,7 +100,7 @@ async def experiment(plan: Plan, folder: Path, out: Any = None) -> Result:
             calling.cancel()
             await asyncio.wait([calling])
         events = [json.loads(line) for line in log.read_text().splitlines()]
-        [ended] = [each for each in events if each["event"] in ("ended", "held")] or [{}]
+        ended: dict[str, Any] = next((each for each in events if each["event"] == "ended"), {})
         changes = project.machine.changes
     assert state is not None
     shares = [round(100 * change.shares.get(CANARY, 0)) for change in changes if change.call != "rollback"]
@@ -130,4 +144,5 @@ def _job(plan: Plan, project: LocalProject, folder: Path, log: Path, out: Any) -
     access = read_access(environment, with_bypass=True)
     tell = Telling([account.token, *access], log, out)
     assert project.machine.production == STABLE
-    return running.Job(arguments, account, access, project.url, policy, tell)
+    job = running.Job if plan.is_checked else _Unchecked
+    return job(arguments, account, access, project.url, policy, tell)
