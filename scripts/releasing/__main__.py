@@ -12,6 +12,7 @@ SUBCOMMANDS = {
     "status": "scripts.releasing.reporting",
     "abort": "scripts.releasing.aborting",
     "fake": "scripts.releasing.fake.command",
+    "simulate": "scripts.releasing.simulation.command",
 }
 COULD_NOT, WRONG_ARGUMENTS = 3, 2
 

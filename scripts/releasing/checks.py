@@ -18,14 +18,14 @@ Percentiles and what is harmless of them are read from counts that were there be
 judged has a say in by what it is.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from scripts.releasing.evidence import Counted, Hypothesis
 from scripts.releasing.policy import Policy
-from scripts.releasing.samples import READS_BY_AGE, YOUNG_DURATION, Buckets, Labels, Sample
-from shared.telemetry.series import LAG_BOUNDS_S, OCTAVE
+from scripts.releasing.reference import Percentile, Reference, above
+from scripts.releasing.samples import READS_BY_AGE, YOUNG_DURATION, Labels, Sample
+from shared.telemetry.series import LAG_BOUNDS_S
 
 WORSE = (1.3, 1.7, 2.5, 4.0, 8.0, 20.0)
 BETTER = (0.8, 0.6, 0.4, 0.25, 0.1, 0.02)
@@ -50,14 +50,12 @@ class Observation(NamedTuple):
 
 class View(NamedTuple):
     """
-    An interval of both sides, and what was known of the stable when it began: *release*, since the first look, and
-    *history*, since the deployment began.
+    An interval of both sides, and what was known of the stable when it began. *tells_age*: both count by age.
     """
 
     stable: Sample
     canary: Sample
-    release: Sample
-    history: Sample
+    reference: Reference
     tells_age: bool
     policy: Policy
 
@@ -101,11 +99,10 @@ def budget(view: View) -> list[Observation]:
 def slow(view: View) -> list[Observation]:
     policy = view.policy
 
-    def lines(percentile: "Percentile") -> tuple[Hypothesis, Hypothesis]:
-        return (
-            at_most(percentile.ratio(policy.slowdown_harmless)),
-            at_least(percentile.ratio(policy.slowdown_harmful)),
-        )
+    def lines(percentile: Percentile) -> tuple[Hypothesis, Hypothesis]:
+        harmless = percentile.ratio(policy.slowdown_harmless)
+        # Where all take nearly the same, both slowdowns bring all of them above.
+        return at_most(harmless), at_least(max(percentile.ratio(policy.slowdown_harmful), QUARTER * harmless))
 
     return list(_durations(view, 0.95, policy.reference_requests, lines))
 
@@ -113,7 +110,7 @@ def slow(view: View) -> list[Observation]:
 def tail(view: View) -> list[Observation]:
     policy = view.policy
 
-    def lines(percentile: "Percentile") -> tuple[Hypothesis, Hypothesis]:
+    def lines(percentile: Percentile) -> tuple[Hypothesis, Hypothesis]:
         harmless = max(policy.tail_harmless, percentile.ratio(policy.slowdown_harmless))
         # Where durations hardly differ, a harmless slowdown alone doubles the share above.
         return at_most(harmless), at_least(max(policy.tail_harmful, QUARTER * harmless))
@@ -123,11 +120,11 @@ def tail(view: View) -> list[Observation]:
 
 def cold(view: View) -> list[Observation]:
     policy = view.policy
-    percentile = _percentile(view, "cold_start", (), 0.75, max(40, policy.reference_requests // 10))
+    percentile = view.reference.of_cold_starts(0.75, max(40, policy.reference_requests // 10))
     if percentile is None:
         return []
-    canary, stable = (_buckets(sample, "cold_start") for sample in (view.canary, view.stable))
-    counted = Counted(*percentile.above(canary), *percentile.above(stable))
+    canary, stable = (percentile.above(sample.buckets("cold_start")) for sample in (view.canary, view.stable))
+    counted = Counted(*canary, *stable)
     return [Observation("", counted, at_most(percentile.ratio(policy.cold_slowdown_harmless)))]
 
 
@@ -148,9 +145,9 @@ def hits(view: View) -> list[Observation]:
 def lag(view: View) -> list[Observation]:
     policy = view.policy
     first = next((number for number, bound_s in enumerate(LAG_BOUNDS_S) if bound_s >= policy.late_s), -1)
-    canary, stable = (_buckets(sample, "lag") for sample in (view.canary, view.stable))
-    late = max(0.0, _above(canary, first) - policy.late_looks_per_start * starts_of(view.canary))
-    counted = Counted(late, sum(canary.values()), _above(stable, first), sum(stable.values()))
+    canary, stable = (sample.buckets("lag") for sample in (view.canary, view.stable))
+    late = max(0.0, above(canary, first) - policy.late_looks_per_start * starts_of(view.canary))
+    counted = Counted(late, sum(canary.values()), above(stable, first), sum(stable.values()))
     return [Observation("", counted, at_most(policy.lag_harmless))]
 
 
@@ -184,27 +181,9 @@ CHECKS = (
 )
 
 
-class Percentile(NamedTuple):
-    """
-    The bucket below whose end *share* of a *reference* lies.
-    """
-
-    reference: Buckets
-    number: int
-
-    def above(self, buckets: Buckets) -> tuple[int, int]:
-        """Return how many of *buckets* lie above, and how many there are."""
-        return _above(buckets, self.number), sum(buckets.values())
-
-    def ratio(self, slowdown: float) -> float:
-        """Return by what the share above would grow if all took *slowdown* times as long."""
-        shift = round(math.log2(slowdown) * OCTAVE)
-        return _above(self.reference, self.number - shift) / _above(self.reference, self.number)
-
-
 def starts_of(sample: Sample) -> int:
     """Return how many instances answered their first request."""
-    return sum(_buckets(sample, "cold_start").values())
+    return sum(sample.buckets("cold_start").values())
 
 
 def _answers(view: View, status: str) -> Iterable[tuple[Labels, Counted]]:
@@ -219,43 +198,13 @@ def _durations(
     view: View, share: float, requests_min: int, lines: Callable[[Percentile], tuple[Hypothesis, Hypothesis]]
 ) -> Iterable[Observation]:
     canary, stable = view.canary.durations(), view.stable.durations()
-    release, history = view.release.durations(), view.history.durations()
     first = 0 if view.tells_age else starts_of(view.canary)
     for labels, buckets in canary.items():
-        percentile = percentile_of((release.get(labels, {}), history.get(labels, {})), share, requests_min)
+        percentile = view.reference.of_durations(labels, share, requests_min)
         if percentile is not None:
             events, requests = percentile.above(buckets)
             counted = Counted(max(0, events - first), requests, *percentile.above(stable.get(labels, {})))
             yield Observation(_named(labels), counted, *lines(percentile))
-
-
-def _percentile(view: View, key: str, labels: Labels, share: float, requests_min: int) -> Percentile | None:
-    references = (sample.histograms.get(key, {}).get(labels, {}) for sample in (view.release, view.history))
-    return percentile_of(references, share, requests_min)
-
-
-def percentile_of(references: Iterable[Buckets], share: float, requests_min: int) -> Percentile | None:
-    """
-    Return a percentile of the first of *references* that has *requests_min*; None: there is none, or nothing above it.
-    """
-    for reference in references:
-        total = sum(reference.values())
-        if total < requests_min:
-            continue
-        seen = 0
-        for number, count in sorted(reference.items()):
-            seen += count
-            if seen >= share * total:
-                return Percentile(reference, number) if seen < total else None
-    return None
-
-
-def _above(buckets: Buckets, number: int) -> int:
-    return sum(count for each, count in buckets.items() if each > number)
-
-
-def _buckets(sample: Sample, key: str) -> Buckets:
-    return sample.histograms.get(key, {}).get((), {})
 
 
 def _hits_by_age(sample: Sample) -> Mapping[str, tuple[int, int]]:

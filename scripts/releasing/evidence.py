@@ -78,6 +78,7 @@ def log_e_values(counted: Counted, hypothesis: Hypothesis, clump: float) -> list
 def log_mean(logs: Iterable[float], weights: Iterable[float] | None = None) -> float:
     """Return the logarithm of the average of e^logs, by *weights* that add up to 1, else evenly."""
     terms = list(logs)
-    shares = [1 / len(terms)] * len(terms) if weights is None else list(weights)
     top = max(terms)
-    return top + math.log(sum(share * math.exp(each - top) for share, each in zip(shares, terms, strict=True)))
+    if weights is None:
+        return top + math.log(sum([math.exp(each - top) for each in terms]) / len(terms))
+    return top + math.log(sum([share * math.exp(each - top) for share, each in zip(weights, terms, strict=True)]))

@@ -35,10 +35,12 @@ from scripts.releasing.evidence import Counted, Hypothesis, log_e_values, log_me
 from scripts.releasing.growth import BETS, Growth, tells_growth
 from scripts.releasing.ledger import Ledger, needed
 from scripts.releasing.policy import Policy
+from scripts.releasing.reference import Reference
 from scripts.releasing.samples import Sample
 
 VERSION = 1
 MEMORY = "memory"
+SAMPLES = ("before", "begun_stable", "stable", "begun_canary", "canary")
 STAGES_MAX = 20
 WHOLE = 100
 """Percent of the traffic."""
@@ -76,10 +78,13 @@ class Judge:
         self._stage = int(kept.get("stage", -1))
         self._aborted = tuple(kept.get("aborted", ()))
         samples = kept.get("samples", {})
-        self._first, self._stable, self._canary, self._begun = (
-            Sample.from_json(samples[name]) if name in samples else None
-            for name in ("first", "stable", "canary", "begun")
+        # The stable's counts when the stage before began, when this one did, and now; the canary's of the latter two.
+        self._before, self._begun_stable, self._stable, self._begun_canary, self._canary = (
+            Sample.from_json(samples[name]) if name in samples else None for name in SAMPLES
         )
+        self._looks = int(kept.get("looks", 0))
+        known = kept.get("reference", {"release": Sample().to_json(), "history": Sample().to_json()})
+        self._reference = Reference(Sample.from_json(known["release"]), Sample.from_json(known["history"]))
         self._tallies: dict[str, list[float]] = {name: list(each) for name, each in kept.get("tallies", {}).items()}
         ledgers = kept.get("ledgers", {})
         self._ledgers = {
@@ -116,12 +121,21 @@ class Judge:
 
     def to_json(self) -> dict[str, Any]:
         """Return all that a verdict depends on, as JSON's values."""
-        samples = {"first": self._first, "stable": self._stable, "canary": self._canary, "begun": self._begun}
+        samples = dict(
+            zip(
+                SAMPLES, (self._before, self._begun_stable, self._stable, self._begun_canary, self._canary), strict=True
+            )
+        )
         return {
             "version": VERSION,
             "policy": self._policy.model_dump(),
             "stages": list(self._stages),
             "stage": self._stage,
+            "looks": self._looks,
+            "reference": {
+                "release": self._reference.release.to_json(),
+                "history": self._reference.history.to_json(),
+            },
             "aborted": list(self._aborted),
             "samples": {name: sample.to_json() for name, sample in samples.items() if sample is not None},
             "tallies": self._tallies,
@@ -142,35 +156,42 @@ class Judge:
     def _take(self, stage: int, stable: Sample, canary: Sample) -> str:
         """Take what is new; return why nothing could be taken, "" when it was."""
         if stage > self._stage:
-            self._stage = stage
+            self._stage, self._looks = stage, 0
             self._tallies = {}
             for ledger in self._ledgers.values():
                 ledger.begin()
-            self._begun = canary
-        if self._first is None or self._stable is None or self._canary is None:
-            self._first, self._stable, self._canary = stable, stable, canary
+            self._before, self._begun_stable, self._begun_canary = self._begun_stable, self._stable, self._canary
+        if self._stable is None or self._canary is None:
+            self._begin_anew(stable, canary)
             return "what both sides counted before is noted; the next look compares"
         try:
             since = stable - self._stable, canary - self._canary
-            release = self._stable - self._first
         except ValueError as error:
-            self._first, self._stable, self._canary, self._begun = stable, stable, canary, canary
+            self._begin_anew(stable, canary)
             return f"{error}; from now on is compared what is counted from now on"
-        known = tells_age(stable, canary)
-        self._weigh(View(*since, release, self._stable, known, self._policy), stable, canary)
+        self._looks += 1
+        if self._looks & (self._looks - 1) == 0:
+            before = self._begun_stable if self._before is None else self._before
+            assert before is not None
+            self._reference = Reference(self._stable - before, self._stable)
+        self._weigh(View(*since, self._reference, tells_age(stable, canary), self._policy), stable, canary)
         self._stable, self._canary = stable, canary
         return ""
+
+    def _begin_anew(self, stable: Sample, canary: Sample) -> None:
+        self._before = self._begun_stable = self._stable = stable
+        self._begun_canary = self._canary = canary
 
     def _weigh(self, view: View, stable: Sample, canary: Sample) -> None:
         is_after = self._stages[self._stage] == WHOLE
         if is_after:
-            view = view._replace(stable=view.release)
+            view = view._replace(stable=view.reference.release)
         for check in CHECKS:
             if check.name != "hits" or view.tells_age:
                 for observation in check.measure(view):
                     self._add(check, _alone(observation, check) if is_after else observation)
         if tells_growth(stable, canary):
-            self._growth.add(view.canary, view.history)
+            self._growth.add(view.canary, view.reference.history)
             growth_bytes = self._growth.take(self._policy.growth_requests)
             if growth_bytes is not None:
                 is_above = growth_bytes > self._policy.growth_harmful_bytes / 2
@@ -254,8 +275,8 @@ class Judge:
 
     def _unharmed(self, canary: Sample, waited_s: float, figures: Mapping[str, Mapping[str, Any]]) -> Verdict:
         policy = self._policy
-        assert self._begun is not None
-        requests = sum(canary.requests().values()) - sum(self._begun.requests().values())
+        assert self._begun_canary is not None
+        requests = sum(canary.requests().values()) - sum(self._begun_canary.requests().values())
         lacking = []
         if waited_s < policy.stage_s_min:
             lacking.append(f"the stage has lasted {waited_s:,.0f} of at least {policy.stage_s_min:,.0f} s")
@@ -283,7 +304,7 @@ class Judge:
 def _alone(observation: Observation, check: Check) -> Observation:
     """
     Return *observation* without a stable beside it: the canary is held against the harmful line, of a check that has
-    none against the harmless, as the stable's share during the release draws it.
+    none against the harmless, as the stable's share in the stage before draws it.
     """
     counted, line = observation.counted, observation.harmful if check.is_required else observation.harmless
     if line is None or line.ratio == 0:

@@ -33,6 +33,8 @@ class Ledger:
         self._against_harm: list[float] = list(kept["against_harm"]) if kept else [0.0] * alternatives
         self.log_harmless_max: float = float(kept["log_harmless_max"]) if kept else 0.0
         """The most that spoke against harm in this stage."""
+        self.log_harmful = self._log_harmful()
+        """The logarithm of the evidence for harm, as of the last look."""
 
     def begin(self) -> None:
         """A stage begins: a process of its own, and harm has to be ruled out anew."""
@@ -61,10 +63,9 @@ class Ledger:
     def close_look(self) -> None:
         """All of an interval was added."""
         self.log_harmless_max = max(self.log_harmless_max, log_mean(self._against_harm))
+        self.log_harmful = self._log_harmful()
 
-    @property
-    def log_harmful(self) -> float:
-        """Return the logarithm of the evidence for harm."""
+    def _log_harmful(self) -> float:
         everything = self._over_beginnings(self._groups[ALL])
         if not self._by_route:
             return everything

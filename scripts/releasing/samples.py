@@ -121,14 +121,16 @@ class Sample:
 
         Raises ValueError: less was counted than before, so what the deployment counted was lost meanwhile.
         """
-        counters = {key: _less(key, counts, earlier.counters.get(key, {})) for key, counts in self.counters.items()}
-        histograms = {
-            key: {
-                labels: _less(key, buckets, earlier.histograms.get(key, {}).get(labels, {}))
-                for labels, buckets in many.items()
-            }
-            for key, many in self.histograms.items()
+        counters = {
+            key: _less(key, self.counters.get(key, {}), earlier.counters.get(key, {}))
+            for key in {**self.counters, **earlier.counters}
         }
+        histograms: dict[str, dict[Labels, Buckets]] = {}
+        for key in {**self.histograms, **earlier.histograms}:
+            later, before = self.histograms.get(key, {}), earlier.histograms.get(key, {})
+            histograms[key] = {
+                labels: _less(key, later.get(labels, {}), before.get(labels, {})) for labels in {**later, **before}
+            }
         return Sample(counters, histograms, self.gauges)
 
     def tells(self, key: str) -> bool:
@@ -138,6 +140,10 @@ class Sample:
     def total(self, key: str) -> int:
         """Return the sum of a counter's series."""
         return sum(self.counters.get(key, {}).values())
+
+    def buckets(self, key: str) -> Buckets:
+        """Return a histogram that has no labels."""
+        return self.histograms.get(key, {}).get((), {})
 
     def requests(self, *statuses: str) -> dict[Labels, int]:
         """Return the requests by (method, route), of classes of status such as `5xx`, all without; not OWN ones."""
@@ -239,6 +245,8 @@ def _apart(cumulated: Mapping[int, int]) -> dict[int, int]:
 
 
 def _less[K](key: str, later: Mapping[K, int], earlier: Mapping[K, int]) -> dict[K, int]:
-    if any(later.get(each, 0) < count for each, count in earlier.items()):
+    before = earlier.get
+    more = {each: count - before(each, 0) for each, count in later.items() if count != before(each, 0)}
+    if min(more.values(), default=0) < 0 or any(earlier[each] for each in earlier.keys() - later.keys()):
         raise ValueError(f"{SERIES[key].name} is less than it was: what the deployment counted before was lost")
-    return {each: more for each, count in later.items() if (more := count - earlier.get(each, 0))}
+    return more
