@@ -39,6 +39,7 @@ from scripts.releasing.telling import Telling
 from scripts.releasing.vercel import ACTIVE, Account, DeploymentFound, Vercel, VercelError
 from scripts.releasing.watching import Watcher
 from scripts.smoke.access import Access, WrongUse, read_access, read_url
+from scripts.smoke.deployment import BYPASS_HEADER
 from scripts.smoke.result import Check
 from scripts.smoke.result import State as CheckState
 
@@ -184,7 +185,8 @@ async def _state_of(job: Job, vercel: Vercel, kept: State | None, canary: str) -
 @contextlib.asynccontextmanager
 async def _watching(job: Job, state: State) -> AsyncIterator[Watcher]:
     deployments = {STABLE: state.stable, CANARY: state.canary}
-    sides = {name: Side(job.url, name, deployment) for name, deployment in deployments.items()}
+    headers = {BYPASS_HEADER: str(job.access.bypass)} if job.access.bypass else {}
+    sides = {name: Side(job.url, name, deployment, headers) for name, deployment in deployments.items()}
     bounds = Bounds(job.arguments.shadow_rate, job.arguments.shadow_max)
     shadow = None if job.arguments.no_shadow else ShadowLoad(sides, job.access.key, bounds)
     watcher = Watcher(sides, job.access.metrics, job.policy, job.tell, shadow)
