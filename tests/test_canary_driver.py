@@ -189,7 +189,7 @@ async def test_what_somebody_else_does_is_followed(tmp_path: Path, what: str) ->
                 case "replace":
                     await vercel.rollback(STABLE)
                     await vercel.start(OTHER)
-                    with pytest.raises(CouldNot, match="that of dpl_other"):
+                    with pytest.raises(CouldNot, match="is that of dpl_other"):
                         await release
         assert "rollback" not in [call.name for call in rig.api.fake.writes][3:]
 

@@ -244,9 +244,7 @@ class Driver:
         if rolling is None or self._is_older(rolling):
             return None
         if not self._is_ours(rolling):
-            raise CouldNot(
-                f"the project's latest rolling release is that of {rolling.canary_id}: the one of {state.canary} is over"
-            )
+            raise CouldNot(f"the release of {state.canary} is over: the latest one is that of {rolling.canary_id}")
         if rolling.state == ABORTED:
             return self._end(Outcome.ROLLED_BACK, ("by somebody else",), "Rolled back, and not by this driver")
         if rolling.state == COMPLETE:
