@@ -1,5 +1,6 @@
-"""A release on the fake of Vercel's API and metrics that grow by themselves: a driver of it, as often as one is wanted."""
+"""A release on the fake of Vercel's API, with metrics that grow by themselves: its driver, as often as is wanted."""
 
+import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -27,6 +28,13 @@ LENIENT = {"stage_s_min": 0, "stage_s_max": 60, "reference_requests": 100, "stag
 
 def lenient(**changes: object) -> Policy:
     return Policy.model_validate(LENIENT | changes)
+
+
+async def until(holds: Callable[[], object]) -> None:
+    """Return when it holds, which nothing tells but looking."""
+    async with asyncio.timeout(60):
+        while not holds():  # noqa: ASYNC110  # what it waits for is another program's.
+            await asyncio.sleep(0.002)
 
 
 async def nothing_wrong() -> list[str]:

@@ -1,6 +1,6 @@
 """
-The metrics of two deployments, as `/api/metrics` tells of them, that grow with each scrape as a kind of canary would have
-them grow: what a judge is given where no instances run.
+The metrics of two deployments, as `/api/metrics` tells of them, that grow with each scrape as a kind of canary would
+have them grow: what a judge is given where no instances run.
 """
 
 import asyncio

@@ -11,7 +11,7 @@ from scripts.releasing.fake.server import Fault, Hold
 from scripts.releasing.state import BrokenState, Keeper, Locked, Outcome, State, Step
 from scripts.releasing.vercel import ABORTED
 from tests.canary_api import CANARY, OTHER, PROJECT, STABLE, STAGES
-from tests.canary_release import QUICK, SECRET, Rig, lenient, running_release
+from tests.canary_release import QUICK, SECRET, Rig, lenient, running_release, until
 from tests.canary_site import Kind
 
 RELEASE = ["configure", "start", "approve", "approve", "complete"]
@@ -69,11 +69,9 @@ async def test_the_call_back_comes_first_of_all_after_the_verdict(tmp_path: Path
 async def test_what_is_bad_after_the_release_is_rolled_back_too(tmp_path: Path) -> None:
     async with running_release(tmp_path, Kind.GOOD) as rig:
         release = asyncio.create_task(rig.drive(timing=Timing(0.005, 60, 0.25, 0.002, 2.0)))
-        async with asyncio.timeout(60):
-            while not is_at(rig, CANARY):
-                await asyncio.sleep(0.001)
-            rig.site.fields[CANARY].kind = Kind.ERRING
-            state = await release
+        await until(lambda: is_at(rig, CANARY))
+        rig.site.fields[CANARY].kind = Kind.ERRING
+        state = await release
 
         assert state.outcome is Outcome.ROLLED_BACK
         assert rig.calls == [*RELEASE, "rollback"]
@@ -133,11 +131,10 @@ async def test_another_release_under_way_is_left_alone(tmp_path: Path) -> None:
         assert rig.api.machine.shares == {STABLE: 0.95, OTHER: 0.05}
 
 
-@pytest.mark.parametrize("lag_reads", [0, 3])
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_lost_calls_and_answers_end_right(tmp_path: Path, fault: Fault, lag_reads: int) -> None:
+async def test_lost_calls_and_answers_end_right(tmp_path: Path, fault: Fault) -> None:
     async with running_release(tmp_path, Kind.GOOD) as rig:
-        rig.api.machine.lag_reads = lag_reads
+        rig.api.machine.lag_reads = 3
         for name in RELEASE:
             rig.api.fake.faults[name].append(fault)
         state = await rig.drive()
@@ -175,8 +172,7 @@ async def test_what_somebody_else_does_is_followed(tmp_path: Path, what: str) ->
     async with running_release(tmp_path, Kind.SILENT) as rig:
         release = asyncio.create_task(rig.drive())
         async with asyncio.timeout(60):
-            while rig.site.scrapes < 2:
-                await asyncio.sleep(0.001)
+            await until(lambda: rig.site.scrapes > 1)
             vercel = rig.api.vercel
             match what:
                 case "abort":
@@ -188,13 +184,12 @@ async def test_what_somebody_else_does_is_followed(tmp_path: Path, what: str) ->
                     assert (await release).outcome is Outcome.RELEASED
                 case "approve":
                     await vercel.approve(1, CANARY)
-                    while rig.kept.stage != 1:
-                        await asyncio.sleep(0.001)
+                    await until(lambda: rig.kept.stage == 1)
                     release.cancel()
                 case "replace":
                     await vercel.rollback(STABLE)
                     await vercel.start(OTHER)
-                    with pytest.raises(CouldNot, match="that of dpl_other"):
+                    with pytest.raises(CouldNot, match="is that of dpl_other"):
                         await release
         assert "rollback" not in [call.name for call in rig.api.fake.writes][3:]
 

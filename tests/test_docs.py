@@ -19,11 +19,12 @@ from shared.config import SETTINGS
 from shared.http.problems import TYPE_PREFIX
 from shared.request.caller import read_key
 from tests.api_calls import CALLS, DOCUMENT_HELD, PREPARED, RESERVING
-from tests.pages import PAGES, ROOT, anchors, code, commands, links, prose, read, section, table
+from tests.pages import PAGES, ROOT, anchors, blocks, code, commands, links, prose, read, section, table
 
 pytestmark = pytest.mark.unmeasured
 
 API, ARCHITECTURE, OPERATING = "docs/api.md", "docs/architecture.md", "docs/operating.md"
+DEPLOYING = "docs/deploying.md"
 README_BYTES_MAX = 9_000
 
 
@@ -148,7 +149,7 @@ def test_the_python_example_runs(here: dict[str, str]) -> None:
 
 
 def test_keys_are_made_listed_and_revoked_as_the_page_says(service_url: str, api: Any) -> None:
-    command = re.findall(r"```sh\n(.*?)```", section(OPERATING, "Deploying"), re.DOTALL)[0]
+    [command] = [each.text for each in blocks(DEPLOYING) if each.is_run and "scripts/keys create" in each.text]
 
     def keys(*arguments: str) -> str:
         return subprocess.run(

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +18,7 @@ from scripts.smoke.result import Check, State
 from shared.setting import Secret
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
 from tests.gates import BYPASS_SECRET, ProtectedServer
+from tests.processes import start
 
 pytestmark = [pytest.mark.unmeasured, pytest.mark.usefixtures("fresh_crons")]
 
@@ -120,7 +123,7 @@ def test_wrong_secrets_open_nothing(service_url: str, access: Access) -> None:
     found = checked(service_url, access._replace(metrics=wrong, cron=wrong, changes=wrong))
 
     assert set(failed(found)) == {"metrics", "changes", "sweep", "warm"}
-    assert "401 unauthorized" in found["metrics"].text
+    assert "does not open to the WARMTHREAD_METRICS_SECRET that is set here" in found["metrics"].text
 
 
 def test_a_store_that_is_away_is_named_once(
@@ -234,6 +237,26 @@ def test_an_interrupted_check_leaves_nothing(service_url: str, access: Access, a
 
     asyncio.run(interrupt())
 
+    assert conversations_of(api) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_command_which_takes_away_what_it_made(
+    service_url: str, api: httpx.Client, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setenv("WARMTHREAD_KEY", key)
+    with FaultyServer(service_url) as proxy:
+        proxy.faults.extend([*[Fault.NONE] * 11, Fault.SILENT])  # The append is waited for.
+        with start(tmp_path, "scripts.smoke", proxy.url) as process:
+            while proxy.requests < 12:
+                assert proxy.arrived.wait(30)
+                proxy.arrived.clear()
+            assert len(conversations_of(api)) == 1
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=30)
+
+    assert (process.returncode, "Traceback" in errors) == (130, False)
+    assert "interrupted" in errors
     assert conversations_of(api) == []
 
 

@@ -19,6 +19,7 @@ SUBCOMMANDS = {
     "cost": "scripts.proving.cost.command",
     "chaos": "scripts.proving.chaos.command",
     "soak": "scripts.proving.soak.command",
+    "canary": "scripts.releasing.proof.command",
 }
 
 if __name__ == "__main__":

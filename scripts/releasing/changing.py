@@ -42,13 +42,14 @@ class Changes:
 
     async def bring_about(
         self, ask: Callable[[], Awaitable[None]], holds: Callable[[Rolling | None], bool], what: str
-    ) -> None:
-        """Ask for a change until a status shows it. Raises CouldNot: it was refused, or never shows."""
+    ) -> Rolling | None:
+        """Ask for a change until a status shows it; return that. Raises CouldNot: it was refused, or never shows."""
         error: VercelError | None = None
         for _ in range(ASKS):
             error = await self._asked(ask)
-            if await self._shows(holds):
-                return
+            shown, seen = await self._shows(holds)
+            if shown:
+                return seen
             if isinstance(error, VercelRefused):
                 break
         raise CouldNot(f"could not {what}: {error or 'it was asked for, and does not show'}")
@@ -90,15 +91,17 @@ class Changes:
             return error
         return None
 
-    async def _shows(self, holds: Callable[[Rolling | None], bool]) -> bool:
-        """Tell whether a status says so in time."""
+    async def _shows(self, holds: Callable[[Rolling | None], bool]) -> tuple[bool, Rolling | None]:
+        """Return whether a status says so in time, and the last one."""
+        seen: Rolling | None = None
         until_s = time.monotonic() + self._timing.settle_s
         while True:
             try:
-                if holds(await self._vercel.status()):
-                    return True
+                seen = await self._vercel.status()
+                if holds(seen):
+                    return True, seen
             except NoAnswer as error:
                 self._tell("status", str(error))
             if time.monotonic() > until_s:
-                return False
+                return False, seen
             await asyncio.sleep(self._timing.poll_s)

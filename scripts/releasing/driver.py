@@ -100,11 +100,8 @@ class Driver:
         if not self._is_under_way(rolling):
             self._tell("start", f"Starting: {state.stages[0]} % of the traffic to {state.canary}")
             start = partial(self._vercel.start, state.canary)
-            await self._changes.bring_about(start, self._is_under_way, "start the release")
-            rolling = await self._vercel.status()
-        # A status may lag again: what it showed it will show.
-        if rolling is None or not self._is_under_way(rolling):
-            return self._watching(0)
+            rolling = await self._changes.bring_about(start, self._is_under_way, "start the release")
+        assert rolling is not None
         if rolling.stages != state.stages or not rolling.is_manual:
             had = ", ".join(map(str, rolling.stages)) + (" %" if rolling.is_manual else " %, by time")
             raise CouldNot(f"the release was started with other stages, {had}: abort it, and begin again")
@@ -152,12 +149,12 @@ class Driver:
         if (moved := self._moved(await self._vercel.status(), state.stage - 1)) is not None:
             return moved
         self._tell("approve", f"Approving {share}")
-        await self._changes.bring_about(
+        rolling = await self._changes.bring_about(
             partial(self._vercel.approve, state.stage, state.canary),
-            lambda seen: not self._is_under_way(seen) or (seen is not None and (seen.active or 0) >= state.stage),
+            lambda seen: self._has_ended(seen) or (seen is not None and (seen.active or 0) >= state.stage),
             f"approve {share}",
         )
-        return self._moved(await self._vercel.status(), state.stage) or self._watching(state.stage)
+        return self._moved(rolling, state.stage) or self._watching(state.stage)
 
     async def _complete(self) -> State:
         state = self.state
@@ -165,9 +162,8 @@ class Driver:
             return moved
         self._tell("complete", f"Completing: all traffic to {state.canary}")
         complete = partial(self._vercel.complete, state.canary)
-        await self._changes.bring_about(complete, lambda seen: not self._is_under_way(seen), "complete the release")
-        # It lagged where it says nothing; the same step looks again.
-        return self._moved(await self._vercel.status(), len(state.stages)) or state
+        rolling = await self._changes.bring_about(complete, self._has_ended, "complete the release")
+        return self._moved(rolling, len(state.stages)) or state
 
     async def _bake(self) -> State:
         while self.state.watch.waited_s < self._timing.bake_s:
@@ -245,11 +241,10 @@ class Driver:
     def _moved(self, rolling: Rolling | None, stage: int) -> State | None:
         """Return where *rolling* is, None if that is *stage* or, in a status that lags, one before it."""
         state = self.state
-        if rolling is None or not self._is_ours(rolling):
-            other = "none" if rolling is None else f"that of {rolling.canary_id}"
-            raise CouldNot(f"the project's latest rolling release is {other}: the one of {state.canary} is over")
-        if rolling.started_at_ms < state.started_at_ms:
-            return None  # An earlier one of the same canary, by a status that lags.
+        if rolling is None or self._is_older(rolling):
+            return None
+        if not self._is_ours(rolling):
+            raise CouldNot(f"the release of {state.canary} is over: the latest one is that of {rolling.canary_id}")
         if rolling.state == ABORTED:
             return self._end(Outcome.ROLLED_BACK, ("by somebody else",), "Rolled back, and not by this driver")
         if rolling.state == COMPLETE:
@@ -261,6 +256,14 @@ class Driver:
 
     def _is_ours(self, rolling: Rolling) -> bool:
         return rolling.canary_id == self.state.canary
+
+    def _has_ended(self, rolling: Rolling | None) -> bool:
+        """Tell whether *rolling* shows the end of this release: it is over, or another is there."""
+        return rolling is not None and not self._is_under_way(rolling) and not self._is_older(rolling)
+
+    def _is_older(self, rolling: Rolling) -> bool:
+        """Tell whether it is one from before this one, by a status that lags."""
+        return rolling.started_at_ms < self.state.started_at_ms
 
     def _is_under_way(self, rolling: Rolling | None) -> bool:
         return rolling is not None and rolling.state == ACTIVE and self._is_ours(rolling)

@@ -39,6 +39,7 @@ from scripts.releasing.telling import Telling
 from scripts.releasing.vercel import ACTIVE, Account, DeploymentFound, Vercel, VercelError
 from scripts.releasing.watching import Watcher
 from scripts.smoke.access import Access, WrongUse, read_access, read_url
+from scripts.smoke.deployment import BYPASS_HEADER
 from scripts.smoke.result import Check
 from scripts.smoke.result import State as CheckState
 
@@ -102,6 +103,10 @@ class Job:
         self.policy = policy
         self.tell = tell
 
+    async def wrong_with(self, canary: DeploymentFound) -> list[str]:
+        """Return what is wrong with the canary at its own address."""
+        return await wrong_with(canary, self.access, self.arguments.document, self.hear)
+
     def hear(self, check: Check) -> None:
         if check.state is not CheckState.PASSED:
             self.tell("check", f"  {check.name}: {check.state}: {check.text}")
@@ -145,7 +150,7 @@ async def release(job: Job, keeper: Keeper) -> int:
             job.tell("ended", f"{canary.id} was {state.outcome} before; --again releases it anew")
             return STATUS_OF[state.outcome]
         async with _watching(job, state) as watcher:
-            check = partial(wrong_with, canary, job.access, job.arguments.document, job.hear)
+            check = partial(job.wrong_with, canary)
             timing = timing_of(job.arguments)
             driver = Driver(state, vercel, keeper, watcher, check, job.tell, timing)
             ended = await driver.run()
@@ -180,7 +185,8 @@ async def _state_of(job: Job, vercel: Vercel, kept: State | None, canary: str) -
 @contextlib.asynccontextmanager
 async def _watching(job: Job, state: State) -> AsyncIterator[Watcher]:
     deployments = {STABLE: state.stable, CANARY: state.canary}
-    sides = {name: Side(job.url, name, deployment) for name, deployment in deployments.items()}
+    headers = {BYPASS_HEADER: str(job.access.bypass)} if job.access.bypass else {}
+    sides = {name: Side(job.url, name, deployment, headers) for name, deployment in deployments.items()}
     bounds = Bounds(job.arguments.shadow_rate, job.arguments.shadow_max)
     shadow = None if job.arguments.no_shadow else ShadowLoad(sides, job.access.key, bounds)
     watcher = Watcher(sides, job.access.metrics, job.policy, job.tell, shadow)

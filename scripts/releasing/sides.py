@@ -29,15 +29,22 @@ class SideUnreachable(RuntimeError):
 
 
 class Side:
-    """One side of the release at *url*, where *deployment* should answer. `close` it afterwards."""
+    """One side of the release at *url*, where *deployment* should answer; *headers* go along. `close` it afterwards."""
 
-    def __init__(self, url: str, name: str, deployment: str, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        deployment: str,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
         self.name = name
         self.deployment = deployment
         self._timeout_s = timeout_s
         self._is_led = False
         # A client a side: its jar is what keeps the sides apart.
-        self._client = httpx.AsyncClient(base_url=url, timeout=timeout_s, follow_redirects=False)
+        self._client = httpx.AsyncClient(base_url=url, timeout=timeout_s, headers=dict(headers or {}))
 
     async def close(self) -> None:
         await self._client.aclose()

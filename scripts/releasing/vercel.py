@@ -32,7 +32,7 @@ import httpx
 
 API_URL = "https://api.vercel.com"
 TIMEOUT_S = 10.0
-ATTEMPTS = 4
+ATTEMPTS = 5
 FIRST_PAUSE_S = 0.2
 RATE_WAIT_MAX_S = 60.0
 """A limit that resets later than this is not waited for."""
@@ -157,7 +157,8 @@ class Vercel:
 
     async def deployment(self, id_or_url: str) -> DeploymentFound:
         """Raises VercelRefused (404: there is none), NoAnswer."""
-        found = await self._call("GET", f"/v13/deployments/{quote(id_or_url, safe='')}", what="read the deployment")
+        name = quote(id_or_url.removeprefix("https://").rstrip("/"), safe="")
+        found = await self._call("GET", f"/v13/deployments/{name}", what="read the deployment")
         url = str(found["url"])
         return DeploymentFound(
             id=str(found["id"]),
@@ -303,7 +304,7 @@ def _rate_wait_s(answer: httpx.Response, what: str) -> float:
 
 
 def _is_number(answer: httpx.Response) -> bool:
-    return answer.headers.get("retry-after", "").isdecimal()
+    return str(answer.headers.get("retry-after", "")).isdecimal()
 
 
 def _object(answer: httpx.Response, what: str) -> Mapping[str, Any]:

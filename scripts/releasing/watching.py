@@ -76,6 +76,7 @@ class Watcher:
             waited_s=round(watch.waited_s, 3),
             requests=counts,
             shadow=watch.shadow,
+            shadow_failed={} if self._shadow is None else self._shadow.failed,
             outcome=verdict.outcome,
             reasons=verdict.reasons,
             figures=verdict.figures,

@@ -5,18 +5,21 @@ conversation from its making to its end, a budget, documents, metrics, change no
     scripts/check-deployment https://memory.example.com
     scripts/check-deployment https://memory-git-next-acme.vercel.app --bypass --document notes/a.md
 
-What it shows comes from the environment, and is never printed: the key of a tenant (WARMTHREAD_KEY), and of the
-operators' secrets those that are set (WARMTHREAD_METRICS_SECRET, CRON_SECRET, WARMTHREAD_CHANGES_SECRET). What is not
-set is skipped. A line for each check; what is made is deleted. Exits with 0 where no check failed, with 1 where one
-did, with 2 where it was called wrongly.
+Credentials come from the environment, and are never printed: the key of a tenant (WARMTHREAD_KEY), and those of the
+operators' secrets that are set (WARMTHREAD_METRICS_SECRET, CRON_SECRET, WARMTHREAD_CHANGES_SECRET). What needs one that
+is not set is skipped. A line for each check; what is made is deleted. Exits with 0 where no check failed, with 1 where
+one did, with 2 where it was called wrongly.
 """
 
 import argparse
 import asyncio
+import contextlib
 import json
 import os
+import signal
 import sys
 from collections import Counter
+from collections.abc import Iterator
 
 from scripts.smoke.access import WrongUse, read_access, read_url
 from scripts.smoke.deployment import CALL_TIMEOUT_S, NAMES, check_deployment
@@ -36,18 +39,19 @@ def main(argv: list[str] | None = None) -> int:
     except WrongUse as error:
         parser.error(str(error))
     shown = None if arguments.json else _print
+    work = check_deployment(
+        url,
+        access,
+        document=arguments.document,
+        deployment=arguments.deployment,
+        without=arguments.without,
+        timeout_s=arguments.timeout,
+        tell=shown,
+        begin=_announce if sys.stderr.isatty() else None,
+    )
     try:
-        checks = asyncio.run(
-            check_deployment(
-                url,
-                access,
-                document=arguments.document,
-                deployment=arguments.deployment,
-                without=arguments.without,
-                timeout_s=arguments.timeout,
-                tell=shown,
-            )
-        )
+        with _ending_as_by_ctrl_c():
+            checks = asyncio.run(work)
     except KeyboardInterrupt:
         print("interrupted; what was made is deleted, or expires within the hour", file=sys.stderr)
         return INTERRUPTED
@@ -57,6 +61,23 @@ def main(argv: list[str] | None = None) -> int:
         found = Counter(each.state for each in checks)
         print(", ".join(f"{found[state]} {state}" for state in State))
     return int(any(each.state is State.FAILED for each in checks))
+
+
+@contextlib.contextmanager
+def _ending_as_by_ctrl_c() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end what runs as Ctrl-C does, which cleans up."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _announce(name: str) -> None:
+    """Show in a terminal what runs; the line of its result is written over it."""
+    print(f"…       {name:{WIDTH}}", end="\r", file=sys.stderr, flush=True)
 
 
 def _print(check: Check) -> None:

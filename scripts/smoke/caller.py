@@ -24,7 +24,7 @@ RATE_WAITS, RATE_WAIT_S_MAX = 3, 10.0
 
 OURS = "warmthread-deployment"
 PROBLEM = "application/problem+json"
-STORE_MS = re.compile(r"(?:^|,\s*)store;dur=([\d.]+)")
+STORE_MS = re.compile(r"(?:^|,\s*)store;dur=(\d+(?:\.\d+)?)")
 CONTROL = re.compile(r"[^ -~\u00a0-\uffff]+")
 
 PLATFORM = {
@@ -62,12 +62,21 @@ class Answer(NamedTuple):
         except orjson.JSONDecodeError:
             raise Unmet(f"the answer is no JSON: {shown(self.body)}") from None
 
-    def member(self, name: str) -> Any:
-        """Return a member of the JSON object. Raises Unmet."""
+    def member(self, *names: str) -> Any:
+        """Return a member of the JSON object, or one of a member of it. Raises Unmet: there is none."""
         value = self.json()
-        if not isinstance(value, dict) or name not in value:
-            raise Unmet(f"the answer lacks {name!r}: {shown(self.body)}")
-        return value[name]
+        for name in names:
+            if not isinstance(value, dict) or name not in value:
+                raise Unmet(f"the answer lacks {'.'.join(names)}: {shown(self.body)}")
+            value = value[name]
+        return value
+
+    def elements(self, name: str) -> list[dict[str, Any]]:
+        """Return the objects of the list *name*. Raises Unmet: there is no such list."""
+        value = self.member(name)
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise Unmet(f"{name} is no list of objects: {shown(self.body)}")
+        return value
 
     @property
     def problem(self) -> dict[str, Any]:
@@ -79,6 +88,12 @@ class Answer(NamedTuple):
         except orjson.JSONDecodeError:
             return {}
         return value if isinstance(value, dict) else {}
+
+    @property
+    def code(self) -> str:
+        """The code of the problem's `error`, "" where there is none."""
+        error = self.problem.get("error")
+        return str(error.get("code", "")) if isinstance(error, dict) else ""
 
 
 class Caller:
@@ -178,6 +193,8 @@ class Caller:
 
 def explain(answer: Answer, bearer: str = "") -> str:
     """Return what *answer* is, which was not wanted, and what to do about it."""
+    if action := answer.headers.get("x-vercel-mitigated", ""):
+        return f"{answer.status}: the platform's firewall says {shown(action)}; let this machine through its rules"
     if code := answer.headers.get("x-vercel-error", ""):
         meaning = PLATFORM.get(code, "the platform refused")
         return f"{answer.status} {shown(code)}: {meaning}"
@@ -211,8 +228,7 @@ def _open_up() -> str:
 
 def _rate_wait_s(answer: Answer) -> float:
     """Return how long the tenant's rate has to be waited for, 0 where it is not the rate that refused."""
-    error = answer.problem.get("error")
-    if answer.status != 429 or not isinstance(error, dict) or error.get("code") != "rate_limit_exceeded":
+    if answer.status != 429 or answer.code != "rate_limit_exceeded":
         return 0
     try:
         return float(answer.headers.get("retry-after-ms", "0")) / 1_000

@@ -81,9 +81,11 @@ async def check_deployment(
     without: Sequence[str] = (),
     timeout_s: float = CALL_TIMEOUT_S,
     tell: Callable[[Check], None] | None = None,
+    begin: Callable[[str], None] | None = None,
 ) -> list[Check]:
     """
-    Return what each check of the deployment at *url* found, in the order of NAMES; *tell* hears of each as it ends.
+    Return what each check of the deployment at *url* found, in the order of NAMES; *begin* hears the name of each that
+    begins, *tell* of each that ended.
 
     *document*: a path to read as `/v1/documents/{path}`. *deployment*: the id of the one that has to answer. *headers*
     go with every call, a cookie that chooses a side of a rolling release for instance. *without*: names of checks that
@@ -101,6 +103,8 @@ async def check_deployment(
         try:
             for step in STEPS:
                 if step.name not in without:
+                    if begin is not None:
+                        begin(step.name)
                     checks.append(await _take(step, site, is_healthy=_is_healthy(checks)))
                     if tell is not None:
                         tell(checks[-1])

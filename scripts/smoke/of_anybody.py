@@ -23,9 +23,9 @@ SOURCES = ("/shared/config.py", "/api/health.py", "/requirements.txt", "/vercel.
 async def health(site: Site) -> str:
     """The deployment answers, and reaches its store."""
     answer = await site.caller.call("GET", "/api/health")
-    site.warnings = [shown(each) for each in answer.member("warnings")]
-    store = answer.member("store")
-    site.eviction = str(store.get("eviction", "")) if isinstance(store, dict) else ""
+    warnings = answer.member("warnings")
+    site.warnings = [shown(each) for each in warnings] if isinstance(warnings, list) else [shown(warnings)]
+    site.eviction = str(answer.member("store", "eviction"))
     if answer.member("status") != "ok":
         raise Unmet(f"/api/health answers with the status {shown(answer.member('status'))}")
     return f"deployment {shown(answer.member('deployment'))} answers, and reaches its store"

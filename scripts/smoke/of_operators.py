@@ -39,9 +39,8 @@ async def changes(site: Site) -> str:
 async def sweep(site: Site) -> str:
     """The daily sweep, which may run at any time."""
     answer = await _opened(site, "GET", SWEEP, "cron", timeout_s=CRON_TIMEOUT_S)
-    conversations = answer.member("conversations")
-    outcomes = [str(answer.member("outcome")), str(conversations.get("outcome"))]
-    if not set(WENT_WRONG).isdisjoint(outcomes) or conversations.get("tenants_failed"):
+    outcomes = [str(answer.member("outcome")), str(answer.member("conversations", "outcome"))]
+    if not set(WENT_WRONG).isdisjoint(outcomes) or answer.member("conversations", "tenants_failed"):
         raise Unmet(f"{SWEEP} failed, the log says why: {shown(answer.body)}")
     return f"the sweep is open to its secret alone: documents {shown(outcomes[0])}, conversations {shown(outcomes[1])}"
 
@@ -80,4 +79,10 @@ async def _opened(
     secret = getattr(site.access, field)
     if not secret:
         raise Skipped(f"closed to others; {VARIABLES[field]} is not set here, so it was not opened")
-    return await site.caller.call(method, path, bearer=secret, body=body, timeout_s=timeout_s)
+    answer = await site.caller.call(method, path, bearer=secret, body=body, wanted=(200, 401), timeout_s=timeout_s)
+    if answer.status == 401:
+        raise Unmet(
+            f"{path} does not open to the {VARIABLES[field]} that is set here: the deployment has another one, or was "
+            "made before it had this one"
+        )
+    return answer

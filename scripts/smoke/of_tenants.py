@@ -1,8 +1,10 @@
 """Checks with a tenant's key: what the service is for, from a new conversation to its deletion, and a budget."""
 
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from scripts.smoke.caller import Answer, explain, shown
 from scripts.smoke.result import Skipped, Unmet, Warned
@@ -25,8 +27,9 @@ COUNTED_TOKENS = 7
 """Of the first text in o200k_base."""
 
 FAR_MS = 25.0
-"""Within one region the store answers an HTTP request in 1 to 5 ms; from the next one it takes over 10."""
+"""Upstash promises 5 ms for a write within its region, and 50 within its continent."""
 
+ID = re.compile(r"[a-z]+_[A-Za-z0-9_]{1,80}")
 TOKENS_MAX, USD_MAX = 1_000_000_000, 1_000_000
 """What one reservation may ask for."""
 
@@ -35,7 +38,7 @@ async def create(site: Site) -> str:
     """A new conversation."""
     body = {"items": [TALK[0]], "expires_after_s": EXPIRES_AFTER_S}
     answer = await _call(site, "POST", CONVERSATIONS, body, {"idempotency-key": secrets.token_hex(12)})
-    site.conversation = str(answer.member("id"))
+    site.conversation = _id(answer, "conv_")
     return "a conversation was made"
 
 
@@ -46,8 +49,7 @@ async def append(site: Site) -> str:
     first, second = [await _call(site, "POST", path, body, again) for _ in range(2)]
     if _ids(first) != _ids(second) or second.headers.get("idempotency-replayed") != "true":
         raise Unmet("an append that was sent twice with one Idempotency-Key was not answered the same both times")
-    stored = (await _call(site, "GET", f"{path}?order=asc")).member("data")
-    texts = [part.get("text") for item in stored for part in item.get("content", [])]
+    texts = [_text(item) for item in (await _call(site, "GET", f"{path}?order=asc")).elements("data")]
     if texts != [each["content"] for each in TALK]:
         raise Unmet(f"{len(TALK)} items were sent, {len(texts)} were read back: {shown(texts)}")
     return "items were appended, once though sent twice, and read back"
@@ -82,8 +84,7 @@ async def count(site: Site) -> str:
 
 async def budget(site: Site) -> str:
     """More than the tenant's budget is refused."""
-    usage = (await _call(site, "GET", USAGE)).json()
-    asked = _beyond(usage)
+    asked = _beyond(await _call(site, "GET", USAGE))
     if asked is None:
         await _reserve_and_release(site)
         raise Skipped(
@@ -92,9 +93,9 @@ async def budget(site: Site) -> str:
         )
     refused = await _call(site, "POST", RESERVATIONS, asked, wanted=(200, 429))
     if refused.status == 200:
-        site.reservation = str(refused.member("id"))
+        site.reservation = _id(refused, "rsv_")
         raise Unmet(f"a reservation of {asked} is beyond the tenant's budget, and was granted")
-    if refused.problem.get("error", {}).get("code") != "insufficient_quota":
+    if refused.code != "insufficient_quota":
         raise Unmet(f"a reservation beyond the budget was refused for another reason: {shown(refused.body)}")
     if refused.headers.get("x-should-retry") != "false":
         raise Unmet("the refusal of a budget lacks x-should-retry: false, so that clients would try again")
@@ -116,7 +117,7 @@ async def distance(site: Site) -> str:
 async def document(site: Site) -> str:
     """A document is read; where no path is given, the object store is asked for one that is not there."""
     if site.document:
-        answer = await _call(site, "GET", f"/v1/documents/{site.document}")
+        answer = await _call(site, "GET", f"/v1/documents/{quote(site.document)}")
         return f"{shown(site.document)} was read, {len(answer.body):,} bytes"
     path = f"/v1/documents/check-deployment-{secrets.token_hex(8)}.txt"
     answer = await _call(site, "GET", path, wanted=(404, 503))
@@ -147,8 +148,23 @@ def _path(site: Site, part: str = "") -> str:
 
 
 def _ids(answer: Answer) -> list[str]:
-    items = answer.member("data")
-    return [str(each.get("id")) for each in items] if isinstance(items, list) else []
+    return [str(each.get("id")) for each in answer.elements("data")]
+
+
+def _id(answer: Answer, prefix: str) -> str:
+    """Return the id of what was made. Raises Unmet: it is none, and must not stand in a path."""
+    id_ = str(answer.member("id"))
+    if not id_.startswith(prefix) or not ID.fullmatch(id_):
+        raise Unmet(f"this is no id: {shown(id_)}")
+    return id_
+
+
+def _text(item: Mapping[str, Any]) -> object:
+    """Return the text of a message's only part, None of anything else."""
+    match item.get("content"):
+        case [{"text": str(text)}]:
+            return text
+    return None
 
 
 async def _context(site: Site, budget_tokens: int) -> dict[str, Any]:
@@ -162,12 +178,12 @@ def _equal(what: str, found: object, wanted: object) -> None:
         raise Unmet(f"{what}: {shown(found)} instead of {shown(wanted)}")
 
 
-def _beyond(usage: Any) -> dict[str, object] | None:
+def _beyond(usage: Answer) -> dict[str, object] | None:
     """Return a reservation that one of the tenant's limits forbids whatever is used yet, None: it has none."""
 
     def least(unit: str) -> float:
-        limits = [usage[window][unit]["limit"] for window in ("day", "month")]
-        return min((each for each in limits if each is not None), default=float("inf"))
+        limits = [usage.member(window, unit, "limit") for window in ("day", "month")]
+        return min((each for each in limits if isinstance(each, int | float)), default=float("inf"))
 
     tokens, usd = least("tokens"), least("usd")
     if tokens < TOKENS_MAX:
@@ -177,7 +193,7 @@ def _beyond(usage: Any) -> dict[str, object] | None:
 
 async def _reserve_and_release(site: Site) -> None:
     reserved = await _call(site, "POST", RESERVATIONS, {"tokens": 1, "usd": 0})
-    site.reservation = str(reserved.member("id"))
+    site.reservation = _id(reserved, "rsv_")
     released = await _call(site, "DELETE", f"{RESERVATIONS}/{site.reservation}")
     site.reservation = ""
     _equal("status of the reservation", released.member("status"), "released")

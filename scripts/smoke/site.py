@@ -1,5 +1,6 @@
 """What the checks of one run share: who calls, and what was made and has to go."""
 
+import asyncio
 import secrets
 from contextlib import suppress
 
@@ -10,6 +11,8 @@ from shared.request.caller import make_key, read_key
 
 STRANGER = "check-deployment"
 """A tenant that no key was made for."""
+
+CLEAN_UP_S = 10.0
 
 
 class Site:
@@ -28,7 +31,6 @@ class Site:
         self.reservation = ""
         self.warnings: list[str] = []
         self.eviction = ""
-        self.item_ids: list[str] = []
 
     @property
     def tenant(self) -> str:
@@ -47,12 +49,11 @@ class Site:
         return secrets.token_urlsafe(24)
 
     async def clean_up(self) -> None:
-        """Take away what is still there; what cannot be reached ends by itself within the hour."""
-        for path in (
-            f"/v1/reservations/{self.reservation}" if self.reservation else "",
-            f"/v1/conversations/{self.conversation}" if self.conversation else "",
-        ):
-            if path:
-                with suppress(Unmet):
-                    await self.caller.call("DELETE", path, bearer=self.access.key)
-        self.conversation = self.reservation = ""
+        """Take away what is still there; what cannot be reached in time ends by itself within the hour."""
+        made = {"/v1/reservations": self.reservation, "/v1/conversations": self.conversation}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLEAN_UP_S):
+                for path, id_ in made.items():
+                    if id_:
+                        with suppress(Unmet):
+                            await self.caller.call("DELETE", f"{path}/{id_}", bearer=self.access.key)

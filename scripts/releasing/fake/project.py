@@ -1,6 +1,6 @@
 """
-A project with two deployments that run here: real instances behind a router, a real store, and the fake of Vercel's API,
-which moves the traffic between them.
+A project with two deployments that run here: real instances behind a router, a real store, and the fake of Vercel's
+API, which moves the traffic between them.
 
     async with LocalProject(Deployment("dpl_canary", environment={…}), FleetSettings()) as project:
         project.url, project.api_url        production, and Vercel's API

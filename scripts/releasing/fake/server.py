@@ -47,7 +47,7 @@ class Fault(Enum):
 
 @dataclass(slots=True)
 class Hold:
-    """Keeps the call of this number, from 0, or the next of this name, from its answer; *applied*: it is done before."""
+    """Keeps a call from its answer, by its number from 0 or its name; *applied*: it is done before."""
 
     call: int | str
     applied: bool
