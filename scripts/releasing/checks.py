@@ -24,7 +24,7 @@ from typing import NamedTuple
 from scripts.releasing.evidence import Counted, Hypothesis
 from scripts.releasing.policy import Policy
 from scripts.releasing.reference import Percentile, Reference, above
-from scripts.releasing.samples import READS_BY_AGE, YOUNG_DURATION, Labels, Sample
+from scripts.releasing.samples import READS_BY_AGE, YOUNG, YOUNG_DURATION, Labels, Sample
 from shared.telemetry.series import LAG_BOUNDS_S
 
 WORSE = (1.3, 1.7, 2.5, 4.0, 8.0, 20.0)
@@ -197,10 +197,11 @@ def _answers(view: View, status: str) -> Iterable[tuple[Labels, Counted]]:
 def _durations(
     view: View, share: float, requests_min: int, lines: Callable[[Percentile], tuple[Hypothesis, Hypothesis]]
 ) -> Iterable[Observation]:
-    canary, stable = view.canary.durations(), view.stable.durations()
+    ages = YOUNG if view.tells_age else ()
+    canary, stable = view.canary.durations(ages), view.stable.durations(ages)
     first = 0 if view.tells_age else starts_of(view.canary)
     for labels, buckets in canary.items():
-        percentile = view.reference.of_durations(labels, share, requests_min)
+        percentile = view.reference.of_durations(labels, ages, share, requests_min)
         if percentile is not None:
             events, requests = percentile.above(buckets)
             counted = Counted(max(0, events - first), requests, *percentile.above(stable.get(labels, {})))

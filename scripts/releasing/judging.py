@@ -42,6 +42,10 @@ VERSION = 1
 MEMORY = "memory"
 SAMPLES = ("before", "begun_stable", "stable", "begun_canary", "canary")
 STAGES_MAX = 20
+INTERVAL_REQUESTS = 20
+"""Of the canary, at least, since the last interval that was weighed: of a few there may be none beside them to compare
+with. How often is looked makes no difference then."""
+
 REQUIRED = (*(check.name for check in CHECKS if check.is_required), MEMORY)
 OTHERS = tuple(check.name for check in CHECKS if not check.is_required)
 WEIGHTS = {name: 0.8 / len(REQUIRED) for name in REQUIRED} | {name: 0.2 / len(OTHERS) for name in OTHERS}
@@ -174,6 +178,8 @@ class Judge:
         except ValueError as error:
             self._begin_anew(stable, canary)
             return f"{error}; from now on is compared what is counted from now on"
+        if sum(since[1].requests().values()) < INTERVAL_REQUESTS:
+            return ""
         self._looks += 1
         if self._looks & (self._looks - 1) == 0:
             before = self._begun_stable if self._before is None else self._before

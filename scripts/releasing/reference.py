@@ -40,14 +40,15 @@ class Reference:
     def __init__(self, release: Sample, history: Sample) -> None:
         self.release = release
         self.history = history
-        self._durations: tuple[Mapping[Labels, Buckets], ...] | None = None
+        self._durations: dict[tuple[str, ...], tuple[Mapping[Labels, Buckets], ...]] = {}
         self._found: dict[tuple[str, Labels, float], Percentile | None] = {}
 
-    def of_durations(self, labels: Labels, share: float, requests_min: int) -> Percentile | None:
-        """Return a percentile of what `Sample.durations` has under *labels*; None: there are too few."""
-        if self._durations is None:
-            self._durations = self.release.durations(), self.history.durations()
-        return self._of("durations", labels, share, requests_min, [each.get(labels, {}) for each in self._durations])
+    def of_durations(self, labels: Labels, ages: tuple[str, ...], share: float, requests_min: int) -> Percentile | None:
+        """Return a percentile of what `Sample.durations` of *ages* has under *labels*; None: there are too few."""
+        if ages not in self._durations:
+            self._durations[ages] = self.release.durations(ages), self.history.durations(ages)
+        many = [each.get(labels, {}) for each in self._durations[ages]]
+        return self._of(f"durations {len(ages)}", labels, share, requests_min, many)
 
     def of_cold_starts(self, share: float, requests_min: int) -> Percentile | None:
         buckets = [sample.buckets("cold_start") for sample in (self.release, self.history)]

@@ -12,7 +12,7 @@ Histograms are kept by the numbers of their buckets. The exposition shows the bo
 (shared/telemetry/fleet.py), so other ones at each look; the counts of all buckets follow from them exactly.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
@@ -153,15 +153,16 @@ class Sample:
                 found[method, route] = found.get((method, route), 0) + count
         return found
 
-    def durations(self) -> dict[Labels, Buckets]:
+    def durations(self, ages: Sequence[str] = YOUNG) -> dict[Labels, Buckets]:
         """
-        Return the durations by (method, route, age): of the ages of YOUNG, and "" of all that were older.
+        Return the durations by (method, route, age): of *ages*, which are some of YOUNG, and "" of all others.
 
         Where the deployment does not count young requests apart, "" is all of them.
         """
         young = {
             (method, route, age): buckets
             for (age, method, route), buckets in self.histograms.get(YOUNG_DURATION, {}).items()
+            if age in ages
         }
         found: dict[Labels, Buckets] = {
             labels: buckets for labels, buckets in young.items() if not labels[1].startswith(OWN)
@@ -169,7 +170,7 @@ class Sample:
         for (method, route), buckets in self.histograms.get("duration", {}).items():
             if not route.startswith(OWN):
                 rest = dict(buckets)
-                for age in YOUNG:
+                for age in ages:
                     for number, count in young.get((method, route, age), {}).items():
                         rest[number] = max(0, rest.get(number, 0) - count)
                 found[method, route, ""] = {number: count for number, count in rest.items() if count}
