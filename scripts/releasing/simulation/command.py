@@ -103,7 +103,7 @@ def _run(batches: "list[Batch]", policy: "Policy", arguments: argparse.Namespace
 
 
 def _batches(arguments: argparse.Namespace) -> Iterator[Batch]:
-    """Yield what is to be simulated, all rates of a kind in turn. Raises ValueError: out of bounds."""
+    """Yield what is to be simulated. Raises ValueError: out of bounds."""
     from scripts.releasing.simulation.kinds import KINDS
 
     made_for = [name for name, kind in KINDS.items() if kind.is_aimed_at]
@@ -118,11 +118,13 @@ def _batches(arguments: argparse.Namespace) -> Iterator[Batch]:
         raise ValueError(f"--rates have to be from 0.1 to {RATE_MAX:g}")
     if not 1 <= arguments.processes <= PROCESSES_MAX:
         raise ValueError(f"--processes has to be from 1 to {PROCESSES_MAX}")
-    for kind in kinds:
-        for number, rate in enumerate(rates):
-            count = releases // len(rates) + (number < releases % len(rates))
-            for first in range(0, count, BATCH):
-                yield Batch(kind, rate, first, min(count, first + BATCH), arguments.seed)
+    counts = {rate: releases // len(rates) + (at < releases % len(rates)) for at, rate in enumerate(rates)}
+    # All kinds and rates in turn, so that what is interrupted has some of each.
+    for first in range(0, max(counts.values()), BATCH):
+        for kind in kinds:
+            for rate, count in counts.items():
+                if first < count:
+                    yield Batch(kind, rate, first, min(count, first + BATCH), arguments.seed)
 
 
 def _simulated(

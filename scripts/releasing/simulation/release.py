@@ -16,8 +16,8 @@ from scripts.releasing.simulation.traffic import LIFE_S, Side
 
 STAGES = (10, 25, 50, 100)
 BAKE_S = 1_800.0
-LOOK_S = (60.0, 300.0)
-LOOK_REQUESTS = 40
+LOOK_S = (60.0, 600.0)
+LOOK_REQUESTS = 100
 """Between looks so many requests of the canary are waited for, within these times."""
 
 HISTORY_REQUESTS = 60_000
