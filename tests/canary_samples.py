@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from scripts.releasing.judging import Judge, Outcome, Verdict
 from scripts.releasing.policy import Policy
-from scripts.releasing.samples import GROWTH, READS_BY_AGE, REQUESTS_BY_AGE, YOUNG_DURATION, Sample
+from scripts.releasing.samples import GROWTH, READS_BY_AGE, REQUESTS_BY_AGE, YOUNG_DURATION, Buckets, Labels, Sample
 
 ROUTE, OTHER_ROUTE = ("GET", "/v1/conversations/{id}/context"), ("POST", "/v1/conversations/{id}/items")
 STAGES = (10, 25, 50, 100)
@@ -48,7 +48,7 @@ def sample(
             (*route, "4xx"): refused,
             (*route, "5xx"): failed,
         }
-    histograms = {
+    histograms: dict[str, dict[Labels, Buckets]] = {
         "duration": {route: spread(requests, shape) for route in (ROUTE, OTHER_ROUTE)},
         "cold_start": {(): spread(starts, shape_of_starts)},
         "lag": {(): {0: 4 * requests - late, 9: late}},
@@ -59,16 +59,17 @@ def sample(
 def aged(whole: Sample, reads: Mapping[str, tuple[int, int]], grown_bytes: int = 0) -> Sample:
     """Return *whole* with what newer releases count: by age (hits, reads), and memory that grew with each of them."""
     counters = dict(whole.counters)
-    counters[READS_BY_AGE] = {}
+    by_age: dict[Labels, int] = {}
     for age, (hits, all_) in reads.items():
-        counters[READS_BY_AGE] |= {(age, "L1"): hits, (age, "L2"): all_ - hits}
+        by_age |= {(age, "L1"): hits, (age, "L2"): all_ - hits}
+    counters[READS_BY_AGE] = by_age
     counters[REQUESTS_BY_AGE] = {(age,): all_ for age, (_, all_) in reads.items()}
     counters[GROWTH] = {
         (age, way): all_ * grown_bytes if way == "up" else 0
         for age, (_, all_) in reads.items()
         for way in ("up", "down")
     }
-    young = {("1", *ROUTE): dict.fromkeys((124,), sum(whole.buckets("cold_start").values()))}
+    young: Mapping[Labels, Buckets] = {("1", *ROUTE): dict.fromkeys((124,), sum(whole.buckets("cold_start").values()))}
     return Sample(counters, {**whole.histograms, YOUNG_DURATION: young}, whole.gauges)
 
 

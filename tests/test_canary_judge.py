@@ -246,7 +246,8 @@ looks = st.lists(st.tuples(st.integers(0, 6), st.integers(0, 20)), min_size=5, m
 def followed(errors: list[tuple[int, int]], keep: bool) -> list[tuple[Outcome, tuple[str, ...], object]]:
     """Return the verdicts; *keep*: the judge is read anew at each look from what was kept, and each look repeated."""
     judge = Judge(Policy(stage_s_min=0, stage_requests_min=100, beta=0.5, tail_harmful=4), STAGES)
-    verdicts, own, others = [], 0, 0
+    verdicts: list[tuple[Outcome, tuple[str, ...], object]] = []
+    own = others = 0
     for at, (failed, beside) in enumerate([(0, 0), *errors]):
         own, others = own + failed, others + beside
         counted = sample(20_000 + STABLE * at, (others, 0)), sample(CANARY * at, (own, 0))

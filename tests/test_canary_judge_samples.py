@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.releasing.samples import AGES, READS_BY_AGE, SERIES, YOUNG_DURATION, Sample
+from scripts.releasing.samples import AGES, READS_BY_AGE, SERIES, YOUNG_DURATION, Buckets, Labels, Sample
 from shared.telemetry.fleet import exposition
 from shared.telemetry.metrics import METRICS
 from shared.telemetry.series import DURATION_BOUNDS_S, LAG_BOUNDS_S
@@ -109,7 +109,10 @@ def test_series_that_only_newer_releases_count_are_taken_where_they_are() -> Non
 
 def test_durations_of_first_requests_are_no_part_of_the_others() -> None:
     route = ("GET", "/v1/a")
-    histograms = {"duration": {route: {90: 10, 130: 2}}, YOUNG_DURATION: {(AGES[0], *route): {90: 1, 130: 2}}}
+    histograms: dict[str, dict[Labels, Buckets]] = {
+        "duration": {route: {90: 10, 130: 2}},
+        YOUNG_DURATION: {(AGES[0], *route): {90: 1, 130: 2}},
+    }
 
     assert Sample(histograms=histograms).durations() == {(*route, AGES[0]): {90: 1, 130: 2}, (*route, ""): {90: 9}}
 
