@@ -270,3 +270,26 @@ def test_a_state_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert keeper.read() == state
     assert [path.parent for path in tmp_path.rglob("*.json")] == [tmp_path]
     assert QUICK.settle_s < 1
+
+
+async def test_a_project_that_lags_is_not_taken_for_one_that_was_rolled_back(tmp_path: Path) -> None:
+    async with running_release(tmp_path, Kind.GOOD) as rig:
+        rig.api.machine.lag_reads = 6
+        state = await rig.drive(timing=Timing(0.005, 0.05, 1.0, 0.002, 2.0))
+
+        assert state.outcome is Outcome.RELEASED
+        assert is_at(rig, CANARY)
+
+
+async def test_a_release_that_begins_while_one_is_baked_ends_the_watch(tmp_path: Path) -> None:
+    async with running_release(tmp_path, Kind.GOOD) as rig:
+        release = asyncio.create_task(rig.drive(timing=Timing(0.005, 60, 0.25, 0.002, 2.0)))
+        await until(lambda: is_at(rig, CANARY))
+        await rig.api.vercel.start(OTHER)
+        state = await release
+
+        assert (state.outcome, state.reasons) == (
+            Outcome.RELEASED,
+            ("another release has begun, this one is watched no longer",),
+        )
+        assert rig.api.machine.shares == {CANARY: 0.9, OTHER: 0.1}

@@ -50,7 +50,7 @@ async def _abort(arguments: argparse.Namespace, account: Account, tell: Telling)
             state = kept
         else:
             raise CouldNot("no rolling release is under way, and none was written down here")
-        tell("abort", f"Rolling back to {state.stable}")
+        tell("abort", f"Rolling back from {state.canary} to {state.stable}")
         await Changes(vercel, timing_of(arguments), tell).roll_back(state)
         tell("ended", f"Rolled back: {state.stable} has all traffic")
     return state

@@ -82,6 +82,15 @@ class Changes:
         is_active = rolling is not None and rolling.state == ACTIVE and rolling.canary_id == state.canary
         return project.production_id == state.stable and not is_active
 
+    async def production_unless(self, stable: str) -> str:
+        """Return what has the production traffic: *stable* only if it stays that, for the project may lag too."""
+        until_s = time.monotonic() + self._timing.settle_s
+        while True:
+            found = (await self._vercel.project()).production_id
+            if found != stable or time.monotonic() > until_s:
+                return found
+            await asyncio.sleep(self._timing.poll_s)
+
     async def _asked(self, ask: Callable[[], Awaitable[None]]) -> VercelError | None:
         """Ask once; return what went wrong, which says nothing of what was done."""
         try:

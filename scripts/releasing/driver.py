@@ -231,12 +231,14 @@ class Driver:
         return self._moved(rolling, self.state.stage)
 
     async def _follow_baking(self, rolling: Rolling | None) -> State | None:
-        production = (await self._vercel.project()).production_id
+        production = await self._changes.production_unless(self.state.stable)
         if production == self.state.stable:
             return self._end(Outcome.ROLLED_BACK, ("by somebody else",), "Rolled back, and not by this driver")
-        if production != self.state.canary or rolling is None or not self._is_ours(rolling):
-            raise CouldNot(f"another release has begun: {self.state.canary} was watched until then, and was released")
-        return None
+        is_latest = rolling is None or self._is_ours(rolling) or self._is_older(rolling)
+        if production == self.state.canary and is_latest:
+            return None
+        reason = "another release has begun, this one is watched no longer"
+        return self._end(Outcome.RELEASED, (reason,), f"Released: {self.state.canary}; {reason}")
 
     def _moved(self, rolling: Rolling | None, stage: int) -> State | None:
         """Return where *rolling* is, None if that is *stage* or, in a status that lags, one before it."""

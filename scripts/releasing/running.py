@@ -36,7 +36,7 @@ from scripts.releasing.shadow import Bounds, ShadowLoad
 from scripts.releasing.sides import CANARY, STABLE, Side
 from scripts.releasing.state import BrokenState, Keeper, Locked, Outcome, State, Step
 from scripts.releasing.telling import Telling
-from scripts.releasing.vercel import ACTIVE, Account, DeploymentFound, Vercel, VercelError
+from scripts.releasing.vercel import ACTIVE, Account, DeploymentFound, Rolling, Vercel, VercelError
 from scripts.releasing.watching import Watcher
 from scripts.smoke.access import Access, WrongUse, read_access, read_url
 from scripts.smoke.deployment import BYPASS_HEADER
@@ -120,7 +120,10 @@ def _run(job: Job, stop: Stop) -> int:
             if status == INTERRUPTED:
                 job.tell("interrupted", "Interrupted. " + where_it_is(keeper.read()))
             return status
-    except (CouldNot, VercelError, Locked, BrokenState, ValueError, OSError) as error:
+    except Locked as error:
+        job.tell("could not", f"could not begin: {error}")
+        return COULD_NOT
+    except (CouldNot, VercelError, BrokenState, ValueError, OSError) as error:
         job.tell("could not", f"could not go on: {error}")
         with contextlib.suppress(BrokenState, OSError):
             job.tell("state", where_it_is(Keeper(job.arguments.folder, job.account.project).read()))
@@ -167,9 +170,14 @@ async def _state_of(job: Job, vercel: Vercel, kept: State | None, canary: str) -
         if kept.step is not Step.ENDED:
             job.tell("resume", f"Going on with the release {kept.id} of {canary}: {kept.step}", release=kept.id)
         return kept
-    if kept is not None and kept.step is not Step.ENDED and kept.has_started:
-        raise CouldNot(f"a release of {kept.canary} is under way; finish or abort that one first")
     rolling, production = await vercel.status(), (await vercel.project()).production_id
+    if (
+        kept is not None
+        and kept.step is not Step.ENDED
+        and kept.has_started
+        and _may_have_traffic(kept, rolling, production)
+    ):
+        raise CouldNot(f"a release of {kept.canary} is under way; finish or abort that one first")
     if rolling is not None and rolling.state == ACTIVE and rolling.canary_id == canary:
         job.tell("adopt", f"A rolling release of {canary} was started elsewhere, going on with it")
         production = rolling.stable_id
@@ -180,6 +188,12 @@ async def _state_of(job: Job, vercel: Vercel, kept: State | None, canary: str) -
     state = State.begin(job.account.project, canary, production, job.arguments.stages)
     job.tell("begin", f"Release {state.id}: {canary} in place of {production}", release=state.id)
     return state
+
+
+def _may_have_traffic(kept: State, rolling: Rolling | None, production: str) -> bool:
+    """Tell whether the release that was written down is not over yet: another one's may have taken its place."""
+    is_latest = rolling is not None and rolling.canary_id == kept.canary and rolling.state == ACTIVE
+    return is_latest or production == kept.canary
 
 
 @contextlib.asynccontextmanager
@@ -200,24 +214,26 @@ async def _watching(job: Job, state: State) -> AsyncIterator[Watcher]:
 
 async def _say_what_would_be(job: Job, vercel: Vercel, state: State, canary: DeploymentFound) -> int:
     """Say what a run would do from here, by reads alone."""
-    configured, rolling, found = await vercel.configured(), await vercel.status(), state.stages
+    rolling, stages = await vercel.status(), state.stages
     if state.step is Step.ENDED:
         job.tell("dry run", f"{state.canary} was {state.outcome} before: nothing would be done without --again")
         return RELEASED
-    told = "nothing" if rolling is None else f"{rolling.state}, {rolling.canary_id} at {rolling.percentage} %"
+    told = "none" if rolling is None else f"{rolling.state}, {rolling.canary_id} at {rolling.percentage} %"
     job.tell("dry run", f"Nothing is changed. The project's latest rolling release: {told}")
     if reason := unfit(canary):
         job.tell("dry run", f"would end at once: {reason}")
         return COULD_NOT
-    plan = [f"check {canary.id} at {canary.url}, as scripts/check-deployment does"]
-    if configured != found:
-        plan.append(f"set the stages of the project's rolling releases to {', '.join(map(str, found))} %, by approval")
-    plan.append(f"start: {found[0]} % to {canary.id}, the rest to {state.stable}")
-    plan += [f"watch {share} %, and go on when the judge says so" for share in found[:-1]]
-    plan += ["complete: 100 %", f"watch for {job.arguments.bake:g} s more"]
-    skipped = {Step.CONFIGURE: 1, Step.START: 1 + (configured != found)}.get(state.step, 0)
-    for line in plan[skipped:] if not state.has_started or state.step is Step.START else [f"go on with: {state.step}"]:
-        job.tell("dry run", f"- {line}")
+    plan = {Step.CHECK: f"check {canary.id} at {canary.url}, as scripts/check-deployment does"}
+    if await vercel.configured() != stages:
+        plan[Step.CONFIGURE] = f"set the stages of the project's rolling releases to {', '.join(map(str, stages))} %"
+    plan[Step.START] = f"start: {stages[0]} % to {canary.id}, the rest to {state.stable}"
+    plan[Step.WATCH] = f"watch {', '.join(map(str, stages[:-1]))} %, and go on from each when the judge says so"
+    plan |= {Step.COMPLETE: "complete: 100 %", Step.BAKE: f"watch for {job.arguments.bake:g} s more"}
+    at = Step.WATCH if state.step is Step.APPROVE else state.step
+    steps = list(Step)
+    for step, line in plan.items():
+        if steps.index(step) >= steps.index(at):
+            job.tell("dry run", f"- {line}")
     job.tell("dry run", f"and at any time, where the canary is worse: all traffic back to {state.stable}")
     return RELEASED
 

@@ -5,6 +5,7 @@ No secret that it knows of is in any of them, whatever text it is given.
 """
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -57,7 +58,8 @@ class Telling:
             return
         self._shown_at_s = now_s
         if self._is_terminal:
-            print(f"\r\x1b[K{self._clean(text)}", end="", file=self._out, flush=True)
+            width = shutil.get_terminal_size().columns - 1  # A line that wraps could not be taken back.
+            print(f"\r\x1b[K{self._clean(text)[:width]}", end="", file=self._out, flush=True)
             self._line_is_open = True
         else:
             print(self._clean(text), file=self._out, flush=True)

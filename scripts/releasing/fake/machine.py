@@ -7,7 +7,8 @@ What Vercel's API does with a project's deployments, as a state machine without 
     ABORTED   the stable deployment has all traffic, and the project is rolled back until a later promotion completes
 
 It enforces what is documented, and where the documentation says nothing it does the stricter thing, named at its place.
-Status may be as it was before the latest change for the next `lag_reads` reads: the API is eventually consistent.
+Status and project may be as they were before the latest change for the next `lag_reads` reads of each: the API is
+eventually consistent.
 
 Source: docs/canary.md lists the pages, types and files that each rule is taken from.
 """
@@ -71,7 +72,9 @@ class Machine:
     lag_reads: int = 0
     changes: deque[Change] = field(default_factory=lambda: deque(maxlen=HISTORY_MAX))
     _before: dict[str, Any] | None = None
+    _production_before: str = ""
     _stale_reads: int = 0
+    _stale_project_reads: int = 0
 
     @property
     def shares(self) -> dict[str, float]:
@@ -167,7 +170,11 @@ class Machine:
         return 201
 
     def project_document(self) -> dict[str, Any]:
-        production = self.deployments[self.production]
+        name = self.production
+        if self._stale_project_reads:
+            self._stale_project_reads -= 1
+            name = self._production_before
+        production = self.deployments[name]
         return {
             "id": self.project,
             "name": self.project,
@@ -253,14 +260,15 @@ class _Noted:
     def __init__(self, machine: Machine, call: str) -> None:
         self._machine = machine
         self._call = call
-        machine._before, machine._stale_reads = machine._document(), 0
+        machine._before, machine._production_before = machine._document(), machine.production
+        machine._stale_reads = machine._stale_project_reads = 0
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: object, error: object, traceback: object) -> None:
         machine = self._machine
-        machine._stale_reads = machine.lag_reads
+        machine._stale_reads = machine._stale_project_reads = machine.lag_reads
         machine.changes.append(Change(self._call, machine.shares))
 
 
