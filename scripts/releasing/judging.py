@@ -11,7 +11,7 @@ Whether a canary may go on: at each look at both deployments' metrics a verdict,
     HOLD    neither, yet: look again. After Policy.stage_s_max it says that it is overdue, and Policy.overdue what then
 
 The stage of 100 % is the one after the release, while what was the stable has no traffic: there the canary is held
-against what is harmful by the stable's shares during the release, and passes when its time is over.
+against what is harmful by the stable's shares in the stage before, and passes when its time is over.
 
 A judge is made of its state: what `to_json` returns, kept after each look, is what a driver that was interrupted goes
 on with, with the allowance that was spent. A look that was not kept may be repeated. Looks need not be regular.
