@@ -48,7 +48,7 @@ FLOORS: list[set[str]] = [
     },
     {"scripts.platform"},
     {"scripts.clients", "scripts.docs", "scripts.grafana", "scripts.pictures", "scripts.proving"},
-    {"scripts.benchmarks", "scripts.storing", "scripts.validating"},
+    {"scripts.benchmarks", "scripts.releasing", "scripts.storing", "scripts.validating"},
     {"tests"},
 ]
 """From the bottom up; a module imports from its own room and from lower floors."""

@@ -71,7 +71,7 @@ class StoreCounts(NamedTuple):
 
 
 class Event(NamedTuple):
-    """What happened, *at_s* after the start: `cold start`, `end`, `kill`, `crash`, `roll`, `fault`."""
+    """What happened, *at_s* after the start: `cold start`, `end`, `kill`, `crash`, `roll`, `deploy`, `fault`."""
 
     at_s: float
     kind: str
@@ -202,6 +202,10 @@ class Control:
     def roll(self, deployment: Deployment, share: float) -> None:
         """Give *deployment* this share of the requests from now on, and the others what is left in proportion."""
         self.ask("POST", "/roll", {"deployment": as_json(deployment), "share": share})
+
+    def deploy(self, deployment: Deployment) -> None:
+        """Have *deployment* answer who names it by x-fleet-deployment, and nobody else."""
+        self.ask("POST", "/deploy", {"deployment": as_json(deployment)})
 
 
 def as_json(deployment: Deployment) -> dict[str, object]:

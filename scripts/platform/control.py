@@ -9,6 +9,7 @@ The control address of a fleet: JSON over HTTP on loopback, for the processes th
                            "reason": why the store refuses a write half-way, "clock": [factor, real, clock]}
     POST /kill             {"pid": …};  /end as well: its life is over
     POST /roll             {"deployment": {…}, "share": 0.1}
+    POST /deploy           {"deployment": {…}}: it answers who names it, and has no share
 
 `client.py` speaks it. What is wrong with a request is answered 400 with {"error"}.
 """
@@ -110,6 +111,8 @@ class ControlServer:
                 self._router.scaling_of(instance).end_life(instance)
             case "POST /roll":
                 self._router.roll(deployment_of(values["deployment"]), float(values["share"]))
+            case "POST /deploy":
+                self._router.deploy(deployment_of(values["deployment"]))
             case _:
                 raise ValueError(f"there is no {what}")
         return {}

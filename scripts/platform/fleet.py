@@ -140,3 +140,7 @@ class Fleet:
         One whose share is 0 gets no more requests; its instances end after those they have.
         """
         await asyncio.to_thread(self.control.roll, deployment, share)
+
+    async def deploy(self, deployment: Deployment) -> None:
+        """Have *deployment* answer who names it by the header x-fleet-deployment, and nobody else."""
+        await asyncio.to_thread(self.control.deploy, deployment)

@@ -45,6 +45,10 @@ class Rollout:
         self._by_client = bucketing == "client"
         self._dice = random.Random(f"{seed} rollout")  # noqa: S311  # no secret.
 
+    def add(self, deployment: Deployment) -> None:
+        """Have *deployment* answer who names it, and nobody else, until it is given a share."""
+        self.deployments.setdefault(deployment.name, deployment)
+
     def give(self, deployment: Deployment, share: float) -> list[str]:
         """
         Give *deployment* this share, the others the rest in proportion, and return who gets nothing any more.

@@ -79,6 +79,13 @@ class Router:
     def scaling_of(self, instance: Instance) -> Scaling:
         return self._targets[instance.deployment.name].functions[instance.source.route]
 
+    def deploy(self, deployment: Deployment) -> None:
+        """Have *deployment* answer under its own name alone. Raises ValueError, FunctionError, OSError: it is not."""
+        if deployment.name not in self._targets:
+            self._targets[deployment.name] = self._read(deployment)
+        self.rollout.add(deployment)
+        self._tally.note("deploy", deployment.name)
+
     def roll(self, deployment: Deployment, share: float) -> None:
         """Give *deployment* this share of requests. Raises ValueError, FunctionError, OSError: nothing is changed."""
         known = self._targets.get(deployment.name)

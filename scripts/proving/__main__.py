@@ -21,6 +21,7 @@ SUBCOMMANDS = {
     "soak": "scripts.proving.soak.command",
     "releases": "scripts.proving.releases.command",
     "rolling": "scripts.proving.rolling.command",
+    "canary": "scripts.releasing.proof.command",
 }
 
 if __name__ == "__main__":
