@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -15,14 +17,15 @@ from scripts.releasing.fake.server import Hold
 from scripts.releasing.options import duration_s, stages
 from scripts.releasing.state import Keeper, Outcome, State, Step
 from scripts.releasing.telling import Telling
-from scripts.releasing.vercel import ABORTED
+from scripts.releasing.vercel import ABORTED, Account, Vercel
 from tests.canary_api import OTHER, PREVIEW, PROJECT, STABLE, STAGES, TOKEN
 from tests.canary_command import CANARY, COULD_NOT, RELEASED, ROLLED_BACK, Rig, running_project
 from tests.canary_site import Kind
 
 pytestmark = pytest.mark.unmeasured
 
-HELD, INTERRUPTED = 2, 130
+ROOT = Path(__file__).parents[1]
+INTERRUPTED = 130
 
 type Running = Callable[[Kind], AbstractAsyncContextManager[Rig]]
 
@@ -213,3 +216,29 @@ def test_no_secret_is_told_whatever_the_text(tmp_path: Path, capsys: pytest.Capt
     for text in (capsys.readouterr().out, (tmp_path / "log").read_text()):
         assert "secret" not in text.replace("[secret]", "")
         assert "[secret]" in text
+
+
+async def test_a_project_that_runs_here_is_there_to_try_it(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "scripts.releasing", "fake", "--port", "0"),
+        cwd=ROOT,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    async with asyncio.timeout(120):
+        told = (await process.stdout.readuntil(b"Ctrl-C ends it.")).decode()
+        exports = dict(line.removeprefix("export ").split("=", 1) for line in told.splitlines() if "export" in line)
+        api = told.partition("--api ")[2].split()[0]
+        account = (exports[name] for name in ("VERCEL_TOKEN", "VERCEL_PROJECT_ID", "VERCEL_ORG_ID"))
+        async with Vercel(Account(*account, api)) as vercel:
+            production = (await vercel.project()).production_id
+            canary = await vercel.deployment("dpl_canary")
+        process.send_signal(signal.SIGINT)
+        _, errors = await process.communicate()
+
+    assert production == "dpl_stable"
+    assert (canary.ready_state, canary.target) == ("READY", "production")
+    assert "scripts/canary run --canary dpl_canary" in told
+    assert (process.returncode, errors) == (0, b"")
