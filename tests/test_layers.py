@@ -38,6 +38,7 @@ FLOORS: list[set[str]] = [
         *(
             "scripts.deploy",
             "scripts.faults",
+            "scripts.importing",
             "scripts.looking",
             "scripts.lua_lint",
             "scripts.measuring",
