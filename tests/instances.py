@@ -1,17 +1,21 @@
-"""Instances of the service for tests: every function of api/ over HTTP, as the development server runs it."""
+"""
+Instances of the service for tests: every function of api/ over HTTP, as the development server runs it, or what
+`start_through` starts in its place.
+"""
 
 import contextlib
 import gc
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
 from scripts.local.functions import Project
-from scripts.local.serving import loopback_listener, quiet_server
+from scripts.local.serving import QuietServer, loopback_listener, quiet_server
 from tests.roots import CONTEXT
 
 ROOT = Path(__file__).parents[1]
@@ -22,11 +26,27 @@ COLLECT_EVERY = 20
 _ended = itertools.count(1)
 
 
+class Served(NamedTuple):
+    """A server of the service, and what closes what is behind it when it has ended."""
+
+    server: QuietServer
+    close: Callable[[], None]
+
+
+def _start_project() -> Served:
+    project = Project(ROOT)
+    server = quiet_server(project, lifespan="on", http="h11", keep_alive_s=60, at_end=project.tell_end)
+    return Served(server, lambda: None)
+
+
+start_through: Callable[[], Served] = _start_project
+"""What makes the server of an instance; tests/through_aws.py puts another one here."""
+
+
 @contextlib.contextmanager
 def running_instance() -> Iterator[str]:
     """Run one instance in a thread with its own loop; yield its address. Settings come from the environment."""
-    project = Project(ROOT)
-    server = quiet_server(project, lifespan="on", http="h11", keep_alive_s=60, at_end=project.tell_end)
+    server, close = start_through()
     with loopback_listener(0) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
@@ -40,6 +60,7 @@ def running_instance() -> Iterator[str]:
         finally:
             server.stop()
             thread.join()
+            close()
             _give_back()
 
 

@@ -174,7 +174,7 @@ def test_keys_are_made_listed_and_revoked_as_the_page_says(service_url: str, api
 
 
 SCRIPTS = {path.name for path in (ROOT / "scripts").iterdir() if os.access(path, os.X_OK) and path.is_file()}
-PATH = re.compile(r"(?:api|docs|public|scripts|shared|tests|\.ci)/[\w./-]*")
+PATH = re.compile(r"(?:api|aws|docs|public|scripts|shared|tests|\.ci)/[\w./-]*")
 FILE = re.compile(r"[\w-]+\.(?:lua|py)")
 CALL = re.compile(r"\w+\(\)")
 DEFINED = re.compile(r"^ *(?:(?:async )?def|class) (\w+)", re.MULTILINE)
@@ -182,7 +182,7 @@ DEFINED = re.compile(r"^ *(?:(?:async )?def|class) (\w+)", re.MULTILINE)
 
 def found(name: str) -> list[Path]:
     """Return the files with *name*, wherever they are."""
-    folders = ("api", "scripts", "shared", "tests")
+    folders = ("api", "aws", "scripts", "shared", "tests")
     return [path for folder in folders for path in (ROOT / folder).rglob(name)]
 
 
@@ -217,7 +217,7 @@ def test_the_map_names_functions_where_they_are_defined() -> None:
 
 
 def test_the_map_names_every_room() -> None:
-    rooms = {f"shared/{path.name}" for path in (ROOT / "shared").iterdir() if path.suffix == ".py"}
+    rooms = {f"shared/{path.name}" for path in (ROOT / "shared").iterdir() if path.suffix == ".py"} | {"aws/"}
     for folder in ("shared", "scripts"):
         rooms |= {f"{folder}/{path.name}/" for path in (ROOT / folder).iterdir() if any(path.glob("**/*.py"))}
 
@@ -248,7 +248,7 @@ def test_the_readme_is_read_in_one_sitting_and_names_every_page() -> None:
 
 
 def test_the_readme_has_a_reason_for_each_dependency() -> None:
-    files = [(ROOT / name).read_text() for name in ("requirements.txt", "requirements-dev.txt")]
+    files = [(ROOT / name).read_text() for name in ("requirements.txt", "requirements-aws.txt", "requirements-dev.txt")]
     wanted = {name for text in files for name in re.findall(r"^([\w-]+)(?:\[.*\])?==", text, re.MULTILINE)}
     cells = re.findall(r"\*\*([\w-]+)\*\*|^\| ([\w-]+) \|", section("README.md", "Dependencies"), re.MULTILINE)
 

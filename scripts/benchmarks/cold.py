@@ -3,8 +3,9 @@ How long a cold function takes: from the start of its process to its first 200, 
 
 A function that does nothing but answer, on Starlette alone, is measured in the same run, in turns with ours; the store
 is warm and answers over loopback. What a network adds to it is one round trip. Both run from a copy with bytecode, as
-Vercel compiles it when it builds. Then what the imports cost, by package: their own time, without what they import in
-turn.
+Vercel compiles it when it builds. Those on Lambda are the function of AWS, to which the request comes as an event of a
+Function URL (scripts/aws/runtime.py); a caller of Lambda waits for both as well. Then what the imports cost, by
+package: their own time, without what they import in turn.
 """
 
 import argparse
@@ -21,9 +22,12 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
+from scripts.aws.events import Asked, Sender, answered_of, event_of
+from scripts.aws.runtime import Invoked, invoked
 from scripts.local.launching import invocation
 from scripts.measuring.counted_store import CountedStore, counted_store
 from scripts.measuring.environment import ROOT
@@ -47,7 +51,10 @@ app = Starlette(routes=[Route("/{path:path}", answer)])
 
 
 class Probe(NamedTuple):
-    """One kind of first request: the function that it starts, and what it sends; an empty body is a GET."""
+    """
+    One kind of first request: the function that it starts, LAMBDA for that of AWS, and what it sends; an empty body is
+    a GET.
+    """
 
     function: str
     path: str
@@ -61,6 +68,7 @@ class Start(NamedTuple):
     answered_ms: float
 
 
+LAMBDA = "aws/handler.py"
 BARE_ROW = "bare Starlette"
 PROBES = {
     BARE_ROW: Probe("api/bare.py", "/"),
@@ -78,8 +86,13 @@ PROBES = {
         '{"items":[{"type":"mcp_list_tools","server_label":"s","tools":[]}]}',
     ),
     "POST tokens/count": Probe("api/tokens.py", "/v1/tokens/count", '{"model":"gpt-4o","input":"Hello"}'),
+    "GET its context, on Lambda": Probe(LAMBDA, "/v1/conversations/{id}/context?budget=2000"),
+    "POST items (counts), on Lambda": Probe(
+        LAMBDA, "/v1/conversations/{id}/items", '{"items":[{"role":"user","content":"Hello"}]}'
+    ),
+    "POST tokens/count, on Lambda": Probe(LAMBDA, "/v1/tokens/count", '{"model":"gpt-4o","input":"Hello"}'),
 }
-IMPORTED = ("api.conversations", "api.tokens", "api.health")
+IMPORTED = ("api.conversations", "api.tokens", "api.health", "aws.instance")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -108,13 +121,19 @@ def measure(starts: int) -> dict[str, list[Start]]:
 
 def measure_in_turns(starts: int, checkouts: Sequence[Path]) -> list[dict[str, list[Start]]]:
     """Return the starts by row for each of *checkouts*, over one store. Raises OSError: as `measure`."""
-    rows: list[dict[str, list[Start]]] = [{name: [] for name in PROBES} for _ in checkouts]
+    # A checkout may be from before there was a function for AWS.
+    probes = {
+        name: probe
+        for name, probe in PROBES.items()
+        if probe.function != LAMBDA or all((root / LAMBDA).exists() for root in checkouts)
+    }
+    rows: list[dict[str, list[Start]]] = [{name: [] for name in probes} for _ in checkouts]
     with counted_store() as store, tempfile.TemporaryDirectory() as folder:
         deployed = [_deploy(Path(folder) / str(number), root) for number, root in enumerate(checkouts)]
         conversations = [_make_conversation(store, root.resolve()) for root in checkouts]
         for number in range(starts + 1):
             print(f"round {number} of {starts}", file=sys.stderr, flush=True)
-            for name, probe in PROBES.items():
+            for name, probe in probes.items():
                 sides = list(zip(deployed, conversations, rows, strict=True))
                 for functions, conversation, own_rows in sides if number % 2 else reversed(sides):
                     start = _start(functions, probe._replace(path=probe.path.format(id=conversation)), store)
@@ -148,8 +167,10 @@ def table(rows: dict[str, list[Start]]) -> str:
 
 def _deploy(folder: Path, root: Path = ROOT) -> Path:
     """Return *folder* with the functions of *root*, a bare one among them, and their bytecode, as a deployment has."""
-    for name in ("api", "shared"):
-        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("api", "aws", "public", "shared"):
+        if (root / name).exists():
+            shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "vercel.json", folder)
     (folder / "api" / "bare.py").write_text(BARE)
     compileall.compile_dir(folder, quiet=1)
     return folder
@@ -179,11 +200,26 @@ def _package(name: str) -> str:
 def _start(project: Path, probe: Probe, store: CountedStore) -> Start:
     variables = {"UPSTASH_REDIS_REST_URL": store.url, "UPSTASH_REDIS_REST_TOKEN": store.token}
     begin_s = time.perf_counter()
+    if probe.function == LAMBDA:
+        with invoked(project, variables) as lambda_:
+            started_s = time.perf_counter()
+            _invoke(lambda_, probe)
+            answered_s = time.perf_counter()
+        return Start((started_s - begin_s) * 1000, (answered_s - begin_s) * 1000)
     with launched(project, probe.function, variables) as function:
         started_s = time.perf_counter()
         _request(f"{function.url}{probe.path}", probe.body.encode())
         answered_s = time.perf_counter()
     return Start((started_s - begin_s) * 1000, (answered_s - begin_s) * 1000)
+
+
+def _invoke(function: Invoked, probe: Probe) -> None:
+    path, _, query = probe.path.partition("?")
+    headers = [("authorization", f"Bearer {KEY}"), ("content-type", "application/json")]
+    asked = Asked("POST" if probe.body else "GET", path, query, headers, probe.body.encode())
+    answered = answered_of(function.invoke(event_of(Sender.FUNCTION_URL, asked)))
+    if answered.status != HTTPStatus.OK:
+        raise OSError(f"{probe.path} answered {answered.status}: {answered.body[:200]!r}")
 
 
 def _make_conversation(store: CountedStore, checkout: Path) -> str:
