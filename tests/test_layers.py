@@ -34,6 +34,7 @@ FLOORS: list[set[str]] = [
     {"shared.app"},
     {"api"},
     {"scripts.local"},
+    {"scripts.locking"},
     {
         *(
             "scripts.deploy",

@@ -98,6 +98,7 @@ def test_what_is_not_the_product_stays_out_of_the_bundle(glob: str) -> None:
         "tests/**",
         "*.md",
         "requirements-dev.txt",
+        "requirements*.lock",
     }
 
     assert len(excluded) <= GLOB_CHARS_MAX
