@@ -20,7 +20,7 @@ pytestmark = pytest.mark.unmeasured
 ROOT = Path(__file__).parents[1]
 
 FLOORS: list[set[str]] = [
-    {"shared.setting"},
+    {"shared.setting", "shared.version"},
     {"shared.config", "shared.errors"},
     {"shared.environment"},
     {"shared.jsonbytes", "shared.process"},
@@ -43,6 +43,7 @@ FLOORS: list[set[str]] = [
             "scripts.lua_lint",
             "scripts.measuring",
             "scripts.openapi",
+            "scripts.versioning",
         ),
         "scripts.pack_encodings",
     },
