@@ -35,6 +35,7 @@ FLOORS: list[set[str]] = [
     {"api"},
     {"scripts.local"},
     {"scripts.locking"},
+    {"scripts.licences"},
     {
         *(
             "scripts.deploy",
