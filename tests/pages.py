@@ -15,7 +15,7 @@ NOT_RUN = re.compile(r"<!-- not run: (.+) -->\n+\Z")
 
 STARTED = (
     *("dev", "test", "check", "check-alerts", "check-clients", "check-deploy", "bench", "get-prometheus", "prove"),
-    *("tables", "fleet", "validate", "stored", "canary", "package-aws"),
+    *("tables", "fleet", "validate", "stored", "canary", "package-aws", "release", "lock"),
 )
 """Scripts that take too long, or never end: of them a test holds what is written against their --help."""
 

@@ -5,6 +5,7 @@ Nothing here asks a registry: the packages are wheels of a folder, which pip's s
 """
 
 import ensurepip
+import hashlib
 import os
 import re
 import shutil
@@ -48,12 +49,17 @@ type Install = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def install(tmp_path: Path, wheels: Path) -> Install:
-    """Run the installer into tmp_path/venv; `path` is its PATH, `hidden` a module that it cannot import."""
+    """
+    Run the installer into tmp_path/venv; `path` is its PATH, `hidden` a module that it cannot import, `constraint` the
+    file that pip's settings name for that.
+    """
 
-    def run(requirements: str, path: str, hidden: str = "") -> subprocess.CompletedProcess[str]:
+    def run(requirements: str, path: str, hidden: str = "", constraint: str = "") -> subprocess.CompletedProcess[str]:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "UV_"))}
         environ |= {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PATH": path}
         environ["PIP_RETRIES"] = "0"  # Nobody listens where pip asks; it would wait 8 s between five attempts.
+        if constraint:
+            environ["PIP_CONSTRAINT"] = constraint
         if hidden:
             (tmp_path / "hide").mkdir()
             (tmp_path / "hide" / f"{hidden}.py").write_text("raise ImportError\n")
@@ -90,6 +96,34 @@ def test_where_uv_cannot_be_had_pip_installs(install: Install, tmp_path: Path, h
     assert done.returncode == 0, done.stderr
     assert imports(tmp_path, "tiny")
     assert "uv could not do it; pip is slower, and tried now:" in done.stderr
+
+
+def hashed(wheels: Path) -> str:
+    """Return `tiny`, locked as it is in the folder."""
+    digest = hashlib.sha256((wheels / "tiny-1.0-py3-none-any.whl").read_bytes()).hexdigest()
+    return f"tiny==1.0 \\\n    --hash=sha256:{digest}\n"
+
+
+def test_a_lock_is_installed_whatever_constraints_pip_has(install: Install, wheels: Path, tmp_path: Path) -> None:
+    (wheels.parent / "constraints.txt").write_text("tiny<=1.0\n")
+    uv = f"{Path(sys.prefix, 'bin')}:/usr/bin:/bin"
+    done = install(hashed(wheels), uv, constraint=str(wheels.parent / "constraints.txt"))
+
+    assert done.returncode == 0, done.stderr
+    assert "installing 1 locked packages: Installed 1 package" in done.stderr
+    assert imports(tmp_path, "tiny")
+
+
+def test_a_file_with_another_hash_is_installed_by_nobody(install: Install, wheels: Path, tmp_path: Path) -> None:
+    locked = hashed(wheels)
+    with zipfile.ZipFile(wheels / "tiny-1.0-py3-none-any.whl", "a") as wheel:
+        wheel.writestr("tiny_more.py", "harm = True\n")
+    done = install(locked, f"{Path(sys.prefix, 'bin')}:/usr/bin:/bin")
+
+    assert done.returncode == 1
+    assert "uv could not do it; pip is slower, and tried now:" in done.stderr
+    assert "could not install:" in done.stderr
+    assert not imports(tmp_path, "tiny")
 
 
 def test_what_cannot_be_installed_is_told_and_a_failure(install: Install) -> None:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.unmeasured
 ROOT = Path(__file__).parents[1]
 
 FLOORS: list[set[str]] = [
-    {"shared.setting"},
+    {"shared.setting", "shared.version"},
     {"shared.config", "shared.errors"},
     {"shared.environment"},
     {"shared.jsonbytes", "shared.process"},
@@ -35,6 +35,8 @@ FLOORS: list[set[str]] = [
     {"api"},
     {"aws"},
     {"scripts.local"},
+    {"scripts.locking"},
+    {"scripts.licences"},
     {
         *(
             "scripts.aws",
@@ -46,6 +48,7 @@ FLOORS: list[set[str]] = [
             "scripts.measuring",
             "scripts.openapi",
             "scripts.smoke",
+            "scripts.versioning",
         ),
         "scripts.pack_encodings",
     },

@@ -100,6 +100,7 @@ def test_what_is_not_the_product_stays_out_of_the_bundle(glob: str) -> None:
         "*.md",
         "requirements-aws.txt",
         "requirements-dev.txt",
+        "requirements*.lock",
     }
 
     assert len(excluded) <= GLOB_CHARS_MAX

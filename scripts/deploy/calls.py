@@ -13,6 +13,7 @@ from typing import Any
 
 from scripts.deploy.launcher import Instance
 from scripts.deploy.report import CheckFailed, detail
+from shared.version import VERSION
 
 CALL_TIMEOUT_S = 30.0
 QUESTION = "Which gate does flight HAT097 leave from?"
@@ -84,7 +85,7 @@ class Deployment:
 
 def call_everything(deployment: Deployment, wrong_key: str) -> None:
     """Use *deployment* as a client would. Raises CheckFailed: an answer was not the promised one."""
-    deployment.call("api/health", "GET", "/api/health")
+    _equal("version in the bundle", deployment.call("api/health", "GET", "/api/health")["version"], VERSION)
     deployment.call("api/metrics", "GET", "/api/metrics", status=401)
     _converse(deployment)
     counted = deployment.call("api/tokens", "POST", "/v1/tokens/count", {"model": "gpt-4o", "input": QUESTION})

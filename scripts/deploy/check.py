@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.deploy import build, bundle, calls, launcher, native
+from scripts.deploy import build, bundle, calls, launcher, native, packages
 from scripts.deploy.report import MB, CheckFailed, detail, step
 from scripts.local.mint import mint
 from scripts.local.upstash import LocalUpstash
@@ -66,6 +66,9 @@ def check(root: Path, scratch: Path) -> None:
         bundle.check_headers(copy, output)
     with step("files in the functions"):
         bundle.check_files(copy, functions.values())
+    with step("licences and versions of packages"):
+        packages.check_licences(functions.values())
+        packages.check_versions(copy, functions.values())
     with step(f"sizes, at most {bundle.FUNCTION_BYTES_MAX / MB:.0f} MB each"):
         bundle.check_sizes(functions.values())
     run(functions, output, scratch)

@@ -2,9 +2,11 @@
 The tables of the docs, in Markdown, each made from what it is a table of.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
+from scripts.licences.packages import ASKS, shipped
 from scripts.openapi.headers import REQUESTS
 from scripts.openapi.routes import routes
 from shared.config import SETTINGS
@@ -137,6 +139,26 @@ def metrics_table() -> str:
     )
 
 
+def licences_table() -> str:
+    """Return the packages that a deployment carries."""
+    return table(
+        ("package", "version", "licence", "texts that it brings"),
+        (
+            (each.name, each.version, each.licence, ", ".join(f"`{text}`" for text in each.texts) or "none: `NOTICE`")
+            for each in shipped()
+        ),
+    )
+
+
+def licence_terms_table() -> str:
+    """Return what the licences of those packages ask for."""
+    named = " ".join(each.licence for each in shipped())
+    return table(
+        ("licence", "what it asks"),
+        ((name, asks) for name, asks in ASKS.items() if name in re.findall(r"[\w.-]+", named)),
+    )
+
+
 TABLES: dict[str, Callable[..., str]] = {
     "routes": routes_table,
     "parameters": parameters_table,
@@ -146,6 +168,8 @@ TABLES: dict[str, Callable[..., str]] = {
     "permits": permits_table,
     "reasons": reasons_table,
     "metrics": metrics_table,
+    "licences": licences_table,
+    "licence-terms": licence_terms_table,
 }
 
 

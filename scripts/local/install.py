@@ -1,10 +1,11 @@
 """
 Makes the virtual environment, installs into it what standard input lists, and says meanwhile what it does.
 
-    python -m scripts.local.install .venv <requirements     1 when it could not
+    python -m scripts.local.install .venv <requirements-dev.lock     1 when it could not
 
-uv installs, several times as fast as pip; where it cannot be had, or fails, pip does. Standard library only: nothing
-is installed yet.
+Where the list has hashes, as a lock has, every package must have one, and a file with another is refused. uv installs,
+several times as fast as pip; where it cannot be had, or fails, pip does. Standard library only: nothing is installed
+yet.
 """
 
 import argparse
@@ -23,7 +24,9 @@ from pathlib import Path
 from scripts.local.steps import StepFailed, Steps
 from scripts.local.uv_settings import list_of_environ, uv_environ, uv_options
 
-UV_REQUIREMENT = re.compile(r"^uv==\S+$", re.MULTILINE)
+UV_REQUIREMENT = re.compile(r"^uv==\S+(?: *\\\n +--hash=\S+)*$", re.MULTILINE)
+"""With its hashes, on lines of their own, where it has some."""
+REQUIREMENT = re.compile(r"^[\w.-]+", re.MULTILINE)
 UV_SAYS = re.compile(r"(Resolved|Prepared|Installed|Uninstalled) \d+ packages?")
 PIP_SAYS = re.compile(r"Collecting \S+|Installing collected packages")
 LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
@@ -37,7 +40,8 @@ class Installer:
         self._folder = folder
         self._python = folder / "bin" / "python"
         self._requirements = requirements
-        self._wanted = [line for line in requirements.read_text().splitlines() if line.strip()]
+        self._text = requirements.read_text()
+        self._hashed = ["--require-hashes"] if "--hash=" in self._text else []
         self._base = str(getattr(sys, "_base_executable", sys.executable))  # Ours, where a .venv runs this.
         self._steps = Steps(STEPS)
 
@@ -51,14 +55,24 @@ class Installer:
             self._steps.run(f"making {self._folder.name}", self._making(), os.environ)
         try:
             uv = self._get_uv()
-            title = f"installing what {len(self._wanted)} requirements need"
+            title = f"installing {self._named}"
             environ = uv_environ(self._pip_settings(), os.environ)
-            command = [uv, "pip", "install", *uv_options(environ), "--python", str(self._python)]
-            self._steps.run(title, [*command, "-r", str(self._requirements), "pip"], environ, UV_SAYS)
+            if self._hashed:
+                # A lock leaves no choice, and where constraints have no hashes uv takes none at all.
+                environ.pop("UV_CONSTRAINT", None)
+            command = [uv, "pip", "install", *uv_options(environ), *self._hashed, "--python", str(self._python)]
+            # A lock names pip itself, or it is not wanted.
+            also = [] if self._hashed else ["pip"]
+            self._steps.run(title, [*command, "-r", str(self._requirements), *also], environ, UV_SAYS)
         except StepFailed as exc:
             print(f"uv could not do it; pip is slower, and tried now:\n{without_logins(exc)}", file=sys.stderr)
-            command = [*self._pip, "install", "-r", str(self._requirements)]
-            self._steps.run(f"installing {len(self._wanted)} requirements with pip", command, os.environ, PIP_SAYS)
+            command = [*self._pip, "install", *self._hashed, "-r", str(self._requirements)]
+            self._steps.run(f"installing {self._named} with pip", command, os.environ, PIP_SAYS)
+
+    @property
+    def _named(self) -> str:
+        count = len(REQUIREMENT.findall(self._text))
+        return f"{count} locked packages" if self._hashed else f"what {count} requirements need"
 
     def _making(self) -> list[str]:
         if importlib.util.find_spec("venv") is None and (uv := shutil.which("uv")):
@@ -72,9 +86,13 @@ class Installer:
         if found := own if own.exists() else shutil.which("uv"):
             self._steps.skip()
             return str(found)
-        requirement = UV_REQUIREMENT.search(self._requirements.read_text())
-        name = "uv" if requirement is None else requirement[0]
-        self._steps.run(f"getting {name}", [*self._pip, "install", name], os.environ)
+        requirement = UV_REQUIREMENT.search(self._text)
+        wanted = "uv" if requirement is None else requirement[0]
+        listed = self._requirements.with_name("uv.txt")
+        listed.write_text(f"{wanted}\n")
+        name = wanted.partition(" ")[0].rstrip("\\\n")
+        hashed = ["--require-hashes"] if "--hash=" in wanted else []
+        self._steps.run(f"getting {name}", [*self._pip, "install", *hashed, "-r", str(listed)], os.environ)
         return str(own)
 
     @cached_property

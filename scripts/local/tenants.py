@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from scripts.local.typed import TypedCommands
 from shared.request.caller import Caller, read_key
 from shared.store.keys import TENANTS_KEY, tenant_key
 from shared.store.upstash import Store
@@ -40,31 +41,31 @@ async def mint(store: Store, key: str) -> None:
     """Make *key* valid for ever. Raises Unauthorized: it has not the form of a key."""
     caller = read_key(key)
     # First, so that the sweep knows of every tenant that can write.
-    await store.command("HSETNX", TENANTS_KEY, caller.tenant, "")
-    await store.command("HSET", tenant_key(caller.tenant), f"k:{caller.key_hash}", "0")
+    redis = TypedCommands(store)
+    await redis.hsetnx(TENANTS_KEY, caller.tenant, "")
+    await redis.hset(tenant_key(caller.tenant), f"k:{caller.key_hash}", "0")
 
 
 async def rotate(store: Store, key: str, old_hash: str, overlap_s: int) -> bool:
     """Make *key* valid, and let the one with *old_hash* end after *overlap_s*; False: there is no such key."""
     caller = read_key(key)
-    name = tenant_key(caller.tenant)
-    if not await store.command("HEXISTS", name, f"k:{old_hash}"):
+    redis, name = TypedCommands(store), tenant_key(caller.tenant)
+    if not await redis.hexists(name, f"k:{old_hash}"):
         return False
     ends_at_unix_s = int(time.time()) + overlap_s
-    await store.command("HSET", name, f"k:{caller.key_hash}", "0", f"k:{old_hash}", ends_at_unix_s)
+    await redis.hset(name, values={f"k:{caller.key_hash}": "0", f"k:{old_hash}": ends_at_unix_s})
     return True
 
 
 async def revoke(store: Store, caller: Caller) -> bool:
     """End the key of *caller*; return whether there was one."""
-    return bool(await store.command("HDEL", tenant_key(caller.tenant), f"k:{caller.key_hash}"))
+    return bool(await TypedCommands(store).hdel(tenant_key(caller.tenant), f"k:{caller.key_hash}"))
 
 
 async def is_known(store: Store, tenant: str) -> bool:
     """Return whether *tenant* ever had a key, or has limits."""
-    return bool(
-        await store.command("HEXISTS", TENANTS_KEY, tenant) or await store.command("EXISTS", tenant_key(tenant))
-    )
+    redis = TypedCommands(store)
+    return bool(await redis.hexists(TENANTS_KEY, tenant) or await redis.exists(tenant_key(tenant)))
 
 
 async def describe(store: Store, tenant: str) -> dict[str, Any]:
@@ -72,8 +73,7 @@ async def describe(store: Store, tenant: str) -> dict[str, Any]:
     Return the tenant's keys, by their hashes, its limits, and what its conversations take, `bytes_used`, about: one
     that has just expired still counts. There is no secret in it.
     """
-    raw = await store.command("HGETALL", tenant_key(tenant))
-    fields = dict(zip(raw[::2], raw[1::2], strict=True))
+    fields = await TypedCommands(store).hgetall(tenant_key(tenant))
     names = sorted(name for name in fields if name.startswith("k:"))
     ends = {name.removeprefix("k:"): int(fields[name]) for name in names}
     rate = fields["rate"].split() if "rate" in fields else [None, None]
@@ -95,13 +95,13 @@ async def describe(store: Store, tenant: str) -> dict[str, Any]:
 
 async def set_limits(store: Store, tenant: str, changes: Mapping[str, str | None]) -> None:
     """Apply *changes*: field to its new value, None to take it away. What is not named stays."""
-    name = tenant_key(tenant)
+    redis, name = TypedCommands(store), tenant_key(tenant)
     gone = [field for field, value in changes.items() if value is None]
-    pairs = [part for field, value in changes.items() if value is not None for part in (field, value)]
+    values = {field: value for field, value in changes.items() if value is not None}
     if gone:
-        await store.command("HDEL", name, *gone)
-    if pairs:
-        await store.command("HSET", name, *pairs)
+        await redis.hdel(name, *gone)
+    if values:
+        await redis.hset(name, values=values)
 
 
 def read_limits(options: Mapping[str, Any]) -> dict[str, str | None]:

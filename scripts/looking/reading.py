@@ -12,11 +12,12 @@ import asyncio
 import time
 from collections.abc import Mapping
 from itertools import batched
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import orjson
 
 from scripts.local.tenants import describe, is_known
+from scripts.local.typed import TypedCommands
 from shared.config import Settings
 from shared.context.wanted import ContextRequest
 from shared.conversations.contexts import Contexts
@@ -77,9 +78,10 @@ class Look(NamedTuple):
 
 async def tenant_of(store: Store, conversation_id: str) -> str:
     """Return whose the conversation is. Raises NothingThere."""
-    for tenants in batched(await store.command("HKEYS", keys.TENANTS_KEY) or [], ASKED_AT_ONCE):
+    redis = TypedCommands(store)
+    for tenants in batched(await redis.hkeys(keys.TENANTS_KEY), ASKED_AT_ONCE):
         names = [keys.conversation_key(tenant, conversation_id) for tenant in tenants]
-        found = await asyncio.gather(*(store.command("EXISTS", name) for name in names))
+        found = await asyncio.gather(*(redis.exists(name) for name in names))
         for tenant, is_there in zip(tenants, found, strict=True):
             if is_there:
                 return str(tenant)
@@ -101,23 +103,24 @@ async def listed(store: Store, tenant: str, limit: int) -> list[Listed]:
     """Return the *limit* conversations of *tenant* that were written to last. Raises NothingThere."""
     if not await is_known(store, tenant):
         raise NothingThere(f"there is no tenant {tenant}")
-    layout = read_layout(await store.command("HGET", keys.tenant_key(tenant), "shards") or "1")
+    redis = TypedCommands(store)
+    layout = read_layout(await redis.hget(keys.tenant_key(tenant), "shards") or "1")
     newest: dict[str, float] = {}
     for shard in range(max(layout.shards, layout.moving_from)):
         name = keys.activity_key(tenant, shard)
-        flat = await store.command("ZREVRANGE", name, 0, limit - 1, "WITHSCORES")
-        newest |= {each: max(float(at), newest.get(each, 0)) for each, at in zip(flat[::2], flat[1::2], strict=True)}
+        rows = cast(list[tuple[str, float]], await redis.zrevrange(name, 0, limit - 1, withscores=True))
+        newest |= {each: max(at, newest.get(each, 0)) for each, at in rows}
     found: list[Listed] = []
     for ids in batched(sorted(newest, key=lambda each: -newest[each])[:limit], ASKED_AT_ONCE):
-        rows = await asyncio.gather(*(_facts(store, tenant, each) for each in ids))
-        found += [row for row in rows if row is not None]
+        told = await asyncio.gather(*(_facts(redis, tenant, each) for each in ids))
+        found += [row for row in told if row is not None]
     return found
 
 
-async def _facts(store: Store, tenant: str, conversation_id: str) -> Listed | None:
+async def _facts(redis: TypedCommands, tenant: str, conversation_id: str) -> Listed | None:
     """Return what a conversation says of itself, None for one that has expired."""
     name = keys.conversation_key(tenant, conversation_id)
-    version, *facts = await store.command("HMGET", name, "v", "n", "w", "d", "b", "t", "e", "c", "m")
+    version, *facts = await redis.hmget(name, "v", "n", "w", "d", "b", "t", "e", "c", "m")
     if version is None:
         return None
     items, written, deleted, size_bytes, used_at, expiry_s, created_at = (int(fact or 0) for fact in facts[:-1])

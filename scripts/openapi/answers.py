@@ -123,6 +123,7 @@ ANSWERS: dict[str, Schema] = {
         {
             "status": {"const": "ok"},
             "deployment": {"type": "string"},
+            "version": {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"},
             "store": obj({"eviction": {"enum": ["on", "off", "unknown"]}}),
             "warnings": {"type": "array", "items": {"type": "string"}},
         },

@@ -433,7 +433,7 @@ export interface paths {
         };
         /**
          * Whether the store answers
-         * @description 200 when the store answers; needs no key. `warnings` names settings that are wrong, and what is closed for it, and a store that evicts
+         * @description 200 when the store answers; needs no key. `version` is that of the code, `warnings` names settings that are wrong, and what is closed for it, and a store that evicts
          */
         get: operations["health"];
         put?: never;
@@ -5145,6 +5145,7 @@ export interface operations {
                         /** @constant */
                         status: "ok";
                         deployment: string;
+                        version: string;
                         store: {
                             /** @enum {unknown} */
                             eviction?: "on" | "off" | "unknown";
