@@ -231,8 +231,8 @@ async def test_a_project_that_runs_here_is_there_to_try_it(tmp_path: Path) -> No
         told = (await process.stdout.readuntil(b"Ctrl-C ends it.")).decode()
         exports = dict(line.removeprefix("export ").split("=", 1) for line in told.splitlines() if "export" in line)
         api = told.partition("--api ")[2].split()[0]
-        account = (exports[name] for name in ("VERCEL_TOKEN", "VERCEL_PROJECT_ID", "VERCEL_ORG_ID"))
-        async with Vercel(Account(*account, api)) as vercel:
+        token, project, team = (exports[name] for name in ("VERCEL_TOKEN", "VERCEL_PROJECT_ID", "VERCEL_ORG_ID"))
+        async with Vercel(Account(token, project, team, api)) as vercel:
             production = (await vercel.project()).production_id
             canary = await vercel.deployment("dpl_canary")
         process.send_signal(signal.SIGINT)
