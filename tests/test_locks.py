@@ -39,7 +39,9 @@ def written(entries: list[Locked]) -> str:
 def needed(requirements: str) -> set[str]:
     """Return the packages that *requirements* need here, by the metadata of those that are installed."""
     found: set[tuple[str, str]] = set()
-    lines = (ROOT / requirements).read_text().replace("-r requirements.txt", (ROOT / "requirements.txt").read_text())
+    lines = (ROOT / requirements).read_text()
+    while included := re.search(r"^-r (\S+)$", lines, re.MULTILINE):
+        lines = lines.replace(included[0], (ROOT / included[1]).read_text())
     left = [Requirement(line) for line in lines.splitlines() if line]
     while left:
         wanted = left.pop()
@@ -56,7 +58,14 @@ def test_the_locks_agree_with_the_requirements_and_each_other() -> None:
     assert disagreements(ROOT) == []
 
 
-@pytest.mark.parametrize(("name", "requirements"), [(SHIPPED, "requirements.txt"), (INSTALLED, "requirements-dev.txt")])
+@pytest.mark.parametrize(
+    ("name", "requirements"),
+    [
+        (SHIPPED, "requirements.txt"),
+        ("requirements-aws.lock", "requirements-aws.txt"),
+        (INSTALLED, "requirements-dev.txt"),
+    ],
+)
 def test_a_lock_names_what_the_requirements_need_and_nothing_else(name: str, requirements: str) -> None:
     here = {each.name for each in lock(name) if each.is_for({})}
 

@@ -1,5 +1,5 @@
 """
-Builds the zip that AWS Lambda runs, for each processor: the service, and the wheels of requirements-aws.txt for it,
+Builds the zip that AWS Lambda runs, for each processor: the service, and the wheels of requirements-aws.lock for it,
 whatever machine this is.
 
     install    wheels for Lambda's Linux into a folder; a package without one is an error, nothing is ever compiled
@@ -30,8 +30,8 @@ from scripts.local.uv_settings import list_of_environ, uv_environ, uv_options
 
 ROOT = Path(__file__).parents[2]
 OUT = ROOT / ".warmthread" / "aws"
-REQUIREMENTS = "requirements-aws.txt"
-SOURCES = ("aws", "api", "shared", "public", "vercel.json", "LICENSE")
+LOCK = "requirements-aws.lock"
+SOURCES = ("aws", "api", "shared", "public", "vercel.json", "LICENSE", "NOTICE")
 TASK = "/var/task"
 """Where Lambda puts it; bytecode names its sources by that."""
 
@@ -99,6 +99,7 @@ def build(target: Target, out: Path, steps: Steps) -> Packed:
     with tempfile.TemporaryDirectory(prefix="wt-aws-", dir=out) as scratch:
         folder = Path(scratch) / "task"
         environ = uv_environ(_pip_settings(), os.environ)
+        environ.pop("UV_CONSTRAINT", None)  # A lock leaves no choice, and takes no constraints without hashes.
         installing = _installing(target, version, folder, environ)
         steps.run(f"installing wheels for {target.architecture}", installing, environ)
         _prune(folder)
@@ -136,7 +137,8 @@ def _installing(target: Target, version: str, folder: Path, environ: dict[str, s
     uv = str(Path(sys.executable).with_name("uv"))
     wheels = ["--only-binary", ":all:", "--python-platform", target.uv_platform, "--python-version", version]
     where = ["--target", str(folder), "--link-mode", "copy", "--no-compile-bytecode", "--python", sys.executable]
-    return [uv, "pip", "install", *uv_options(environ), *wheels, *where, "-r", str(ROOT / REQUIREMENTS)]
+    locked = ["--require-hashes", "-r", str(ROOT / LOCK)]
+    return [uv, "pip", "install", *uv_options(environ), *wheels, *where, *locked]
 
 
 def _prune(folder: Path) -> None:
