@@ -82,7 +82,7 @@ class Site:
     def text(self) -> bytes:
         """Return the next exposition."""
         self.scrapes += 1
-        for name in self._shares():
+        for name in self.fields.keys() & self._shares():  # One that has just begun has counted nothing.
             self.fields[name].grow(REQUESTS)
         return exposition({name: each.stored() for name, each in self.fields.items() if each.counts})
 

@@ -65,9 +65,10 @@ def main(argv: list[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def _ending_as_by_ctrl_c() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end what runs as Ctrl-C does, which cleans up."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
+    """Let SIGTERM and SIGHUP end what runs as Ctrl-C does, which cleans up; what a shell has in the background, too."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = [signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT)) for number in numbers]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:

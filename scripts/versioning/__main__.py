@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("version", help="the new version, as in 1.2.0")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
     arguments = parser.parse_args(argv)
-    for name in ENDING[1:]:
+    for name in ENDING:  # SIGINT as well: what a shell starts in the background ignores it.
         signal.signal(name, _stop)
     try:
         return _release(Version.of(arguments.version), is_dry=arguments.dry_run)
