@@ -9,20 +9,18 @@ Messages are sorted by their times, whichever way they were listed.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scripts.importing.api import Api, Refused, Unreachable
+from scripts.importing.api import Api
+from scripts.importing.asking import ask
 from scripts.importing.assistants_messages import message_record
 from scripts.importing.sorting import Row, Sorter
-from scripts.importing.source import Json, Record, Session, SourceError, wanted
+from scripts.importing.source import PAIRS_MAX, Json, Record, Session, SourceError, wanted
 
 PAGE = 100
-PAIRS_MAX = 13
-"""Of the 16 pairs that metadata may have, the import needs three."""
-
 BETA = {"openai-beta": "assistants=v2"}
 FILE_BYTES_MAX = 256 * 1024 * 1024
 """Of a file that is one JSON value; one of JSON lines is read line by line, and may be of any size."""
@@ -42,28 +40,20 @@ class Threads:
 
     def sessions(self, only: Sequence[str]) -> Iterator[Session]:
         for thread_id in only or self._ids:
-            thread = self._get(f"/threads/{thread_id}", {})
+            thread = ask(self._api, f"/threads/{thread_id}", {})
             yield _session(thread_id, thread, partial(self._records, thread_id))
 
     def _records(self, thread_id: str) -> Iterator[Record]:
         query: dict[str, object] = {"limit": PAGE, "order": "asc"}
         number = 0
         while True:
-            page = self._get(f"/threads/{thread_id}/messages", query)
+            page = ask(self._api, f"/threads/{thread_id}/messages", query)
             for message in page["data"]:
                 number += 1
                 yield message_record(message, f"message {number}")
             if not page.get("has_more"):
                 return
             query["after"] = page["data"][-1]["id"]
-
-    def _get(self, path: str, query: Mapping[str, object]) -> Json:
-        try:
-            return self._api.get(path, query).value
-        except Refused as error:
-            raise SourceError(f"the source refused GET {path}: {error}") from None
-        except Unreachable as error:
-            raise SourceError(str(error)) from None
 
     def close(self) -> None:
         self._api.close()
@@ -82,7 +72,7 @@ class ThreadFiles:
             for file in self._files:
                 self._read(file)
             self._sorter.sort()
-        except BaseException:
+        except BaseException:  # Ctrl-C as well: what was sorted lies on disk.
             self._sorter.close()
             raise
 

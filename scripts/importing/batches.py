@@ -60,7 +60,7 @@ class Fresh:
                 self._take(record, digest)
             if self.records:
                 self.left_out.update(session.left_out)
-        except BaseException:
+        except BaseException:  # Ctrl-C as well: nobody has it to close.
             self._spool.close()
             raise
 

@@ -69,7 +69,7 @@ class Map:
         try:
             self._hold(self._file)
             self._end = self._read()
-        except BaseException:
+        except BaseException:  # Ctrl-C as well: it holds the lock.
             os.close(self._file)
             raise
 

@@ -16,6 +16,9 @@ type Json = dict[str, Any]
 ITEMS = ""
 """The form of values that are items; the others are those of docs/dialects.md."""
 
+PAIRS_MAX = 13
+"""Of the 16 pairs that metadata may have, the import needs three."""
+
 
 class SourceError(Exception):
     """The source cannot be read; the text says why, and what to do."""

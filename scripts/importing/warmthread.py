@@ -11,12 +11,11 @@ Items come as that service stores them, ids included, and metadata goes along. W
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from scripts.importing.api import Api, Refused, Unreachable
-from scripts.importing.source import Json, Record, Session, SourceError
+from scripts.importing.api import Api
+from scripts.importing.asking import ask
+from scripts.importing.source import PAIRS_MAX, Json, Record, Session
 
 PAGE = 100
-PAIRS_MAX = 13
-"""Of the 16 pairs that metadata may have, the import needs three."""
 
 
 class Conversations:
@@ -41,12 +40,12 @@ class Conversations:
             )
 
     def _one(self, conversation_id: str) -> Json:
-        return self._get(f"/v1/conversations/{conversation_id}", {})
+        return ask(self._api, f"/v1/conversations/{conversation_id}", {})
 
     def _all(self) -> Iterator[Json]:
         query: dict[str, object] = {"limit": PAGE}
         while True:
-            page = self._get("/v1/conversations", query)
+            page = ask(self._api, "/v1/conversations", query)
             yield from page["data"]
             if not page["has_more"]:
                 return
@@ -56,21 +55,13 @@ class Conversations:
         query: dict[str, object] = {"limit": PAGE, "order": "asc"}
         number = 0
         while True:
-            page = self._get(path, query)
+            page = ask(self._api, path, query)
             for item in page["data"]:
                 number += 1
                 yield Record(f"item {number}", item["id"], values=(item,))
             if not page["has_more"]:
                 return
             query["after"] = page["last_id"]
-
-    def _get(self, path: str, query: Mapping[str, object]) -> Json:
-        try:
-            return self._api.get(path, query).value
-        except Refused as error:
-            raise SourceError(f"the source refused GET {path}: {error}") from None
-        except Unreachable as error:
-            raise SourceError(str(error)) from None
 
     def close(self) -> None:
         self._api.close()
