@@ -50,11 +50,17 @@ def verify[R](
     rows, violations = read(report)
     for title, value in [*rows, ("violations", len(violations))]:
         print(f"{title:<44}{f'{value:,}' if isinstance(value, int) else value:>12}")
-    for each in violations[:SHOWN_MAX]:
-        print(f"- {each}")
-    if len(violations) > SHOWN_MAX:
-        print(f"- and {len(violations) - SHOWN_MAX} more")
+    for line in listed(violations):
+        print(line)
     return int(bool(violations))
+
+
+def listed(findings: Sequence[str]) -> list[str]:
+    """Return the first SHOWN_MAX *findings*, a line each, and how many more there are."""
+    lines = [f"- {each}" for each in findings[:SHOWN_MAX]]
+    if len(findings) > SHOWN_MAX:
+        lines.append(f"- and {len(findings) - SHOWN_MAX} more")
+    return lines
 
 
 class Lines:

@@ -18,7 +18,7 @@ import orjson
 from scripts.local.signals import INTERRUPTED
 from scripts.proving.chaos import schedule
 from scripts.proving.load.facts import facts
-from scripts.proving.progress import SHOWN_MAX, Interrupted, Pulse
+from scripts.proving.progress import Interrupted, Pulse, listed
 
 PLANTS = ("lost", "doubled", "stale", "overrun")
 SECONDS_MIN = 10.0
@@ -83,9 +83,7 @@ def show(document: dict[str, Any]) -> str:
         lines.append(f"{name.replace('_', ' '):<28}{told}")
     broken = document["broken"]
     lines.append(f"{'broken':<28}{len(broken)}")
-    lines += [f"- {each}" for each in broken[:SHOWN_MAX]]
-    if len(broken) > SHOWN_MAX:
-        lines.append(f"- and {len(broken) - SHOWN_MAX} more")
+    lines += listed(broken)
     if document["partial"]:
         lines.append("interrupted: what needs an end was not checked")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from scripts.local.signals import INTERRUPTED
-from scripts.proving.progress import SHOWN_MAX
+from scripts.proving.progress import listed
 
 WIDTH = 28
 
@@ -39,9 +39,7 @@ def show(document: Mapping[str, Any]) -> str:
             lines.append(f"{title:<{WIDTH}}{value!s:>34}")
     broken = document["broken"]
     lines.append(f"{'broken':<{WIDTH}}{len(broken):>34}")
-    lines += [f"- {each}" for each in broken[:SHOWN_MAX]]
-    if len(broken) > SHOWN_MAX:
-        lines.append(f"- and {len(broken) - SHOWN_MAX} more")
+    lines += listed(broken)
     if document["partial"]:
         lines.append("interrupted: what needs an end was not checked")
     return "\n".join(lines)
