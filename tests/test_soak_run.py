@@ -22,9 +22,9 @@ from scripts.proving.load.live import checked
 from scripts.proving.load.texts import recorded
 from scripts.proving.soak.agents import REQUESTS_EACH, arrivals
 from scripts.proving.soak.experiment import cron_times
+from scripts.proving.soak.leak import LEAK_VARIABLE
 from scripts.proving.soak.live import LiveSoak
 from scripts.proving.soak.plan import DAY_S, WARM_UP, Options
-from scripts.proving.soak.prelude import LEAK_VARIABLE
 from scripts.proving.soak.record import SAMPLES, Record
 from scripts.proving.soak.verdict import FAILS, HOLDS, UNDECIDED, judge
 from tests.processes import left, start

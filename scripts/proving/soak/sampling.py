@@ -9,8 +9,8 @@ from typing import Any
 
 from scripts.platform.client import InstanceState
 from scripts.platform.fleet import Fleet
+from scripts.proving.soak.leak import LEAKING
 from scripts.proving.soak.plan import LASTING
-from scripts.proving.soak.prelude import LEAKING
 
 JUDGED = ("/api/conversations", "/api/usage")
 """Functions that have enough requests to be judged by."""
