@@ -15,7 +15,7 @@ from scripts.validating.results import Document, Results, look
 type Read = Callable[[Results], Reading]
 
 NOT_RUN = Missing("no load was run that has any of it")
-JOINED = "joined"
+JOINED, STEADY = "joined", "steady"
 BY_TURNS = "hits.continuing_turns"
 
 
@@ -61,11 +61,11 @@ def percentile(speed: str, share: float) -> Read:
 
 
 def tier(of: str, name: str) -> Read:
-    """The p95 of answers of tier *name*: at a speed, or of the joined dialogues."""
-    where = f"load.{JOINED}" if of == JOINED else f"load.speeds.{of}"
+    """The p95 of answers of tier *name*: at a speed, of the joined dialogues, or of these where no instance ends."""
+    where = {JOINED: f"load.{JOINED}.designs", STEADY: f"load.{JOINED}.{STEADY}"}.get(of, f"load.speeds.{of}.designs")
 
     def read(results: Results) -> Reading:
-        found = look(results, f"{where}.designs.{OURS}.latency_ms.by_tier.{name}")
+        found = look(results, f"{where}.{OURS}.latency_ms.by_tier.{name}")
         if not found or not found["count"]:
             return NOT_RUN
         return Found(found["p95"], beside=f"{found['count']:,} answers, p50 {_ms(found['p50'])}")
