@@ -123,7 +123,8 @@ def check_indexes(run: Callable[..., Any], tenant: str) -> None:
         newest = int(fields["v"]) - int(fields.get("o", 0))
         entries = {int(field): value for field, value in fields.items() if field.isdigit()}
         assert sorted(entries) == list(range(1, newest + 1))
-        live = [seq for seq, value in entries.items() if value.split(" ", 3)[2] not in "x-myz"]
+        kinds = {seq: value.split(" ", 3)[2] for seq, value in entries.items()}
+        live = [seq for seq, kind in kinds.items() if kind not in "x-myz" and not kind.isupper()]
         assert len(live) == int(fields["n"])
         for seq in live:
             item_id = re.search(r"\[\d+,\d+,\d+,\"([^\"]*)\"", entries[seq])

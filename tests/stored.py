@@ -1,9 +1,12 @@
-"""Fixtures of what releases left in a store (`scripts/stored`): the files of each, and a store that holds one."""
+"""
+Fixtures of what releases left in a store (`scripts/stored`): the files of each, a store that holds one, calls of it.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import httpx
 import orjson
 
 from scripts.storing.lines import load
@@ -51,3 +54,17 @@ def versions() -> list[str]:
     """Return the releases that there are fixtures of, the newest last."""
     names = [each.name for each in FOLDER.iterdir() if each.is_dir()]
     return sorted(names, key=lambda name: int(read_stored(name).about["written_at_unix_s"]))
+
+
+def items_of(api: httpx.Client, path: str) -> list[dict[str, Any]]:
+    page = api.get(f"{path}/items?order=asc&limit=100").raise_for_status().json()
+    items: list[dict[str, Any]] = page["data"]
+    assert not page["has_more"]
+    return items
+
+
+def post(api: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = api.post(path, json=body)
+    assert answer.status_code == httpx.codes.OK, answer.text
+    told: dict[str, Any] = answer.json()
+    return told

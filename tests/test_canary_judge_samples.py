@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.releasing.samples import AGES, READS_BY_AGE, SERIES, YOUNG_DURATION, Buckets, Labels, Sample
+from scripts.releasing.samples import READS_BY_AGE, SERIES, YOUNG_DURATION, Buckets, Labels, Sample
 from shared.telemetry.fleet import exposition
 from shared.telemetry.metrics import METRICS
-from shared.telemetry.series import DURATION_BOUNDS_S, LAG_BOUNDS_S
+from shared.telemetry.series import AGES, DURATION_BOUNDS_S, LAG_BOUNDS_S
 from tests.canary_samples import sample
 
 ROUTES = ("GET /v1/a", "POST /v1/b", "GET /api/cron/warm")

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 
 from scripts.releasing.judging import Outcome
 from scripts.releasing.policy import Policy
-from scripts.releasing.samples import AGES, Sample
+from scripts.releasing.samples import Sample
 from scripts.releasing.simulation import command
 from scripts.releasing.simulation.kinds import KINDS
 from scripts.releasing.simulation.release import End, simulate
 from scripts.releasing.simulation.report import missed, table
 from scripts.releasing.simulation.service import ROUTES, Service, Weather, World, bucket_numbers
 from scripts.releasing.simulation.traffic import Side
-from shared.telemetry.series import DURATION_BOUNDS_S
+from shared.telemetry.series import AGES, DURATION_BOUNDS_S
 
 ROOT = Path(__file__).parents[1]
 RATE = 50.0

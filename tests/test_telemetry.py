@@ -250,7 +250,7 @@ def until_flushed(client: httpx.Client, kept: Callable[[], dict[str, str]]) -> N
 
 
 def test_no_label_is_made_of_a_request() -> None:
-    """Whatever is counted by name is counted in three places, from templates, sets and constants."""
+    """Whatever is counted by name is counted in few places, from templates, sets and constants."""
     counting = re.compile(r"(?:deltas|self)\.(?:count|observe|raise_to|note)\((.*)")
     calls = {
         argument.strip()
@@ -263,6 +263,10 @@ def test_no_label_is_made_of_a_request() -> None:
         'f"requests {series} {status_class(ended.status)}")',
         'f"duration {series}", ended.took_s, DURATION_BOUNDS_S)',
         'f"reads {ended.tier}")',
+        'f"young_duration {age} {series}", ended.took_s, DURATION_BOUNDS_S)',
+        'f"reads_by_age {age} {ended.tier}")',
+        'f"requests_by_age {age}", answered - number)',
+        'f"resident_growth {age} {direction}", abs(grown_bytes))',
         'f"refusals {ended.reason if ended.reason in REASONS else OTHER}")',
         '"cold_start", self._ready_s + ended.first_s, DURATION_BOUNDS_S)',
         'f"budget_used {window}", share)',

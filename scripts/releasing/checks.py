@@ -24,8 +24,8 @@ from typing import NamedTuple
 from scripts.releasing.evidence import Counted, Hypothesis
 from scripts.releasing.policy import Policy
 from scripts.releasing.reference import Percentile, Reference, above
-from scripts.releasing.samples import READS_BY_AGE, YOUNG, YOUNG_DURATION, Labels, Sample
-from shared.telemetry.series import LAG_BOUNDS_S
+from scripts.releasing.samples import READS_BY_AGE, YOUNG_DURATION, Labels, Sample
+from shared.telemetry.series import LAG_BOUNDS_S, YOUNG
 
 WORSE = (1.3, 1.7, 2.5, 4.0, 8.0, 20.0)
 BETTER = (0.8, 0.6, 0.4, 0.25, 0.1, 0.02)

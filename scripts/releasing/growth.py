@@ -12,7 +12,8 @@ grow lies as far below as what grows by as much as is harmful lies above.
 from collections.abc import Mapping
 from typing import Any
 
-from scripts.releasing.samples import GROWTH, REQUESTS_BY_AGE, YOUNG, Sample
+from scripts.releasing.samples import GROWTH, REQUESTS_BY_AGE, Sample
+from shared.telemetry.series import YOUNG
 
 BETS = (0.3, 0.6, 0.9)
 """Shares that are bet; which is best depends on how clear the blocks are."""

@@ -4,9 +4,9 @@ What one deployment's fleet counted so far, of what a canary is judged by: read 
     Sample.read(text, "dpl_…")     what this deployment's instances handed over since it began
     later - earlier                what they counted in between
 
-Series are named as shared/telemetry/metrics.py names them. Three that only newer releases count are taken where they
-are, and `tells` says whether they are: reads by the age of their instance, durations of an instance's first requests,
-and by how much its memory grew. An instance's age is the number of its requests, in AGES.
+Series are named as shared/telemetry/metrics.py names them. Those by the age of their instance, which a release from
+before them does not count, are taken where they are, and `tells` says whether they are: reads, durations of an
+instance's first requests, and by how much its memory grew. An age is the number of an instance's requests, in AGES.
 
 Histograms are kept by the numbers of their buckets. The exposition shows the bounds beside which something was counted
 (shared/telemetry/fleet.py), so other ones at each look; the counts of all buckets follow from them exactly.
@@ -19,15 +19,8 @@ from typing import Any, NamedTuple, Self
 from prometheus_client.parser import text_string_to_metric_families
 
 from shared.telemetry.metrics import METRICS, Kind
-from shared.telemetry.series import DURATION_BOUNDS_S
+from shared.telemetry.series import YOUNG
 
-AGES = ("1", "2-4", "5-16", "17-64", "65-256", "257-1024", "over-1024")
-"""Which of its instance's requests a request was, by powers of four: what an instance remembers grows with them."""
-
-YOUNG = AGES[:3]
-"""Ages whose durations are counted apart; the others are what remains of all."""
-
-PREFIX = "warmthread_"
 OWN = "/api/"
 """Routes of operators and crons. The judge asks for them itself, and a cron reaches one side only: not judged."""
 
@@ -57,20 +50,26 @@ READS_BY_AGE = "reads_by_age"
 REQUESTS_BY_AGE = "requests_by_age"
 GROWTH = "resident_growth"
 
-SERIES: dict[str, Series] = {
-    **{
-        key: _of(key)
-        for key in ("requests", "duration", "refusals", "reads", "lag", "cold_start", "instances", "resident_max")
-    },
-    "memory_limit": _of("memory_limit"),
-    READS_BY_AGE: Series(f"{PREFIX}reads_by_age_total", ("age", "tier")),
-    REQUESTS_BY_AGE: Series(f"{PREFIX}requests_by_age_total", ("age",)),
-    YOUNG_DURATION: Series(f"{PREFIX}young_duration_seconds", ("age", "method", "route"), DURATION_BOUNDS_S),
-    GROWTH: Series(f"{PREFIX}resident_growth_bytes_total", ("age", "direction")),
-}
-"""By their keys in METRICS; the last four are those of newer releases."""
+BY_AGE = (READS_BY_AGE, REQUESTS_BY_AGE, YOUNG_DURATION, GROWTH)
 
-GAUGES = frozenset(key for key in SERIES if key in METRICS and METRICS[key].kind in (Kind.LATELY, Kind.LATEST))
+SERIES: dict[str, Series] = {
+    key: _of(key)
+    for key in (
+        "requests",
+        "duration",
+        "refusals",
+        "reads",
+        "lag",
+        "cold_start",
+        "instances",
+        "resident_max",
+        "memory_limit",
+        *BY_AGE,
+    )
+}
+"""By their keys in METRICS."""
+
+GAUGES = frozenset(key for key in SERIES if METRICS[key].kind in (Kind.LATELY, Kind.LATEST))
 HISTOGRAMS = frozenset(key for key, series in SERIES.items() if series.bounds)
 
 

@@ -237,7 +237,7 @@ def _window(fields: list[str], tokens_limit: int | None, usd_limit: int | None) 
 def _models(lines: str) -> dict[str, Any]:
     found = {}
     for line in lines.splitlines():
-        name, tokens_in, tokens_out, usd, settlements = line.split()
+        name, tokens_in, tokens_out, usd, settlements, *_ = line.split()
         if name != "-":
             found[name] = {
                 "input_tokens": int(tokens_in),

@@ -118,7 +118,7 @@ class Appending:
             names = [*one.record_keys(caller.tenant), conversation.left_name] if one.has_key else []
             return await self._send(conversation, one, "create", batch, born, names)
 
-        _, seed, generation, version, chain, created_at = await send_as_first(attempt, send)
+        _, seed, generation, version, chain, created_at, *_ = await send_as_first(attempt, send)
         info = ConversationInfo(Ids(seed)("conv"), int(created_at), metadata)
         return Written(info, etag(generation, version, chain), is_replay=seed != attempt.seed)
 

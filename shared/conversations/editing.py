@@ -71,28 +71,29 @@ class Conversations:
                 settings.tenant_bytes_max,
             ],
         )
-        *facts, is_sparse = reply
-        return self._written(conversation, attempt, [*facts, metadata, is_sparse], later)
+        _, seed, generation, version, chain, created_at, is_sparse, *_ = reply
+        facts = [seed, generation, version, chain, created_at, metadata, is_sparse]
+        return self._written(conversation, attempt, facts, later)
 
     async def delete_item(
         self, conversation: Conversation, attempt: Attempt, item_id: str, later: Later
     ) -> DeletedItem:
         """Blank one item and return its conversation. Raises NotFound, VersionMoved, KeyReused."""
-        reply = await self._write("delete_item", conversation, attempt, [item_id])
-        *facts, is_summarised = reply
-        return DeletedItem(self._written(conversation, attempt, facts, later), is_summarised == "1")
+        _, *facts = await self._write("delete_item", conversation, attempt, [item_id])
+        return DeletedItem(self._written(conversation, attempt, facts, later), facts[7] == "1")
 
     async def delete_summary(
         self, conversation: Conversation, attempt: Attempt, later: Later
     ) -> Written[ConversationInfo]:
         """Blank the summary and return its conversation. Raises NotFound, VersionMoved, KeyReused."""
-        reply = await self._write("delete_summary", conversation, attempt, [])
-        return self._written(conversation, attempt, reply, later)
+        _, *facts = await self._write("delete_summary", conversation, attempt, [])
+        return self._written(conversation, attempt, facts, later)
 
     def _written(
-        self, conversation: Conversation, attempt: Attempt, reply: list[str], later: Later
+        self, conversation: Conversation, attempt: Attempt, facts: list[str], later: Later
     ) -> Written[ConversationInfo]:
-        _, seed, generation, version, chain, created_at, metadata, is_sparse = reply
+        """Return what *facts* say, which may be a reply that a newer release kept: what it has behind them is left."""
+        seed, generation, version, chain, created_at, metadata, is_sparse, *_ = facts
         if is_sparse == "1":
             Compaction(self._store, self._settings).compact_later(conversation, later)
         info = ConversationInfo(conversation.id, int(created_at), metadata)

@@ -12,9 +12,10 @@ a message brought along that items have no form for (shared/items/dialects/extra
 context in the format of that message. Encoded JSON holds no line break.
 
 Kinds: those of items (shared/items/kinds.py), `x` a deleted item's blank, `-` a deletion of an item or a summary, `m`
-new metadata, `y` the summary, `z` the blank of one that was replaced or deleted. A summary's facts are those of its
-note, a user message, and then the id of the last item that it stands for, when it was made (Unix seconds), and the seq
-of that item. The store's script writes these two numbers.
+new metadata, `y` the summary, `z` the blank of one that was replaced or deleted; a capital is a record without an item
+that a newer release may write, and is passed over. A summary's facts are those of its note, a user message, then the id
+of the last item that it stands for, what a newer release may add, and at the end when it was made (Unix seconds), and
+the seq of that item. The store's script writes these two numbers.
 """
 
 from typing import Any, NamedTuple
@@ -73,7 +74,7 @@ def read_entry(seq: int, raw: str) -> Entry:
     chain, preceding, kind, facts = head.split(" ", 3)
     if kind == DELETION:
         return Entry(seq, chain, kind, target=orjson.loads(facts)[0])
-    if kind in (BLANK, METADATA, NO_SUMMARY):
+    if kind in (BLANK, METADATA, NO_SUMMARY) or kind.isupper():
         return Entry(seq, chain, kind)
     overhead, content, hosted, item_id, pair_key, name, is_text, *more = orjson.loads(facts)
     documents, message, label_tokens, differences, *_ = (
@@ -99,7 +100,7 @@ def read_entry(seq: int, raw: str) -> Entry:
         differences or NO_DIFFERENCES,
     )
     if kind == Kind.SUMMARY:
-        through_id, created_at_unix_s, through_seq = more
+        through_id, *_, created_at_unix_s, through_seq = more
         return Entry(seq, chain, kind, summary=Summary(item, through_seq, through_id, created_at_unix_s))
     return Entry(seq, chain, kind, item)
 

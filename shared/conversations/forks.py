@@ -61,7 +61,7 @@ class Forks:
                 raise_refusal(reply, after if reply[0] == "after" else conversation.id, settings)
             return reply
 
-        _, seed, generation, version, chain, created_at, metadata, expiry_s, used_at = await send_as_first(
+        _, seed, generation, version, chain, created_at, metadata, expiry_s, used_at, *_ = await send_as_first(
             attempt, send
         )
         provenance = Provenance("", 0, int(expiry_s), int(used_at))

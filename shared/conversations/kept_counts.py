@@ -28,7 +28,7 @@ def read_kept_counts(blocks: Sequence[str | None]) -> dict[int, Counts]:
     kept: dict[int, Counts] = {}
     for block in blocks:
         for seq, *counts in orjson.loads(block or "[]"):
-            kept[seq] = Counts(*counts)
+            kept[seq] = Counts(*counts[: len(Counts._fields)])  # A newer release may keep more.
     return kept
 
 

@@ -90,7 +90,7 @@ class Summaries:
         )
         if reply[0] != "ok":
             raise _refusal(reply, through, settings) or raise_refusal(reply, conversation.id, settings)
-        _, seed, generation, version, chain, now_s, is_sparse = reply
+        _, seed, generation, version, chain, now_s, is_sparse, *_ = reply
         if is_sparse == "1":
             Compaction(self._store, settings).compact_later(conversation, later)
         info = SummaryInfo(conversation.id, through, tokens, int(now_s))

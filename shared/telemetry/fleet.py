@@ -6,7 +6,7 @@ Source: https://prometheus.io/docs/instrumenting/exposition_formats/, text forma
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from shared.store import keys
 from shared.store.upstash import Store
@@ -19,7 +19,7 @@ REPLY_BYTES = 60_000
 """What a deployment takes in the store, about: a thousand series."""
 
 EXPOSITION_BYTES_MAX = 4_000_000
-"""The platform lets an answer have 4.5 MB. A deployment that counted 30 routes takes 400 KB."""
+"""The platform lets an answer have 4.5 MB. A deployment that counted 30 routes, long and evenly, takes 1.4 MB."""
 
 Fields = Mapping[str, str]
 
@@ -115,7 +115,10 @@ def _shown_bounds(key: str, metric: Metric, fleet: Mapping[str, Fields]) -> list
     """
     Return the numbers of the bounds that are shown: the same ones of every series, or sums over them would be wrong.
     Each coarse one is, each in whose bucket something was counted, and the one below it, from which is interpolated.
+    None where each series shows its own.
     """
+    if not metric.coarse:
+        return []
     prefix = key + " "
     counted = {
         int(number)
@@ -123,9 +126,13 @@ def _shown_bounds(key: str, metric: Metric, fleet: Mapping[str, Fields]) -> list
         for field in fields
         if field.startswith(prefix) and (number := field.rpartition(" ")[2]).isdecimal()
     }
-    last = len(metric.bounds) - 1
-    coarse = range(0, last + 1, metric.coarse)
-    return sorted(number for number in {*coarse, *counted, *(each - 1 for each in counted)} if 0 <= number <= last)
+    return sorted({*range(0, len(metric.bounds), metric.coarse), *_beside(counted, metric)})
+
+
+def _beside(counted: Iterable[int], metric: Metric) -> list[int]:
+    """Return the numbers of the bounds on both sides of the buckets in which something was *counted*."""
+    both = {number for each in counted for number in (each - 1, each)}
+    return sorted(number for number in both if 0 <= number < len(metric.bounds))
 
 
 def _histograms(
@@ -138,7 +145,7 @@ def _histograms(
         labels = _labels(metric, deployment, labelled)
         sum_ = counts.pop("sum", 0)
         total, seen = sum(counts.values()), 0
-        for number in bounds:
+        for number in bounds or _beside(map(int, counts), metric):
             seen += counts.get(str(number), 0)
             yield f'{metric.name}_bucket{{{labels},le="{metric.bounds[number]:.7g}"}} {seen}'
         yield f'{metric.name}_bucket{{{labels},le="+Inf"}} {total}'

@@ -31,8 +31,9 @@ class Kind(Enum):
 class Metric(NamedTuple):
     """
     What is kept is whole numbers: a *unit* of 1e-6 says that they are millionths. *bounds* are those of a histogram's
-    buckets, of which each *coarse* one is always shown, any other where something was counted beside it. *known*: last
-    label values of a counter that is shown, as 0, before anything was counted.
+    buckets, of which each *coarse* one is always shown, any other where something was counted beside it; where that is
+    0, each series shows its own only, too few to sum over series by bound. *known*: last label values of a counter that
+    is shown, as 0, before anything was counted.
     """
 
     name: str
@@ -79,6 +80,13 @@ METRICS = {
     "duration": _durations(
         "request_duration", "From the arrival of a request to the end of its answer.", "method", "route"
     ),
+    "young_duration": _durations(
+        "young_duration",
+        "The same of an instance's first 16 requests: 1, 2-4, 5-16. Each series has bounds of its own.",
+        "age",
+        "method",
+        "route",
+    )._replace(coarse=0),
     "refusals": _counter(
         "refusals",
         "Answers of 4xx and 503 by their reason: rate, budget, storage (a tenant's bytes), memory, slots (too many "
@@ -88,6 +96,13 @@ METRICS = {
     ),
     "reads": _counter(
         "reads", "Answers by what their Cache-Status says: L0, L1, L2, source, STALE.", "tier", known=sorted(TIERS)
+    ),
+    "reads_by_age": _counter(
+        "reads_by_age",
+        "The same by how many requests their instance had answered with them: 1, 2-4, 5-16, 17-64, 65-256, 257-1024, "
+        "over-1024. What an instance remembers grows with its age.",
+        "age",
+        "tier",
     ),
     "document_reads": _counter(
         "document_reads",
@@ -144,6 +159,17 @@ METRICS = {
         known=("none", "high", "critical"),
     ),
     "resident_max": _lately("resident_max_bytes", "The most memory that any instance was seen to hold."),
+    "requests_by_age": _counter(
+        "requests_by_age",
+        "Requests of the ages that ended, from 17-64 on, over which instances looked by how much they grew.",
+        "age",
+    ),
+    "resident_growth": _counter(
+        "resident_growth_bytes",
+        "By how much the memory of instances grew (up), or shrank (down), over these requests.",
+        "age",
+        "direction",
+    ),
     "memory_limit": _lately("memory_limit_bytes", "The memory that an instance may hold; nothing where it is unknown."),
     "store": _counter(
         "store_requests",

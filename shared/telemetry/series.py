@@ -29,6 +29,12 @@ WINDOWS = ("tokens-day", "tokens-month", "usd-day", "usd-month")
 OTHER = "other"
 """The label of what has no route, or a method that no route has."""
 
+AGES = ("1", "2-4", "5-16", "17-64", "65-256", "257-1024", "over-1024")
+"""Which of its instance's requests a request was, by powers of four: what an instance remembers grows with them."""
+
+YOUNG = AGES[:3]
+"""Ages whose durations are counted apart as well: until the code has run once, an instance is slower."""
+
 SERIES_MAX = 2_000
 """Fields of one instance between two flushes. Of a script, too: Lua unpacks fewer than 8,000."""
 
@@ -37,3 +43,8 @@ def status_class(status: int) -> str:
     """Return `2xx` for 204."""
     name = f"{status // 100}xx"
     return name if name in STATUSES else OTHER
+
+
+def age_of(number: int) -> str:
+    """Return the age of an instance at its request *number*, the first of which is 1."""
+    return AGES[min((number - 1).bit_length() + 1 >> 1, len(AGES) - 1)]

@@ -21,7 +21,18 @@ from shared.process.lag import LagProbe
 from shared.store import keys
 from shared.store.upstash import Store
 from shared.telemetry.deltas import Deltas
-from shared.telemetry.series import CRONS, DURATION_BOUNDS_S, METHODS, OTHER, TIERS, WINDOWS, status_class
+from shared.telemetry.growth import Growth
+from shared.telemetry.series import (
+    CRONS,
+    DURATION_BOUNDS_S,
+    METHODS,
+    OTHER,
+    TIERS,
+    WINDOWS,
+    YOUNG,
+    age_of,
+    status_class,
+)
 
 LAG_INTERVAL_S = 0.005
 """A look costs 33 µs, with the loop's waking for it: 0.7 % of the processor, and only while there are requests. What
@@ -90,6 +101,8 @@ class Telemetry:
         self._is_awaited = False
         self._probe = LagProbe(LAG_INTERVAL_S)
         self._under_way = 0
+        self._answered = 0
+        self._growth = Growth()
         self._deltas = Deltas()
         self._deltas.count("instances")
 
@@ -111,13 +124,19 @@ class Telemetry:
         series = f"{ended.method if ended.method in METHODS else OTHER} {route}"
         deltas.count(f"requests {series} {status_class(ended.status)}")
         deltas.observe(f"duration {series}", ended.took_s, DURATION_BOUNDS_S)
+        self._answered += 1
+        age = age_of(self._answered)
+        if age in YOUNG:
+            deltas.observe(f"young_duration {age} {series}", ended.took_s, DURATION_BOUNDS_S)
         if ended.tier in TIERS:
             deltas.count(f"reads {ended.tier}")
+            deltas.count(f"reads_by_age {age} {ended.tier}")
         if ended.reason:
             deltas.count(f"refusals {ended.reason if ended.reason in REASONS else OTHER}")
         if self._ready_s is not None:
             deltas.observe("cold_start", self._ready_s + ended.first_s, DURATION_BOUNDS_S)
             self._ready_s = None
+        self._growth.look(self._answered, deltas)
 
     def note_budgets(self, shares: Mapping[str, int]) -> None:
         """Take note of *shares*, in millionths, that a tenant has used of its budgets."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.releasing.samples import AGES, GROWTH, READS_BY_AGE, REQUESTS_BY_AGE, YOUNG, YOUNG_DURATION, Sample
+from scripts.releasing.samples import GROWTH, READS_BY_AGE, REQUESTS_BY_AGE, YOUNG_DURATION, Sample
 from scripts.releasing.simulation.kinds import Kind
 from scripts.releasing.simulation.traffic import RESIDENT_NOISE_BYTES, Real, Requests, Whole
-from shared.telemetry.series import DURATION_BOUNDS_S, LAG_BOUNDS_S, OCTAVE
+from shared.telemetry.series import AGES, DURATION_BOUNDS_S, LAG_BOUNDS_S, OCTAVE, YOUNG
 
 ROUTES = (
     ("GET", "/v1/conversations/{id}/context"),

@@ -75,7 +75,8 @@ local function close_book(book)
     if window.is_changed then
       window.is_changed = false
       local numbers = {}
-      for i = 1, 6 do numbers[i] = text(window[i]) end
+      -- Those behind the six, which a newer release may have written, stay as they are.
+      for i = 1, #window do numbers[i] = text(window[i]) end
       set_field(book, 'w:' .. name, table.concat(numbers, ' '))
       list = with_window(book, list, name)
     end
@@ -132,16 +133,17 @@ local function is_money_limited(book)
   return book.fields[LIMITS[3]] or book.fields[LIMITS[4]]
 end
 
--- Usage by model of a month: lines '<model> <input> <output> <usd> <settlements>'.
+-- Usage by model of a month: lines '<model> <input> <output> <usd> <settlements>', and what a newer release may have
+-- written behind.
 local function with_model(usage, model, input, output, usd)
   local lines, found, count = {}, false, 0
-  for name, i, o, u, n in string.gmatch(usage or '', '(%S+) (%d+) (%d+) (%d+) (%d+)\n') do
+  for name, i, o, u, n, rest in string.gmatch(usage or '', '(%S+) (%d+) (%d+) (%d+) (%d+)([^\n]*)\n') do
     count = count + 1
     if name == model then
       i, o, u, n = text(i + input), text(o + output), text(u + usd), text(n + 1)
       found = true
     end
-    lines[#lines + 1] = name .. ' ' .. i .. ' ' .. o .. ' ' .. u .. ' ' .. n .. '\n'
+    lines[#lines + 1] = name .. ' ' .. i .. ' ' .. o .. ' ' .. u .. ' ' .. n .. rest .. '\n'
   end
   if not found then
     if count >= MODELS_MAX and model ~= 'other' then return with_model(usage, 'other', input, output, usd) end

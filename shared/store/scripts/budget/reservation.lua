@@ -171,7 +171,7 @@ local function settle(book, names, id, reservation, used)
   if reservation.state == 'settled' then
     if reservation.is_present then tidy_settled(names, id, reservation, book.fields['r:' .. id]) end
     local input, output, usd, over_tokens, over_usd = string.match(reservation.rest,
-      '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+      '^(%d+) (%d+) (%d+) (%d+) (%d+)')
     if tonumber(input) ~= used.input or tonumber(output) ~= used.output
       or used.said_usd and used.said_usd ~= tonumber(usd)
       or used.said_model ~= '' and used.said_model ~= reservation.model then

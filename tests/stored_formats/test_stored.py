@@ -7,25 +7,21 @@ Each fixture of tests/data/stored is loaded into a real Valkey whose scripts see
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from scripts.local.upstash import LocalUpstash
-from scripts.proving.past import Past
 from scripts.storing.families import families_of, patterns
 from scripts.storing.making import DOCUMENTS
 from shared.items.kinds import Kind
 from shared.items.types import ITEM_TYPES
 from shared.store import keys
-from tests.bearers import CHANGES_SECRET, CRON, CRON_SECRET, METRICS_SECRET, NOTICE
+from tests.bearers import CRON, METRICS_SECRET, NOTICE
 from tests.half_way import check_indexes
-from tests.instances import client_of, running_instance
 from tests.pages import ROOT, read
-from tests.stored import Stored, read_stored, versions
+from tests.stored import Stored, items_of, post, read_stored, versions
 
 pytestmark = pytest.mark.unmeasured
 
@@ -33,59 +29,6 @@ KINDS = {*map(str, Kind), "x", "-", "m", "z"} - {Kind.OTHER}
 """What an entry may be (shared/conversations/entries.py); no message can have a role that is another than the known."""
 
 HEADER = {"g", "v", "o", "h", "n", "w", "d", "b", "p", "e", "t", "c", "m", "x", "pin", "y", "docs", "last"}
-
-
-@pytest.fixture(scope="module")
-def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalUpstash]:
-    """A store of these tests' own, with the documents that fixtures mention beside it."""
-    folder = tmp_path_factory.mktemp("documents")
-    for path, text in DOCUMENTS.items():
-        file = folder / (path if path.startswith("shared/") else f"fixture/{path}")
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text)
-    with LocalUpstash() as store, pytest.MonkeyPatch.context() as patch:
-        for name, value in (
-            ("UPSTASH_REDIS_REST_URL", store.url),
-            ("UPSTASH_REDIS_REST_TOKEN", store.token),
-            ("WARMTHREAD_DOCUMENTS_URL", str(folder)),
-            ("WARMTHREAD_METRICS_FLUSH_S", "0"),
-            ("WARMTHREAD_LOG_LEVEL", "off"),
-            ("WARMTHREAD_CHANGES_SECRET", CHANGES_SECRET),
-            ("WARMTHREAD_METRICS_SECRET", METRICS_SECRET),
-            ("CRON_SECRET", CRON_SECRET),
-        ):
-            patch.setenv(name, value)
-        for name in ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL"):
-            patch.delenv(name, raising=False)
-        yield store
-
-
-@pytest.fixture(scope="module")
-def url(own_store: LocalUpstash) -> Iterator[str]:
-    with running_instance() as url:
-        yield url
-
-
-@pytest.fixture
-def run(own_store: LocalUpstash) -> Iterator[Callable[..., Any]]:
-    past = Past(own_store.url, own_store.token)
-    yield past.run
-    past.close()
-
-
-@pytest.fixture(params=versions())
-def stored(request: pytest.FixtureRequest, own_store: LocalUpstash, run: Callable[..., Any]) -> Stored:
-    """A fixture, which the store holds and nothing else."""
-    found = read_stored(request.param)
-    own_store.clock_shift_s = found.about["written_at_unix_s"] + 1 - time.time()
-    found.put(run)
-    return found
-
-
-@pytest.fixture
-def api(url: str, stored: Stored) -> Iterator[httpx.Client]:
-    with client_of(url, stored.about["key"]) as client:
-        yield client
 
 
 def lacks(expected: Any, actual: Any, at: str = "") -> list[str]:
@@ -154,8 +97,15 @@ def test_what_was_answered_is_answered(stored: Stored, api: httpx.Client) -> Non
     assert wrong == []
 
 
-def test_what_was_done_is_known_when_it_comes_again(stored: Stored, api: httpx.Client, run: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("is_longer", [False, True])
+def test_what_was_done_is_known_when_it_comes_again(
+    is_longer: bool, stored: Stored, api: httpx.Client, run: Callable[..., Any]
+) -> None:
+    """Also where a newer release kept more of its reply."""
     before = stored.values
+    if is_longer:
+        for name in families_of(before)["attempt_key"]:
+            run("SET", name, f'{before[name][:-1]},"news"]', "KEEPTTL")
     ended, wrong = [], []
     for write in stored.writes:
         answer = api.request(
@@ -248,96 +198,3 @@ def test_the_page_of_formats_names_every_family() -> None:
     page = read("docs/stored-formats.md")
 
     assert [name for name in patterns() if f"`{name}()`" not in page and f"`{name}`" not in page] == []
-
-
-def with_fact(entry: str) -> str:
-    """Return *entry*, of an item with no more facts than it has to have, with one that nobody knows, behind all."""
-    head, _, body = entry.partition("\n")
-    return f'{head[:-1]},[],"",0,{{}},{{"new":1}}]\n{body}'
-
-
-def with_type(entry: str) -> str:
-    return entry.replace('"type":"message"', '"type":"telepathy"')
-
-
-def with_middle(value: str) -> str:
-    """Return what is known of a batch, with something between its chain hash and its time."""
-    version, chain, at = value.split(" ")
-    return f"{version} {chain} new {at}"
-
-
-TALK, BATCH = "talk", "b:"
-NEWER: dict[str, Callable[[Callable[..., Any], Stored], None]] = {
-    "a field of a conversation": lambda run, stored: run("HSET", stored.key(TALK), "zz", "1"),
-    "a fact of an item": lambda run, stored: change(run, stored.key(TALK), "1", with_fact),
-    "a type of item": lambda run, stored: change(run, stored.key(TALK), "2", with_type),
-    "what is known of a batch": lambda run, stored: change(run, stored.key(TALK), BATCH, with_middle),
-    "counts in another encoding": lambda run, stored: run("HSET", stored.key(TALK), "q:next:0", "[[1,2]]"),
-    "a field of a tenant": lambda run, stored: run("HSET", keys.tenant_key("fixture"), "zz:1", "2"),
-    "a row in another form": lambda run, stored: run(
-        "HSET", rows_of(stored), stored.about["conversations"][TALK], "2;new"
-    ),
-    "a field of a document": lambda run, stored: run("HSET", keys.document_key("fixture", "manual.txt"), "zz", "1"),
-    "a mark in another form": lambda run, stored: change(
-        run, keys.document_marks_key("fixture"), "manual.txt", lambda mark: mark.replace(" ", " 9 ", 1)
-    ),
-    "how far the sweep is": lambda run, stored: run("HSET", keys.TENANTS_KEY, "fixture", "v2:abc"),
-    "a series of the metrics": lambda run, stored: run(
-        "HSET", keys.metrics_key(stored.about["deployment"]), "news of 1", "a b c"
-    ),
-}
-"""What a newer release may add (docs/stored-formats.md), by what it is added to."""
-
-
-@pytest.mark.parametrize("what", NEWER)
-def test_what_a_newer_release_may_add_is_passed_over(
-    what: str, stored: Stored, api: httpx.Client, run: Callable[..., Any]
-) -> None:
-    path, metrics = stored.path(TALK), {"authorization": f"Bearer {METRICS_SECRET}"}
-    before = [each["id"] for each in items_of(api, path)]
-    NEWER[what](run, stored)
-    added = post(api, f"{path}/items", {"items": [{"role": "user", "content": "Go on."}]})["data"]
-    fork = f"/v1/conversations/{post(api, f'{path}/fork', {})['id']}"
-    post(api, f"{path}/compact", {})
-
-    assert [each["id"] for each in items_of(api, path)] == [*before, added[0]["id"]]
-    assert items_of(api, fork) == items_of(api, path)
-    for model in ("gpt-4o", "gpt-4"):
-        assert api.get(f"{path}/context?model={model}&budget=4000").status_code == 200
-    assert api.get(f"{stored.path('documents')}/context?budget=2000").status_code == 200
-    assert api.get("/v1/usage").status_code == 200
-    listed = api.get("/v1/conversations?limit=100").raise_for_status().json()["data"]
-    assert stored.about["conversations"][TALK] in [each["id"] for each in listed]
-    assert api.get("/api/cron/sweep", headers=CRON).json()["conversations"]["failed"] == 0
-    assert api.get("/api/metrics", headers=metrics).status_code == 200
-
-
-def change(run: Callable[..., Any], name: str, field: str, how: Callable[[str], str]) -> None:
-    """Change the value of a field of the hash *name*; of each whose name begins so where *field* ends with a colon."""
-    fields = [each for each in run("HKEYS", name) if each.startswith(field)] if field.endswith(":") else [field]
-    assert fields
-    for each in fields:
-        before = run("HGET", name, each)
-        assert how(before) != before
-        run("HSET", name, each, how(before))
-
-
-def rows_of(stored: Stored) -> str:
-    """Return the name of the rows in which the conversation TALK has its own."""
-    names = families_of(stored.values)["rows_key"]
-    [found] = [name for name in names if stored.about["conversations"][TALK] in stored.values[name]]
-    return found
-
-
-def items_of(api: httpx.Client, path: str) -> list[dict[str, Any]]:
-    page = api.get(f"{path}/items?order=asc&limit=100").raise_for_status().json()
-    items: list[dict[str, Any]] = page["data"]
-    assert not page["has_more"]
-    return items
-
-
-def post(api: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    answer = api.post(path, json=body)
-    assert answer.status_code == httpx.codes.OK, answer.text
-    told: dict[str, Any] = answer.json()
-    return told
