@@ -10,6 +10,8 @@ from typing import NamedTuple
 Z = 1.96
 """Of 95 %."""
 
+CLUSTERS_MIN = 3
+
 
 class Found(NamedTuple):
     """*low* and *high* bound *value* with 95 % confidence, where that can be told. *beside*: what to see it beside."""
@@ -40,6 +42,23 @@ def wilson(share: float, count: float) -> tuple[float, float]:
     middle = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
     width = Z / (1 + Z**2 / count) * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
     return max(0.0, min(share, middle - width)), min(1.0, max(share, middle + width))
+
+
+def clustered(windows: Sequence[Sequence[float]]) -> tuple[float, float] | None:
+    """
+    Return the 95 % interval of a share of all looks, by *windows* of (looks, those that count), where looks of one
+    window count together; None of fewer than three.
+
+    Source: Cochran, Sampling Techniques, 1977, ratio to size; Student's t by its expansion around the normal
+    distribution, Fisher and Cornish, 1960.
+    """
+    if len(windows) < CLUSTERS_MIN:
+        return None
+    looks, counting = (sum(each) for each in zip(*windows, strict=True))
+    share, free = counting / looks, len(windows) - 1
+    spread = math.sqrt(len(windows) / free * sum((count - share * own) ** 2 for own, count in windows)) / looks
+    t = Z + (Z**3 + Z) / (4 * free) + (5 * Z**5 + 16 * Z**3 + 3 * Z) / (96 * free**2)
+    return max(0.0, share - t * spread), min(1.0, share + t * spread)
 
 
 def percentile_interval(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from scripts.proving.load.plan import NAIVE, OURS, SESSIONS
-from scripts.validating.found import Found, Missing, Reading, percentile_interval, wilson
+from scripts.validating.found import Found, Missing, Reading, clustered, percentile_interval, wilson
 from scripts.validating.results import Document, Results, look
 
 type Read = Callable[[Results], Reading]
@@ -129,7 +129,8 @@ def lag(results: Results) -> Reading:
         loop, machine = look(figures, "lag.loop"), look(figures, "lag.machine")
         if loop and machine and loop["looks"] and machine["looks"]:
             late, its = loop["share_over_10_ms"], machine["share_over_10_ms"]
-            (low, high), (its_low, its_high) = wilson(late, loop["looks"]), wilson(its, machine["looks"])
+            low, high = clustered(loop.get("windows", ())) or wilson(late, loop["looks"])
+            its_low, its_high = wilson(its, machine["looks"])
             told = f"at {speed} times {late:.2%} and {loop['max_ms']:.0f} ms at most; the machine {its:.2%} and "
             found.append(Found(late - its, low - its_high, high - its_low, f"{told}{machine['max_ms']:.0f} ms"))
     return max(found, key=lambda each: each.value) if found else NOT_RUN

@@ -39,18 +39,23 @@ class Spent(NamedTuple):
 
 
 class Late(NamedTuple):
-    """How late a loop, or a process that only sleeps, was: *looks*, those over 10 ms, and the longest."""
+    """
+    How late a loop, or a process that only sleeps, was: *looks*, those over 10 ms, and the longest. *windows*: looks
+    and late ones of each few seconds, for looks are late together.
+    """
 
     looks: int = 0
     late: int = 0
     max_ms: float = 0.0
+    windows: tuple[tuple[int, int], ...] = ()
 
-    def figures(self) -> dict[str, float]:
+    def figures(self) -> dict[str, Any]:
         return {
             "looks": self.looks,
             "over_10_ms": self.late,
             "share_over_10_ms": round(self.late / max(1, self.looks), 6),
             "max_ms": round(self.max_ms, 1),
+            "windows": [list(each) for each in self.windows],
         }
 
 
@@ -89,7 +94,8 @@ class Measured(NamedTuple):
 
 
 def _both(one: Late, other: Late) -> Late:
-    return Late(one.looks + other.looks, one.late + other.late, max(one.max_ms, other.max_ms))
+    longest = max(one.max_ms, other.max_ms)
+    return Late(one.looks + other.looks, one.late + other.late, longest, (*one.windows, *other.windows))
 
 
 def figures(measured: Measured) -> dict[str, Any]:

@@ -5,17 +5,18 @@ A stretch of load on a fleet, with all that it cost beside the answers: processo
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from scripts.platform.client import FleetState
 from scripts.platform.fleet import Fleet
-from scripts.proving.load.figures import LATE_MS, Late, Measured, Spent
+from scripts.proving.load.figures import Late, Measured, Spent
+from scripts.proving.load.lateness import Lateness
 from scripts.proving.load.openloop import OpenLoop
 from scripts.proving.load.probe import Probe
 from scripts.proving.load.schedule import Step
 from scripts.proving.load.wire import Wire
-from scripts.proving.metrics.read import buckets_of, samples_of
+from scripts.proving.metrics.read import samples_of
 from shared.environment import read_settings
 from shared.store.upstash import Store
 from shared.telemetry.fleet import exposition, read_fleet
@@ -42,13 +43,6 @@ class Samples:
         )
 
 
-class Told(NamedTuple):
-    """What the service's metrics say, of all its instances."""
-
-    lag: Late
-    documents: Mapping[str, int]
-
-
 async def measure(
     fleet: Fleet,
     steps: Sequence[Step],
@@ -68,27 +62,28 @@ async def measure(
     if loops is not None:
         loops.append(loop)
     before = await asyncio.to_thread(_account, fleet)
-    sampler = asyncio.create_task(_sample(fleet, samples))
     probe = Probe()
-    try:
-        with probe:
-            await loop.run(tell)
-    finally:
-        sampler.cancel()
-        await asyncio.gather(sampler, return_exceptions=True)
-    after = await asyncio.to_thread(_account, fleet)
-    if is_naive:
-        told = Told(_naive_lag(loop.lags), {})
-    else:
-        await asyncio.sleep(flush_s)
-        told = await _metrics(fleet)
+    async with _past_instances(fleet) as store:
+        lateness = Lateness(store)
+        tasks = [_sample(fleet, samples)] if is_naive else [_sample(fleet, samples), lateness.watch()]
+        watching = [asyncio.create_task(each) for each in tasks]
+        try:
+            with probe:
+                await loop.run(tell)
+        finally:
+            for each in watching:
+                each.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+        after = await asyncio.to_thread(_account, fleet)
+        lag, documents = _naive_lag(loop.lags), dict[str, int]()
+        if not is_naive:
+            await asyncio.sleep(flush_s)
+            lag, documents = await lateness.end(), await _documents(store)
     seen = samples.spent()
     spent = after.plus(before, -1)._replace(
         resident_mean_bytes=seen.resident_mean_bytes, instances_mean=seen.instances_mean
     )
-    return Measured(
-        loop.answers, loop.ended_s, spent, told.lag, probe.seen, loop.skipped, loop.unanswered, told.documents
-    )
+    return Measured(loop.answers, loop.ended_s, spent, lag, probe.seen, loop.skipped, loop.unanswered, documents)
 
 
 def _account(fleet: Fleet) -> Spent:
@@ -109,22 +104,23 @@ async def _sample(fleet: Fleet, samples: Samples) -> None:
         await asyncio.sleep(SAMPLE_S)
 
 
-async def _metrics(fleet: Fleet) -> Told:
-    """Read what all instances handed over, past the network and without an instance."""
+@asynccontextmanager
+async def _past_instances(fleet: Fleet) -> AsyncIterator[Store]:
+    """Yield the fleet's store past the network and without an instance."""
     variables = {"UPSTASH_REDIS_REST_URL": fleet.store_url, "UPSTASH_REDIS_REST_TOKEN": fleet.store_token}
     store = Store(read_settings(variables))
     try:
-        text = exposition(await read_fleet(store)).decode()
+        yield store
     finally:
         await store.close()
-    buckets = buckets_of(text, "warmthread_loop_lag_seconds")
-    looks = int(buckets.get(float("inf"), 0))
-    in_time = max((count for bound_s, count in buckets.items() if bound_s * 1_000 <= LATE_MS), default=0)
-    longest = [value for _, value in samples_of(text, "warmthread_loop_lag_max_seconds")]
-    documents = {
+
+
+async def _documents(store: Store) -> dict[str, int]:
+    """Return how many documents were read from each tier, as all instances have handed over."""
+    text = exposition(await read_fleet(store)).decode()
+    return {
         labels["tier"]: int(value) for labels, value in samples_of(text, "warmthread_document_reads_total") if value
     }
-    return Told(Late(looks, looks - int(in_time), max(longest, default=0.0) * 1_000), documents)
 
 
 def _naive_lag(said: Mapping[str, str]) -> Late:
