@@ -123,7 +123,7 @@ def test_every_operation_of_ours_has_its_row_with_requests_and_commands() -> Non
 
 
 def test_two_checkouts_are_measured_in_turns_and_do_the_same_here() -> None:
-    table = against.measure(ROOT, against.CONTEXT_ROWS, pairs=1, runs=2, items=40)
+    table = against.measure(ROOT, against.CONTEXT_ROWS, starts=1, pairs=1, runs=2, items=40)
 
     rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     assert [row[0] for row in rows] == list(against.CONTEXT_ROWS.values())
