@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scripts.measuring.clusters import percentile_bounds, student_t
 from scripts.validating.criteria import CRITERIA, RISKS, Verdict, verdict, verdict_of_all
 from scripts.validating.found import Found, Missing, clustered, percentile_interval, wilson
 from scripts.validating.report import report
@@ -176,6 +177,34 @@ def test_too_few_windows_have_no_interval_of_their_own() -> None:
     assert clustered([]) is None
     assert clustered([(10, 1), (10, 2)]) is None
     assert clustered([(10, 1)] * 3) == pytest.approx((0.1, 0.1))
+
+
+def test_a_percentile_of_windows_that_are_slow_together_lies_between_theirs() -> None:
+    """As clustered as can be: one window of six is slow. Of runs of which some windows are slow, intervals hold it."""
+    quick, slow = [float(each) for each in range(100)], [float(each) for each in range(1_000, 1_100)]
+    bounds = percentile_bounds([quick] * 5 + [slow], 0.95)
+    assert bounds is not None
+    assert bounds[0] <= 95 < 1_000 <= bounds[1]
+    assert percentile_bounds([quick] * 6, 0.95) == (94.0, 94.0)
+    assert percentile_bounds([quick, slow, []], 0.95) is None
+
+    draw = Random(4)
+
+    def run() -> list[list[float]]:
+        return [
+            [draw.expovariate(1 / level) for _ in range(100)]
+            for level in [draw.lognormvariate(0, 0.5) for _ in range(8)]
+        ]
+
+    runs = [run() for _ in range(100)]
+    p95 = sorted(sample for each in runs for window in each for sample in window)[int(0.95 * 80_000)]
+    held = [percentile_bounds(each, 0.95) for each in runs]
+    assert sum(each is not None and each[0] <= p95 <= each[1] for each in held) >= 85
+
+
+@pytest.mark.parametrize(("free", "expected"), [(2, 4.303), (3, 3.182), (5, 2.571), (10, 2.228), (60, 2.000)])
+def test_students_t_is_that_of_tables(free: int, expected: float) -> None:
+    assert student_t(free) == pytest.approx(expected, rel=0.01)
 
 
 def test_the_interval_of_a_percentile_is_read_off_its_neighbours() -> None:

@@ -7,10 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-Z = 1.96
-"""Of 95 %."""
-
-CLUSTERS_MIN = 3
+from scripts.measuring.clusters import CLUSTERS_MIN, Z, student_t
 
 
 class Found(NamedTuple):
@@ -49,15 +46,14 @@ def clustered(windows: Sequence[Sequence[float]]) -> tuple[float, float] | None:
     Return the 95 % interval of a share of all looks, by *windows* of (looks, those that count), where looks of one
     window count together; None of fewer than three.
 
-    Source: Cochran, Sampling Techniques, 1977, ratio to size; Student's t by its expansion around the normal
-    distribution, Fisher and Cornish, 1960.
+    Source: Cochran, Sampling Techniques, 1977, ratio to size.
     """
     if len(windows) < CLUSTERS_MIN:
         return None
     looks, counting = (sum(each) for each in zip(*windows, strict=True))
     share, free = counting / looks, len(windows) - 1
     spread = math.sqrt(len(windows) / free * sum((count - share * own) ** 2 for own, count in windows)) / looks
-    t = Z + (Z**3 + Z) / (4 * free) + (5 * Z**5 + 16 * Z**3 + 3 * Z) / (96 * free**2)
+    t = student_t(free)
     return max(0.0, share - t * spread), min(1.0, share + t * spread)
 
 

@@ -179,8 +179,11 @@ def _share(value: float, count: float, beside: str) -> Found:
 
 
 def _percentile(figures: Document, share: float) -> tuple[float, float | None, float | None]:
-    turns = figures["latency_ms"]["by_kind"]["turn"]
-    return turns[f"p{100 * share:g}"], *percentile_interval(figures["curve_ms"], share, turns["count"])
+    turns, name = figures["latency_ms"]["by_kind"]["turn"], f"p{100 * share:g}"
+    low, high = figures.get("bounds_ms", {}).get(name) or percentile_interval(
+        figures["curve_ms"], share, turns["count"]
+    )
+    return turns[name], low, high
 
 
 def _rate(figures: Iterable[Document], name: str) -> float | None:

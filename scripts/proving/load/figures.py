@@ -5,6 +5,7 @@ What a piece of a load comes to, as the JSON that other programs read (docs/vali
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from scripts.measuring.clusters import percentile_bounds
 from scripts.measuring.tables import percentile
 from scripts.proving.load.answers import Answer, statuses
 
@@ -14,6 +15,9 @@ LATE_S = 0.05
 SHARES = (0.5, 0.95, 0.99)
 CURVE = (0.01, 0.05, *(each / 10 for each in range(1, 10)), 0.95, 0.98, 0.99, 0.995, 0.999)
 LATE_MS = 10.0
+WINDOW_S = 4.0
+"""Longer than a stall and what it brings with it; there are six in a stretch of the short form."""
+
 BUCKETS = 60
 WRONG = ("wrong", "STALE")
 OURS = ("L0", "L1", "partial", "L2")
@@ -122,6 +126,7 @@ def figures(measured: Measured) -> dict[str, Any]:
         },
         "service_ms": _by(good, lambda each: each.kind, lambda each: each.service_ms),
         "curve_ms": _curve(turns),
+        "bounds_ms": _bounds(turns),
         "hits": hits(turns),
         "documents": dict(measured.documents),
         "store": {
@@ -208,6 +213,15 @@ def _spread(
 def _curve(answers: Iterable[Answer]) -> list[tuple[float, float]]:
     samples = sorted(each.latency_ms for each in answers)
     return [(share, round(percentile(samples, share), 2)) for share in CURVE] if samples else []
+
+
+def _bounds(turns: Iterable[Answer]) -> dict[str, tuple[float, float]]:
+    """Return between what the percentiles of turns lie, those due in the same WINDOW_S together."""
+    windows: dict[int, list[float]] = {}
+    for each in turns:
+        windows.setdefault(int(each.due_s / WINDOW_S), []).append(each.latency_ms)
+    found = {f"p{share * 100:g}": percentile_bounds([*windows.values()], share) for share in SHARES}
+    return {name: (round(bounds[0], 2), round(bounds[1], 2)) for name, bounds in found.items() if bounds}
 
 
 def timeline(answers: Sequence[Answer], seconds: float) -> list[dict[str, Any]]:

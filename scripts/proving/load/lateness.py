@@ -5,13 +5,10 @@ How late the loops of instances were, in each few seconds of a stretch: as they 
 import asyncio
 from collections.abc import Mapping
 
-from scripts.proving.load.figures import LATE_MS, Late
+from scripts.proving.load.figures import LATE_MS, WINDOW_S, Late
 from shared.store.upstash import Store
 from shared.telemetry.fleet import Fields, read_fleet
 from shared.telemetry.series import LAG_BOUNDS_S
-
-WINDOW_S = 4.0
-"""Longer than a stall and what it brings with it; there are six in a stretch of the short form."""
 
 LATE_FROM = next(number for number, bound_s in enumerate(LAG_BOUNDS_S) if bound_s * 1_000 > LATE_MS)
 """The first bucket in which looks were over 10 ms late."""
