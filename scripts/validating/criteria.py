@@ -166,7 +166,7 @@ CRITERIA = (
     ),
     Criterion(
         "lag", "Looks at which loops were over 10 ms late, beyond those of a process that only sleeps",
-        load.lag, LOW_AT_MOST, 0, "share", LOAD,
+        load.lag, AT_MOST, 0, "share", LOAD,
     ),
     Criterion(
         "lag-largest", "The longest wait of a loop beside the largest requests, of it at most ours",
