@@ -57,12 +57,12 @@ class Collector:
         return [span for posted in self.posted for span in posted.spans if is_wanted(span)]
 
     def wait_for(self, is_wanted: Callable[[Seen], object], least: int = 1) -> list[Seen]:
-        """Return the spans that are wanted, once there are *least*."""
+        """Return the spans that are wanted, once there are *least*, as they began: what is sent may overtake."""
         give_up_at_s = time.monotonic() + WAIT_S
         while len(found := self.spans(is_wanted)) < least:
             assert time.monotonic() < give_up_at_s, [span.name for span in self.spans()]
             time.sleep(0.005)
-        return found
+        return sorted(found, key=lambda span: span.began_at_ns)
 
     def wait_for_refused(self, least: int) -> None:
         give_up_at_s = time.monotonic() + WAIT_S
