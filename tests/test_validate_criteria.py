@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.measuring.clusters import percentile_bounds, student_t
+from scripts.measuring.clusters import clustered, percentile_bounds, student_t
 from scripts.validating.criteria import CRITERIA, RISKS, Verdict, verdict, verdict_of_all
-from scripts.validating.found import Found, Missing, clustered, percentile_interval, wilson
+from scripts.validating.found import Found, Missing, percentile_interval, wilson
 from scripts.validating.report import report
 from scripts.validating.rows import broken, readings_of, validation
 from tests.validations import RESULTS, changed

@@ -2,6 +2,7 @@
 Between what something lies when samples come in clusters: those of a few seconds are late, or slow, together.
 """
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -25,6 +26,27 @@ def student_t(free: int) -> float:
     return few.get(free) or Z + (Z**3 + Z) / (4 * free) + (5 * Z**5 + 16 * Z**3 + 3 * Z) / (96 * free**2)
 
 
+def drawn_bounds(found: Sequence[float]) -> tuple[float, float]:
+    """Return between what 95 % of *found* lie, which a bootstrap has drawn and which ascend."""
+    return found[int(0.025 * (len(found) - 1))], found[round(0.975 * (len(found) - 1))]
+
+
+def clustered(windows: Sequence[Sequence[float]]) -> tuple[float, float] | None:
+    """
+    Return the 95 % interval of a share of all looks, by *windows* of (looks, those that count), where looks of one
+    window count together; None of fewer than three.
+
+    Source: Cochran, Sampling Techniques, 1977, ratio to size.
+    """
+    if len(windows) < CLUSTERS_MIN:
+        return None
+    looks, counting = (sum(each) for each in zip(*windows, strict=True))
+    share, free = counting / looks, len(windows) - 1
+    spread = math.sqrt(len(windows) / free * sum((count - share * own) ** 2 for own, count in windows)) / looks
+    t = student_t(free)
+    return max(0.0, share - t * spread), min(1.0, share + t * spread)
+
+
 def percentile_bounds(clusters: Sequence[Sequence[float]], share: float) -> tuple[float, float] | None:
     """
     Return the 95 % interval of the percentile *share* of all samples: clusters are drawn again and again, and what that
@@ -42,5 +64,5 @@ def percentile_bounds(clusters: Sequence[Sequence[float]], share: float) -> tupl
         for _ in range(AGAIN)
     )
     wider = student_t(len(clusters) - 1) / Z
-    low, high = found[int(0.025 * (AGAIN - 1))], found[round(0.975 * (AGAIN - 1))]
+    low, high = drawn_bounds(found)
     return max(min(whole, found[0]), whole + wider * (low - whole)), whole + wider * (high - whole)

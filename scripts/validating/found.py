@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scripts.measuring.clusters import CLUSTERS_MIN, Z, student_t
+from scripts.measuring.clusters import Z
 
 
 class Found(NamedTuple):
@@ -39,22 +39,6 @@ def wilson(share: float, count: float) -> tuple[float, float]:
     middle = (share + Z**2 / (2 * count)) / (1 + Z**2 / count)
     width = Z / (1 + Z**2 / count) * math.sqrt(share * (1 - share) / count + Z**2 / (4 * count**2))
     return max(0.0, min(share, middle - width)), min(1.0, max(share, middle + width))
-
-
-def clustered(windows: Sequence[Sequence[float]]) -> tuple[float, float] | None:
-    """
-    Return the 95 % interval of a share of all looks, by *windows* of (looks, those that count), where looks of one
-    window count together; None of fewer than three.
-
-    Source: Cochran, Sampling Techniques, 1977, ratio to size.
-    """
-    if len(windows) < CLUSTERS_MIN:
-        return None
-    looks, counting = (sum(each) for each in zip(*windows, strict=True))
-    share, free = counting / looks, len(windows) - 1
-    spread = math.sqrt(len(windows) / free * sum((count - share * own) ** 2 for own, count in windows)) / looks
-    t = student_t(free)
-    return max(0.0, share - t * spread), min(1.0, share + t * spread)
 
 
 def percentile_interval(

@@ -8,8 +8,9 @@ of the two designs in each stretch of the trace, so they hold what the machine d
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from scripts.measuring.clusters import clustered
 from scripts.proving.load.plan import NAIVE, OURS, SESSIONS
-from scripts.validating.found import Found, Missing, Reading, clustered, percentile_interval, wilson
+from scripts.validating.found import Found, Missing, Reading, percentile_interval, wilson
 from scripts.validating.results import Document, Results, look
 
 type Read = Callable[[Results], Reading]

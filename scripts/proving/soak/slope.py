@@ -18,12 +18,14 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
+from scripts.measuring.clusters import Z, drawn_bounds, student_t
+
 PAIRS_MAX = 1_000
 AGAIN = 200
 BLOCKS = 5
 """How many stretches a series has: each is long enough for the slowest wave, a day of the soak."""
 
-WIDER = 3.182 / 1.960 * math.sqrt(BLOCKS / (BLOCKS - 2))
+WIDER = student_t(BLOCKS - 2) / Z * math.sqrt(BLOCKS / (BLOCKS - 2))
 """t and z of 97.5 %, with three degrees of freedom: of five stretches, a line takes two."""
 
 type Point = tuple[float, float]
@@ -53,7 +55,7 @@ def slope(many: Sequence[Series], seed: object, again: int = AGAIN) -> Slope | N
         is not None
     )
     # What is put together anew lies on a level line: its slopes are what chance makes.
-    low, high = found[int(0.025 * (len(found) - 1))], found[round(0.975 * (len(found) - 1))]
+    low, high = drawn_bounds(found)
     return Slope(estimate, estimate + WIDER * low, estimate + WIDER * high)
 
 
