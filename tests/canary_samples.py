@@ -56,12 +56,14 @@ def sample(
     return Sample(counters, histograms, {"resident_max": 2e8, "memory_limit": 1e9})
 
 
-def aged(whole: Sample, reads: Mapping[str, tuple[int, int]], grown_bytes: int = 0) -> Sample:
-    """Return *whole* with what newer releases count: by age (hits, reads), and memory that grew with each of them."""
+def aged(whole: Sample, reads: Mapping[str, tuple[int, int]], grown_bytes: int = 0, tier: str = "L1") -> Sample:
+    """
+    Return *whole* with what newer releases count: by age (hits, reads), hits by *tier*, and memory that grew with each.
+    """
     counters = dict(whole.counters)
     by_age: dict[Labels, int] = {}
     for age, (hits, all_) in reads.items():
-        by_age |= {(age, "L1"): hits, (age, "L2"): all_ - hits}
+        by_age |= {(age, tier): hits, (age, "L2"): all_ - hits}
     counters[READS_BY_AGE] = by_age
     counters[REQUESTS_BY_AGE] = {(age,): all_ for age, (_, all_) in reads.items()}
     counters[GROWTH] = {

@@ -43,8 +43,8 @@ def reads(rate: float, weights: Mapping[str, float]) -> Callable[[int], dict[str
 OLD, YOUNGER = {"1": 0.01, "17-64": 0.19, "65-256": 0.8}, {"1": 0.1, "17-64": 0.7, "65-256": 0.2}
 
 
-def of_age(rate: float, weights: Mapping[str, float], grown_bytes: int = 0) -> Side:
-    return lambda count: aged(sample(count, starts=count // 50), reads(rate, weights)(count), grown_bytes)
+def of_age(rate: float, weights: Mapping[str, float], grown_bytes: int = 0, tier: str = "L1") -> Side:
+    return lambda count: aged(sample(count, starts=count // 50), reads(rate, weights)(count), grown_bytes, tier)
 
 
 def test_the_first_look_only_notes_what_was_before() -> None:
@@ -137,6 +137,14 @@ def test_hits_are_compared_at_equal_age() -> None:
     assert young[-1].figures["hits"]["share"] < 0.95 * young[-1].figures["hits"]["stable_share"]
     assert off[-1].outcome is Outcome.ABORT
     assert off[-1].reasons[0].startswith("hits: reads from memory: 0.00% of the canary's, of the stable 7")
+
+
+def test_what_memory_had_a_part_of_is_a_hit() -> None:
+    """A side that sees fewer reads of a conversation finds more often that it has grown: no fault of a release."""
+    verdicts = looked(sides(of_age(0.8, OLD, tier="partial"), of_age(0.8, OLD)))
+
+    assert verdicts[-1].outcome is Outcome.PASS
+    assert verdicts[-1].figures["hits"]["said"] == "harmless"
 
 
 def test_without_ages_hits_and_memory_are_not_judged_and_hold_nothing_up() -> None:

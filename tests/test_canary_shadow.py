@@ -1,6 +1,7 @@
 """Load that a driver sends by itself, and how it comes to one side for certain: bounded, told apart, cleared away."""
 
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import httpx
@@ -44,6 +45,43 @@ async def test_it_is_an_agents_work_and_leaves_nothing(sides: dict[str, Side], k
     assert load.is_spent
     assert during > 0
     assert conversations_of(api) == 0
+
+
+class Watched(Side):
+    """A side of which it is seen what it answered, and reads from where."""
+
+    def __init__(self, url: str, name: str, deployment: str) -> None:
+        super().__init__(url, name, deployment)
+        self.statuses, self.hits = Counter[int](), Counter[bool]()
+
+    async def _send(self, method: str, path: str, bearer: str, body: Mapping[str, object] | None) -> httpx.Response:
+        answer = await super()._send(method, path, bearer, body)
+        self.statuses[answer.status_code] += 1
+        if status := answer.headers.get("cache-status", ""):
+            self.hits["fwd=miss" not in status] += 1
+        return answer
+
+
+async def test_all_of_it_succeeds_and_most_reads_find_something_in_memory(service_url: str, key: str) -> None:
+    side = Watched(service_url, STABLE, OF_THE_TESTS)
+    load = ShadowLoad({STABLE: side}, key, Bounds(rate_per_s=1_000, total_max=400))
+    try:
+        await load.send(60)
+        await load.clear()
+    finally:
+        await side.close()
+
+    assert set(side.statuses) == {200}
+    assert load.failed == {STABLE: 0}
+    assert side.hits.total() > 200
+    assert side.hits[True] / side.hits.total() > 0.9
+
+
+async def test_what_is_refused_is_told(sides: dict[str, Side]) -> None:
+    load = ShadowLoad(sides, "wt_tnobody_of_this_name", Bounds(rate_per_s=1_000, total_max=2))
+    await load.send(60)
+
+    assert load.failed == {STABLE: 2, CANARY: 2}
 
 
 async def test_what_was_sent_before_counts(sides: dict[str, Side], key: str) -> None:

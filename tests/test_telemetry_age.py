@@ -14,7 +14,7 @@ from shared.process.ending import Ending
 from shared.store.upstash import Store
 from shared.telemetry.deltas import Deltas
 from shared.telemetry.fleet import exposition
-from shared.telemetry.growth import FIRST_LOOK, LAST_LOOK, Growth
+from shared.telemetry.growth import EACH_LOOK, FIRST_LOOK, Growth
 from shared.telemetry.series import AGES, YOUNG, age_of
 from shared.telemetry.telemetry import Ended, Sources, Telemetry
 
@@ -35,12 +35,13 @@ async def test_what_is_counted_by_age_adds_up_to_all(deployment: str, kept: Call
     durations, reads = Counter[str](), Counter[tuple[str, str]]()
     for number in range(1, 300):
         age, tier = age_of(number), draw.choice(tiers)
+        is_partial = tier == "L2" and draw.random() < 0.5
         route = draw.choice(["/v1/conversations", "/api/health"])
-        telemetry.record(Ended("GET", route, 200, tier, "", 0.001, draw.uniform(0.001, 0.1)))
+        telemetry.record(Ended("GET", route, 200, tier, "", 0.001, draw.uniform(0.001, 0.1), is_partial))
         if route.startswith("/v1"):
             durations[age if age in YOUNG else ""] += 1
         if tier:
-            reads[age, tier] += 1
+            reads[age, "partial" if is_partial else tier] += 1
     await telemetry.flush()
     await store.close()
     sample = Sample.read(exposition({deployment: kept()}).decode(), deployment)
@@ -87,7 +88,7 @@ def grown(levels: list[int], requests: int) -> Deltas:
 
 
 def test_memory_is_looked_at_as_ages_end() -> None:
-    deltas = grown([100, 150, 140, 140, 200, 190], 3 * LAST_LOOK)
+    deltas = grown([100, 150, 140, 140, 200, 190, 195], 1_024 + EACH_LOOK)
 
     assert deltas.counts == {
         "requests_by_age 17-64": 48,
@@ -95,22 +96,22 @@ def test_memory_is_looked_at_as_ages_end() -> None:
         "requests_by_age 65-256": 192,
         "resident_growth 65-256 down": 10,
         "requests_by_age 257-1024": 768,
-        "resident_growth 257-1024 down": 0,
-        "requests_by_age over-1024": 2 * LAST_LOOK,
-        "resident_growth over-1024 up": 60,
-        "resident_growth over-1024 down": 10,
+        "resident_growth 257-1024 up": 60,
+        "resident_growth 257-1024 down": 10,
+        "requests_by_age over-1024": EACH_LOOK,
+        "resident_growth over-1024 up": 5,
     }
 
 
-@given(st.integers(0, 6_000), st.lists(st.integers(0, 10**9), min_size=12, max_size=12))
+@given(st.integers(0, 6_000), st.lists(st.integers(0, 10**9), min_size=25, max_size=25))
 def test_growth_is_what_lies_between_the_first_look_and_the_last(requests: int, levels: list[int]) -> None:
     counts = grown(levels, requests).counts
-    looks = sum(requests >= end for end in (FIRST_LOOK, 64, 256)) + requests // LAST_LOOK
+    looks = sum(requests >= end for end in (FIRST_LOOK, 64)) + requests // EACH_LOOK
     told = sum(value if name.endswith("up") else -value for name, value in counts.items() if "growth" in name)
     covered = sum(value for name, value in counts.items() if name.startswith("requests"))
 
     assert told == (levels[looks - 1] - levels[0] if looks else 0)
-    last = 0 if not looks else FIRST_LOOK * 4 ** (looks - 1) if looks < 4 else requests // LAST_LOOK * LAST_LOOK
+    last = 0 if not looks else FIRST_LOOK * 4 ** (looks - 1) if looks < 3 else requests // EACH_LOOK * EACH_LOOK
     assert covered == max(0, last - FIRST_LOOK)
 
 

@@ -5,7 +5,7 @@ What is compared of a canary and the stable beside it: events of an interval, by
     ceiling     answers of 5xx, of the canary alone
     slow, tail  durations above the stable's own 95th and 99th percentile of that route and age of instance
     cold        cold starts above the stable's own 75th percentile: cold starts are compared with cold starts only
-    hits        reads answered from an instance's memory, by age of instance
+    hits        reads answered from an instance's memory, the rest of them too, by age of instance
     lag         looks at the event loop that were late
     refusals    answers of 4xx, by route; `budget`: refusals for want of budget
 
@@ -25,15 +25,16 @@ from scripts.releasing.evidence import Counted, Hypothesis
 from scripts.releasing.policy import Policy
 from scripts.releasing.reference import Percentile, Reference, above
 from scripts.releasing.samples import READS_BY_AGE, YOUNG_DURATION, Labels, Sample
-from shared.telemetry.series import LAG_BOUNDS_S, YOUNG
+from shared.telemetry.series import LAG_BOUNDS_S, PARTIAL, YOUNG
 
 WORSE = (1.3, 1.7, 2.5, 4.0, 8.0, 20.0)
 BETTER = (0.8, 0.6, 0.4, 0.25, 0.1, 0.02)
 """Alternatives, as multiples of what a hypothesis allows: which one is right is unknown, so all are averaged over."""
 
 QUARTER = 1.25
-MEMORY_TIERS = frozenset({"L0", "L1"})
-"""Answers for which the store did not have to send what the instance knows already."""
+MEMORY_TIERS = frozenset({"L0", "L1", PARTIAL})
+"""Answers for which the store did not have to send what the instance knows already. Where the rest was sent, too: how
+often a conversation has grown since the last read depends on who reads it, and on nothing that a release does."""
 
 
 class Observation(NamedTuple):

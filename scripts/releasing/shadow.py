@@ -19,8 +19,9 @@ from typing import NamedTuple
 
 from scripts.releasing.sides import Side, SideUnreachable
 
-TURNS = 8
-"""After so many a conversation is deleted, and another begun."""
+TURNS = 24
+"""After so many a conversation is deleted, and another begun: most reads are not the first of an instance, so that it
+shows what instances remember."""
 EXPIRES_S = 3_600
 """What a driver that was killed left is gone after this."""
 TEXT = "What was decided about the delivery, and by whom? " * 4
@@ -46,7 +47,7 @@ class _Agent:
 
 
 class ShadowLoad:
-    """The load on *sides*; `sent`: requests by side, `failed`: those that got no answer, or another side's."""
+    """The load on *sides*; `sent`: requests by side, `failed`: of those, what was refused or not answered."""
 
     def __init__(self, sides: Mapping[str, Side], key: str, bounds: Bounds) -> None:
         self.sent = dict.fromkeys(sides, 0)
@@ -64,6 +65,7 @@ class ShadowLoad:
     def begin_stage(self, sent: Mapping[str, int]) -> None:
         """Count from *sent* on, as far as a driver before this one came."""
         self.sent = {name: sent.get(name, 0) for name in self._sides}
+        self.failed = dict.fromkeys(self._sides, 0)
 
     async def send(self, seconds: float) -> None:
         """Send for so long."""
@@ -88,29 +90,33 @@ class ShadowLoad:
         while (now_s := time.monotonic()) < until_s and self.sent[name] < self.bounds.total_max:
             self.sent[name] += 1
             try:
-                await self._turn(self._sides[name], agent)
+                status = await self._turn(self._sides[name], agent)
+                self.failed[name] += 400 <= status < 500
             except SideUnreachable:
                 self.failed[name] += 1
             await asyncio.sleep(max(0.0, min(now_s + pause_s, until_s) - time.monotonic()))
 
-    async def _turn(self, side: Side, agent: _Agent) -> None:
-        """One request."""
+    async def _turn(self, side: Side, agent: _Agent) -> int:
+        """One request. Return the status of its answer."""
+        body: dict[str, object]
         if not agent.conversation:
             body = {"items": [{"role": "user", "content": TEXT}], "expires_after_s": EXPIRES_S}
             status, made = await side.call("POST", "/v1/conversations", self._key, body)
             if status < 300 and made:
                 agent.conversation, agent.turns = str(made["id"]), 0
                 agent.made.add(agent.conversation)
-            return
+            return int(status)
         path = f"/v1/conversations/{agent.conversation}"
         agent.turns += 1
         if agent.turns > TURNS * 3:
-            await side.call("DELETE", path, self._key)
+            status, _ = await side.call("DELETE", path, self._key)
             agent.made.discard(agent.conversation)
             agent.conversation = ""
         elif agent.turns % 3 == 1:
-            await side.call("POST", f"{path}/items", self._key, {"items": [{"role": "assistant", "content": TEXT}]})
+            body = {"items": [{"role": role, "content": TEXT} for role in ("assistant", "user")]}
+            status, _ = await side.call("POST", f"{path}/items", self._key, body)
         elif agent.turns % 3 == 2:
-            await side.call("GET", f"{path}/context?budget=1000&encoding=o200k_base", self._key)
+            status, _ = await side.call("GET", f"{path}/context?budget=1000&encoding=o200k_base", self._key)
         else:
-            await side.call("GET", f"{path}/items?limit=5", self._key)
+            status, _ = await side.call("GET", f"{path}/items?limit=5", self._key)
+        return int(status)

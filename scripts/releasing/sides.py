@@ -77,8 +77,10 @@ class Side:
             async with asyncio.timeout(self._timeout_s):
                 # The parameter leads there and has the cookie set; from then on the cookie alone does.
                 forced = {} if self._is_led else {FORCED[self.name]: "true"}
+                # Given as `params`, even none, they would stand in place of those that the path has.
+                target = httpx.URL(path).copy_merge_params(forced)
                 answer = await self._client.request(
-                    method, path, params=forced, json=body, headers={"authorization": f"Bearer {bearer}"}
+                    method, target, json=body, headers={"authorization": f"Bearer {bearer}"}
                 )
         except (httpx.TransportError, TimeoutError) as error:
             raise SideUnreachable(f"the {self.name} side did not answer: {type(error).__name__}") from None

@@ -130,7 +130,10 @@ class Watcher:
 
     def _said_of_shadow(self, watch: Watch) -> str:
         told = " and ".join(f"{count:,} to the {name}" for name, count in watch.shadow.items())
-        return f"of the requests, this script itself sent {told} in this stage"
+        failed = {} if self._shadow is None else self._shadow.failed
+        lost = " and ".join(f"{count:,} of the {name}'s" for name, count in failed.items() if count)
+        refused = f"; {lost} were refused or had no answer" if lost else ""
+        return f"of the requests, this script itself sent {told} in this stage{refused}"
 
 
 def _sample(text: str, deployment: str) -> Sample:

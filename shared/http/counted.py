@@ -61,6 +61,7 @@ class Counted:
                 reason,
                 (observed.answered_at_s or now_s) - observed.begun_at_s,
                 (observed.ended_at_s or now_s) - observed.begun_at_s,
+                observed.is_partial,
             )
         )
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from shared.telemetry.otlp import Exporter
 
 REQUEST_ID, VERCEL_ID, PARENT, STATE = b"x-request-id", b"x-vercel-id", b"traceparent", b"tracestate"
-DETAIL = b"detail="
+DETAIL, PARTIAL = b"detail=", b"fwd=partial"
 SCHEMES = ("http", "https")
 FAILED, UNAUTHORIZED = HTTPStatus.INTERNAL_SERVER_ERROR.value, HTTPStatus.UNAUTHORIZED.value
 UNKNOWN_METHOD = "_OTHER"
@@ -123,6 +123,7 @@ def _start(observed: Observation, message: Message, deployment: str) -> None:
     for name, value in message["headers"]:
         if name == b"cache-status":
             observed.tier = value.rpartition(DETAIL)[2].decode("latin-1")
+            observed.is_partial = PARTIAL in value
     total_s = observed.answered_at_s - observed.begun_at_s
     message["headers"] = [
         *message["headers"],

@@ -36,12 +36,12 @@ class Observation:
     *store_s*: what it waited for the store; *store_requests*: how many requests to the store its calls went with.
     *problem*: the type of the problem that it was answered with, *cause* why, where that is no fault of the caller's.
     *status* and *tier*, which its Cache-Status names, are those of the answer, which began at *answered_at_s* and was
-    sent at *ended_at_s*, 0 until then.
+    sent at *ended_at_s*, 0 until then. *is_partial*: the instance held a part of what another tier answered.
     """
 
     __slots__ = (
         *("answered_at_s", "answered_bytes", "around", "begun_at_s", "cause", "ended_at_s", "ids", "invocation"),
-        *("problem", "received_bytes", "request_id", "status", "store_requests", "store_s", "tier"),
+        *("is_partial", "problem", "received_bytes", "request_id", "status", "store_requests", "store_s", "tier"),
     )
 
     def __init__(self, request_id: str) -> None:
@@ -52,6 +52,7 @@ class Observation:
         self.store_s = self.answered_at_s = self.ended_at_s = 0.0
         self.store_requests = self.received_bytes = self.answered_bytes = 0
         self.problem = self.cause = self.tier = ""
+        self.is_partial = False
         self.status = UNANSWERED
         self.invocation: Invocation | None = None
 

@@ -2,7 +2,7 @@
 By how much an instance's memory grows with its requests: looked at as the ages end in which growth is told.
 
 A leak shows as the same growth in every age, warming up as less in each; so a release is held against another one at
-equal age. What is looked at 4 times in the first 1,024 requests, and each 1,024 from there, costs 5 µs a look.
+equal age. A look costs 5 µs; there are 3 in the first 256 requests, and one each 256 from there.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from shared.process.memory import read_resident_bytes
 from shared.telemetry.deltas import Deltas
 from shared.telemetry.series import age_of
 
-FIRST_LOOK, LAST_LOOK = 16, 1_024
-"""Requests. What loads with the first ones is no growth; from the last one on a look comes each time it has passed."""
+FIRST_LOOK, EACH_LOOK = 16, 256
+"""Requests. What loads with the first ones is no growth; the looks after it are at 64 and 256, and then each 256."""
 
 
 class Growth:
@@ -35,4 +35,4 @@ class Growth:
             direction = "up" if grown_bytes > 0 else "down"
             deltas.count(f"resident_growth {age} {direction}", abs(grown_bytes))
         self._before = answered, held_bytes
-        self._next = answered + LAST_LOOK if answered >= LAST_LOOK else answered * 4
+        self._next = answered + EACH_LOOK if answered >= EACH_LOOK else answered * 4

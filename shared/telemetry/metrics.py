@@ -100,7 +100,7 @@ METRICS = {
     "reads_by_age": _counter(
         "reads_by_age",
         "The same by how many requests their instance had answered with them: 1, 2-4, 5-16, 17-64, 65-256, 257-1024, "
-        "over-1024. What an instance remembers grows with its age.",
+        "over-1024. What an instance remembers grows with its age. `partial`: L2 answered, the instance held a part.",
         "age",
         "tier",
     ),

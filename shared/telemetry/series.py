@@ -22,6 +22,9 @@ STATUSES = frozenset({"2xx", "3xx", "4xx", "5xx"})
 TIERS = frozenset({"L0", "L1", "L2", "source", "STALE"})
 """What the `detail` of a Cache-Status may be (shared/http/headers.py)."""
 
+PARTIAL = "partial"
+"""Where reads are counted by age: of what L2 answered, the instance held a part."""
+
 CRONS = ("sweep", "warm")
 WINDOWS = ("tokens-day", "tokens-month", "usd-day", "usd-month")
 """Of budgets."""

@@ -27,6 +27,7 @@ from shared.telemetry.series import (
     DURATION_BOUNDS_S,
     METHODS,
     OTHER,
+    PARTIAL,
     TIERS,
     WINDOWS,
     YOUNG,
@@ -62,7 +63,8 @@ class Sources(NamedTuple):
 class Ended(NamedTuple):
     """
     A request that was answered: its *route* is a template, *tier* what its Cache-Status names, *reason* why it was
-    refused, each "" for none. *first_s*: until its answer began; *took_s*: until that ended.
+    refused, each "" for none. *first_s*: until its answer began; *took_s*: until that ended. *is_partial*: the instance
+    held a part of what L2 answered.
     """
 
     method: str
@@ -72,6 +74,7 @@ class Ended(NamedTuple):
     reason: str
     first_s: float
     took_s: float
+    is_partial: bool = False
 
 
 class Telemetry:
@@ -130,7 +133,7 @@ class Telemetry:
             deltas.observe(f"young_duration {age} {series}", ended.took_s, DURATION_BOUNDS_S)
         if ended.tier in TIERS:
             deltas.count(f"reads {ended.tier}")
-            deltas.count(f"reads_by_age {age} {ended.tier}")
+            deltas.count(f"reads_by_age {age} {PARTIAL if ended.is_partial else ended.tier}")
         if ended.reason:
             deltas.count(f"refusals {ended.reason if ended.reason in REASONS else OTHER}")
         if self._ready_s is not None:

@@ -7,6 +7,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,7 @@ class _Unchecked(running.Job):
 async def experiment(plan: Plan, folder: Path, out: Any = None) -> Result:
     """Carry it out in *folder*, which has the log of it afterwards."""
     began_s, log = time.monotonic(), folder / f"{plan.kind}.log"
-    settings = FleetSettings(seed=plan.seed, instances_max=plan.instances_max, suspend_after_s=-1)
+    settings = FleetSettings(seed=plan.seed, instances_max=plan.instances_max, suspend_after_s=-1, bucketing="client")
     common = {"WARMTHREAD_MEMORY_BYTES_MAX": str(MEMORY_BYTES_MAX)}
     sound = SOUND_REQUESTS if plan.is_checked else 0
     canary = faulty("" if plan.kind == GOOD else plan.kind, plan.fault_share, sound)
@@ -137,6 +138,7 @@ def _job(plan: Plan, project: LocalProject, folder: Path, log: Path, out: Any) -
             *("--project", PROJECT, "--team", environment["VERCEL_ORG_ID"], "--folder", str(folder / plan.kind)),
             *("--look-every", f"{plan.look_every_s:g}", "--bake", f"{plan.bake_s:g}", "--settle", "10"),
             *("--shadow-rate", f"{plan.shadow_per_s:g}"),
+            *("--shadow-max", str(math.ceil(plan.shadow_per_s * plan.stage_max_s))),
         ]
     )
     policy = Policy(stage_s_min=plan.stage_s, stage_s_max=plan.stage_max_s, stage_requests_min=plan.requests_min)

@@ -1,6 +1,6 @@
 """
-Callers of a project: agents that append and read, whose requests the platform splits as it likes, for they keep no
-cookies. Arrivals are drawn, and do not wait for answers.
+Callers of a project: agents that append and read. They keep no cookies, so the platform splits them by who they are:
+each stays on one side. Arrivals are drawn, and do not wait for answers.
 """
 
 import asyncio
@@ -8,9 +8,11 @@ import contextlib
 import random
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import httpx
 
+from scripts.platform.rollout import CLIENT_HEADER
 from scripts.releasing.sides import DEPLOYMENT
 
 TIMEOUT_S = 20.0
@@ -19,6 +21,13 @@ IN_FLIGHT_MAX = 64
 ENDS = 0.08
 """The share of turns with which a conversation ends."""
 TEXT = "The parcel was to arrive on Monday, and did not. Where is it, and who can say? " * 3
+
+
+class Talk(NamedTuple):
+    """A *conversation* and the *agent* that has it."""
+
+    agent: str
+    conversation: str
 
 
 @dataclass
@@ -43,7 +52,7 @@ class Load:
             asyncio.TaskGroup() as group,
         ):
             under_way: set[asyncio.Task[None]] = set()
-            talks: list[str] = []
+            talks: list[Talk] = []
             while True:
                 await asyncio.sleep(dice.expovariate(self.rate_per_s))
                 if len(under_way) >= IN_FLIGHT_MAX:
@@ -54,29 +63,31 @@ class Load:
                 under_way.add(task)
                 task.add_done_callback(under_way.discard)
 
-    async def _turn(self, client: httpx.AsyncClient, dice: random.Random, talks: list[str]) -> None:
+    async def _turn(self, client: httpx.AsyncClient, dice: random.Random, talks: list[Talk]) -> None:
         """One request of one agent."""
         if not talks or dice.random() < ENDS:
             body = {"items": [{"role": "user", "content": TEXT}], "expires_after_s": 3_600}
-            made = await self._send(client, "POST", "/v1/conversations", body)
+            agent = f"agent {dice.getrandbits(64):x}"
+            made = await self._send(client, agent, "POST", "/v1/conversations", body)
             if made is not None and made.is_success:
-                talks.append(made.json()["id"])
+                talks.append(Talk(agent, made.json()["id"]))
                 del talks[:-20]
             return
-        path, what = f"/v1/conversations/{dice.choice(talks)}", dice.random()
+        talk, what = dice.choice(talks), dice.random()
+        agent, path = talk.agent, f"/v1/conversations/{talk.conversation}"
         if what < 0.4:
-            body = {"items": [{"role": "assistant", "content": TEXT}]}
-            await self._send(client, "POST", f"{path}/items", body)
+            body = {"items": [{"role": role, "content": TEXT} for role in ("assistant", "user")]}
+            await self._send(client, agent, "POST", f"{path}/items", body)
         elif what < 0.8:
-            await self._send(client, "GET", f"{path}/context?budget=2000&encoding=o200k_base", None)
+            await self._send(client, agent, "GET", f"{path}/context?budget=2000&encoding=o200k_base", None)
         else:
-            await self._send(client, "GET", f"{path}/items?limit=10", None)
+            await self._send(client, agent, "GET", f"{path}/items?limit=10", None)
 
     async def _send(
-        self, client: httpx.AsyncClient, method: str, path: str, body: dict[str, object] | None
+        self, client: httpx.AsyncClient, agent: str, method: str, path: str, body: dict[str, object] | None
     ) -> httpx.Response | None:
         with contextlib.suppress(httpx.TransportError):
-            answer = await client.request(method, path, json=body)
+            answer = await client.request(method, path, json=body, headers={CLIENT_HEADER.decode(): agent})
             self.answers[answer.headers.get(DEPLOYMENT, ""), f"{answer.status_code // 100}xx"] += 1
             return answer
         self.lost += 1

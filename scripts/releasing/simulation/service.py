@@ -8,6 +8,7 @@ requests of a client's burst may be held up together, and for seconds an hour th
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,14 +43,14 @@ LOOK_S, LATE_LOOK_SHARE, LATE_LOOKS_PER_START = 0.005, 2e-4, 3.0
 WARM_GROWTH_BYTES, WARM_AGE = 60_000.0, 16.0
 """By what memory grows with an instance's first requests, and at which age by half of that."""
 
-GROWTH_ENDS = (16, 64, 256, 1_024)
-"""At which ages instances look at their memory; from the last one on each time that it has passed again."""
+FIRST_GROWTH_ENDS, EACH_GROWTH_END = (16, 64), 256
+"""At which ages instances look at their memory: at those, and each time that so many requests have passed."""
 
 Truths = NDArray[np.bool_]
 BUCKETS = len(DURATION_BOUNDS_S) + 1
 ON_TIME, LATE = 0, 9
 """Buckets of LAG_BOUNDS_S: up to 1 ms, and above 15 ms."""
-AGE_BOUNDS = np.array([1, 4, *GROWTH_ENDS])
+AGE_BOUNDS = np.array([1, 4, 16, 64, 256, 1_024])
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,18 +198,18 @@ class Service:
         counts = np.bincount(requests.instance, minlength=len(requests.instances)).tolist()
         for instance, more in zip(requests.instances, counts, strict=True):
             before = instance.answered - more
-            for at, age_end in enumerate((*GROWTH_ENDS, *range(2 * GROWTH_ENDS[-1], instance.answered + 1, 1_024))):
-                if before < age_end <= instance.answered:
+            ends = (0, *FIRST_GROWTH_ENDS, *range(EACH_GROWTH_END, instance.answered + 1, EACH_GROWTH_END))
+            for begin, end in pairwise(ends):
+                if before < end <= instance.answered:
                     level_bytes = self._rng.normal(0, RESIDENT_NOISE_BYTES)
-                    begin = 0 if at == 0 else GROWTH_ENDS[at - 1] if at < len(GROWTH_ENDS) else age_end - 1_024
-                    warm_bytes = WARM_GROWTH_BYTES * WARM_AGE * math.log((age_end + WARM_AGE) / (begin + WARM_AGE))
-                    leaked_bytes = kind.leak_bytes * (age_end - begin)
+                    warm_bytes = WARM_GROWTH_BYTES * WARM_AGE * math.log((end + WARM_AGE) / (begin + WARM_AGE))
+                    leaked_bytes = kind.leak_bytes * (end - begin)
                     grown = int(warm_bytes + leaked_bytes + level_bytes - instance.level_bytes)
                     instance.level_bytes = level_bytes
-                    if at:
-                        age = min(at + len(YOUNG) - 1, len(AGES) - 1)
+                    if begin:
+                        age = np.searchsorted(AGE_BOUNDS, end)
                         self.counts.growth[age, 0 if grown > 0 else 1] += abs(grown)
-                        self.counts.ages[age] += age_end - begin
+                        self.counts.ages[age] += end - begin
 
 
 GOOD = Kind("the stable", True)
