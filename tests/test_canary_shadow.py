@@ -10,8 +10,10 @@ import pytest
 from scripts.platform.rollout import COOKIE
 from scripts.platform.settings import Deployment, FleetSettings
 from scripts.releasing.fake.previews import BYPASS, Origin, Previews
+from scripts.releasing.policy import Policy
 from scripts.releasing.shadow import Bounds, ShadowLoad
 from scripts.releasing.sides import CANARY, STABLE, Side, SideUnreachable
+from scripts.releasing.watching import is_too_little
 from tests.bearers import METRICS_SECRET
 from tests.platform_project import Rig, running, write_project
 
@@ -45,6 +47,14 @@ async def test_it_is_an_agents_work_and_leaves_nothing(sides: dict[str, Side], k
     assert load.is_spent
     assert during > 0
     assert conversations_of(api) == 0
+
+
+def test_what_is_too_little_does_not_become_enough_by_waiting() -> None:
+    policy = Policy(stage_s_min=600, stage_requests_min=500)
+
+    for minutes in (1, 10, 100):
+        assert is_too_little(40 * minutes, 60 * minutes, policy)
+        assert not is_too_little(60 * minutes, 60 * minutes, policy)
 
 
 class Watched(Side):

@@ -117,12 +117,11 @@ class Watcher:
             return await self._sides[CANARY].metrics(self._secret)
 
     def _lacks(self, watch: Watch, counts: Mapping[str, int]) -> bool:
-        """Tell whether a side's own traffic will not come to the judge's minimum within the time of a stage."""
+        """Tell whether a side has too little traffic of its own; where that begins, say so."""
         if self._shadow is None or watch.waited_s <= 0:
             return False
-        times = max(1.0, self.policy.stage_s_min / watch.waited_s)
         own = {name: count - watch.begun.get(name, 0) - self._shadow.sent[name] for name, count in counts.items()}
-        lacking = [name for name, count in own.items() if count * times < self.policy.stage_requests_min]
+        lacking = [name for name, count in own.items() if is_too_little(count, watch.waited_s, self.policy)]
         if lacking and not self._is_lacking:
             told = " and ".join(f"the {name} has {max(0, own[name])} requests of its own" for name in lacking)
             self._tell("shadow", f"Too little traffic to judge by ({told}): sending shadow load to both sides")
@@ -134,6 +133,14 @@ class Watcher:
         lost = " and ".join(f"{count:,} of the {name}'s" for name, count in failed.items() if count)
         refused = f"; {lost} were refused or had no answer" if lost else ""
         return f"of the requests, this script itself sent {told} in this stage{refused}"
+
+
+def is_too_little(requests: int, waited_s: float, policy: Policy) -> bool:
+    """
+    Tell whether *requests* in *waited_s* do not come to the judge's minimum in the least time of a stage. However long
+    it lasts: what a judge needs beyond the minimum would take as many times as long.
+    """
+    return requests / waited_s * policy.stage_s_min < policy.stage_requests_min
 
 
 def _sample(text: str, deployment: str) -> Sample:
