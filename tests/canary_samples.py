@@ -82,6 +82,15 @@ def spread(count: int, shape: Mapping[int, float]) -> dict[int, int]:
     return buckets | {first: buckets[first] + count - sum(buckets.values())}
 
 
+def told(requests: int, rate: float, shape: Mapping[int, float] = SHAPE) -> Sample:
+    """Return what *requests* of shadow load of each route tell, of whose reads *rate* were hits."""
+    hits = round(rate * requests)
+    return Sample(
+        {READS_BY_AGE: {("", "L1"): hits, ("", "L2"): requests - hits}},
+        {"duration": {route: spread(requests, shape) for route in (ROUTE, OTHER_ROUTE)}},
+    )
+
+
 def looked(
     sides: Sequence[tuple[Sample, Sample]], policy: Policy = QUICK, stage: int = 0, judge: Judge | None = None
 ) -> list[Verdict]:

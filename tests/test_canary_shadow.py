@@ -11,6 +11,7 @@ from scripts.platform.rollout import COOKIE
 from scripts.platform.settings import Deployment, FleetSettings
 from scripts.releasing.fake.previews import BYPASS, Origin, Previews
 from scripts.releasing.policy import Policy
+from scripts.releasing.samples import READS_BY_AGE, Sample
 from scripts.releasing.shadow import Bounds, ShadowLoad
 from scripts.releasing.sides import CANARY, STABLE, Side, SideUnreachable
 from scripts.releasing.watching import is_too_little
@@ -19,6 +20,8 @@ from tests.platform_project import Rig, running, write_project
 
 pytestmark = pytest.mark.unmeasured
 
+ROUTES = {f"/v1/conversations{each}" for each in ("", "/{conversation_id}/items", "/{conversation_id}/context")}
+"""As metrics name them."""
 OF_THE_TESTS = "local"
 """What the service of the tests calls its deployment."""
 
@@ -85,6 +88,21 @@ async def test_all_of_it_succeeds_and_most_reads_find_something_in_memory(servic
     assert load.failed == {STABLE: 0}
     assert side.hits.total() > 200
     assert side.hits[True] / side.hits.total() > 0.9
+
+
+async def test_what_its_answers_tell_is_taken_once(sides: dict[str, Side], key: str) -> None:
+    load = ShadowLoad(sides, key, Bounds(rate_per_s=1_000, total_max=60))
+    await load.send(60)
+    taken = load.take()
+
+    for sample in taken:
+        durations = sample.durations(())
+        assert sum(sum(buckets.values()) for buckets in durations.values()) == 60
+        assert {labels[1] for labels in durations} <= ROUTES
+        assert {tier for _, tier in sample.counters[READS_BY_AGE]} <= {"L1", "L2", "partial"}
+        assert sample.total(READS_BY_AGE) > 20
+    assert load.take() == (Sample({READS_BY_AGE: {}}), Sample({READS_BY_AGE: {}}))
+    await load.clear()
 
 
 async def test_what_is_refused_is_told(sides: dict[str, Side]) -> None:

@@ -34,6 +34,7 @@ from scripts.releasing.checks import (
 from scripts.releasing.evidence import Counted, Hypothesis, log_e_values, log_mean
 from scripts.releasing.growth import BETS, Growth, tells_growth
 from scripts.releasing.ledger import Ledger, needed
+from scripts.releasing.own_load import CHECKED, OwnLoad
 from scripts.releasing.policy import Policy
 from scripts.releasing.reference import Reference
 from scripts.releasing.samples import Sample
@@ -107,16 +108,26 @@ class Judge:
         }
         self._ledgers[MEMORY] = Ledger(len(BETS), len(stages), by_route=False, kept=ledgers.get(MEMORY))
         self._growth = Growth(kept.get("growth"))
+        self._own_load = OwnLoad(kept.get("own_load"))
 
-    def look(self, stage: int, stable: Sample, canary: Sample, waited_s: float) -> Verdict:
+    def look(
+        self,
+        stage: int,
+        stable: Sample,
+        canary: Sample,
+        waited_s: float,
+        shadow: tuple[Sample, Sample] = (Sample(), Sample()),
+    ) -> Verdict:
         """
         Return the verdict on *stage*, a number into the stages, that has lasted *waited_s*.
 
-        *stable* and *canary* are whole samples, of which the judge takes what is new since its last look.
+        *stable* and *canary* are whole samples, of which the judge takes what is new since its last look. *shadow*:
+        what both answered of shadow load since then, of which slow, tail and hits are told apart.
         Raises ValueError: there is no such stage, or it lies before one that was judged.
         """
         if not self._stage <= stage < len(self._stages):
             raise ValueError(f"stage {stage} cannot be judged: the last one judged was {self._stage}")
+        self._own_load.add(*shadow)
         lost = self._take(stage, stable, canary)
         figures = self._figures(stable, canary)
         if self._aborted:
@@ -150,6 +161,7 @@ class Judge:
             "tallies": self._tallies,
             "ledgers": {name: ledger.to_json() for name, ledger in self._ledgers.items()},
             "growth": self._growth.to_json(),
+            "own_load": self._own_load.to_json(),
         }
 
     @classmethod
@@ -197,9 +209,10 @@ class Judge:
         is_after = self._stages[self._stage] == WHOLE
         if is_after:
             view = view._replace(stable=view.reference.release)
+        shadow = self._own_load.take(view)
         for check in CHECKS:
             if check.name != "hits" or view.tells_age:
-                for observation in check.measure(view):
+                for observation in check.measure(shadow if shadow and check.name in CHECKED else view):
                     self._add(check, _alone(observation, check) if is_after else observation)
         if tells_growth(stable, canary):
             self._growth.add(view.canary, view.reference.history)

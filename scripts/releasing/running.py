@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--document", default="", metavar="PATH", help="a document of the key's tenant, to be read")
     parser.add_argument("--no-shadow", action="store_true", help="send no load of its own, however little there is")
     parser.add_argument("--shadow-rate", type=float, default=USUAL.rate_per_s, metavar="N", help="of it, a second (5)")
-    parser.add_argument("--shadow-max", type=int, default=USUAL.total_max, metavar="N", help="of it, a stage (3000)")
+    parser.add_argument("--shadow-max", type=int, default=USUAL.total_max, metavar="N", help="of it, a stage (10000)")
     parser.add_argument("--again", action="store_true", help="release anew what was released or rolled back before")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done; read only")
     parser.add_argument("--log", type=Path, metavar="FILE", help="append what happens to it, a JSON object a line")

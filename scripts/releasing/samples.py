@@ -3,6 +3,7 @@ What one deployment's fleet counted so far, of what a canary is judged by: read 
 
     Sample.read(text, "dpl_…")     what this deployment's instances handed over since it began
     later - earlier                what they counted in between
+    one + another                  what both counted
 
 Series are named as shared/telemetry/metrics.py names them. Those by the age of their instance, which a release from
 before them does not count, are taken where they are, and `tells` says whether they are: reads, durations of an
@@ -113,6 +114,20 @@ class Sample:
             key: {labels: _apart(buckets) for labels, buckets in many.items()} for key, many in cumulated.items()
         }
         return cls(counters, histograms, gauges)
+
+    def __add__(self, other: "Sample") -> "Sample":
+        """Return what both counted, with the other's gauges."""
+        counters = {
+            key: _more(self.counters.get(key, {}), other.counters.get(key, {}))
+            for key in {**self.counters, **other.counters}
+        }
+        histograms: dict[str, dict[Labels, Buckets]] = {}
+        for key in {**self.histograms, **other.histograms}:
+            one, another = self.histograms.get(key, {}), other.histograms.get(key, {})
+            histograms[key] = {
+                labels: _more(one.get(labels, {}), another.get(labels, {})) for labels in {**one, **another}
+            }
+        return Sample(counters, histograms, other.gauges)
 
     def __sub__(self, earlier: "Sample") -> "Sample":
         """
@@ -242,6 +257,10 @@ def _apart(cumulated: Mapping[int, int]) -> dict[int, int]:
             found[number] = count - seen
         seen = count
     return found
+
+
+def _more[K](one: Mapping[K, int], another: Mapping[K, int]) -> dict[K, int]:
+    return {each: one.get(each, 0) + another.get(each, 0) for each in {**one, **another}}
 
 
 def _less[K](key: str, later: Mapping[K, int], earlier: Mapping[K, int]) -> dict[K, int]:

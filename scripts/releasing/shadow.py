@@ -7,23 +7,28 @@ Load that a driver sends by itself where a side of a release has too little of i
 
 It is an agent's turn, over and over: append what happened, read a context, now and then a page; a conversation ends
 after a few turns. It runs under a tenant's key of its own, and never above its rate and its total, which outlive the
-driver (`sent`). Both sides get the same, so that a comparison of them stays one.
+driver (`sent`). Both sides get the same; what their answers tell is compared apart (own_load.py).
 """
 
 import asyncio
 import contextlib
 import time
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from scripts.releasing.sides import Side, SideUnreachable
+from scripts.releasing.samples import READS_BY_AGE, Labels, Sample
+from scripts.releasing.sides import CANARY, STABLE, Answer, Side, SideUnreachable
+from shared.telemetry.series import DURATION_BOUNDS_S
 
 TURNS = 24
 """After so many a conversation is deleted, and another begun: most reads are not the first of an instance, so that it
 shows what instances remember."""
 EXPIRES_S = 3_600
 """What a driver that was killed left is gone after this."""
+CONVERSATIONS = "/v1/conversations"
 TEXT = "What was decided about the delivery, and by whom? " * 4
 IN_FLIGHT_MAX = 4
 """Of a side: a side that hangs is not sent more and more."""
@@ -33,7 +38,7 @@ class Bounds(NamedTuple):
     """Of one side: requests a second, and requests in all of one stage."""
 
     rate_per_s: float = 5.0
-    total_max: int = 3_000
+    total_max: int = 10_000
 
 
 @dataclass(slots=True)
@@ -56,6 +61,8 @@ class ShadowLoad:
         self._sides = sides
         self._key = key
         self._agents = {name: [_Agent() for _ in range(IN_FLIGHT_MAX)] for name in sides}
+        self._durations: dict[str, dict[Labels, Counter[int]]] = {name: {} for name in sides}
+        self._reads: dict[str, Counter[Labels]] = {name: Counter() for name in sides}
 
     @property
     def is_spent(self) -> bool:
@@ -75,13 +82,23 @@ class ShadowLoad:
                 for agent in self._agents[name]:
                     group.create_task(self._talk(name, agent, began_s + seconds))
 
+    def take(self) -> tuple[Sample, Sample]:
+        """Return what the stable and the canary answered since the last time: how fast, and from where reads."""
+        taken = {
+            name: Sample({READS_BY_AGE: self._reads[name]}, {"duration": self._durations[name]} if durations else {})
+            for name, durations in self._durations.items()
+        }
+        for name in self._sides:
+            self._durations[name], self._reads[name] = {}, Counter()
+        return taken[STABLE], taken[CANARY]
+
     async def clear(self) -> None:
         """Delete what was made, as far as the sides answer."""
         for name, agents in self._agents.items():
             for agent in agents:
                 for conversation in agent.made:
                     with contextlib.suppress(SideUnreachable):
-                        await self._sides[name].call("DELETE", f"/v1/conversations/{conversation}", self._key)
+                        await self._sides[name].call("DELETE", f"{CONVERSATIONS}/{conversation}", self._key)
                 agent.made.clear()
                 agent.conversation = ""
 
@@ -90,33 +107,46 @@ class ShadowLoad:
         while (now_s := time.monotonic()) < until_s and self.sent[name] < self.bounds.total_max:
             self.sent[name] += 1
             try:
-                status = await self._turn(self._sides[name], agent)
+                status = await self._turn(name, agent)
                 self.failed[name] += 400 <= status < 500
             except SideUnreachable:
                 self.failed[name] += 1
             await asyncio.sleep(max(0.0, min(now_s + pause_s, until_s) - time.monotonic()))
 
-    async def _turn(self, side: Side, agent: _Agent) -> int:
+    async def _turn(self, name: str, agent: _Agent) -> int:
         """One request. Return the status of its answer."""
-        body: dict[str, object]
         if not agent.conversation:
-            body = {"items": [{"role": "user", "content": TEXT}], "expires_after_s": EXPIRES_S}
-            status, made = await side.call("POST", "/v1/conversations", self._key, body)
-            if status < 300 and made:
-                agent.conversation, agent.turns = str(made["id"]), 0
+            body: dict[str, object] = {"items": [{"role": "user", "content": TEXT}], "expires_after_s": EXPIRES_S}
+            made = await self._ask(name, "POST", "", "", body)
+            if made.status < 300 and made.body:
+                agent.conversation, agent.turns = str(made.body["id"]), 0
                 agent.made.add(agent.conversation)
-            return int(status)
-        path = f"/v1/conversations/{agent.conversation}"
+            return made.status
+        path = f"/{agent.conversation}"
         agent.turns += 1
         if agent.turns > TURNS * 3:
-            status, _ = await side.call("DELETE", path, self._key)
+            answer = await self._ask(name, "DELETE", path, "")
             agent.made.discard(agent.conversation)
             agent.conversation = ""
         elif agent.turns % 3 == 1:
             body = {"items": [{"role": role, "content": TEXT} for role in ("assistant", "user")]}
-            status, _ = await side.call("POST", f"{path}/items", self._key, body)
+            answer = await self._ask(name, "POST", path, "/items", body)
         elif agent.turns % 3 == 2:
-            status, _ = await side.call("GET", f"{path}/context?budget=1000&encoding=o200k_base", self._key)
+            answer = await self._ask(name, "GET", path, "/context?budget=1000&encoding=o200k_base")
         else:
-            status, _ = await side.call("GET", f"{path}/items?limit=5", self._key)
-        return int(status)
+            answer = await self._ask(name, "GET", path, "/items?limit=5")
+        return answer.status
+
+    async def _ask(
+        self, name: str, method: str, conversation: str, rest: str, body: Mapping[str, object] | None = None
+    ) -> Answer:
+        """Ask a side, and note what its answer tells."""
+        answer = await self._sides[name].call(method, f"{CONVERSATIONS}{conversation}{rest}", self._key, body)
+        route = f"{CONVERSATIONS}{'/{conversation_id}' if conversation else ''}{rest.partition('?')[0]}"
+        if answer.took_s is not None:
+            self._durations[name].setdefault((method, route), Counter())[
+                bisect_left(DURATION_BOUNDS_S, answer.took_s)
+            ] += 1
+        if answer.tier:
+            self._reads[name]["", answer.tier] += 1
+        return answer

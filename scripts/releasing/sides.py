@@ -10,11 +10,14 @@ side. So nobody who wants to see both sides may leave it to chance.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
+
+from shared.telemetry.series import PARTIAL
 
 STABLE, CANARY = "stable", "canary"
 FORCED = {STABLE: "vcrrForceStable", CANARY: "vcrrForceCanary"}
@@ -22,6 +25,21 @@ DEPLOYMENT = "warmthread-deployment"
 """The header by which each answer of the service says whose it is."""
 METRICS_BYTES_MAX = 5_000_000
 TIMEOUT_S = 10.0
+
+
+TOOK = re.compile(r"\btotal;dur=([0-9.]+)")
+
+
+class Answer(NamedTuple):
+    """
+    What a side answered. *body*: its JSON, None where it has none. *took_s*: how long it took the service, by its
+    Server-Timing. *tier*: what its Cache-Status names, as reads are counted by age (shared/telemetry/telemetry.py).
+    """
+
+    status: int
+    body: Any
+    took_s: float | None
+    tier: str
 
 
 class SideUnreachable(RuntimeError):
@@ -58,9 +76,9 @@ class Side:
             raise SideUnreachable(f"/api/metrics is longer than {METRICS_BYTES_MAX:,} bytes")
         return answer.text
 
-    async def call(self, method: str, path: str, key: str, body: Mapping[str, object] | None = None) -> Any:
+    async def call(self, method: str, path: str, key: str, body: Mapping[str, object] | None = None) -> Answer:
         """
-        Return the status and the JSON of the answer, None where it has none.
+        Return the answer.
 
         Raises:   SideUnreachable: there was no answer, or it is not this side's.
         """
@@ -70,7 +88,14 @@ class Side:
             self._is_led = False
             raise SideUnreachable(f"{answered} answered for the {self.name} side, not {self.deployment}")
         is_json = answer.headers.get("content-type", "").startswith("application/json")
-        return answer.status_code, answer.json() if is_json and answer.content else None
+        took = TOOK.search(answer.headers.get("server-timing", ""))
+        cached = answer.headers.get("cache-status", "")
+        return Answer(
+            answer.status_code,
+            answer.json() if is_json and answer.content else None,
+            None if took is None else float(took[1]) / 1_000,
+            PARTIAL if "fwd=partial" in cached else cached.rpartition("detail=")[2],
+        )
 
     async def _send(self, method: str, path: str, bearer: str, body: Mapping[str, object] | None) -> httpx.Response:
         try:

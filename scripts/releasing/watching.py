@@ -62,7 +62,8 @@ class Watcher:
             self._tell("metrics", f"could not read the metrics: {error}")
             return Look(None, replace(watch, blind=watch.blind + 1), state.judge)
         judge = Judge.from_json(state.judge) if state.judge else Judge(self.policy, state.stages)
-        verdict = judge.look(state.stage, samples[STABLE], samples[CANARY], watch.waited_s)
+        seen = (Sample(), Sample()) if self._shadow is None else self._shadow.take()
+        verdict = judge.look(state.stage, samples[STABLE], samples[CANARY], watch.waited_s, seen)
         counts = {name: sum(sample.requests().values()) for name, sample in samples.items()}
         watch = replace(watch, begun=watch.begun or counts, blind=0)
         if self._shadow is not None and any(self._shadow.sent.values()):
