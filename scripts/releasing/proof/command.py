@@ -3,8 +3,8 @@ Releases of canaries that are good, erring, slow, slow in the tail, leaking or w
 
 Each kind once, from the checks to the end: real instances behind a router, a real store, callers, and the driver and
 the judge of `scripts/canary run`; only Vercel's management API is a fake. A good one has to be released, a bad one
-rolled back before it has half of the traffic. Exits with 1 where one was not. Stages last seconds here, not minutes, so
-there is less to judge by than in production, and what a judge cannot see yet it says by holding the release.
+rolled back before it has half of the traffic. Exits with 1 where one was not. Stages last minutes here, most of what is
+judged is the driver's own load, and what a judge cannot see yet it says by holding the release. It takes 20 minutes.
 """
 
 import argparse
@@ -25,9 +25,9 @@ KINDS = ("good", "erring", "slow", "tail-slow", "leaking", "cold-cache")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", choices=KINDS, action="append", metavar="KIND", help=f"of {', '.join(KINDS)} (all)")
-    parser.add_argument("--seconds", type=float, default=150, metavar="N", help="a stage at most (150)")
-    parser.add_argument("--rate", type=float, default=30, metavar="N", help="requests of callers, a second (30)")
-    parser.add_argument("--shadow-rate", type=float, default=30, metavar="N", help="of the driver, to each side (30)")
+    parser.add_argument("--seconds", type=float, default=420, metavar="N", help="a stage at most (420)")
+    parser.add_argument("--rate", type=float, default=20, metavar="N", help="requests of callers, a second (20)")
+    parser.add_argument("--shadow-rate", type=float, default=45, metavar="N", help="of the driver, to each side (45)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="callers are drawn from it (1)")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="keep what drivers logged there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
