@@ -19,7 +19,7 @@ PLAN = Plan(
     look_every_s=0.5,
     fault_share=0.5,
     requests_min=200,
-    instances_max=1,
+    instances=1,
     is_checked=False,
 )
 """It errs more than that of `scripts/prove canary`, so few requests will do; test_canary_killed.py has its checks."""

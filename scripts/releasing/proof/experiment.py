@@ -43,7 +43,7 @@ class Plan:
     bake_s: float = 10.0
     look_every_s: float = 2.0
     seed: int = 1
-    instances_max: int = 2
+    instances: int = 2
     fault_share: float | None = None
     requests_min: int = 500
     is_checked: bool = True
@@ -81,7 +81,14 @@ class _Unchecked(running.Job):
 async def experiment(plan: Plan, folder: Path, out: Any = None) -> Result:
     """Carry it out in *folder*, which has the log of it afterwards."""
     began_s, log = time.monotonic(), folder / f"{plan.kind}.log"
-    settings = FleetSettings(seed=plan.seed, instances_max=plan.instances_max, suspend_after_s=-1, bucketing="client")
+    settings = FleetSettings(
+        seed=plan.seed,
+        # As many on both sides: one that has twice the requests of another is slower for that alone.
+        instances_min=plan.instances,
+        instances_max=plan.instances,
+        suspend_after_s=-1,
+        bucketing="client",
+    )
     common = {"WARMTHREAD_MEMORY_BYTES_MAX": str(MEMORY_BYTES_MAX)}
     sound = SOUND_REQUESTS if plan.is_checked else 0
     canary = faulty("" if plan.kind == GOOD else plan.kind, plan.fault_share, sound)
