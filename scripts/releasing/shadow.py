@@ -6,8 +6,8 @@ Load that a driver sends by itself where a side of a release has too little of i
     await load.clear()                deletes the conversations that it made
 
 It is an agent's turn, over and over: append what happened, read a context, now and then a page; a conversation ends
-after a few turns. It runs under a tenant's key of its own, and never above its rate and its total, which outlive the
-driver (`sent`). Both sides get the same; what their answers tell is compared apart (own_load.py).
+after some two dozen turns. It runs under a tenant's key of its own, and never above its rate and its total, which
+outlive the driver (`sent`). Both sides get the same; what their answers tell is compared apart (own_load.py).
 """
 
 import asyncio

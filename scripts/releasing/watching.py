@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from scripts.releasing.judging import Judge, Verdict
+from scripts.releasing.judging import WHOLE, Judge, Verdict
 from scripts.releasing.policy import Policy
 from scripts.releasing.samples import Sample
 from scripts.releasing.shadow import ShadowLoad
@@ -69,7 +69,7 @@ class Watcher:
         if self._shadow is not None and any(self._shadow.sent.values()):
             watch = replace(watch, shadow=dict(self._shadow.sent))
             verdict = verdict._replace(reasons=(*verdict.reasons, self._said_of_shadow(watch)))
-        self._is_lacking = self._lacks(watch, counts)
+        self._is_lacking = state.percentage < WHOLE and self._lacks(watch, counts)
         self._tell.note(
             "look",
             release=state.id,
@@ -87,7 +87,7 @@ class Watcher:
     async def wait(self, state: State, reasons: tuple[str, ...], seconds: float) -> Watch:
         """Let *seconds* pass, with shadow load where it is needed; return what is to be kept."""
         began_s, shadow = time.monotonic(), self._shadow
-        sends = shadow is not None and self._is_lacking and state.percentage < 100
+        sends = shadow is not None and self._is_lacking
         while (left_s := began_s + seconds - time.monotonic()) > 0:
             told = f"{state.percentage} %, {state.watch.waited_s + seconds - left_s:,.0f} s: {'; '.join(reasons)}"
             self._tell.progress(told)
