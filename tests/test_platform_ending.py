@@ -35,8 +35,10 @@ async def test_whoever_ends_it_while_an_instance_starts_hears_of_no_error(tmp_pa
     assert rig.router.instances == []
 
 
-# asyncio itself forgets a connection whose transport is made after its server was closed.
+# asyncio itself forgets a connection whose transport is made after its server was closed (CPython's issue 109564), and
+# from Python 3.13 on fails, unseen, once that is collected.
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+@pytest.mark.filterwarnings("ignore:.*_SelectorTransport.__del__:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("turns", range(8))
 async def test_a_request_that_comes_as_it_ends_starts_nothing(tmp_path: Path, turns: int) -> None:
     """*turns* of the event loop lie between its connection and the end; in one of them it is being accepted."""
