@@ -87,7 +87,7 @@ async def test_all_of_it_succeeds_and_most_reads_find_something_in_memory(servic
     assert set(side.statuses) == {200}
     assert load.failed == {STABLE: 0}
     assert side.hits.total() > 200
-    assert side.hits[True] / side.hits.total() > 0.9
+    assert side.hits[True] / side.hits.total() > 0.8
 
 
 async def test_what_its_answers_tell_is_taken_once(sides: dict[str, Side], key: str) -> None:
