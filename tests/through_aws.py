@@ -40,6 +40,7 @@ NOT_HERE = {
     "test_deadline.py::test_a_body_that_does_not_come_is_given_up_too": SENT_WHOLE,
     "test_document_outages.py::test_a_large_document_that_is_another_one_by_now_is_not_mixed_with_it": ANSWERED_WHOLE,
     "test_document_outages.py::test_a_large_document_whose_rest_does_not_come_ends_before_its_length": ANSWERED_WHOLE,
+    "test_document_tiers.py::test_while_the_store_is_away_an_instance_asks_once": ONE_AT_A_TIME,
     "test_document_tiers.py::test_while_the_store_is_away_who_comes_during_a_load_*": ONE_AT_A_TIME,
     "test_leftover.py::*": SENT_WHOLE,
     "test_log.py::test_an_id_that_will_not_do_is_replaced[None]": OWN_IDS,
@@ -58,6 +59,7 @@ LARGE = "it takes bodies and answers of 1 MB"
 
 NOT_BALANCED = {
     "test_api_bad_input.py::test_a_wrong_batch_is_refused_whole[items22-413-items[0]]": LARGE,
+    "test_neighbours.py::test_small_reads_do_not_wait_for_large_pages": LARGE,
     "test_api_tokens.py::test_a_hostile_text_is_counted_or_refused*": LARGE,
     "test_strangers.py::test_a_body_that_comes_slowly_and_in_time_is_read": LARGE,
 }
