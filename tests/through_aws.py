@@ -31,7 +31,7 @@ NOT_HELD = "no invocation stays open behind its answer"
 ANSWERED_WHOLE = "an answer is sent as a whole or not at all: what is cut short is a problem"
 NO_PLATFORM = "there is no platform that answers for paths that are not of the service"
 ENCRYPTED = "it always comes by https"
-UNDER_5_MB = "Lambda takes answers of up to 6 MB, and this one has 9"
+TOO_LARGE = "Lambda takes answers of up to 6 MB, and this one has 9"
 
 NOT_HERE = {
     "test_crons.py::test_a_cron_stops_before_the_platform_would_end_it": OWN_DEADLINE,
@@ -47,7 +47,7 @@ NOT_HERE = {
     "test_metrics.py::test_an_outage_of_the_store_is_seen_when_it_is_over": NOT_HELD,
     "test_metrics.py::test_the_counts_of_two_instances_add_up": NOT_HELD,
     "test_metrics_hold.py::test_a_burst_is_counted_though_nothing_comes_after_it": NOT_HELD,
-    "test_round_trips.py::test_a_large_conversation_costs_a_request_per_four_megabytes": UNDER_5_MB,
+    "test_round_trips.py::test_a_large_conversation_costs_a_request_per_four_megabytes": TOO_LARGE,
     "test_spans.py::test_a_context_is_a_tree_of_what_was_done_for_it": ENCRYPTED,
     "test_strangers.py::test_a_body_that_does_not_come_ends_the_request_and_the_connection*": SENT_WHOLE,
     "test_strangers.py::test_strangers_at_work_are_few_and_the_others_get_their_turn": ONE_AT_A_TIME,
@@ -59,8 +59,8 @@ LARGE = "it takes bodies and answers of 1 MB"
 
 NOT_BALANCED = {
     "test_api_bad_input.py::test_a_wrong_batch_is_refused_whole[items22-413-items[0]]": LARGE,
-    "test_neighbours.py::test_small_reads_do_not_wait_for_large_pages": LARGE,
     "test_api_tokens.py::test_a_hostile_text_is_counted_or_refused*": LARGE,
+    "test_neighbours.py::test_small_reads_do_not_wait_for_large_pages": LARGE,
     "test_strangers.py::test_a_body_that_comes_slowly_and_in_time_is_read": LARGE,
 }
 """Tests -> why they cannot hold behind a load balancer; there a Function URL sends their events."""

@@ -25,8 +25,6 @@ DEPLOYMENT = "warmthread-deployment"
 """The header by which each answer of the service says whose it is."""
 METRICS_BYTES_MAX = 5_000_000
 TIMEOUT_S = 10.0
-
-
 TOOK = re.compile(r"\btotal;dur=([0-9.]+)")
 
 

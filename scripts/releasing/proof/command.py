@@ -4,7 +4,7 @@ Releases of canaries that are good, erring, slow, slow in the tail, leaking or w
 Each kind once, from the checks to the end: real instances behind a router, a real store, callers, and the driver and
 the judge of `scripts/canary run`; only Vercel's management API is a fake. A good one has to be released, a bad one
 rolled back before it has half of the traffic. Exits with 1 where one was not. Stages last minutes here, most of what is
-judged is the driver's own load, and what a judge cannot see yet it says by holding the release. It takes 20 minutes.
+judged is the driver's own load, and what a judge cannot see yet it says by holding the release. It takes ten minutes.
 """
 
 import argparse

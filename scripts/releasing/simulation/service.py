@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scripts.releasing.samples import GROWTH, READS_BY_AGE, REQUESTS_BY_AGE, YOUNG_DURATION, Sample
 from scripts.releasing.simulation.kinds import Kind
 from scripts.releasing.simulation.traffic import RESIDENT_NOISE_BYTES, Real, Requests, Whole
+from shared.telemetry.growth import EACH_LOOK, FIRST_LOOK
 from shared.telemetry.series import AGES, DURATION_BOUNDS_S, LAG_BOUNDS_S, OCTAVE, YOUNG
 
 ROUTES = (
@@ -42,9 +43,6 @@ READY_S, READY_SPREAD = 0.45, 0.25
 LOOK_S, LATE_LOOK_SHARE, LATE_LOOKS_PER_START = 0.005, 2e-4, 3.0
 WARM_GROWTH_BYTES, WARM_AGE = 60_000.0, 16.0
 """By what memory grows with an instance's first requests, and at which age by half of that."""
-
-FIRST_GROWTH_ENDS, EACH_GROWTH_END = (16, 64), 256
-"""At which ages instances look at their memory: at those, and each time that so many requests have passed."""
 
 Truths = NDArray[np.bool_]
 BUCKETS = len(DURATION_BOUNDS_S) + 1
@@ -198,7 +196,7 @@ class Service:
         counts = np.bincount(requests.instance, minlength=len(requests.instances)).tolist()
         for instance, more in zip(requests.instances, counts, strict=True):
             before = instance.answered - more
-            ends = (0, *FIRST_GROWTH_ENDS, *range(EACH_GROWTH_END, instance.answered + 1, EACH_GROWTH_END))
+            ends = (0, FIRST_LOOK, 4 * FIRST_LOOK, *range(EACH_LOOK, instance.answered + 1, EACH_LOOK))
             for begin, end in pairwise(ends):
                 if before < end <= instance.answered:
                     level_bytes = self._rng.normal(0, RESIDENT_NOISE_BYTES)
