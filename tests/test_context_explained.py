@@ -268,13 +268,12 @@ CASES: dict[str, tuple[list[Item], dict[str, Any], list[tuple[str, str, str]]]] 
     ),
     "a stable prefix": (
         log_of(*[ASK, ANSWER] * 20),
-        {"budget": 320, "stable_prefix": True},  # Steps of 40 tokens, turns of 19.
+        {"budget": 320, "stable_prefix": True},  # Steps of 106 tokens, turns of 19.
         [
             ("", "prompt", "prompt"),
             *((str(at), "omitted", "over-budget") for at in range(8)),
-            ("8", "omitted", "stable-prefix"),
-            ("9", "omitted", "stable-prefix"),
-            *((str(at), "kept", "fits") for at in range(10, 38)),
+            *((str(at), "omitted", "stable-prefix") for at in range(8, 12)),
+            *((str(at), "kept", "fits") for at in range(12, 38)),
             ("38", "kept", "newest-user-message"),
             ("39", "kept", "last-unit"),
         ],

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     from shared.context.render import FORMATS, render
     from shared.context.units import fold
 
-    messages = _joined([dialogue.messages for dialogue in read_dialogues(arguments.dialogues)])
+    messages = joined([dialogue.messages for dialogue in read_dialogues(arguments.dialogues)])
     log = to_log(to_items(messages), real_count)
     folded = fold(log)
 
@@ -130,7 +130,7 @@ def _format_line(name: str, log: "Sequence[Item]", arguments: argparse.Namespace
     return f"{name:<12}{times}{chosen.tokens:>8,}  {', '.join(sorted(broken)) or 'none'}"
 
 
-def _joined(dialogues: list[list[Message]]) -> list[Message]:
+def joined(dialogues: list[list[Message]]) -> list[Message]:
     """Return one conversation: the first system message, and everything else of all."""
     head, *rest = [message for messages in dialogues for message in messages]
     return [head, *(message for message in rest if message["role"] != "system")]

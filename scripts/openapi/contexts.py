@@ -86,6 +86,7 @@ SHARED: Schema = {
         | dict.fromkeys(("unsupported", "orphan_outputs", "unanswered_calls", "dangling_reasoning"), IDS)
     ),
     "documents": _listed(DOCUMENT),
+    "cache": closed({"breakpoints": _listed(COUNT), "key": ID, "tokens": COUNT}, "tokens"),
     "explanation": _ref("context_explanation"),
     "reservation": RESERVATION,
 }
@@ -140,8 +141,16 @@ def _chat_message() -> Schema:
     }
 
 
-BLOCK_TEXT = CHAT_TEXT
-BLOCK_IMAGE = closed(
+CACHE_CONTROL = closed({"type": {"const": "ephemeral"}, "ttl": {"const": "1h"}}, "ttl")
+
+
+def _block(members: Schema, *optional: str) -> Schema:
+    """Return a block, which a mark may stand on."""
+    return closed({**members, "cache_control": CACHE_CONTROL}, "cache_control", *optional)
+
+
+BLOCK_TEXT = _block({"type": {"const": "text"}, "text": TEXT})
+BLOCK_IMAGE = _block(
     {
         "type": {"const": "image"},
         "source": {
@@ -152,7 +161,7 @@ BLOCK_IMAGE = closed(
         },
     }
 )
-BLOCK_USE = closed({"type": {"const": "tool_use"}, "id": TEXT, "name": TEXT, "input": {"type": "object"}})
+BLOCK_USE = _block({"type": {"const": "tool_use"}, "id": TEXT, "name": TEXT, "input": {"type": "object"}})
 
 
 def _other_blocks(taken: Sequence[str], *known: str) -> Schema:
@@ -161,7 +170,7 @@ def _other_blocks(taken: Sequence[str], *known: str) -> Schema:
     return {"type": "object", "properties": {"type": {"enum": others}}, "required": ["type"]}
 
 
-BLOCK_RESULT = closed(
+BLOCK_RESULT = _block(
     {
         "type": {"const": "tool_result"},
         "tool_use_id": TEXT,
@@ -211,7 +220,7 @@ MEMBERS: dict[str, Schema] = {
 }
 """What a context holds, by its format."""
 
-OPTIONAL = ("explanation", "reservation", "system_instruction")
+OPTIONAL = ("cache", "explanation", "reservation", "system_instruction")
 
 
 def schemas() -> Schema:

@@ -28,7 +28,8 @@ from shared.items.item import Item
 from shared.items.kinds import Kind
 from shared.tokens.rule import REPLY_TOKENS
 
-STABLE_STEPS = 8  # A stable window moves in steps of an eighth of the budget.
+STABLE_STEPS = 3
+"""A stable window moves in steps of a third of the budget: docs/prompt-caches.md has what other steps bring."""
 
 
 class Omitted(NamedTuple):
@@ -75,7 +76,8 @@ class Selection(NamedTuple):
     the white space at its end, None for none. *is_common*: every item is sent as it is stored, in all formats.
     *first_id* and *last_id* bound the window, system items and note aside; None when it is empty.
     *only_text*: each chat message is a single text, so that the provider's own rule is known. *mentions*: there are
-    documents to be shown. *window*: what of the units was chosen, by their numbers in what was folded.
+    documents to be shown. *window*: what of the units was chosen, by their numbers in what was folded. *cached_for*:
+    how long a provider is to keep the beginnings that later contexts have as well; "" where that is not to be said.
     """
 
     positions: list[int]
@@ -96,6 +98,7 @@ class Selection(NamedTuple):
     has_opening: bool = False
     trimmed: int | None = None
     is_common: bool = False
+    cached_for: str = ""
 
 
 def fit(folded: Folded, budget_tokens: int, stable_prefix: bool = False) -> Selection:

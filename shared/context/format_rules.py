@@ -27,6 +27,7 @@ class FormatRules(NamedTuple):
     *call_ids*: the ids that calls may have. *calls_max*: how many in one message, 0 for any number. *names_results*: a
     result has the name of its call where others have its id. *opens_with_user*: the first message is the user's.
     *trims_the_end*: no white space at the end of an answer. *ends_open*: where calls are open, nothing is behind them.
+    *system_apart*: what the system says is no message, and stands before all of them.
     """
 
     name: str
@@ -36,6 +37,7 @@ class FormatRules(NamedTuple):
     opens_with_user: bool = False
     trims_the_end: bool = False
     ends_open: bool = False
+    system_apart: bool = False
 
 
 CHAT = FormatRules("chat", r"(?s).{1,40}", calls_max=128, ends_open=True)
@@ -44,8 +46,8 @@ RULES: Mapping[str, FormatRules] = {
     for rules in (
         FormatRules("items", r"(?s).{1,64}"),
         CHAT,
-        FormatRules("anthropic", r"[a-zA-Z0-9_-]{1,64}", opens_with_user=True, trims_the_end=True),
-        FormatRules("gemini", r"(?s).{1,64}", names_results=True, opens_with_user=True),
+        FormatRules("anthropic", r"[a-zA-Z0-9_-]{1,64}", opens_with_user=True, trims_the_end=True, system_apart=True),
+        FormatRules("gemini", r"(?s).{1,64}", names_results=True, opens_with_user=True, system_apart=True),
         FormatRules("text", r"[^\s()]{1,64}", ends_open=True),
     )
 }

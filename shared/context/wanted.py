@@ -15,6 +15,8 @@ from shared.request.parameters import boolean, choice, integer, read_object, ref
 from shared.tokens.models import ENCODING, MODEL, Model, read_encoding
 
 TOKENS_MAX = 100_000_000
+KEPT_FOR, MARKING = ("5m", "1h"), ("anthropic",)
+"""For how long beginnings may be kept, and the formats that have marks for it."""
 
 PARAMETERS = (
     MODEL._replace(text="whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given"),
@@ -42,9 +44,22 @@ PARAMETERS = (
     integer("document_budget", 0, 90, "the percentage of the budget that documents may take", default=40),
     boolean(
         "stable_prefix",
-        "`true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over "
+        "`true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over "
         "many calls and providers' prompt caches hit",
     ),
+    boolean(
+        "cache_control",
+        "`true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the "
+        "provider to cache, at most four",
+    ),
+    integer(
+        "since",
+        0,
+        TOKENS_MAX,
+        "the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first "
+        "tokens are the same as then, with `stable_prefix`",
+    ),
+    choice("cache_ttl", KEPT_FOR, "how long it is to keep them, five minutes or an hour", default=KEPT_FOR[0]),
     boolean(
         "explain",
         "`true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all "
@@ -65,6 +80,8 @@ class ContextRequest(NamedTuple):
     What a context is wanted for. Of the budget, the caller fills *overhead_tokens* itself.
 
     Documents take at most *document_budget_percent* of what is then left. *explain*: the choice is to be explained.
+    *cached_for*: how long the provider is to keep the beginnings that later contexts have as well, "" where that is not
+    to be said. *since*: the version of the last context, None where nobody wants to know what is the same as then.
     """
 
     model: Model | None
@@ -75,6 +92,8 @@ class ContextRequest(NamedTuple):
     format: str
     document_budget_percent: int
     explain: bool
+    cached_for: str
+    since: int | None
 
     @property
     def available_tokens(self) -> int:
@@ -107,6 +126,12 @@ def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
         raise InvalidValue(
             f"overhead_tokens must be less than the budget of {budget}, not {overhead}.", param="overhead_tokens"
         )
+    cached_for = values["cache_ttl"] if values["cache_control"] else ""
+    if cached_for and values["format"] not in MARKING:
+        raise InvalidValue(
+            f"cache_control is for the format {MARKING[0]}; what other providers cache they find by themselves.",
+            param="cache_control",
+        )
     return ContextRequest(
         model,
         encoding,
@@ -116,6 +141,8 @@ def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
         values["format"],
         values["document_budget"],
         values["explain"],
+        cached_for,
+        values["since"],
     )
 
 

@@ -6,7 +6,9 @@ A context as a function of what is held and what is wanted: chosen, rendered, wr
 It costs what the budget holds, and what came since the last context, not what the conversation holds.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from shared.context.fit import Selection, fit
@@ -14,13 +16,13 @@ from shared.context.format_rules import RULES
 from shared.context.formats.rendering import Rendering
 from shared.context.formats.unit_form import Forms
 from shared.context.render import render
-from shared.context.tail import first_that_fits, first_that_matters
+from shared.context.tail import first_that_fits, first_that_matters, is_enough
 from shared.context.units import Folded, fold
 from shared.context.wanted import TOKENS_MAX, ContextRequest
 from shared.conversations.context_documents import Embedded, Shown
 from shared.conversations.folds import Kept, newest_fold, news_of, stored_items
 from shared.conversations.held import Held
-from shared.conversations.snapshot import Header, Snapshot
+from shared.conversations.snapshot import Header, Snapshot, is_all_from
 from shared.errors import ContextDoesNotFit
 from shared.items.counts import PRIMARY_ENCODING
 from shared.items.item import Item
@@ -37,7 +39,8 @@ COPIED_ITEMS = 20_000
 class Chosen(NamedTuple):
     """
     What a context holds, what became of its documents, and *kept_tokens*, those of its items as they are stored. It was
-    chosen from *folded*, whose items are *stored* with other counts at times.
+    chosen from *folded*, whose items are *stored* with other counts at times. *is_all*: there is nothing older that a
+    context could hold.
     """
 
     selection: Selection
@@ -45,6 +48,7 @@ class Chosen(NamedTuple):
     kept_tokens: int
     folded: Folded
     stored: Sequence[Item]
+    is_all: bool
 
     def omitted_tokens(self, header: Header) -> int:
         """By the header, and in the primary encoding: the same whether all of the log was read or a tail."""
@@ -108,7 +112,7 @@ def compose(conversation_id: str, held: Held, wanted: ContextRequest) -> Compose
         kept_tokens = _stored_tokens(selection, stored)
     else:
         kept_tokens = selection.stored_tokens - (_tokens(selection.note) if selection.note is not None else 0)
-    chosen = Chosen(selection, [], kept_tokens, kept.folded, stored)
+    chosen = Chosen(selection, [], kept_tokens, kept.folded, stored, _is_all(held.snapshot, kept))
     if selection.mentions:
         return Composed(kept, chosen, None, held.forms)
     body, forms = write(conversation_id, held, wanted, chosen)
@@ -129,13 +133,19 @@ def choose_embedded(wanted: ContextRequest, embedded: Embedded, stored: Sequence
     """Choose again, now that documents are in some of the items. Raises ContextDoesNotFit."""
     folded = fold(embedded.items, RULES[wanted.format])
     selection = _fit(folded, wanted)
-    return Chosen(selection, embedded.kept(selection), _stored_tokens(selection, stored), folded, stored)
+    return Chosen(selection, embedded.kept(selection), _stored_tokens(selection, stored), folded, stored, is_all=False)
 
 
 def write(conversation_id: str, held: Held, wanted: ContextRequest, chosen: Chosen) -> tuple[Pieces, Forms]:
     """Return the answer's JSON, and what it is made of."""
-    rendering = render(wanted.format, chosen.selection, held.forms)
+    selection = chosen.selection._replace(cached_for=wanted.cached_for) if wanted.cached_for else chosen.selection
+    rendering = render(wanted.format, selection, held.forms)
     return _write_context(conversation_id, held.snapshot, wanted, chosen, rendering), rendering.forms
+
+
+def _is_all(snapshot: Snapshot, kept: Kept) -> bool:
+    """Tell whether nothing older than what was folded may be sent."""
+    return is_all_from(snapshot, bisect_left(snapshot.items, kept.first, key=attrgetter("seq")))
 
 
 def _stored_tokens(selection: Selection, stored: Sequence[Item]) -> int:
@@ -200,9 +210,40 @@ def _write_context(
                 "dangling_reasoning": omitted.dangling_reasoning,
             },
             "documents": [each._asdict() for each in chosen.shown],
+            **(_cache(conversation_id, snapshot, wanted, chosen, rendering) if _tells_cache(wanted) else {}),
             **(_explanation(snapshot, chosen, rendering) if wanted.explain else {}),
         },
     )
+
+
+def _tells_cache(wanted: ContextRequest) -> bool:
+    return wanted.stable_prefix or bool(wanted.cached_for) or wanted.since is not None
+
+
+def _cache(
+    conversation_id: str, snapshot: Snapshot, wanted: ContextRequest, chosen: Chosen, rendering: Rendering
+) -> dict[str, Any]:
+    """Return what a caller tells a provider's prompt cache, and what that can read."""
+    told: dict[str, Any] = {"breakpoints": [*rendering.breakpoints], "key": conversation_id}
+    if wanted.since is not None:
+        told["tokens"] = _tokens_again(snapshot, wanted, chosen, wanted.since)
+    return {"cache": told}
+
+
+def _tokens_again(snapshot: Snapshot, wanted: ContextRequest, chosen: Chosen, since: int) -> int:
+    # Few ask for it.
+    from shared.context.again import tokens_again
+
+    def choose(folded: Folded) -> Selection | None:
+        if not (chosen.is_all or is_enough(folded, wanted.available_tokens)):
+            return None
+        try:
+            return _fit(folded, wanted)
+        except ContextDoesNotFit:
+            return None
+
+    newest_seq = since - snapshot.header.removed
+    return tokens_again(chosen.selection, chosen.folded, chosen.stored, newest_seq, choose)
 
 
 def _explanation(snapshot: Snapshot, chosen: Chosen, rendering: Rendering) -> dict[str, Any]:

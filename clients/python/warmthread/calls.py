@@ -39,6 +39,9 @@ class Wanted(TypedDict, total=False):
     overhead_tokens: int
     document_budget: int
     stable_prefix: bool
+    cache_control: bool
+    cache_ttl: str
+    since: int
     explain: bool
 
 

@@ -248,7 +248,7 @@ def expected(
         ]
         return _answer(log, known, next(filter(fits, variants)), fixed, sending, newest, budget)
     if stable_prefix:
-        return _answer(log, known, _stable(log, known, fits, max(1, budget // 8)), fixed, sending)
+        return _answer(log, known, _stable(log, known, fits, max(1, budget // 3)), fixed, sending)
 
     # (f) The newest turns that fit whole, then the one before them, thinned.
     whole = next(turns for turns in _suffixes(known.turns) if fits(_joined(turns)))

@@ -14,13 +14,14 @@ import orjson
 
 from shared.context.fit import Selection
 from shared.context.formats import server_calls
-from shared.context.formats.rendering import Made, Rendering, render_units
+from shared.context.formats.cache_marks import marked_messages, marked_system
+from shared.context.formats.rendering import Joined, Made, Rendering, render_units
 from shared.context.formats.sent import Message, Sent, SentUnit
 from shared.context.formats.unit_form import Forms, UnitForm
 from shared.items.anthropic import AnthropicForm, Block, anthropic_form
 from shared.items.fitting import FILLER
 from shared.items.kinds import Kind
-from shared.jsonbytes.write import Pieces, encode, joined, nested_array
+from shared.jsonbytes.write import encode, joined, nested_array
 
 _OPENING = orjson.dumps({"role": "user", "content": [{"type": "text", "text": FILLER}]})
 _USERS = (Kind.USER, Kind.SUMMARY)
@@ -28,7 +29,7 @@ _USERS = (Kind.USER, Kind.SUMMARY)
 
 def render(name: str, selection: Selection, kept: Forms) -> Rendering:
     """Render *selection* as `system` and `messages`."""
-    return render_units(name, _Request(), selection, kept, _mended)
+    return render_units(name, _Request(cached_for=selection.cached_for), selection, kept, _mended)
 
 
 def _mended(forms: Sequence[UnitForm]) -> dict[int, "_Request"]:
@@ -43,11 +44,12 @@ def _mended(forms: Sequence[UnitForm]) -> dict[int, "_Request"]:
 class _Request:
     """
     Each unit by itself; the system's apart from the messages. A form's `joins` is the note of the provider's own calls
-    and results, which are sent with *ids* where there are some.
+    and results, which are sent with *ids* where there are some. *cached_for*: the beginnings get marks, "" for none.
     """
 
-    def __init__(self, ids: server_calls.Ids | None = None) -> None:
+    def __init__(self, ids: server_calls.Ids | None = None, cached_for: str = "") -> None:
         self._ids = ids
+        self._cached_for = cached_for
 
     def make(self, unit: SentUnit, *, is_trimmed: bool) -> Made:
         """Return the system blocks of *unit*, or its messages."""
@@ -75,14 +77,27 @@ class _Request:
             messages.append({"role": "user" if kind in _USERS else "assistant", "content": blocks})
         if results := [{**block, "tool_use_id": each.call_id} for each, form in outputs for block in form.blocks]:
             messages.append({"role": "user", "content": results})
-        return Made(joined(map(encode, messages), b","), unsupported, joins=note)
+        return Made(joined(map(encode, messages), b","), unsupported, joins=note, messages=len(messages))
 
-    def members(self, forms: Sequence[UnitForm], *, has_opening: bool) -> dict[str, Pieces]:
-        messages = [form.pieces for form in forms if not form.is_system]
-        return {
-            "system": nested_array(form.pieces for form in forms if form.is_system),
-            "messages": nested_array([[_OPENING], *messages] if has_opening else messages),
-        }
+    def join(self, forms: Sequence[UnitForm], ends: Sequence[int], *, has_opening: bool) -> Joined:
+        system = [form.pieces for form in forms if form.is_system]
+        messages = [[_OPENING]] if has_opening else []
+        # Behind each form: how many pieces of `messages` there are, and how many messages these are.
+        ended = [(len(messages), len(messages))]
+        for form in forms:
+            pieces, count = ended[-1]
+            if form.is_system:
+                ended.append((pieces, count))
+            else:
+                messages.append(form.pieces)
+                ended.append((pieces + 1, count + form.messages))
+        found = [ended[end] for end in ends if ended[end][1] or system]
+        if self._cached_for:
+            system[-1:] = [marked_system(pieces, self._cached_for) for pieces in system[-1:]]
+            for at in {pieces - 1 for pieces, _ in found if pieces > has_opening}:
+                messages[at] = marked_messages(messages[at], self._cached_for)
+        members = {"system": nested_array(system), "messages": nested_array(messages)}
+        return Joined(members, [count for _, count in found])
 
 
 def _blocks(head: list[tuple[Sent, AnthropicForm]]) -> list[Block]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from shared.context.fit import Selection
 from shared.context.format_rules import CHAT
-from shared.context.formats.rendering import Made, Rendering, render_units
+from shared.context.formats.rendering import Joined, Made, Rendering, render_units
 from shared.context.formats.sent import Message, Sent, SentUnit
 from shared.context.formats.unit_form import Forms, UnitForm
 from shared.items.chat import ChatForm, chat_content, chat_part
@@ -18,7 +18,7 @@ from shared.items.dialects.extras import has_foreign
 from shared.items.kinds import Kind
 from shared.items.part_types import Part
 from shared.items.shown import extras_in, laid_over, shown_parts
-from shared.jsonbytes.write import Pieces, encode, joined, nested_array
+from shared.jsonbytes.write import encode, joined, nested_array
 
 
 def render(name: str, selection: Selection, kept: Forms) -> Rendering:
@@ -43,10 +43,12 @@ class _Messages:
             messages = _in_several(message, calls, outputs)
         else:
             messages = [message, *(_tool_message(*output) for output in outputs)]
-        return Made(joined(map(encode, messages), b","), unsupported)
+        return Made(joined(map(encode, messages), b","), unsupported, messages=len(messages))
 
-    def members(self, forms: Sequence[UnitForm], *, has_opening: bool) -> dict[str, Pieces]:
-        return {"messages": nested_array(form.pieces for form in forms)}
+    def join(self, forms: Sequence[UnitForm], ends: Sequence[int], *, has_opening: bool) -> Joined:
+        members = {"messages": nested_array(form.pieces for form in forms)}
+        counts = [sum([form.messages for form in forms[:end]]) for end in ends]
+        return Joined(members, [count for count in counts if count])
 
 
 def _plain(unit: SentUnit) -> Message | None:

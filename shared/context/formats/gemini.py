@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import orjson
 
 from shared.context.fit import Selection
-from shared.context.formats.rendering import Made, Rendering, render_units
+from shared.context.formats.rendering import Joined, Made, Rendering, render_units
 from shared.context.formats.sent import SentUnit, in_order_of_answers
 from shared.context.formats.unit_form import Forms, UnitForm
 from shared.items.fitting import FILLER
@@ -72,10 +72,13 @@ class _Request:
         signed = _SIGNED if calls and "thoughtSignature" in calls[0] else ""
         return Made(pieces, unsupported, joins=f"{joins} {mark} {signed}")
 
-    def members(self, forms: Sequence[UnitForm], *, has_opening: bool) -> dict[str, Pieces]:
+    def join(self, forms: Sequence[UnitForm], ends: Sequence[int], *, has_opening: bool) -> Joined:
         contents: list[Pieces] = [[_OPENING]] if has_opening else []
+        # How many contents stand before each form, and hold nothing of it.
+        counts = list[int]()
         before, said_by_model = None, 0
         for form in _signed_alike([form for form in forms if not form.is_system]):
+            counts.append(len(contents))
             kind = form.joins.partition(" ")[0]
             joined = 0
             if _goes_on(form, before):
@@ -85,6 +88,7 @@ class _Request:
             if joined:
                 first, *others = contents[-joined:]
                 del contents[-joined:]
+                counts = [min(count, len(contents)) for count in counts]
                 for pieces in (*(other[1:] for other in others), form.pieces):
                     first = [*_open(first), b",", *pieces]
                 contents.append(first)
@@ -94,7 +98,10 @@ class _Request:
             said_by_model = said_by_model + 1 if kind == _OF_MODEL else 0
         system = [form.pieces for form in forms if form.is_system]
         instruction = {"system_instruction": [b'{"parts":', *nested_array(system), b"}"]} if system else {}
-        return {**instruction, "contents": nested_array(contents)}
+        counts.append(len(contents))
+        found = [counts[sum([not form.is_system for form in forms[:end]])] for end in ends]
+        members = {**instruction, "contents": nested_array(contents)}
+        return Joined(members, [count for count in found if count or system])
 
 
 def _signed_alike(forms: list[UnitForm]) -> list[UnitForm]:

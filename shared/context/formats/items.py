@@ -8,9 +8,10 @@ calls that are sent with another id, with their outputs.
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 
+from shared.context.boundaries import boundaries, items_before
 from shared.context.call_ids import call_id_of
 from shared.context.fit import Selection
-from shared.context.formats.rendering import Rendering
+from shared.context.formats.rendering import Rendering, ascending
 from shared.context.formats.sent import calls_of, in_order_of_answers
 from shared.context.formats.unit_form import Forms, UnitForm, compact, keep
 from shared.items.item import Item, read_extras
@@ -29,16 +30,19 @@ def render(name: str, selection: Selection, kept: Forms) -> Rendering:
         rendering = render(name, selection._replace(items=rest), kept)
         left_out = {*rendering.unsupported, *(item.id for item in selection.items if item.seq in dangling)}
         return rendering._replace(unsupported=[item.id for item in selection.items if item.id in left_out])
+    ends = ascending(items_before(selection, boundary) for boundary in boundaries(selection))
     if selection.is_common:
-        return Rendering({"input": array([item.body for item in selection.items])}, [], kept)
+        return Rendering({"input": array([item.body for item in selection.items])}, [], kept, ends)
     call_ids, of_custom_tools = _call_ids(selection)
     if not call_ids and not any(item.differences and name in item.differences for item in selection.items):
-        return Rendering({"input": array([item.body for item in selection.items])}, [], kept)
+        return Rendering({"input": array([item.body for item in selection.items])}, [], kept, ends)
     before = kept.units if kept.context_format == name else {}
     forms: dict[int, UnitForm] = {}
     bodies: list[bytes] = []
     unsupported: list[str] = []
+    counts: list[int] = []
     for item in selection.items:
+        counts.append(len(bodies))
         seq = item.seq
         if seq not in call_ids and not (item.differences and name in item.differences):
             bodies.append(item.body)
@@ -51,7 +55,9 @@ def render(name: str, selection: Selection, kept: Forms) -> Rendering:
         bodies += form.pieces
         if form.unsupported:
             unsupported.append(item.id)
-    return Rendering({"input": array(bodies)}, unsupported, keep(kept, name, forms) if forms else kept)
+    counts.append(len(bodies))
+    breakpoints = ascending(count for end in ends if (count := counts[end]))
+    return Rendering({"input": array(bodies)}, unsupported, keep(kept, name, forms) if forms else kept, breakpoints)
 
 
 def _dangling(items: Sequence[Item]) -> set[int]:

@@ -6,9 +6,11 @@ members in the answer, the form of a unit, how forms are joined, what it cannot 
 item's id is listed in `unsupported`: the whole item has no form, or one of its parts has none.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from shared.context.boundaries import boundaries
 from shared.context.fit import Selection
 from shared.context.formats.sent import SentUnit, read_unit
 from shared.context.formats.unit_form import NO_FORMS, Forms, UnitForm, compact, keep
@@ -20,12 +22,15 @@ from shared.jsonbytes.write import Pieces
 class Rendering(NamedTuple):
     """
     *pieces*: names and JSON values, to be spliced into an answer. *unsupported*: ids in log order. *forms*: what the
-    next context of this conversation is made of where it can.
+    next context of this conversation is made of where it can. *breakpoints*: of how many messages each beginning is
+    that later contexts will have as well (boundaries.py), ascending; 0 is the system's part alone, where that stands
+    apart. None of a format without messages.
     """
 
     pieces: dict[str, Pieces]
     unsupported: list[str]
     forms: Forms = NO_FORMS
+    breakpoints: Sequence[int] = ()
 
     @property
     def members(self) -> dict[str, bytes]:
@@ -44,6 +49,14 @@ class Made(NamedTuple):
     unsupported: set[str]
     is_system: bool = False
     joins: str = ""
+    messages: int = 1
+
+
+class Joined(NamedTuple):
+    """Members of the answer, and of how many messages each of the beginnings is that were asked for."""
+
+    members: dict[str, Pieces]
+    breakpoints: list[int]
 
 
 class UnitFormat(Protocol):
@@ -53,10 +66,10 @@ class UnitFormat(Protocol):
         """Return what becomes of *unit*; *is_trimmed*: no white space may stand at its end."""
         ...
 
-    def members(self, forms: Sequence[UnitForm], *, has_opening: bool) -> dict[str, Pieces]:
+    def join(self, forms: Sequence[UnitForm], ends: Sequence[int], *, has_opening: bool) -> Joined:
         """
-        Return the members of the answer, made of *forms* that have pieces. *has_opening*: behind a message of the user
-        that says FILLER.
+        Return the members of the answer, made of *forms* that have pieces. *ends*: after how many of them a beginning
+        ends. *has_opening*: behind a message of the user that says FILLER.
         """
         ...
 
@@ -86,8 +99,14 @@ def render_units(
         forms[index] = _form(other, selection.units[index], selection.chosen[index], is_trimmed=is_trimmed)
     unsupported = frozenset[str]().union(*(form.unsupported for form in forms))
     listed = [item.id for item in selection.items if item.id in unsupported] if unsupported else []
-    pieces = unit_format.members([form for form in forms if form.pieces], has_opening=selection.has_opening)
-    return Rendering(pieces, listed, keep(kept, name, by_seq))
+    sent = [at for at, form in enumerate(forms) if form.pieces]
+    ends = [bisect_left(sent, boundary) for boundary in boundaries(selection)]
+    joined = unit_format.join([forms[at] for at in sent], ends, has_opening=selection.has_opening)
+    return Rendering(joined.members, listed, keep(kept, name, by_seq), ascending(joined.breakpoints))
+
+
+def ascending(breakpoints: Iterable[int]) -> list[int]:
+    return sorted({*breakpoints})
 
 
 def _form(unit_format: UnitFormat, unit: Sequence[Item], chosen: Unit, *, is_trimmed: bool) -> UnitForm:
@@ -101,4 +120,5 @@ def _form(unit_format: UnitFormat, unit: Sequence[Item], chosen: Unit, *, is_tri
         chosen.open_calls,
         is_trimmed,
         made.joins,
+        made.messages,
     )

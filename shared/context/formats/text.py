@@ -14,12 +14,12 @@ from collections.abc import Sequence
 import orjson
 
 from shared.context.fit import Selection
-from shared.context.formats.rendering import Made, Rendering, render_units
+from shared.context.formats.rendering import Joined, Made, Rendering, render_units
 from shared.context.formats.sent import Sent, SentUnit
 from shared.context.formats.unit_form import Forms, UnitForm
 from shared.items.chat import ChatForm, call_texts, part_text
 from shared.items.dialects.extras import has_foreign
-from shared.jsonbytes.write import Pieces, joined
+from shared.jsonbytes.write import joined
 
 _SEPARATOR = orjson.dumps("\n\n")[1:-1]
 """Between blocks, as it stands in a JSON string."""
@@ -40,8 +40,8 @@ class _Blocks:
         unsupported = {each.item.id for each, form in everything if form is None or not _is_whole(each, form)}
         return Made(joined(([orjson.dumps(block)[1:-1]] for block in blocks), _SEPARATOR), unsupported)
 
-    def members(self, forms: Sequence[UnitForm], *, has_opening: bool) -> dict[str, Pieces]:
-        return {"text": [b'"', *joined((form.pieces for form in forms), _SEPARATOR), b'"']}
+    def join(self, forms: Sequence[UnitForm], ends: Sequence[int], *, has_opening: bool) -> Joined:
+        return Joined({"text": [b'"', *joined((form.pieces for form in forms), _SEPARATOR), b'"']}, [])
 
 
 def _is_whole(sent: Sent, form: ChatForm) -> bool:

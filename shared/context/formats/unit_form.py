@@ -26,7 +26,7 @@ class UnitForm(NamedTuple):
     *pieces* are JSON, none where nothing of the unit can be sent; *is_system*: they belong apart from the messages.
     *call_ids* and *open_calls* are those that it was made with (Unit), *is_trimmed*: without the white space at its
     end. *unsupported*: ids of its items that are not, or not wholly, in the pieces. *joins*: what joining has to know
-    of it, which is the format's.
+    of it, which is the format's. *messages*: how many it is.
     """
 
     bodies: tuple[bytes, ...]
@@ -37,6 +37,7 @@ class UnitForm(NamedTuple):
     open_calls: tuple[int, ...] = ()
     is_trimmed: bool = False
     joins: str = ""
+    messages: int = 1
 
     def is_of(self, unit: Sequence[Item], chosen: Unit, *, is_trimmed: bool) -> bool:
         """Tell whether it was made of these very items, sent alike; other bytes, even equal ones, are others."""
