@@ -164,6 +164,12 @@ def test_a_wrong_query_is_refused(
         ({"budget": "100", "format": "xml"}, "format"),
         ({"budget": "100", "stable_prefix": "maybe"}, "stable_prefix"),
         ({"budgett": "100"}, "budgett"),
+        ({"budget": "100", "cache_control": "yes", "format": "anthropic"}, "cache_control"),
+        ({"budget": "100", "cache_control": "true", "format": "chat"}, "cache_control"),
+        ({"budget": "100", "cache_control": "true"}, "cache_control"),
+        ({"budget": "100", "cache_ttl": "2h"}, "cache_ttl"),
+        ({"budget": "100", "since": "-1"}, "since"),
+        ({"budget": "100", "since": "newest"}, "since"),
     ],
 )
 def test_a_wrong_context_query_is_refused(

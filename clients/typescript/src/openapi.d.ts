@@ -1377,6 +1377,11 @@ export interface components {
                 total_tokens: number | null;
                 stale: boolean;
             }[];
+            cache?: {
+                breakpoints: number[];
+                key: string;
+                tokens?: number;
+            };
             explanation?: components["schemas"]["context_explanation"];
             reservation?: {
                 id: string;
@@ -1436,6 +1441,11 @@ export interface components {
                 total_tokens: number | null;
                 stale: boolean;
             }[];
+            cache?: {
+                breakpoints: number[];
+                key: string;
+                tokens?: number;
+            };
             explanation?: components["schemas"]["context_explanation"];
             reservation?: {
                 id: string;
@@ -1495,6 +1505,11 @@ export interface components {
                 total_tokens: number | null;
                 stale: boolean;
             }[];
+            cache?: {
+                breakpoints: number[];
+                key: string;
+                tokens?: number;
+            };
             explanation?: components["schemas"]["context_explanation"];
             reservation?: {
                 id: string;
@@ -1509,6 +1524,12 @@ export interface components {
                 /** @constant */
                 type: "text";
                 text: string;
+                cache_control?: {
+                    /** @constant */
+                    type: "ephemeral";
+                    /** @constant */
+                    ttl?: "1h";
+                };
             }[];
             messages: components["schemas"]["context_anthropic_message"][];
         };
@@ -1559,6 +1580,11 @@ export interface components {
                 total_tokens: number | null;
                 stale: boolean;
             }[];
+            cache?: {
+                breakpoints: number[];
+                key: string;
+                tokens?: number;
+            };
             explanation?: components["schemas"]["context_explanation"];
             reservation?: {
                 id: string;
@@ -1669,6 +1695,11 @@ export interface components {
                 total_tokens: number | null;
                 stale: boolean;
             }[];
+            cache?: {
+                breakpoints: number[];
+                key: string;
+                tokens?: number;
+            };
             explanation?: components["schemas"]["context_explanation"];
             reservation?: {
                 id: string;
@@ -1772,6 +1803,12 @@ export interface components {
                 /** @constant */
                 type: "text";
                 text: string;
+                cache_control?: {
+                    /** @constant */
+                    type: "ephemeral";
+                    /** @constant */
+                    ttl?: "1h";
+                };
             } | {
                 /** @constant */
                 type: "image";
@@ -1785,6 +1822,12 @@ export interface components {
                     media_type: string;
                     data: string;
                 };
+                cache_control?: {
+                    /** @constant */
+                    type: "ephemeral";
+                    /** @constant */
+                    ttl?: "1h";
+                };
             } | {
                 /** @constant */
                 type: "tool_result";
@@ -1793,6 +1836,12 @@ export interface components {
                     /** @constant */
                     type: "text";
                     text: string;
+                    cache_control?: {
+                        /** @constant */
+                        type: "ephemeral";
+                        /** @constant */
+                        ttl?: "1h";
+                    };
                 } | {
                     /** @constant */
                     type: "image";
@@ -1806,11 +1855,23 @@ export interface components {
                         media_type: string;
                         data: string;
                     };
+                    cache_control?: {
+                        /** @constant */
+                        type: "ephemeral";
+                        /** @constant */
+                        ttl?: "1h";
+                    };
                 } | {
                     /** @enum {unknown} */
                     type: "document" | "search_result" | "tool_reference";
                 })[];
                 is_error?: boolean;
+                cache_control?: {
+                    /** @constant */
+                    type: "ephemeral";
+                    /** @constant */
+                    ttl?: "1h";
+                };
             } | {
                 /** @enum {unknown} */
                 type: "document" | "search_result" | "container_upload";
@@ -1822,12 +1883,24 @@ export interface components {
                 /** @constant */
                 type: "text";
                 text: string;
+                cache_control?: {
+                    /** @constant */
+                    type: "ephemeral";
+                    /** @constant */
+                    ttl?: "1h";
+                };
             } | {
                 /** @constant */
                 type: "tool_use";
                 id: string;
                 name: string;
                 input: Record<string, never>;
+                cache_control?: {
+                    /** @constant */
+                    type: "ephemeral";
+                    /** @constant */
+                    ttl?: "1h";
+                };
             } | {
                 /** @enum {unknown} */
                 type: "thinking" | "redacted_thinking" | "server_tool_use" | "web_search_tool_result" | "web_fetch_tool_result" | "code_execution_tool_result" | "bash_code_execution_tool_result" | "text_editor_code_execution_tool_result" | "tool_search_tool_result" | "mcp_tool_use" | "mcp_tool_result" | "advisor_tool_result" | "container_upload";
@@ -2822,10 +2895,23 @@ export interface operations {
                          */
                         document_budget?: number | null;
                         /**
-                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four
+                         * @default false
+                         */
+                        cache_control?: boolean;
+                        /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                        since?: number | null;
+                        /**
+                         * @description how long it is to keep them, five minutes or an hour
+                         * @default 5m
+                         * @enum {unknown}
+                         */
+                        cache_ttl?: "5m" | "1h";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -2866,10 +2952,23 @@ export interface operations {
                          */
                         document_budget?: number | null;
                         /**
-                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four
+                         * @default false
+                         */
+                        cache_control?: boolean;
+                        /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                        since?: number | null;
+                        /**
+                         * @description how long it is to keep them, five minutes or an hour
+                         * @default 5m
+                         * @enum {unknown}
+                         */
+                        cache_ttl?: "5m" | "1h";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -2920,10 +3019,23 @@ export interface operations {
                          */
                         document_budget?: number | null;
                         /**
-                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four
+                         * @default false
+                         */
+                        cache_control?: boolean;
+                        /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                        since?: number | null;
+                        /**
+                         * @description how long it is to keep them, five minutes or an hour
+                         * @default 5m
+                         * @enum {unknown}
+                         */
+                        cache_ttl?: "5m" | "1h";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -2966,10 +3078,23 @@ export interface operations {
                          */
                         document_budget?: number | null;
                         /**
-                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four
+                         * @default false
+                         */
+                        cache_control?: boolean;
+                        /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                        since?: number | null;
+                        /**
+                         * @description how long it is to keep them, five minutes or an hour
+                         * @default 5m
+                         * @enum {unknown}
+                         */
+                        cache_ttl?: "5m" | "1h";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3029,10 +3154,23 @@ export interface operations {
                          */
                         document_budget?: number | null;
                         /**
-                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four
+                         * @default false
+                         */
+                        cache_control?: boolean;
+                        /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                        since?: number | null;
+                        /**
+                         * @description how long it is to keep them, five minutes or an hour
+                         * @default 5m
+                         * @enum {unknown}
+                         */
+                        cache_ttl?: "5m" | "1h";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3084,10 +3222,23 @@ export interface operations {
                          */
                         document_budget?: number | null;
                         /**
-                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four
+                         * @default false
+                         */
+                        cache_control?: boolean;
+                        /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                        since?: number | null;
+                        /**
+                         * @description how long it is to keep them, five minutes or an hour
+                         * @default 5m
+                         * @enum {unknown}
+                         */
+                        cache_ttl?: "5m" | "1h";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3148,10 +3299,23 @@ export interface operations {
                          */
                         document_budget?: number | null;
                         /**
-                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four
+                         * @default false
+                         */
+                        cache_control?: boolean;
+                        /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                        since?: number | null;
+                        /**
+                         * @description how long it is to keep them, five minutes or an hour
+                         * @default 5m
+                         * @enum {unknown}
+                         */
+                        cache_ttl?: "5m" | "1h";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3204,10 +3368,23 @@ export interface operations {
                          */
                         document_budget?: number | null;
                         /**
-                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four
+                         * @default false
+                         */
+                        cache_control?: boolean;
+                        /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                        since?: number | null;
+                        /**
+                         * @description how long it is to keep them, five minutes or an hour
+                         * @default 5m
+                         * @enum {unknown}
+                         */
+                        cache_ttl?: "5m" | "1h";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3265,10 +3442,23 @@ export interface operations {
                          */
                         document_budget?: number | null;
                         /**
-                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four
+                         * @default false
+                         */
+                        cache_control?: boolean;
+                        /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                        since?: number | null;
+                        /**
+                         * @description how long it is to keep them, five minutes or an hour
+                         * @default 5m
+                         * @enum {unknown}
+                         */
+                        cache_ttl?: "5m" | "1h";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3318,10 +3508,23 @@ export interface operations {
                          */
                         document_budget?: number | null;
                         /**
-                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four
+                         * @default false
+                         */
+                        cache_control?: boolean;
+                        /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                        since?: number | null;
+                        /**
+                         * @description how long it is to keep them, five minutes or an hour
+                         * @default 5m
+                         * @enum {unknown}
+                         */
+                        cache_ttl?: "5m" | "1h";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3379,10 +3582,23 @@ export interface operations {
                          */
                         document_budget?: number | null;
                         /**
-                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four
+                         * @default false
+                         */
+                        cache_control?: boolean;
+                        /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                        since?: number | null;
+                        /**
+                         * @description how long it is to keep them, five minutes or an hour
+                         * @default 5m
+                         * @enum {unknown}
+                         */
+                        cache_ttl?: "5m" | "1h";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3432,10 +3648,23 @@ export interface operations {
                          */
                         document_budget?: number | null;
                         /**
-                         * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                         * @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
                          * @default false
                          */
                         stable_prefix?: boolean;
+                        /**
+                         * @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four
+                         * @default false
+                         */
+                        cache_control?: boolean;
+                        /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                        since?: number | null;
+                        /**
+                         * @description how long it is to keep them, five minutes or an hour
+                         * @default 5m
+                         * @enum {unknown}
+                         */
+                        cache_ttl?: "5m" | "1h";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3631,8 +3860,14 @@ export interface operations {
                 format?: "items" | "chat" | "anthropic" | "gemini" | "text";
                 /** @description the percentage of the budget that documents may take */
                 document_budget?: number;
-                /** @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit */
+                /** @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit */
                 stable_prefix?: boolean;
+                /** @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four */
+                cache_control?: boolean;
+                /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                since?: number;
+                /** @description how long it is to keep them, five minutes or an hour */
+                cache_ttl?: "5m" | "1h";
                 /** @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that */
                 explain?: boolean;
             };
@@ -3739,10 +3974,23 @@ export interface operations {
                      */
                     document_budget?: number | null;
                     /**
-                     * @description `true`: the window starts at anchors an eighth of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
+                     * @description `true`: the window starts at anchors a third of the budget apart, so that the beginning stays the same over many calls and providers' prompt caches hit
                      * @default false
                      */
                     stable_prefix?: boolean;
+                    /**
+                     * @description `true`, with the format `anthropic`: the beginnings that later contexts have as well are marked for the provider to cache, at most four
+                     * @default false
+                     */
+                    cache_control?: boolean;
+                    /** @description the version of the context that was sent last, asked for alike: `cache.tokens` says how many of the first tokens are the same as then, with `stable_prefix` */
+                    since?: number | null;
+                    /**
+                     * @description how long it is to keep them, five minutes or an hour
+                     * @default 5m
+                     * @enum {unknown}
+                     */
+                    cache_ttl?: "5m" | "1h";
                     /**
                      * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                      * @default false
