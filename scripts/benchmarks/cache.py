@@ -19,6 +19,7 @@ from scripts.measuring import environment
 
 if TYPE_CHECKING:
     from scripts.measuring.prompt_caches import Prompt
+    from scripts.proving.contexts.dialogues import with_short_results
     from shared.items.item import Item
 
 
@@ -28,12 +29,14 @@ class Way(NamedTuple):
     name: str
     stable_prefix: bool
     marks: bool
+    short_results: bool = False
 
 
 WAYS = (
     Way("newest turns", stable_prefix=False, marks=False),
     Way("stable_prefix", stable_prefix=True, marks=False),
     Way("stable_prefix, its breakpoints marked", stable_prefix=True, marks=True),
+    Way("the same with tool_results=short", stable_prefix=True, marks=True, short_results=True),
 )
 
 
@@ -98,13 +101,14 @@ def prompt(log: "Sequence[Item]", budget: int, context_format: str, way: Way) ->
     import orjson
 
     from scripts.measuring.prompt_caches import Prompt
+    from scripts.proving.contexts.dialogues import with_short_results
     from shared.context.fit import fit
     from shared.context.format_rules import RULES
     from shared.context.render import render
     from shared.context.units import counted_for, fold
 
     rules = RULES[context_format]
-    counted = counted_for(log, rules)
+    counted = counted_for(with_short_results(log, budget) if way.short_results else log, rules)
     folded = fold(counted, rules)
     selection = fit(folded, budget, stable_prefix=way.stable_prefix)
     rendering = render(context_format, selection)

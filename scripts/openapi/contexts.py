@@ -62,7 +62,9 @@ EXPLANATION = closed(
                     "tokens": COUNT,
                     "state": {"enum": list(STATES)},
                     "reason": {"enum": list(REASONS)},
-                }
+                    "left_out_tokens": COUNT,
+                },
+                "left_out_tokens",
             )
         )
     }
@@ -86,6 +88,15 @@ SHARED: Schema = {
         | dict.fromkeys(("unsupported", "orphan_outputs", "unanswered_calls", "dangling_reasoning"), IDS)
     ),
     "documents": _listed(DOCUMENT),
+    "pressure": closed(
+        {
+            "ratio": {"type": "number", "minimum": 0},
+            "tokens": COUNT,
+            "omitted_tokens": COUNT,
+            "summarise_through": _or_none(ID),
+        }
+    ),
+    "shortened": _listed(closed({"item_id": ID, "tokens": COUNT, "left_out_tokens": COUNT})),
     "cache": closed({"breakpoints": _listed(COUNT), "key": ID, "tokens": COUNT}, "tokens"),
     "explanation": _ref("context_explanation"),
     "reservation": RESERVATION,
@@ -220,7 +231,7 @@ MEMBERS: dict[str, Schema] = {
 }
 """What a context holds, by its format."""
 
-OPTIONAL = ("cache", "explanation", "reservation", "system_instruction")
+OPTIONAL = ("cache", "shortened", "explanation", "reservation", "system_instruction")
 
 
 def schemas() -> Schema:

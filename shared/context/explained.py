@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import chain
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.context.fit import Selection, Window, head_items
 from shared.context.summarised import Summary, split_at
@@ -57,12 +57,23 @@ REASONS: Mapping[str, tuple[tuple[str, ...], str]] = {
 
 
 class Row(NamedTuple):
-    """A unit of the conversation, or many that are alike; without ids what is none of its items."""
+    """
+    A unit of the conversation, or many that are alike; without ids what is none of its items. *left_out_tokens*: of the
+    results that it shows in part.
+    """
 
     item_ids: list[str]
     tokens: int
     state: str
     reason: str
+    left_out_tokens: int = 0
+
+    def told(self) -> dict[str, Any]:
+        """Return it as an answer tells it."""
+        told = self._asdict()
+        if not self.left_out_tokens:
+            del told["left_out_tokens"]
+        return told
 
 
 class ShownText(NamedTuple):
@@ -99,7 +110,7 @@ def explained(choice: Choice) -> list[Row]:
 
 def _at_most(rows_max: int, rows: Iterable[Row]) -> list[Row]:
     item_ids: dict[tuple[str, str], list[str]] = {}
-    tokens: dict[tuple[str, str], int] = {}
+    tokens: dict[tuple[str, str], tuple[int, int]] = {}
     alone: deque[Row] = deque()
     for row in rows:
         alone.append(row)
@@ -107,8 +118,10 @@ def _at_most(rows_max: int, rows: Iterable[Row]) -> list[Row]:
             oldest = alone.popleft()
             kind = oldest.state, oldest.reason
             item_ids.setdefault(kind, []).extend(oldest.item_ids)
-            tokens[kind] = tokens.get(kind, 0) + oldest.tokens
-    return [*(Row(ids, tokens[kind], *kind) for kind, ids in item_ids.items()), *alone]
+            counted, left_out = tokens.get(kind, (0, 0))
+            tokens[kind] = counted + oldest.tokens, left_out + oldest.left_out_tokens
+    together = [(kind, ids, *tokens[kind]) for kind, ids in item_ids.items()]
+    return [*(Row(ids, counted, *kind, left_out) for kind, ids, counted, left_out in together), *alone]
 
 
 def _of_prompt(choice: Choice) -> Iterator[Row]:
@@ -158,6 +171,7 @@ def _of_folded(choice: Choice) -> _Placed:
                 tokens - sum([text.tokens for text in shown]),
                 state,
                 "unsupported" if is_nothing else reason,
+                sum([items[at].left_out_tokens for at in members]),
             ),
         )
         for text in shown:

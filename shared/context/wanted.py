@@ -18,6 +18,8 @@ TOKENS_MAX = 100_000_000
 KEPT_FOR, MARKING = ("5m", "1h"), ("anthropic",)
 """For how long beginnings may be kept, and the formats that have marks for it."""
 
+TOOL_RESULTS = ("whole", "short")
+
 PARAMETERS = (
     MODEL._replace(text="whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given"),
     ENCODING,
@@ -60,6 +62,13 @@ PARAMETERS = (
         "tokens are the same as then, with `stable_prefix`",
     ),
     choice("cache_ttl", KEPT_FOR, "how long it is to keep them, five minutes or an hour", default=KEPT_FOR[0]),
+    choice(
+        "tool_results",
+        TOOL_RESULTS,
+        "`short`: results older than the newest few are shown by their beginning, one of more than a quarter of the "
+        "budget by beginning and end; `shortened` says which",
+        default=TOOL_RESULTS[0],
+    ),
     boolean(
         "explain",
         "`true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all "
@@ -82,6 +91,7 @@ class ContextRequest(NamedTuple):
     Documents take at most *document_budget_percent* of what is then left. *explain*: the choice is to be explained.
     *cached_for*: how long the provider is to keep the beginnings that later contexts have as well, "" where that is not
     to be said. *since*: the version of the last context, None where nobody wants to know what is the same as then.
+    *short_results*: old and very large results are shown in part.
     """
 
     model: Model | None
@@ -94,6 +104,7 @@ class ContextRequest(NamedTuple):
     explain: bool
     cached_for: str
     since: int | None
+    short_results: bool
 
     @property
     def available_tokens(self) -> int:
@@ -143,6 +154,7 @@ def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
         values["explain"],
         cached_for,
         values["since"],
+        values["tool_results"] == "short",
     )
 
 

@@ -23,11 +23,12 @@ from shared.conversations.entries import write_entry
 from shared.conversations.info import ConversationInfo, Page
 from shared.errors import InvalidValue, TooLarge
 from shared.items.checking import run_checks
-from shared.items.counts import PRIMARY_ENCODING, Counts, count_items
+from shared.items.counts import PRIMARY_ENCODING, Counts
 from shared.items.given import Given, count_given
 from shared.items.kinds import Kind
 from shared.items.messages import normal_items
 from shared.items.normalize import write_metadata
+from shared.items.short_counts import Result, count_with_shorts, result_of
 from shared.items.traits import Traits, describe
 from shared.jsonbytes.read import is_crowded
 from shared.jsonbytes.write import PIECE_BYTES, dumps, dumps_apart
@@ -51,7 +52,7 @@ send other things of it, and for as many bytes of JSON in one result 0.4 ms, 1.5
 class Prepared(NamedTuple):
     """
     An item that is ready to be stored: *body* and *extras* are JSON. *given_id*: the client chose its id. *at*: the
-    path to what it was made of.
+    path to what it was made of. *result*: a result of a tool that may have short forms.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Prepared(NamedTuple):
     extras: bytes
     message: str
     at: str
+    result: Result | None
 
 
 class Batch(NamedTuple):
@@ -76,7 +78,8 @@ class Batch(NamedTuple):
 
     def arguments(self) -> list[str | int]:
         """Return what the script takes of all items together, and of each."""
-        arguments: list[str | int] = [self.paths]
+        saved_tokens = sum([count.content_tokens - count.shorts[0].content_tokens for count in self.counts if count.shorts])
+        arguments: list[str | int] = [self.paths, saved_tokens]
         for each, count, entry in zip(self.items, self.counts, self.entries, strict=True):
             tokens = count.overhead_tokens + count.content_tokens
             arguments += [each.id, "1" if each.given_id else "0", each.traits.kind, tokens, entry]
@@ -175,7 +178,8 @@ class Appending:
     async def _batch(self, given: Given, ids: Ids, body_bytes: int, *, allow_empty: bool) -> Batch:
         items = await self._prepare(given, ids, body_bytes, allow_empty=allow_empty)
         async with naming(self._pool, given.value, given.field, _texts(items)):
-            counts = await count_items(self._counter, PRIMARY_ENCODING, [each.traits for each in items])
+            traits, results = [each.traits for each in items], [each.result for each in items]
+            counts = await count_with_shorts(self._counter, PRIMARY_ENCODING, traits, results)
         return await self._pool.run_when(body_bytes > LARGE_BYTES, _write, items, counts)
 
     async def _prepare(self, given: Given, ids: Ids, body_bytes: int, *, allow_empty: bool) -> list[Prepared]:
@@ -240,7 +244,8 @@ def _prepare(given: Given, ids: Ids, allow_empty: bool, settings: Settings) -> l
         body = _encode(each.item, each.at, is_long=is_long)
         extras = _encode(each.extras, each.at, is_long=True) if each.extras else b""
         _check_size(body, extras, each.at, settings)
-        prepared.append(Prepared(each.id, each.given_id, traits, body, extras, each.message, each.at))
+        result = result_of(each.item, each.extras)
+        prepared.append(Prepared(each.id, each.given_id, traits, body, extras, each.message, each.at, result))
     return prepared
 
 

@@ -15,7 +15,9 @@ from shared.context.fit import Selection, fit
 from shared.context.format_rules import RULES
 from shared.context.formats.rendering import Rendering
 from shared.context.formats.unit_form import Forms
+from shared.context.pressure import summarise_through
 from shared.context.render import render
+from shared.context.short_results import Shortening, shortening_of
 from shared.context.tail import first_that_fits, first_that_matters, is_enough
 from shared.context.units import Folded, fold
 from shared.context.wanted import TOKENS_MAX, ContextRequest
@@ -28,6 +30,7 @@ from shared.items.counts import PRIMARY_ENCODING
 from shared.items.item import Item
 from shared.items.kinds import Kind
 from shared.jsonbytes.write import Pieces, splice
+from shared.tokens.rule import REPLY_TOKENS
 
 LARGE_ITEMS, LARGE_BYTES = 400, 512 * 1024
 """More than this takes over a millisecond to fold or to render, and goes to a thread."""
@@ -77,10 +80,21 @@ def folded_tokens(wanted: ContextRequest) -> int:
     return TOKENS_MAX if wanted.explain else wanted.available_tokens
 
 
+def shortening_in(snapshot: Snapshot, wanted: ContextRequest) -> Shortening | None:
+    """Return how the results of a conversation are shown, None where all are whole."""
+    if not wanted.short_results:
+        return None
+    pinned = sum([_tokens(item) for item in snapshot.pins])
+    if snapshot.summary is not None:
+        pinned += _tokens(snapshot.summary.item)
+    room_tokens = max(0, wanted.available_tokens - pinned - REPLY_TOKENS)
+    return shortening_of(reversed(snapshot.items), snapshot.header.results, room_tokens)
+
+
 def is_large(held: Held, wanted: ContextRequest) -> bool:
     """Tell whether composing is work for a thread: much to be folded, or much that may be kept."""
     snapshot, kept = held.snapshot, held.fold
-    news = news_of(kept, second_encoding(wanted), snapshot, RULES[wanted.format])
+    news = news_of(kept, second_encoding(wanted), snapshot, RULES[wanted.format], shortening_in(snapshot, wanted))
     start = 0
     if kept is not None and news is not None and not wanted.explain:
         start = first_that_fits(kept.folded, wanted.available_tokens)
@@ -103,7 +117,8 @@ def compose(conversation_id: str, held: Held, wanted: ContextRequest) -> Compose
     encoding = second_encoding(wanted)
     counts = held.counts.get(encoding, {}) if encoding else {}
     rules = RULES[wanted.format]
-    kept = newest_fold(held.snapshot, held.fold, encoding, counts, folded_tokens(wanted), rules)
+    shortening = shortening_in(held.snapshot, wanted)
+    kept = newest_fold(held.snapshot, held.fold, encoding, counts, folded_tokens(wanted), rules, shortening)
     if kept is None:
         return None
     selection = _fit(kept.folded, wanted)
@@ -210,10 +225,33 @@ def _write_context(
                 "dangling_reasoning": omitted.dangling_reasoning,
             },
             "documents": [each._asdict() for each in chosen.shown],
+            "pressure": _pressure(snapshot, wanted, chosen),
+            **({"shortened": _shortened(selection)} if wanted.short_results else {}),
             **(_cache(conversation_id, snapshot, wanted, chosen, rendering) if _tells_cache(wanted) else {}),
             **(_explanation(snapshot, chosen, rendering) if wanted.explain else {}),
         },
     )
+
+
+def _pressure(snapshot: Snapshot, wanted: ContextRequest, chosen: Chosen) -> dict[str, Any]:
+    """Return how much more there is than the budget holds, in the primary encoding, as all that is said of the log."""
+    header, summary = snapshot.header, snapshot.summary
+    tokens = header.log_tokens(summary)
+    note_tokens = _tokens(summary.item) if summary is not None else 0
+    return {
+        "ratio": round((tokens + note_tokens) / wanted.available_tokens, 4),
+        "tokens": tokens + note_tokens,
+        "omitted_tokens": tokens - chosen.kept_tokens,
+        "summarise_through": summarise_through(chosen.folded, chosen.selection.window),
+    }
+
+
+def _shortened(selection: Selection) -> list[dict[str, Any]]:
+    return [
+        {"item_id": item.id, "tokens": _tokens(item), "left_out_tokens": item.left_out_tokens}
+        for item in selection.items
+        if item.left_out_tokens
+    ]
 
 
 def _tells_cache(wanted: ContextRequest) -> bool:
@@ -234,15 +272,24 @@ def _tokens_again(snapshot: Snapshot, wanted: ContextRequest, chosen: Chosen, si
     # Few ask for it.
     from shared.context.again import tokens_again
 
+    newest_seq = since - snapshot.header.removed
+    items = [item for item in snapshot.items if item.seq <= newest_seq]
+    results = sum([item.kind == Kind.OUTPUT for item in snapshot.items[len(items) :]])
+    then = snapshot._replace(
+        header=snapshot.header._replace(results=snapshot.header.results - results),
+        items=tuple(items),
+        pins=tuple([item for item in snapshot.pins if item.seq <= newest_seq]),
+    )
+    is_alike = shortening_in(then, wanted) == shortening_in(snapshot, wanted)
+
     def choose(folded: Folded) -> Selection | None:
-        if not (chosen.is_all or is_enough(folded, wanted.available_tokens)):
+        if not is_alike or not (chosen.is_all or is_enough(folded, wanted.available_tokens)):
             return None
         try:
             return _fit(folded, wanted)
         except ContextDoesNotFit:
             return None
 
-    newest_seq = since - snapshot.header.removed
     return tokens_again(chosen.selection, chosen.folded, chosen.stored, newest_seq, choose)
 
 
@@ -260,4 +307,4 @@ def _explanation(snapshot: Snapshot, chosen: Chosen, rendering: Rendering) -> di
         texts,
         frozenset(rendering.unsupported),
     )
-    return {"explanation": {"units": [row._asdict() for row in explained(choice)]}}
+    return {"explanation": {"units": [row.told() for row in explained(choice)]}}

@@ -76,7 +76,8 @@ class Contexts:
         Raises:   ContextDoesNotFit, and as History.read.
         """
         encoding = second_encoding(wanted)
-        need = Need(None if wanted.explain else tail_tokens(wanted.available_tokens, encoding), encoding)
+        tokens = None if wanted.explain else tail_tokens(wanted.available_tokens, encoding)
+        need = Need(tokens, encoding, wanted.short_results and tokens is not None)
         reading = await self._history.read(conversation, need, freshness, within)
         provenance = reading.provenance
         touch_when_due(self._store, conversation, provenance, later)

@@ -6,7 +6,8 @@ Entries: the records of a conversation's log, as text in the store.
 The store's script writes the first two, because only it knows what came before. The facts are what choosing a
 context needs, so that a read never parses an item: two counts, whose place the scripts know, then the rest. The last
 ones are left out where there is nothing to say: the paths of the documents that the item mentions, the mark of the
-message that it came in, the tokens of what names it in results, and those of what other formats than chat send. The
+message that it came in, the tokens of what names it in results, those of what other formats than chat send, and the
+short forms of a result. The
 body is the item's JSON, encoded once, at append, and spliced into answers ever after. Extras are JSON as well, of what
 a message brought along that items have no form for (shared/items/dialects/extras.py); they stand in no answer but a
 context in the format of that message. Encoded JSON holds no line break.
@@ -26,13 +27,14 @@ from shared.context.summarised import Summary
 from shared.items.counts import Counts
 from shared.items.item import NO_DIFFERENCES, Item
 from shared.items.kinds import Kind
+from shared.items.short import read_shorts, write_shorts
 from shared.items.traits import Traits
 
 BLANK, DELETION, METADATA, NO_SUMMARY = "x", "-", "m", "z"
 LINE = b"\n"
 
 
-_NO_MORE: tuple[Any, ...] = ((), "", 0, NO_DIFFERENCES)
+_NO_MORE: tuple[Any, ...] = ((), "", 0, NO_DIFFERENCES, ())
 
 
 class Entry(NamedTuple):
@@ -50,7 +52,7 @@ def write_entry(
     item_id: str, traits: Traits, counts: Counts, body: bytes, extras: bytes = b"", message: str = ""
 ) -> str:
     """Return what the store keeps of an item, but for the part its script adds."""
-    more: list[Any] = [traits.documents, message, counts.label_tokens, counts.differences]
+    more: list[Any] = [traits.documents, message, counts.label_tokens, counts.differences, write_shorts(counts.shorts)]
     while more and not more[-1]:
         more.pop()
     facts = [*counts[:3], item_id, traits.pair_key, traits.name, traits.is_text, *more]
@@ -77,7 +79,7 @@ def read_entry(seq: int, raw: str) -> Entry:
     if kind in (BLANK, METADATA, NO_SUMMARY) or kind.isupper():
         return Entry(seq, chain, kind)
     overhead, content, hosted, item_id, pair_key, name, is_text, *more = orjson.loads(facts)
-    documents, message, label_tokens, differences, *_ = (
+    documents, message, label_tokens, differences, shorts, *_ = (
         (*more, *_NO_MORE[len(more) :]) if kind != Kind.SUMMARY else _NO_MORE
     )
     text, _, extras = body.partition("\n")
@@ -98,6 +100,7 @@ def read_entry(seq: int, raw: str) -> Entry:
         message,
         label_tokens,
         differences or NO_DIFFERENCES,
+        read_shorts(shorts) if shorts else (),
     )
     if kind == Kind.SUMMARY:
         through_id, *_, created_at_unix_s, through_seq = more

@@ -17,6 +17,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from shared.context.format_rules import CHAT, FormatRules
+from shared.context.short_results import Shortening, shown_short
 from shared.context.summarised import Summary
 from shared.context.tail import is_enough
 from shared.context.units import Folded, counted_for, extend, fold, serves
@@ -55,7 +56,8 @@ _SEQ = attrgetter("seq")
 class Kept(NamedTuple):
     """
     A fold of the newest items of a snapshot, counted in *encoding*, "" for the primary one, for the format that it
-    serves. *is_recounted*: its items count another thing than what is stored of them.
+    serves. *is_recounted*: its items count another thing than what is stored of them. *shortening*: how results are
+    shown, None for all of them whole; *short_bytes*: what short forms hold.
 
     All items with seqs from *first* to *last* are in it, *pins* pinned ones from before, and the note of *summary*.
     """
@@ -67,11 +69,13 @@ class Kept(NamedTuple):
     pins: int
     summary: Summary | None
     is_recounted: bool = False
+    shortening: Shortening | None = None
+    short_bytes: int = 0
 
     @property
     def size_bytes(self) -> int:
         item_bytes = FOLDED_ITEM_BYTES + (RECOUNTED_ITEM_BYTES if self.is_recounted else 0)
-        return item_bytes * len(self.folded.items) + FOLDED_UNIT_BYTES * len(self.folded.units)
+        return item_bytes * len(self.folded.items) + FOLDED_UNIT_BYTES * len(self.folded.units) + self.short_bytes
 
 
 def tail_tokens(budget_tokens: int, encoding: str) -> int:
@@ -80,7 +84,13 @@ def tail_tokens(budget_tokens: int, encoding: str) -> int:
     return budget_tokens * percent // 100 + SPARE_TOKENS
 
 
-def news_of(kept: Kept | None, encoding: str, snapshot: Snapshot, rules: FormatRules = CHAT) -> Sequence[Item] | None:
+def news_of(
+    kept: Kept | None,
+    encoding: str,
+    snapshot: Snapshot,
+    rules: FormatRules = CHAT,
+    shortening: Shortening | None = None,
+) -> Sequence[Item] | None:
     """
     Return the items of *snapshot* that came since *kept*; None where that is no fold of it any more.
 
@@ -88,7 +98,7 @@ def news_of(kept: Kept | None, encoding: str, snapshot: Snapshot, rules: FormatR
     """
     if kept is None or kept.encoding != encoding or kept.summary is not snapshot.summary:
         return None
-    if not serves(kept.folded, rules):
+    if not serves(kept.folded, rules) or kept.shortening != shortening:
         return None
     items, begin = snapshot.items, _start_of(kept, snapshot)
     end = bisect_right(items, kept.last, key=_SEQ)
@@ -111,25 +121,51 @@ def newest_fold(
     counts: Mapping[int, Counts],
     budget_tokens: int,
     rules: FormatRules = CHAT,
+    shortening: Shortening | None = None,
 ) -> Kept | None:
     """
     Return a fold of *snapshot* that decides what a context of *budget_tokens* holds in the format of *rules*, made of
     *kept* where that will do; None where *snapshot* lacks what would decide. *counts* are those in *encoding*, unless
-    it is the primary one.
+    it is the primary one. *shortening*: how results are shown, None for all of them whole.
 
     Raises:   Uncounted.
     """
-    news = news_of(kept, encoding, snapshot, rules)
+    news = news_of(kept, encoding, snapshot, rules, shortening)
     if kept is not None and news is not None:
         grown = _grown(_under(kept, rules), snapshot, news, counts)
         if _decides(grown, snapshot, budget_tokens):
             return grown
-    starts = {tail_start(snapshot, tail_tokens(budget_tokens, encoding)), tail_start(snapshot, None)}
+    short_before = shortening.short_before if shortening else 0
+    starts = {tail_start(snapshot, tail_tokens(budget_tokens, encoding), short_before), tail_start(snapshot, None)}
+    how = _How(rules, encoding, counts, shortening, _short_items(kept) if shortening else {})
     for start in sorted(starts, reverse=True):
-        made = _begun(snapshot, start, rules, encoding, counts)
+        made = _begun(snapshot, start, how)
         if _decides(made, snapshot, budget_tokens):
             return made
     return None
+
+
+class _How(NamedTuple):
+    """How items are counted and shown before they are folded. *short*: those in a short form that was made before."""
+
+    rules: FormatRules
+    encoding: str
+    counts: Mapping[int, Counts]
+    shortening: Shortening | None
+    short: Mapping[int, Item]
+
+    def counted(self, items: Sequence[Item], saved_tokens: int) -> tuple[Sequence[Item], int]:
+        """Return *items*, the newest of a log, so, and the bytes of what is made anew of them for that."""
+        counted = recounted(items, self.counts) if self.encoding else items
+        short_bytes = 0
+        if self.shortening is not None:
+            counted = shown_short(counted, items, self.shortening, saved_tokens, self.short)
+            short_bytes = sum([len(item.body) + len(item.extras) for item in counted if item.left_out_tokens])
+        return counted_for(counted, self.rules), short_bytes
+
+
+def _short_items(kept: Kept | None) -> dict[int, Item]:
+    return {item.seq: item for item in kept.folded.items if item.left_out_tokens} if kept is not None else {}
 
 
 def _under(kept: Kept, rules: FormatRules) -> Kept:
@@ -139,24 +175,39 @@ def _under(kept: Kept, rules: FormatRules) -> Kept:
 def _grown(kept: Kept, snapshot: Snapshot, news: Sequence[Item], counts: Mapping[int, Counts]) -> Kept:
     if not news:
         return kept
-    rules = kept.folded.rules
-    counted = counted_for(recounted(news, counts) if kept.encoding else news, rules)
+    how = _How(kept.folded.rules, kept.encoding, counts, kept.shortening, {})
+    counted, short_bytes = how.counted(news, snapshot.header.saved_tokens)
     is_recounted = kept.is_recounted or counted is not news
     if is_recounted:
         items: Sequence[Item] = [*kept.folded.items, *counted]
     else:
         items = items_from(snapshot, _start_of(kept, snapshot))
-    return kept._replace(folded=extend(kept.folded, items), last=news[-1].seq, is_recounted=is_recounted)
+    return kept._replace(
+        folded=extend(kept.folded, items),
+        last=news[-1].seq,
+        is_recounted=is_recounted,
+        short_bytes=kept.short_bytes + short_bytes,
+    )
 
 
-def _begun(snapshot: Snapshot, start: int, rules: FormatRules, encoding: str, counts: Mapping[int, Counts]) -> Kept:
+def _begun(snapshot: Snapshot, start: int, how: _How) -> Kept:
     items = items_from(snapshot, start)
-    counted = counted_for(recounted(items, counts) if encoding else items, rules)
+    counted, short_bytes = how.counted(items, snapshot.header.saved_tokens)
     known = snapshot.items
     last = known[-1].seq if known else 0
     first = known[start].seq if start < len(known) else last + 1
     pins = bisect_left(snapshot.pins, first, key=_SEQ)
-    return Kept(fold(counted, rules), encoding, first, last, pins, snapshot.summary, counted is not items)
+    return Kept(
+        fold(counted, how.rules),
+        how.encoding,
+        first,
+        last,
+        pins,
+        snapshot.summary,
+        counted is not items,
+        how.shortening,
+        short_bytes,
+    )
 
 
 def _decides(kept: Kept, snapshot: Snapshot, budget_tokens: int) -> bool:

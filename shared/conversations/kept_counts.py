@@ -6,12 +6,15 @@ made when a context first asks for them, and kept in blocks, so that each is mad
 per instance.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import orjson
 
 from shared.items.counts import PRIMARY_ENCODING, Counts, count_items
 from shared.items.item import Item, read_extras
+from shared.items.short import read_shorts, write_shorts
+from shared.items.short_counts import describe_shorts, with_counts
 from shared.items.traits import Traits, describe
 from shared.process.pool import Pool
 from shared.tokens.counter import Counter
@@ -28,7 +31,8 @@ def read_kept_counts(blocks: Sequence[str | None]) -> dict[int, Counts]:
     kept: dict[int, Counts] = {}
     for block in blocks:
         for seq, *counts in orjson.loads(block or "[]"):
-            kept[seq] = Counts(*counts[: len(Counts._fields)])  # A newer release may keep more.
+            made = Counts(*counts[: len(Counts._fields)])  # A newer release may keep more.
+            kept[seq] = made._replace(shorts=read_shorts(made.shorts)) if made.shorts else made
     return kept
 
 
@@ -36,7 +40,12 @@ def write_kept_counts(kept: Mapping[int, Counts], changed: Sequence[int]) -> dic
     """Return the blocks that hold one of the *changed* seqs, as the store keeps them: block -> text."""
     blocks = sorted({seq // BLOCK_ENTRIES for seq in changed})
     seqs = {block: range(block * BLOCK_ENTRIES, (block + 1) * BLOCK_ENTRIES) for block in blocks}
-    return {block: orjson.dumps([[seq, *kept[seq]] for seq in seqs[block] if seq in kept]).decode() for block in blocks}
+    return {block: orjson.dumps([_row(seq, kept[seq]) for seq in seqs[block] if seq in kept]).decode() for block in blocks}
+
+
+def _row(seq: int, counts: Counts) -> list[Any]:
+    """Return *counts* as they are kept; empty ones at the end are left out."""
+    return [seq, *counts[:-1], write_shorts(counts.shorts)] if counts.shorts else [seq, *counts[:-1]]
 
 
 class Uncounted(Exception):
@@ -65,9 +74,22 @@ async def count_anew(
 ) -> dict[int, Counts]:
     """Return the counts of *items* in *encoding*, by seq."""
     traits = await pool.run_when(is_large, _describe, items)
-    counts = await count_items(counter, encoding, traits)
-    return {item.seq: count for item, count in zip(items, counts, strict=True)}
+    counts = iter(await count_items(counter, encoding, traits))
+    return {item.seq: _counts_of(item, counts) for item in items}
 
 
 def _describe(items: Sequence[Item]) -> list[Traits]:
-    return [describe(orjson.loads(item.body), read_extras(item)) for item in items]
+    """Return what each of *items* is, and behind it what its short forms are."""
+    found: list[Traits] = []
+    for item in items:
+        stored = orjson.loads(item.body)
+        found.append(describe(stored, read_extras(item)))
+        if item.shorts:
+            found += describe_shorts(item, stored)
+    return found
+
+
+def _counts_of(item: Item, counts: Iterator[Counts]) -> Counts:
+    """Return those of *item*, which are the next of *counts*, as `_describe` has them."""
+    own = next(counts)
+    return own._replace(shorts=with_counts(item.shorts, [next(counts) for _ in item.shorts])) if item.shorts else own

@@ -78,10 +78,14 @@ class Needed[T](Protocol):
 
 
 class Need(NamedTuple):
-    """How much of a conversation is needed: its newest *tail_tokens*, or all of it; and the counts in *encoding*."""
+    """
+    How much of a conversation is needed: its newest *tail_tokens*, or all of it; and the counts in *encoding*.
+    *is_short*: results count as their short forms, so that as many tokens are more of the conversation.
+    """
 
     tail_tokens: int | None = None
     encoding: str = ""
+    is_short: bool = False
 
     @property
     def script(self) -> str:
@@ -98,19 +102,25 @@ class Need(NamedTuple):
 
     def arguments(self, held: Held | None, *, has_all: bool) -> list[str | int]:
         is_older = held is not None and not has_all
-        tokens_min, before = self.tail_tokens or 0, ""
+        tokens_min, before, is_short = self.tail_tokens or 0, "", self.is_short
         if held is not None and is_older:
-            tokens_min -= held.snapshot.tail_tokens
-            before = str(held.snapshot.first)
+            tokens_min = self._whole_tokens(held.snapshot) - held.snapshot.tail_tokens
+            before, is_short = str(held.snapshot.first), False
         has_counts = held is not None and not is_older and self.encoding in held.counts
         mode = "all" if self.tail_tokens is None else "tail"
-        return [mode, tokens_min, "" if has_counts else self.encoding, BLOCK_ENTRIES, before]
+        return [mode, tokens_min, "" if has_counts else self.encoding, BLOCK_ENTRIES, before, int(is_short)]
 
     def cut(self, snapshot: Snapshot, told: Told = NOTHING) -> Snapshot | None:
         if snapshot.is_whole:
             return snapshot
-        is_enough = self.tail_tokens is not None and snapshot.turn_tokens >= self.tail_tokens
+        is_enough = self.tail_tokens is not None and snapshot.turn_tokens >= self._whole_tokens(snapshot)
         return snapshot if is_enough else None
+
+    def _whole_tokens(self, snapshot: Snapshot) -> int:
+        """Return how many tokens of whole items those are, by what short forms save of all the log; as read.lua does."""
+        written, saved = snapshot.header.written_tokens, snapshot.header.saved_tokens
+        tokens = self.tail_tokens or 0
+        return -(-tokens * written // (written - saved)) if self.is_short and saved < written else tokens
 
     def read_apart(self, reply: list[Any]) -> Snapshot:
         raise AssertionError("read.lua replies with parts of the conversation")

@@ -20,6 +20,9 @@ _SEQ = attrgetter("seq")
 ITEM_BYTES = 480
 """What an item holds beside its JSON: the tuple, its numbers and its short texts; measured, see the tests."""
 
+SHORT_BYTES = 160
+"""The same of each of its short forms."""
+
 CHAINS_MAX = 16
 """Writers of a conversation that others write to as well know their own version again among so many newer ones."""
 
@@ -29,7 +32,9 @@ class Header(NamedTuple):
     What a conversation says of itself, beside its entries. Times are Unix seconds; expiry 0 means never.
 
     *written_tokens* counts every item ever appended, *deleted_tokens* those of them that are gone. *removed* entries
-    were taken out by compaction: an entry's seq is its version less their number.
+    were taken out by compaction: an entry's seq is its version less their number. *results*: how many were ever
+    appended; their short forms save *saved_tokens*. *covered*: the id of an item, and the tokens of the live items up
+    to there, system items aside; None where no summary says it.
     """
 
     generation: str
@@ -43,6 +48,15 @@ class Header(NamedTuple):
     written_tokens: int
     deleted_tokens: int
     removed: int = 0
+    results: int = 0
+    saved_tokens: int = 0
+    covered: tuple[str, int] | None = None
+
+    def log_tokens(self, summary: Summary | None) -> int:
+        """Return what the live items count, those aside that *summary* stands for."""
+        tokens = self.written_tokens - self.deleted_tokens
+        is_known = summary is not None and self.covered is not None and self.covered[0] == summary.through_id
+        return tokens - self.covered[1] if is_known and self.covered is not None else tokens
 
 
 class Snapshot(NamedTuple):
@@ -81,6 +95,8 @@ class Snapshot(NamedTuple):
 def read_header(fields: list[Any]) -> Header:
     """Return the header that the read script replied, in Header's order."""
     generation, version, chain, live, expiry_s, used_at, created_at, metadata, written, deleted, removed = fields[:11]
+    results, saved, covered = fields[13:16]
+    covered_id, _, covered_tokens = covered.partition(" ")
     return Header(
         generation,
         int(version),
@@ -93,6 +109,9 @@ def read_header(fields: list[Any]) -> Header:
         int(written or 0),
         int(deleted or 0),
         int(removed or 0),
+        int(results or 0),
+        int(saved or 0),
+        (covered_id, int(covered_tokens)) if covered else None,
     )
 
 
@@ -163,12 +182,12 @@ def _with_summary(snapshot: Snapshot, entries: list[Entry]) -> Snapshot:
     return snapshot._replace(summary=summary, size_bytes=snapshot.size_bytes - before_bytes + after_bytes)
 
 
-def tail_start(snapshot: Snapshot, tokens_min: int | None) -> int:
+def tail_start(snapshot: Snapshot, tokens_min: int | None, short_before: int = 0) -> int:
     """
     Return where, among the items, the newest begin that hold *tokens_min*, or all that matter.
 
     That is at a user message, pinned items aside, so that no turn is cut. It costs what is behind it. What a summary
-    stands for does not matter.
+    stands for does not matter. Results before the seq *short_before* count as their shortest forms.
     """
     items, begin_at = snapshot.items, _begin_at(snapshot)
     if tokens_min is None:
@@ -178,6 +197,8 @@ def tail_start(snapshot: Snapshot, tokens_min: int | None) -> int:
         start -= 1
         item = items[start]
         tokens += _tail_tokens(item)
+        if item.seq < short_before and item.shorts:
+            tokens -= item.content_tokens - item.shorts[0].content_tokens
         if tokens >= tokens_min and item.kind == Kind.USER:
             break
     return start
@@ -224,4 +245,4 @@ def _turn_tokens(items: Iterable[Item], before: int = 0) -> int:
 
 
 def _size_bytes(item: Item) -> int:
-    return ITEM_BYTES + len(item.body) + len(item.extras)
+    return ITEM_BYTES + SHORT_BYTES * len(item.shorts) + len(item.body) + len(item.extras)

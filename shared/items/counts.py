@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from shared.items.item import NO_DIFFERENCES
+from shared.items.short import Short
 from shared.items.traits import Traits
 from shared.tokens.counter import Counter
 from shared.tokens.rule import MESSAGE_TOKENS, NAME_TOKENS
@@ -22,7 +23,7 @@ ROLE_TOKENS = 1
 class Counts(NamedTuple):
     """
     An item's tokens in one encoding; see Item for the parts. *differences*: overhead and content by what a format sends
-    instead of the chat form, where that is another thing.
+    instead of the chat form, where that is another thing. *shorts*: the short forms of a result (short.py).
     """
 
     overhead_tokens: int
@@ -30,14 +31,27 @@ class Counts(NamedTuple):
     hosted_tokens: int
     label_tokens: int = 0
     differences: Mapping[str, tuple[int, int]] = NO_DIFFERENCES
+    shorts: Sequence[Short] = ()
 
 
 async def count_items(counter: Counter, encoding: str, traits: Sequence[Traits]) -> list[Counts]:
     """Return the counts of items with *traits*, same order; off the loop, one batch for all of them."""
-    # Formats share most of them.
-    texts = {id(text): text for each in traits for text in texts_of(each) if text}
-    tokens = dict(zip(texts, await counter.count(encoding, list(texts.values())), strict=True))
+    tokens = await count_texts_of(counter, encoding, traits)
     return [counts_of(each, lambda text: tokens[id(text)] if text else 0) for each in traits]
+
+
+async def count_texts_of(
+    counter: Counter, encoding: str, traits: Sequence[Traits], segments: Mapping[int, Sequence[str]] = {}
+) -> dict[int, int]:
+    """
+    Return the tokens of all texts of *traits* by the texts' `id`. *segments*: those of some texts, which add up to
+    them, by these texts' `id`, or any other number; each is counted, and found by its own `id`.
+    """
+    # Formats share most of them.
+    texts = {id(text): text for each in traits for text in texts_of(each) if text and id(text) not in segments}
+    texts |= {id(segment): segment for each in segments.values() for segment in each}
+    tokens = dict(zip(texts, await counter.count(encoding, list(texts.values())), strict=True))
+    return tokens | {name: sum([tokens[id(segment)] for segment in each]) for name, each in segments.items()}
 
 
 def texts_of(traits: Traits) -> Iterator[str]:

@@ -6,9 +6,12 @@ before a sequence of these is made.
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
+
+if TYPE_CHECKING:
+    from shared.items.short import Short
 
 NO_DIFFERENCES: Mapping[str, tuple[int, int]] = {}
 
@@ -24,7 +27,9 @@ class Item(NamedTuple):
     stored JSON of the normalised item. *extras*: JSON of what it came with and items have no form for, b"" for nothing
     (shared/items/dialects/extras.py). *message*: a mark that items of one message share and its neighbours do not
     have; "" for what came as an item. *label_tokens*: of what names the call in results, its id for an output, its name
-    for the call itself. *differences*: overhead and content by what another format than chat sends instead.
+    for the call itself. *differences*: overhead and content by what another format than chat sends instead. *shorts*:
+    the short forms that a result has, the shortest first. *left_out_tokens*: it is one of these, and so much of the
+    text is not in it; 0 for what is whole.
     """
 
     seq: int
@@ -43,6 +48,8 @@ class Item(NamedTuple):
     message: str = ""
     label_tokens: int = 0
     differences: Mapping[str, tuple[int, int]] = NO_DIFFERENCES
+    shorts: "tuple[Short, ...]" = ()
+    left_out_tokens: int = 0
 
 
 def read_extras(item: Item) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ RECIPES = {
     for part in PAGE.split("\n## ")
     if "```python" in part
 }
-LINES_MAX = 15
+LINES_MAX = 17
 
 
 def reply(body: JSON) -> JSON:
@@ -67,6 +67,10 @@ LEFT_OPEN = {"LangGraph": LANGCHAIN, "langchain-core": LANGCHAIN, "pydantic-ai":
 """What a recipe leaves to its reader."""
 
 
+SAID = {"Summarising": ["2 0", "4 0", "5 0", "5 0"]}
+"""What else one prints."""
+
+
 @pytest.mark.parametrize("title", RECIPES)
 def test_a_recipe_runs_as_it_stands(service: Service, tmp_path: Path, title: str) -> None:
     source = RECIPES[title]
@@ -91,13 +95,15 @@ def test_a_recipe_runs_as_it_stands(service: Service, tmp_path: Path, title: str
             timeout=60,
         )
     messages = ["2 messages", "4 messages"] if title.startswith("OpenAI") else ["1 messages", "3 messages"]
+    more = {"langchain-core": ["4"]}.get(title, [])
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == messages + (["4"] if title == "langchain-core" else [])
+    assert done.stdout.splitlines() == SAID.get(title, [*messages, *more])
 
 
 def test_recipes_are_short_and_there_is_one_for_each_adapter() -> None:
     titles = ["OpenAI, Chat Completions", "Anthropic", "openai-agents", "LangGraph", "langchain-core", "pydantic-ai"]
+    titles.append("Summarising")
     lines = {title: sum(bool(line) for line in text.splitlines()) for title, text in RECIPES.items()}
 
     assert [*RECIPES] == titles

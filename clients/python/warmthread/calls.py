@@ -42,6 +42,7 @@ class Wanted(TypedDict, total=False):
     cache_control: bool
     cache_ttl: str
     since: int
+    tool_results: str
     explain: bool
 
 
@@ -62,6 +63,11 @@ class Context:
     version: int
     omitted: JSON
     body: JSON
+
+    @property
+    def pressure(self) -> JSON:
+        """How much more there is than the budget holds, and through which item a summary would make room."""
+        return dict(self.body["pressure"])
 
     @property
     def arguments(self) -> JSON:
@@ -115,6 +121,12 @@ def items(conversation_id: str, after: str | None, limit: int, order: str) -> Ca
 def delete_item(conversation_id: str, item_id: str) -> Call:
     """Return the call that blanks an item."""
     return Call("DELETE", f"/v1/conversations/{conversation_id}/items/{item_id}", headers=_once(None))
+
+
+def summarise(conversation_id: str, text: str, through: str) -> Call:
+    """Return the call that has *text* stand for all items up to *through*."""
+    body = {"through": through, "text": text}
+    return Call("POST", f"/v1/conversations/{conversation_id}/summary", body, _once(None))
 
 
 def delete(conversation_id: str) -> Call:

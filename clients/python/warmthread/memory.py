@@ -118,6 +118,10 @@ class Memory(Conversation):
         """Return a page of at most *limit* items, those behind the item *after*."""
         return list(self._send(calls.items(self.conversation_id, after, limit, order))["data"])
 
+    def summarise(self, text: str, through: str) -> None:
+        """Have contexts show *text* in the place of all items up to *through*. Raises Problem: that would tear a unit."""
+        self._send(calls.summarise(self.conversation_id, text, through))
+
     def delete_item(self, item_id: str) -> None:
         """Blank an item."""
         self._send(calls.delete_item(self.conversation_id, item_id))
@@ -203,6 +207,10 @@ class AsyncMemory(Conversation):
     ) -> list[JSON]:
         """As Memory.items."""
         return list((await self._send(calls.items(self.conversation_id, after, limit, order)))["data"])
+
+    async def summarise(self, text: str, through: str) -> None:
+        """As Memory.summarise."""
+        await self._send(calls.summarise(self.conversation_id, text, through))
 
     async def delete_item(self, item_id: str) -> None:
         """As Memory.delete_item."""

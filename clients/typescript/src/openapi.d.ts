@@ -1377,6 +1377,17 @@ export interface components {
                 total_tokens: number | null;
                 stale: boolean;
             }[];
+            pressure: {
+                ratio: number;
+                tokens: number;
+                omitted_tokens: number;
+                summarise_through: string | null;
+            };
+            shortened?: {
+                item_id: string;
+                tokens: number;
+                left_out_tokens: number;
+            }[];
             cache?: {
                 breakpoints: number[];
                 key: string;
@@ -1441,6 +1452,17 @@ export interface components {
                 total_tokens: number | null;
                 stale: boolean;
             }[];
+            pressure: {
+                ratio: number;
+                tokens: number;
+                omitted_tokens: number;
+                summarise_through: string | null;
+            };
+            shortened?: {
+                item_id: string;
+                tokens: number;
+                left_out_tokens: number;
+            }[];
             cache?: {
                 breakpoints: number[];
                 key: string;
@@ -1504,6 +1526,17 @@ export interface components {
                 tokens: number;
                 total_tokens: number | null;
                 stale: boolean;
+            }[];
+            pressure: {
+                ratio: number;
+                tokens: number;
+                omitted_tokens: number;
+                summarise_through: string | null;
+            };
+            shortened?: {
+                item_id: string;
+                tokens: number;
+                left_out_tokens: number;
             }[];
             cache?: {
                 breakpoints: number[];
@@ -1579,6 +1612,17 @@ export interface components {
                 tokens: number;
                 total_tokens: number | null;
                 stale: boolean;
+            }[];
+            pressure: {
+                ratio: number;
+                tokens: number;
+                omitted_tokens: number;
+                summarise_through: string | null;
+            };
+            shortened?: {
+                item_id: string;
+                tokens: number;
+                left_out_tokens: number;
             }[];
             cache?: {
                 breakpoints: number[];
@@ -1694,6 +1738,17 @@ export interface components {
                 tokens: number;
                 total_tokens: number | null;
                 stale: boolean;
+            }[];
+            pressure: {
+                ratio: number;
+                tokens: number;
+                omitted_tokens: number;
+                summarise_through: string | null;
+            };
+            shortened?: {
+                item_id: string;
+                tokens: number;
+                left_out_tokens: number;
             }[];
             cache?: {
                 breakpoints: number[];
@@ -1914,6 +1969,7 @@ export interface components {
                 state: "prompt" | "pinned" | "kept" | "document" | "summarised" | "omitted";
                 /** @enum {unknown} */
                 reason: "prompt" | "opening" | "head" | "system-message" | "summary" | "newest-user-message" | "open-call" | "last-unit" | "opens-window" | "moved-to-front" | "fits" | "unsupported" | "whole" | "cut" | "covered-by-summary" | "over-budget" | "thinned" | "stable-prefix" | "before-first-user-message" | "orphan-output" | "unanswered-call" | "dangling-reasoning";
+                left_out_tokens: number;
             }[];
         };
     };
@@ -2913,6 +2969,12 @@ export interface operations {
                          */
                         cache_ttl?: "5m" | "1h";
                         /**
+                         * @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which
+                         * @default whole
+                         * @enum {unknown}
+                         */
+                        tool_results?: "whole" | "short";
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -2970,6 +3032,12 @@ export interface operations {
                          */
                         cache_ttl?: "5m" | "1h";
                         /**
+                         * @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which
+                         * @default whole
+                         * @enum {unknown}
+                         */
+                        tool_results?: "whole" | "short";
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3037,6 +3105,12 @@ export interface operations {
                          */
                         cache_ttl?: "5m" | "1h";
                         /**
+                         * @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which
+                         * @default whole
+                         * @enum {unknown}
+                         */
+                        tool_results?: "whole" | "short";
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3095,6 +3169,12 @@ export interface operations {
                          * @enum {unknown}
                          */
                         cache_ttl?: "5m" | "1h";
+                        /**
+                         * @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which
+                         * @default whole
+                         * @enum {unknown}
+                         */
+                        tool_results?: "whole" | "short";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3172,6 +3252,12 @@ export interface operations {
                          */
                         cache_ttl?: "5m" | "1h";
                         /**
+                         * @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which
+                         * @default whole
+                         * @enum {unknown}
+                         */
+                        tool_results?: "whole" | "short";
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3239,6 +3325,12 @@ export interface operations {
                          * @enum {unknown}
                          */
                         cache_ttl?: "5m" | "1h";
+                        /**
+                         * @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which
+                         * @default whole
+                         * @enum {unknown}
+                         */
+                        tool_results?: "whole" | "short";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3317,6 +3409,12 @@ export interface operations {
                          */
                         cache_ttl?: "5m" | "1h";
                         /**
+                         * @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which
+                         * @default whole
+                         * @enum {unknown}
+                         */
+                        tool_results?: "whole" | "short";
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3386,6 +3484,12 @@ export interface operations {
                          */
                         cache_ttl?: "5m" | "1h";
                         /**
+                         * @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which
+                         * @default whole
+                         * @enum {unknown}
+                         */
+                        tool_results?: "whole" | "short";
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3460,6 +3564,12 @@ export interface operations {
                          */
                         cache_ttl?: "5m" | "1h";
                         /**
+                         * @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which
+                         * @default whole
+                         * @enum {unknown}
+                         */
+                        tool_results?: "whole" | "short";
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3525,6 +3635,12 @@ export interface operations {
                          * @enum {unknown}
                          */
                         cache_ttl?: "5m" | "1h";
+                        /**
+                         * @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which
+                         * @default whole
+                         * @enum {unknown}
+                         */
+                        tool_results?: "whole" | "short";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3600,6 +3716,12 @@ export interface operations {
                          */
                         cache_ttl?: "5m" | "1h";
                         /**
+                         * @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which
+                         * @default whole
+                         * @enum {unknown}
+                         */
+                        tool_results?: "whole" | "short";
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3665,6 +3787,12 @@ export interface operations {
                          * @enum {unknown}
                          */
                         cache_ttl?: "5m" | "1h";
+                        /**
+                         * @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which
+                         * @default whole
+                         * @enum {unknown}
+                         */
+                        tool_results?: "whole" | "short";
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3868,6 +3996,8 @@ export interface operations {
                 since?: number;
                 /** @description how long it is to keep them, five minutes or an hour */
                 cache_ttl?: "5m" | "1h";
+                /** @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which */
+                tool_results?: "whole" | "short";
                 /** @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that */
                 explain?: boolean;
             };
@@ -3991,6 +4121,12 @@ export interface operations {
                      * @enum {unknown}
                      */
                     cache_ttl?: "5m" | "1h";
+                    /**
+                     * @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which
+                     * @default whole
+                     * @enum {unknown}
+                     */
+                    tool_results?: "whole" | "short";
                     /**
                      * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                      * @default false

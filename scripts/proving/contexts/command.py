@@ -36,7 +36,8 @@ def run(arguments: argparse.Namespace) -> int:
     surveys = [Survey(budget) for budget in arguments.budgets]
     for number, dialogue in enumerate(dialogues, start=1):
         print(f"\rdialogue {number} of {len(dialogues)}", end="", file=sys.stderr, flush=True)
-        for total, part in zip(surveys, survey([dialogue], arguments.budgets, real_count), strict=True):
+        parts = survey([dialogue], arguments.budgets, real_count, short_results=arguments.tool_results == "short")
+        for total, part in zip(surveys, parts, strict=True):
             total.merge(part)
     print(file=sys.stderr)
     print_table(surveys)
@@ -55,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budgets", nargs="+", type=int, default=[1500, 3000, 8000], metavar="TOKENS", help="1500 3000 8000"
     )
+    parser.add_argument(
+        "--tool-results", choices=["whole", "short"], default="whole", help="how results are shown (whole)"
+    )
 
 
 def print_table(surveys: list[Survey]) -> None:
@@ -66,6 +70,7 @@ def print_table(surveys: list[Survey]) -> None:
         ("422 although it would fit", [each.refused_wrongly for each in surveys]),
         ("next older unit would have fitted", [each.short for each in surveys]),
         ("mean fill of those over the budget", [f"{each.fill:.1%}" for each in surveys]),
+        ("tokens shown of the conversations", [f"{each.shown_tokens / max(1, each.whole_tokens):.1%}" for each in surveys]),
         ("lowest fill of those over the budget", [f"{min(each.fills, default=1):.1%}" for each in surveys]),
     ]
     print(f"{'budget':<38}" + "".join(f"{each.budget:>10,}" for each in surveys))

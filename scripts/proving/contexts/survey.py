@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from scripts.proving.contexts.counting import counted
-from scripts.proving.contexts.dialogues import Dialogue, folded, model_calls, to_items, to_log
+from scripts.proving.contexts.dialogues import Dialogue, folded, model_calls, to_items, to_log, with_short_results
 from scripts.proving.contexts.explanations import misexplained_choice
 from scripts.proving.contexts.oracle import expected, facts, tokens_of
 from scripts.proving.contexts.promises import broken_promises, recount
@@ -27,10 +27,14 @@ class Survey:
 
     *broken* counts renderings by the promise they break. *refused*: prefixes for which nothing fits, and of these
     *refused_wrongly*. *over*: prefixes of more tokens than the budget; *fills* are theirs, of those not refused, and
-    *short* counts those to which the next older unit could have been added.
+    *short* counts those to which the next older unit could have been added. *has_short_results*: old and large results
+    are shown in part; then *shown_tokens* are those of the last prefixes, of *whole_tokens*.
     """
 
     budget: int
+    has_short_results: bool = False
+    shown_tokens: int = 0
+    whole_tokens: int = 0
     prefixes: int = 0
     over: int = 0
     refused: int = 0
@@ -77,6 +81,8 @@ class Survey:
         self.short += other.short
         self.broken += other.broken
         self.fills += other.fills
+        self.shown_tokens += other.shown_tokens
+        self.whole_tokens += other.whole_tokens
 
     @property
     def fill(self) -> float:
@@ -94,12 +100,22 @@ def _next_older_tokens(log: Sequence[Item], selection: Selection) -> int:
     return selection.tokens
 
 
-def survey(dialogues: Iterable[Dialogue], budgets: Sequence[int], count: Callable[[str], int]) -> list[Survey]:
-    """Survey all prefixes of *dialogues*; one Survey per budget, same order."""
-    surveys = [Survey(budget) for budget in budgets]
+def survey(
+    dialogues: Iterable[Dialogue], budgets: Sequence[int], count: Callable[[str], int], *, short_results: bool = False
+) -> list[Survey]:
+    """Survey all prefixes of *dialogues*; one Survey per budget, same order. *short_results*: as `tool_results=short`."""
+    surveys = [Survey(budget, short_results) for budget in budgets]
     for dialogue in dialogues:
         log = to_log(to_items(dialogue.messages), count)
         for length in model_calls(log):
             for each in surveys:
-                each.add(log[:length], count)
+                part = log[:length]
+                each.add(with_short_results(part, each.budget) if short_results else part, count)
+        for each in surveys:
+            each.whole_tokens += _tokens(log)
+            each.shown_tokens += _tokens(with_short_results(log, each.budget) if short_results else log)
     return surveys
+
+
+def _tokens(log: Sequence[Item]) -> int:
+    return sum([item.overhead_tokens + item.content_tokens for item in log])

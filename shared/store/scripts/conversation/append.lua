@@ -7,6 +7,7 @@
 --       entries_max, bytes_max, pinned_tokens_max, tenant_bytes_max,
 --       generation, expiry_s, created_at, metadata (these four only matter to 'create'),
 --       documents_max, paths of the documents that the batch mentions, each behind a newline,
+--       tokens that the short forms of its results save,
 --       then per item: id, '1' if the caller chose it, kind, tokens, '<facts>\n<body>[\n<extras>]'
 -- Reply: 'ok', seed, generation, version, chain hash, created_at | 'unauthorised' | 'shards', how many | 'reused'
 --        | 'again', seed: of the attempt whose conversation this may have become | 'unknown'

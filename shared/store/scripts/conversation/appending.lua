@@ -3,7 +3,7 @@
 -- @include change, fields, text
 
 -- Where the items begin in ARGV, and how many arguments each has.
-local FIRST, WIDTH = 21, 5
+local FIRST, WIDTH = 22, 5
 
 -- For so long a batch that an OpenAI client sends again counts as the one that is the newest.
 local RETRY_S = 120
@@ -31,7 +31,7 @@ local function add_items(fields, ARGV, header)
   local place = tonumber(header.v or 0) - tonumber(header.o or 0)
   local chain, tokens, bytes = header.h or '', tonumber(header.w or 0), tonumber(header.b or 0)
   local pinned, pins = tonumber(header.p or 0), header.pin or ''
-  local size = #fields
+  local size, results = #fields, 0
   for at = FIRST, #ARGV, WIDTH do
     local kind, item_tokens = ARGV[at + 2], tonumber(ARGV[at + 3])
     place = place + 1
@@ -45,9 +45,11 @@ local function add_items(fields, ARGV, header)
     if kind == 's' then
       pinned = pinned + item_tokens
       pins = pins == '' and name or pins .. ',' .. name
+    elseif kind == 'o' then
+      results = results + 1
     end
   end
-  return chain, tokens, bytes, pinned, pins
+  return chain, tokens, bytes, pinned, pins, results
 end
 
 -- *before*, if there is one, is called when nothing speaks against appending any more, before the first write; what it
@@ -59,7 +61,8 @@ local function append(KEYS, ARGV, before, after, beside)
   local mode, is_retry = ARGV[9], ARGV[10] == '1'
   local entries_max, bytes_max, pinned_max = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
   local count = (#ARGV - FIRST + 1) / WIDTH
-  local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'last', 'docs', unpack(beside or {})}
+  local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'last', 'docs', 'r', 's',
+    unpack(beside or {})}
   local kept, refused = look_back(record, wanted)
   if refused then return refused end
   if is_retry then wanted[#wanted + 1] = 't' end
@@ -99,7 +102,7 @@ local function append(KEYS, ARGV, before, after, beside)
   local version = tonumber(header.v or 0) + count
   if version - tonumber(header.o or 0) > entries_max then return {'entries'} end
   local fields = {}
-  local chain, tokens, bytes, pinned, pins = add_items(fields, ARGV, header)
+  local chain, tokens, bytes, pinned, pins, results = add_items(fields, ARGV, header)
   local bytes_before = tonumber(header.b or 0)
   if mode == 'create' then bytes = bytes + #ARGV[18] end
   if bytes > bytes_max then return {'bytes'} end
@@ -117,6 +120,8 @@ local function append(KEYS, ARGV, before, after, beside)
   set('pin', pins)
   set('last', fingerprint .. ' ' .. seed .. ' ' .. text(version) .. ' ' .. now_s)
   if documents then set('docs', documents) end
+  if results > 0 then set('r', text(tonumber(header.r or 0) + results)) end
+  if ARGV[21] ~= '0' then set('s', text(tonumber(header.s or 0) + tonumber(ARGV[21]))) end
   local metadata = nil
   if mode == 'create' then
     metadata = ARGV[18]

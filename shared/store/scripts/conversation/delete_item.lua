@@ -8,7 +8,7 @@
 --        | 'moved', generation, version, chain hash
 -- The limit on entries does not hold here: an item can be deleted once, so deletions are bounded by it already.
 local conversation, record, item_id = KEYS[2], KEYS[5], ARGV[9]
-local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. item_id, 'd', 'g', 'o', 'y'}
+local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. item_id, 'd', 'g', 'o', 'y', 'sc'}
 local kept, refused = look_back(record, wanted)
 if refused then return refused end
 local header = fields_of(conversation, wanted)
@@ -41,4 +41,8 @@ local change = {conversation = conversation, activity = KEYS[3], record = record
   bytes = tonumber(header.b) - #entry + #blank + #news, bytes_before = tonumber(header.b)}
 local fields = {target, blank, place, news, 'n', text(live), 'p', text(pinned), 'pin', pins,
   'd', text(tonumber(header.d or 0) + tokens)}
+if told == '1' and kind_of(entry) ~= 's' then
+  local id, covered = string.match(header.sc or '', '^(%S+) (%d+)$')
+  if id then fields[#fields + 1], fields[#fields + 2] = 'sc', id .. ' ' .. text(tonumber(covered) - tokens) end
+end
 return commit(change, fields, header.c, header.m, is_sparse(entries, live) and '1' or '0', told)

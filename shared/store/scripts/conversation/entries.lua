@@ -29,6 +29,13 @@ local function id_of(entry)
   return string.match(entry, '%[%d+,%d+,%d+,"([^"]*)"')
 end
 
+-- What the shortest form of a result saves: the twelfth of its facts lists its forms, each with what it counts.
+local function saved_of(entry)
+  local facts = cjson.decode(facts_of(entry))
+  local shortest = facts[12] and facts[12][1]
+  return shortest and facts[2] - shortest[4] or 0
+end
+
 -- How many fields one call may be given: unpack can hold about twice as many values.
 local UNPACK_MAX = 4000
 

@@ -19,7 +19,7 @@ if refused then return refused end
 if kept and kept[2] ~= seed then return {'again', kept[2]} end
 
 local header = fields_of(conversation,
-  {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'd', 'y', 'e', 'm', 'g', 't', 'i:' .. after, 'x'})
+  {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'd', 'y', 'e', 'm', 'g', 't', 'i:' .. after, 'x', 'r', 's'})
 -- The id of the fork comes from the seed: where it is or was, this very attempt made it and its answer was lost.
 local made = fields_of(fork, {'g', 'v', 'h', 'c', 'm'})
 if made.g then
@@ -39,6 +39,7 @@ local chain, live, written, bytes = header.h, tonumber(header.n), tonumber(heade
 local pinned, pins, deleted, summary = tonumber(header.p), header.pin, tonumber(header.d or 0), header.y
 local expiry, metadata = header.e, ARGV[10] ~= '' and ARGV[10] or header.m
 local removed, gone = tonumber(header.o or 0), header.x
+local results, saved = tonumber(header.r or 0), tonumber(header.s or 0)
 local newest = tonumber(header.v) - removed
 -- The place of an item that compaction took out lies between two others.
 local last = after ~= '' and math.floor(tonumber(header['i:' .. after])) or newest
@@ -73,9 +74,14 @@ local function cut()
     elseif kind == 'y' then
       -- The one before it is blank already: up to the cut there is none.
       pinned, summary = pinned - tokens_of(entry), ''
+      doom('sc')
     elseif is_item(entry) then
       live, live_tokens = live - 1, live_tokens + tokens_of(entry)
-      if kind == 's' then pinned = pinned - tokens_of(entry) end
+      if kind == 's' then
+        pinned = pinned - tokens_of(entry)
+      elseif kind == 'o' then
+        results, saved = results - 1, saved - saved_of(entry)
+      end
       doom('i:' .. id_of(entry))
     end
   end)
@@ -127,6 +133,8 @@ local function set(name, value)
   fields[#fields + 1] = value
 end
 if summary then set('y', summary) end
+if header.r then set('r', text(math.max(0, results))) end
+if header.s then set('s', text(math.max(0, saved))) end
 if gone then set('x', gone) end
 redis.call('HSET', side, unpack(fields))
 if expiry ~= '0' then redis.call('EXPIRE', side, expiry) end

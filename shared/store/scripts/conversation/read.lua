@@ -6,8 +6,8 @@
 --       generation, version and chain hash that the reader holds ('' for none),
 --       'all', or 'tail' and the tokens that the tail should hold,
 --       encoding whose kept counts are wanted ('' for none), how many entries share a field of them,
---       place before which the tail should end ('' for the newest end)
--- Reply: 'ok', {g, v, h, n, e, t, c, m, w, d, o, pin, y}, 'news' | 'all' | 'tail' | 'older', first place, entries,
+--       place before which the tail should end ('' for the newest end), '1' if results will be shown short
+-- Reply: 'ok', {g, v, h, n, e, t, c, m, w, d, o, pin, y, r, s, sc}, 'news' | 'all' | 'tail' | 'older', first place, entries,
 --        pinned entries before the first as {place, entry, …} ('all' and 'tail'), kept counts by block,
 --        the documents that it mentions as {path, mark, …}, '' for the marks of shared ones
 --        | 'unauthorised' | 'unknown'

@@ -32,7 +32,7 @@ local function marks_of(paths, marks)
 end
 
 -- What of a conversation's header readers need.
-local HEADER = {'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'o', 'pin', 'y', 'b', 'docs'}
+local HEADER = {'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'o', 'pin', 'y', 'b', 'docs', 'r', 's', 'sc'}
 
 -- A conversation with that *header*, as the reader in KEYS and ARGV finds it. *held*: the place up to which the reader
 -- holds it, if its generation and chain hash are of this history. *last_header*: an older header, if no entries are
@@ -110,7 +110,7 @@ end
 local function shown(log)
   local header = log.header
   return {header.g, header.v, header.h, header.n, header.e, header.t, header.c, header.m, header.w, header.d or '',
-    header.o or '', header.pin, header.y or ''}
+    header.o or '', header.pin, header.y or '', header.r or '', header.s or '', header.sc or ''}
 end
 
 -- A reply of *entries*, which begin at *first*; *counts*: the kept ones.
@@ -123,6 +123,10 @@ end
 local function read(KEYS, ARGV, log)
   local mode, tokens_min, encoding, before = ARGV[6], tonumber(ARGV[7]), ARGV[8], ARGV[10]
   if not log then return {'unknown'} end
+
+  -- Who shows results by their short forms needs more of the log: as much more as these save of all of it.
+  local written, saved = tonumber(log.header.w), tonumber(log.header.s or 0)
+  if ARGV[11] == '1' and saved < written then tokens_min = math.ceil(tokens_min * written / (written - saved)) end
 
   local function tail(last)
     local average = math.max(1, tonumber(log.header.w) / math.max(1, log.newest))

@@ -10,7 +10,8 @@
 local conversation, record = KEYS[2], KEYS[5]
 local entries_max, bytes_max, pinned_max = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[12])
 local through_id, tokens, facts, body = ARGV[13], tonumber(ARGV[14]), ARGV[15], ARGV[16]
-local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'e', 'y', 'g', 'i:' .. through_id, 'o'}
+local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'e', 'y', 'g', 'i:' .. through_id, 'o',
+  'd', 'pin', 'sc'}
 local kept, refused = look_back(record, wanted)
 if refused then return refused end
 local header = fields_of(conversation, wanted)
@@ -25,10 +26,10 @@ if through % 1 ~= 0 then return {'deleted'} end
 local bytes, pinned, before = tonumber(header.b), tonumber(header.p), header.y or ''
 
 -- What the newest summary stands for is out of contexts already.
-local floor, blank = 0, nil
+local floor, blank, before_id = 0, nil, nil
 if before ~= '' then
   local old = redis.call('HGET', conversation, before)
-  floor, blank = through_of(old), without_summary(old)
+  floor, blank, before_id = through_of(old), without_summary(old), cjson.decode(facts_of(old))[8]
   if through < floor then return {'older'} end
   pinned, bytes = pinned - tokens_of(old), bytes - #old + #blank
 end
@@ -95,6 +96,27 @@ if next(outputs) or is_end then
   if how then return {'torn', how} end
 end
 
+-- What it stands for counts, system items aside, which stay: the running sum tells where nothing was ever deleted, and
+-- no system item is on both sides.
+local function covered_tokens(pinned_before)
+  local before_it, behind = 0, 0
+  for pin in string.gmatch(header.pin, '%d+') do
+    if tonumber(pin) > through then behind = behind + 1 else before_it = before_it + 1 end
+  end
+  if tonumber(header.d or 0) == 0 and (before_it == 0 or behind == 0) then
+    local preceding = tonumber(string.match(target, '^%x+ (%d+)'))
+    return preceding + tokens_of(target) - (before_it > 0 and pinned_before or 0)
+  end
+  local covered, from = 0, 1
+  local id, known = string.match(header.sc or '', '^(%S+) (%d+)$')
+  if id and id == before_id then covered, from = tonumber(known), floor + 1 end
+  walk(conversation, from, through, 1, chunk_for(bytes, newest, through - from + 1), function(_, entry)
+    if is_item(entry) and kind_of(entry) ~= 's' then covered = covered + tokens_of(entry) end
+  end)
+  return covered
+end
+local covered = covered_tokens(pinned)
+
 if newest + 1 > entries_max then return {'entries'} end
 local place = text(newest + 1)
 local chain = linked(header.h, place)
@@ -108,6 +130,6 @@ if pinned > pinned_max then return {'pinned', text(pinned)} end
 local change = {conversation = conversation, activity = KEYS[3], record = record,
   generation = header.g, version = tonumber(header.v) + 1, chain = chain, bytes = bytes,
   bytes_before = tonumber(header.b), expiry = header.e}
-local fields = {place, news, 'p', text(pinned), 'y', place}
+local fields = {place, news, 'p', text(pinned), 'y', place, 'sc', through_id .. ' ' .. text(covered)}
 if blank then fields[#fields + 1], fields[#fields + 2] = before, blank end
 return commit(change, fields, now_s, is_sparse(newest + 1, header.n) and '1' or '0')
