@@ -205,6 +205,9 @@ class Settings(NamedTuple):
         "documents",
     )
     conversation_documents_max: int = number(64, 0, 256, "documents that a conversation may mention", "writes")
+    recall: str = choice(
+        ("on", "off"), "`on`: the words of what is appended are kept, so that contexts can recall older items", "writes"
+    )
     changes_max: int = number(1_000, 1, 10_000, "paths of one change notice", "changes")
     cron_s: int = number(
         50,

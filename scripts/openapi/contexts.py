@@ -96,6 +96,8 @@ SHARED: Schema = {
             "summarise_through": _or_none(ID),
         }
     ),
+    "recalled": _listed(closed({"item_id": ID, "tokens": COUNT, "score": {"type": ["number", "null"]}})),
+    "recalled_from": _or_none(ID),
     "shortened": _listed(closed({"item_id": ID, "tokens": COUNT, "left_out_tokens": COUNT})),
     "cache": closed({"breakpoints": _listed(COUNT), "key": ID, "tokens": COUNT}, "tokens"),
     "explanation": _ref("context_explanation"),
@@ -231,7 +233,7 @@ MEMBERS: dict[str, Schema] = {
 }
 """What a context holds, by its format."""
 
-OPTIONAL = ("cache", "shortened", "explanation", "reservation", "system_instruction")
+OPTIONAL = ("cache", "shortened", "recalled", "recalled_from", "explanation", "reservation", "system_instruction")
 
 
 def schemas() -> Schema:

@@ -16,6 +16,8 @@ def boundaries(selection: Selection) -> list[int]:
     """Return before which of the units that are sent, or behind the last, a beginning ends; ascending, none is 0."""
     units = selection.units
     newest = next((at for at in range(len(units) - 1, -1, -1) if units[at][0].kind == Kind.USER), 0)
+    if newest and units[newest - 1][0].seq < 0:
+        newest -= 1  # What is recalled for this message is of this turn alone.
     # What loses the white space at its end will have it again once something is behind it.
     end = len(units) if selection.trimmed is None else selection.trimmed
     return sorted({head_units(selection), min(newest, end), end} - {0})

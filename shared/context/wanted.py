@@ -11,7 +11,7 @@ import orjson
 from shared.context.render import FORMATS
 from shared.errors import InvalidValue
 from shared.items.counts import PRIMARY_ENCODING
-from shared.request.parameters import boolean, choice, integer, read_object, refused, within
+from shared.request.parameters import boolean, choice, integer, read_object, refused, string, within
 from shared.tokens.models import ENCODING, MODEL, Model, read_encoding
 
 TOKENS_MAX = 100_000_000
@@ -19,6 +19,9 @@ KEPT_FOR, MARKING = ("5m", "1h"), ("anthropic",)
 """For how long beginnings may be kept, and the formats that have marks for it."""
 
 TOOL_RESULTS = ("whole", "short")
+
+RECALL_BUDGET_MAX, QUERY_CHARS_MAX = 75, 4_000
+ITEM_ID = "[A-Za-z0-9_-]{1,64}"
 
 PARAMETERS = (
     MODEL._replace(text="whose tokens are counted; or `encoding`; the encoding `o200k_base` when neither is given"),
@@ -69,6 +72,20 @@ PARAMETERS = (
         "budget by beginning and end; `shortened` says which",
         default=TOOL_RESULTS[0],
     ),
+    integer(
+        "recall_budget",
+        0,
+        RECALL_BUDGET_MAX,
+        "the percentage of the budget for older items that match the newest user message, quoted directly before it",
+        default=0,
+    ),
+    string("query", "what they should match, in place of the newest user message", chars=(1, QUERY_CHARS_MAX)),
+    string(
+        "include",
+        "ids of items that are quoted before all others, with commas: what a retriever of your own found",
+        pattern=rf"{ITEM_ID}(,{ITEM_ID}){{0,99}}",
+        of="at most 100 ids of items, with commas between them",
+    ),
     boolean(
         "explain",
         "`true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all "
@@ -105,10 +122,18 @@ class ContextRequest(NamedTuple):
     cached_for: str
     since: int | None
     short_results: bool
+    recall_percent: int
+    query: str
+    include: tuple[str, ...]
 
     @property
     def available_tokens(self) -> int:
         return self.budget_tokens - self.overhead_tokens
+
+    @property
+    def recall_tokens(self) -> int:
+        """What recalled items may count; the window gets the rest whether or not they do."""
+        return self.available_tokens * self.recall_percent // 100
 
     @property
     def digest(self) -> str:
@@ -155,6 +180,9 @@ def read_context_request(values: Mapping[str, Any]) -> ContextRequest:
         cached_for,
         values["since"],
         values["tool_results"] == "short",
+        values["recall_budget"],
+        values["query"] or "",
+        tuple(values["include"].split(",")) if values["include"] else (),
     )
 
 

@@ -49,10 +49,15 @@ send other things of it, and for as many bytes of JSON in one result 0.4 ms, 1.5
 """
 
 
+RECALLED_KINDS = frozenset({Kind.USER, Kind.ASSISTANT, Kind.CALL, Kind.OUTPUT, Kind.OTHER})
+"""What may be quoted when it is recalled (shared/context/recalled.py)."""
+
+
 class Prepared(NamedTuple):
     """
     An item that is ready to be stored: *body* and *extras* are JSON. *given_id*: the client chose its id. *at*: the
-    path to what it was made of. *result*: a result of a tool that may have short forms.
+    path to what it was made of. *result*: a result of a tool that may have short forms. *terms*: by which it
+    is recalled, "-" where they are not to be kept.
     """
 
     id: str
@@ -63,6 +68,7 @@ class Prepared(NamedTuple):
     message: str
     at: str
     result: Result | None
+    terms: str
 
 
 class Batch(NamedTuple):
@@ -82,7 +88,7 @@ class Batch(NamedTuple):
         arguments: list[str | int] = [self.paths, saved_tokens]
         for each, count, entry in zip(self.items, self.counts, self.entries, strict=True):
             tokens = count.overhead_tokens + count.content_tokens
-            arguments += [each.id, "1" if each.given_id else "0", each.traits.kind, tokens, entry]
+            arguments += [each.id, "1" if each.given_id else "0", each.traits.kind, tokens, entry, each.terms]
         return arguments
 
     def stored(self, heads: list[str]) -> list[str]:
@@ -245,8 +251,19 @@ def _prepare(given: Given, ids: Ids, allow_empty: bool, settings: Settings) -> l
         extras = _encode(each.extras, each.at, is_long=True) if each.extras else b""
         _check_size(body, extras, each.at, settings)
         result = result_of(each.item, each.extras)
-        prepared.append(Prepared(each.id, each.given_id, traits, body, extras, each.message, each.at, result))
+        terms = _terms(traits) if settings.recall == "on" else "-"
+        prepared.append(Prepared(each.id, each.given_id, traits, body, extras, each.message, each.at, result, terms))
     return prepared
+
+
+def _terms(traits: Traits) -> str:
+    """Return the terms of an item, as the store keeps them; "" for none."""
+    if traits.kind not in RECALLED_KINDS:
+        return ""
+    from shared.recall.terms import pack  # A function that only reads never needs it.
+
+    texts = traits.texts[1:] if traits.kind == Kind.OUTPUT else traits.texts
+    return pack("\n".join(texts))
 
 
 def _encode(value: object, param: str, *, is_long: bool) -> bytes:

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from shared.context.fit import Selection, fit
+from shared.context.fit import Selection
 from shared.context.format_rules import RULES
 from shared.context.formats.rendering import Rendering
 from shared.context.formats.unit_form import Forms
 from shared.context.pressure import summarise_through
+from shared.context.recalled import NOTHING, Recollection, with_note
 from shared.context.render import render
 from shared.context.short_results import Shortening, shortening_of
 from shared.context.tail import first_that_fits, first_that_matters, is_enough
@@ -25,6 +26,7 @@ from shared.conversations.context_documents import Embedded, Shown
 from shared.conversations.folds import Kept, newest_fold, news_of, stored_items
 from shared.conversations.held import Held
 from shared.conversations.snapshot import Header, Snapshot, is_all_from
+from shared.conversations.window import choose, recollected, told
 from shared.errors import ContextDoesNotFit
 from shared.items.counts import PRIMARY_ENCODING
 from shared.items.item import Item
@@ -43,7 +45,7 @@ class Chosen(NamedTuple):
     """
     What a context holds, what became of its documents, and *kept_tokens*, those of its items as they are stored. It was
     chosen from *folded*, whose items are *stored* with other counts at times. *is_all*: there is nothing older that a
-    context could hold.
+    context could hold. *recollection*: what is quoted of older items.
     """
 
     selection: Selection
@@ -52,6 +54,7 @@ class Chosen(NamedTuple):
     folded: Folded
     stored: Sequence[Item]
     is_all: bool
+    recollection: Recollection = NOTHING
 
     def omitted_tokens(self, header: Header) -> int:
         """By the header, and in the primary encoding: the same whether all of the log was read or a tail."""
@@ -112,7 +115,7 @@ def compose(conversation_id: str, held: Held, wanted: ContextRequest) -> Compose
     """
     Return the context that is *wanted* of what is *held*, None where more of the conversation has to be read.
 
-    Raises:   ContextDoesNotFit; Uncounted.
+    Raises:   ContextDoesNotFit; Uncounted, Unrecalled: that is to be counted first.
     """
     encoding = second_encoding(wanted)
     counts = held.counts.get(encoding, {}) if encoding else {}
@@ -121,13 +124,20 @@ def compose(conversation_id: str, held: Held, wanted: ContextRequest) -> Compose
     kept = newest_fold(held.snapshot, held.fold, encoding, counts, folded_tokens(wanted), rules, shortening)
     if kept is None:
         return None
-    selection = _fit(kept.folded, wanted)
+    selection, is_all, recollection = choose(kept.folded, wanted), _is_all(held.snapshot, kept), NOTHING
+    if wanted.recall_tokens:
+        found = recollected(held, wanted, kept.folded, selection, is_all=is_all)
+        if found is None:
+            return None
+        recollection = found
     stored = stored_items(kept, held.snapshot)
     if kept.is_recounted:
         kept_tokens = _stored_tokens(selection, stored)
     else:
         kept_tokens = selection.stored_tokens - (_tokens(selection.note) if selection.note is not None else 0)
-    chosen = Chosen(selection, [], kept_tokens, kept.folded, stored, _is_all(held.snapshot, kept))
+    chosen = Chosen(
+        with_note(selection, recollection.note), [], kept_tokens, kept.folded, stored, is_all, recollection
+    )
     if selection.mentions:
         return Composed(kept, chosen, None, held.forms)
     body, forms = write(conversation_id, held, wanted, chosen)
@@ -144,18 +154,22 @@ def that_matter(kept: Kept, held: Held, wanted: ContextRequest) -> tuple[list[It
     return [folded.items[at] for at in positions], [stored[at] for at in positions]
 
 
-def choose_embedded(wanted: ContextRequest, embedded: Embedded, stored: Sequence[Item]) -> Chosen:
+def choose_embedded(
+    wanted: ContextRequest, embedded: Embedded, stored: Sequence[Item], recollection: Recollection
+) -> Chosen:
     """Choose again, now that documents are in some of the items. Raises ContextDoesNotFit."""
     folded = fold(embedded.items, RULES[wanted.format])
-    selection = _fit(folded, wanted)
-    return Chosen(selection, embedded.kept(selection), _stored_tokens(selection, stored), folded, stored, is_all=False)
+    selection = choose(folded, wanted)
+    shown, kept_tokens = embedded.kept(selection), _stored_tokens(selection, stored)
+    selection = with_note(selection, recollection.note)
+    return Chosen(selection, shown, kept_tokens, folded, stored, is_all=False, recollection=recollection)
 
 
 def write(conversation_id: str, held: Held, wanted: ContextRequest, chosen: Chosen) -> tuple[Pieces, Forms]:
     """Return the answer's JSON, and what it is made of."""
     selection = chosen.selection._replace(cached_for=wanted.cached_for) if wanted.cached_for else chosen.selection
     rendering = render(wanted.format, selection, held.forms)
-    return _write_context(conversation_id, held.snapshot, wanted, chosen, rendering), rendering.forms
+    return _write_context(conversation_id, held, wanted, chosen, rendering), rendering.forms
 
 
 def _is_all(snapshot: Snapshot, kept: Kept) -> bool:
@@ -169,30 +183,21 @@ def _stored_tokens(selection: Selection, stored: Sequence[Item]) -> int:
     return sum([item.overhead_tokens + item.content_tokens for item in kept if item.kind != Kind.SUMMARY])
 
 
-def _fit(folded: Folded, wanted: ContextRequest) -> Selection:
-    try:
-        return fit(folded, wanted.available_tokens, stable_prefix=wanted.stable_prefix)
-    except ContextDoesNotFit as error:
-        if not wanted.overhead_tokens:
-            raise
-        raise ContextDoesNotFit(wanted.budget_tokens, error.needed_tokens + wanted.overhead_tokens) from None
-
-
 def _tokens(item: Item) -> int:
     return item.overhead_tokens + item.content_tokens
 
 
 def _write_context(
     conversation_id: str,
-    snapshot: Snapshot,
+    held: Held,
     wanted: ContextRequest,
     chosen: Chosen,
     rendering: Rendering,
 ) -> Pieces:
     is_known = wanted.model is None or wanted.model.exact
-    selection = chosen.selection
+    selection, snapshot = chosen.selection, held.snapshot
     header, summary, note, omitted = snapshot.header, snapshot.summary, selection.note, selection.omitted
-    kept_items = len(selection.items) - (note is not None)
+    kept_items = len(selection.items) - (note is not None) - (chosen.recollection.note is not None)
     return splice(
         {
             "object": "conversation.context",
@@ -227,6 +232,7 @@ def _write_context(
             "documents": [each._asdict() for each in chosen.shown],
             "pressure": _pressure(snapshot, wanted, chosen),
             **({"shortened": _shortened(selection)} if wanted.short_results else {}),
+            **(_recalled(held, chosen) if wanted.recall_tokens else {}),
             **(_cache(conversation_id, snapshot, wanted, chosen, rendering) if _tells_cache(wanted) else {}),
             **(_explanation(snapshot, chosen, rendering) if wanted.explain else {}),
         },
@@ -252,6 +258,11 @@ def _shortened(selection: Selection) -> list[dict[str, Any]]:
         for item in selection.items
         if item.left_out_tokens
     ]
+
+
+def _recalled(held: Held, chosen: Chosen) -> dict[str, Any]:
+    from_id = held.recalled.from_id if held.recalled is not None else ""
+    return {"recalled": told(chosen.recollection), "recalled_from": from_id or None}
 
 
 def _tells_cache(wanted: ContextRequest) -> bool:
@@ -282,15 +293,15 @@ def _tokens_again(snapshot: Snapshot, wanted: ContextRequest, chosen: Chosen, si
     )
     is_alike = shortening_in(then, wanted) == shortening_in(snapshot, wanted)
 
-    def choose(folded: Folded) -> Selection | None:
+    def choose_then(folded: Folded) -> Selection | None:
         if not is_alike or not (chosen.is_all or is_enough(folded, wanted.available_tokens)):
             return None
         try:
-            return _fit(folded, wanted)
+            return choose(folded, wanted)
         except ContextDoesNotFit:
             return None
 
-    return tokens_again(chosen.selection, chosen.folded, chosen.stored, newest_seq, choose)
+    return tokens_again(chosen.selection, chosen.folded, chosen.stored, newest_seq, choose_then)
 
 
 def _explanation(snapshot: Snapshot, chosen: Chosen, rendering: Rendering) -> dict[str, Any]:

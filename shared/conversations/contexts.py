@@ -10,6 +10,7 @@ encoding is the primary one. Documents come in between two choices: see context_
 from functools import partial
 from typing import NamedTuple
 
+from shared.context.recalled import Unrecalled
 from shared.context.wanted import ContextRequest
 from shared.conversations.composed import (
     LARGE_BYTES,
@@ -30,8 +31,10 @@ from shared.conversations.held import Reading
 from shared.conversations.history import History, Within
 from shared.conversations.kept_counts import Uncounted, count_anew, write_kept_counts
 from shared.conversations.needs import Need
+from shared.conversations.window import ask_of, make_note
 from shared.conversations.provenance import Provenance, touch_when_due
 from shared.documents.documents import Documents
+from shared.errors import NotCached
 from shared.jsonbytes.write import Pieces
 from shared.process.pool import Pool
 from shared.request.after_response import Later
@@ -77,8 +80,13 @@ class Contexts:
         """
         encoding = second_encoding(wanted)
         tokens = None if wanted.explain else tail_tokens(wanted.available_tokens, encoding)
-        need = Need(tokens, encoding, wanted.short_results and tokens is not None)
+        ask = ask_of(wanted)
+        need = Need(tokens, encoding, wanted.short_results and tokens is not None, ask)
         reading = await self._history.read(conversation, need, freshness, within)
+        if ask is not None and (reading.held.recalled is None or reading.held.recalled.ask != ask):
+            if freshness.is_only_if_cached:
+                raise NotCached("This instance has no copy that is fresh enough.")
+            reading = await self._history.read(conversation, need, Freshness())
         provenance = reading.provenance
         touch_when_due(self._store, conversation, provenance, later)
         etag = provenance.etag_with(wanted.digest)
@@ -86,7 +94,7 @@ class Contexts:
             return Context(None, etag, provenance)
         composed = await self._compose(conversation, reading, wanted, later)
         if composed is None:
-            reading = await self._history.read(conversation, Need(None, encoding), freshness)
+            reading = await self._history.read(conversation, Need(None, encoding, ask=ask), freshness)
             provenance = reading.provenance
             composed = await self._compose(conversation, reading, wanted, later)
             assert composed is not None
@@ -117,6 +125,8 @@ class Contexts:
                     return await self._pool.run_when(large, compose, conversation.id, reading.held, wanted)
             except Uncounted as lack:
                 await self._count(conversation, reading, wanted.encoding, lack, later)
+            except Unrecalled as lack:
+                reading.add_note(lack.key, await make_note(self._counter, wanted.encoding, lack))
 
     async def _count(
         self, conversation: Conversation, reading: Reading, encoding: str, lack: Uncounted, later: Later
@@ -138,7 +148,8 @@ class Contexts:
         items, stored = await self._pool.run_when(large, that_matter, composed.fold, held, wanted)
         folded, selection = composed.fold.folded, composed.chosen.selection
         embedded = await embedding.embed(items, folded, selection, held.marks, may_ask=may_ask)
-        return await self._pool.run_when(large, choose_embedded, wanted, embedded, stored)
+        recollection = composed.chosen.recollection
+        return await self._pool.run_when(large, choose_embedded, wanted, embedded, stored, recollection)
 
     async def _keep_counts(
         self, conversation: Conversation, generation: str, encoding: str, blocks: dict[int, str]

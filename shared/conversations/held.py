@@ -2,16 +2,18 @@
 What this instance holds of a conversation, and what is kept beside it: facts that follow from it, not to be made twice.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.cache.l1 import L1
 from shared.context.formats.unit_form import NO_FORMS, Forms
+from shared.context.recalled import Recollection
 from shared.conversations.conversation import Conversation
 from shared.conversations.folds import Kept
 from shared.conversations.provenance import Provenance
 from shared.conversations.snapshot import Snapshot
 from shared.items.counts import Counts
 from shared.process.clock import Instant
+from shared.recall.ask import Recalled
 from shared.request.freshness import Tier
 
 COUNT_BYTES = 200
@@ -31,7 +33,8 @@ class Held(NamedTuple):
     *counts*: by encoding, the counts that the store keeps beside the entries. They are facts of a generation, so
     newer snapshots share them, and whoever counts adds to them. *marks*: by path, what the store last said of the
     documents that the conversation mentions; "" where it knows nothing of one. *forms*: what its newest context was
-    made of. *fold*: what that was chosen from, None before the first; it may be of an older snapshot.
+    made of. *fold*: what that was chosen from, None before the first; it may be of an older snapshot. *recalled*: what
+    was last recalled, and *notes*, by what they are of, the notes that were made of that; who makes one adds to them.
     """
 
     snapshot: Snapshot
@@ -40,12 +43,16 @@ class Held(NamedTuple):
     marks: dict[str, str]
     forms: Forms = NO_FORMS
     fold: Kept | None = None
+    recalled: Recalled | None = None
+    notes: dict[Any, Recollection] = {}
 
     @property
     def size_bytes(self) -> int:
         beside = COUNT_BYTES * sum(map(len, self.counts.values())) + MARK_BYTES * len(self.marks)
         beside += CHAIN_BYTES * len(self.snapshot.chains)
         fold_bytes = self.fold.size_bytes if self.fold is not None else 0
+        beside += self.recalled.size_bytes if self.recalled is not None else 0
+        beside += sum([2 * len(each.note.body) for each in self.notes.values() if each.note is not None])
         return self.snapshot.size_bytes + beside + self.forms.size_bytes + fold_bytes
 
 
@@ -78,6 +85,12 @@ class Reading(NamedTuple):
         is_new = fold is not self.held.fold or forms is not self.held.forms
         if is_new and self.l1.get(self.conversation.place) is self.held:
             remember(self.l1, self.conversation, self.held._replace(fold=fold, forms=forms))
+
+    def add_note(self, key: Any, made: Recollection) -> None:
+        """Keep the note that was *made* of what is held as recalled."""
+        self.held.notes[key] = made
+        if self.l1.get(self.conversation.place) is self.held:
+            remember(self.l1, self.conversation, self.held)  # Its size is another one now.
 
     def add_counts(self, encoding: str, fresh: dict[int, Counts]) -> dict[int, Counts]:
         """Keep *fresh* counts, and return all of that encoding."""

@@ -20,6 +20,7 @@ from shared.cache.flight import Flights
 from shared.cache.l1 import L1
 from shared.config import Settings
 from shared.context.formats.unit_form import NO_FORMS
+from shared.context.recalled import Recollection
 from shared.conversations.conversation import Conversation
 from shared.conversations.document_marks import with_shared_marks
 from shared.conversations.entries import Entry, read_entry
@@ -33,6 +34,7 @@ from shared.errors import NotCached, NotFound, StoreUnavailable
 from shared.items.counts import Counts
 from shared.process.clock import Clock, Instant
 from shared.process.pool import Pool
+from shared.recall.ask import Ask, Recalled, read_recalled
 from shared.request.freshness import Copy, Freshness, Tier
 from shared.request.invocation import is_confirmed, was_confirmed
 from shared.store import keys
@@ -199,7 +201,7 @@ class History:
             has_all = _has_all(need, held)
             # What is news to who has the rest is little, and then travels with what others ask for.
             may_be_short = self._settings.store_reply_bytes_max > NEWS_BYTES_MAX
-            is_short = may_be_short and is_first and has_all and _has_counts(need, held)
+            is_short = may_be_short and is_first and has_all and _has_counts(need, held) and not _recalls(need)
             asker = within if is_first else None
             reply = await self._eval(conversation, need, held, asker, has_all=has_all, is_short=is_short)
             header, kind, is_first = read_header(reply[1]), reply[2], False
@@ -217,7 +219,8 @@ class History:
                 tier = Tier.L2
             entries = reply[4]
             is_large = len(entries) > FOLDED_ENTRIES or sum(map(len, entries)) > FOLDED_CHARS
-            taken = await self._pool.run_when(is_large, _take, held, need.encoding, reply)
+            ask = need.ask if isinstance(need, Need) else None
+            taken = await self._pool.run_when(is_large, _take, held, need.encoding, ask, reply)
             held = _hold(held, need.encoding, asked_at, taken)
             is_partial = is_partial and kind in CONTINUING
             # Generation, version and chain hash: between two replies the log may have grown, or been set back.
@@ -286,9 +289,10 @@ class Taken(NamedTuple):
     counts: dict[int, Counts]
     marks: dict[str, str]
     told: Told
+    recalled: Recalled | None = None
 
 
-def _take(held: Held | None, encoding: str, reply: list[Any]) -> Taken | None:
+def _take(held: Held | None, encoding: str, ask: Ask | None, reply: list[Any]) -> Taken | None:
     """Return what *reply* makes of *held*, None when it is no part of the same history. Runs in any thread."""
     _, fields, kind, first, raw_entries, raw_pins, blocks, documents, *more = reply
     header, first = read_header(fields), int(first)
@@ -304,8 +308,14 @@ def _take(held: Held | None, encoding: str, reply: list[Any]) -> Taken | None:
         pins: list[Entry] = [read_entry(int(raw_pins[at]), raw_pins[at + 1]) for at in range(0, len(raw_pins), 2)]
         snapshot = begin(header, first, pins, entries)
     counts = read_kept_counts(blocks) if encoding else {}
-    told = Told(float(more[0]) if more and more[0] else None, kind in ("tail", "older"))
-    return Taken(kind, snapshot, counts, dict(zip(documents[::2], documents[1::2], strict=True)), told)
+    recalled = read_recalled(ask, more[0]) if ask is not None else None
+    place = more[0] if more and ask is None else None
+    told = Told(float(place) if place else None, kind in ("tail", "older"))
+    return Taken(kind, snapshot, counts, dict(zip(documents[::2], documents[1::2], strict=True)), told, recalled)
+
+
+def _recalls[T](need: Needed[T]) -> bool:
+    return isinstance(need, Need) and need.ask is not None
 
 
 def _has_counts[T](need: Needed[T], held: Held | None) -> bool:
@@ -338,10 +348,12 @@ def _hold(held: Held | None, encoding: str, asked_at: Instant, taken: Taken | No
     if taken is None:
         return None
     counts: dict[str, dict[int, Counts]] = {}
-    fold = None
+    fold, recalled, notes = None, taken.recalled, dict[Any, Recollection]()
     if held is not None and taken.kind in CONTINUING:
         counts, fold = held.counts, held.fold
+        if recalled is None:
+            recalled, notes = held.recalled, held.notes
     if encoding:
         counts.setdefault(encoding, {}).update(taken.counts)
     forms = held.forms if held is not None else NO_FORMS
-    return Held(taken.snapshot, asked_at, counts, taken.marks, forms, fold)
+    return Held(taken.snapshot, asked_at, counts, taken.marks, forms, fold, recalled, notes)

@@ -22,6 +22,7 @@ from shared.conversations.info import Page
 from shared.conversations.kept_counts import BLOCK_ENTRIES
 from shared.conversations.snapshot import Snapshot
 from shared.items.item import Item
+from shared.recall.ask import NO_ARGUMENTS, Ask
 from shared.store.refusals import missing
 
 _SEQ = attrgetter("seq")
@@ -80,12 +81,14 @@ class Needed[T](Protocol):
 class Need(NamedTuple):
     """
     How much of a conversation is needed: its newest *tail_tokens*, or all of it; and the counts in *encoding*.
-    *is_short*: results count as their short forms, so that as many tokens are more of the conversation.
+    *is_short*: results count as their short forms, so that as many tokens are more of the conversation. *ask*: for older
+    items that are recalled.
     """
 
     tail_tokens: int | None = None
     encoding: str = ""
     is_short: bool = False
+    ask: Ask | None = None
 
     @property
     def script(self) -> str:
@@ -108,7 +111,11 @@ class Need(NamedTuple):
             before, is_short = str(held.snapshot.first), False
         has_counts = held is not None and not is_older and self.encoding in held.counts
         mode = "all" if self.tail_tokens is None else "tail"
-        return [mode, tokens_min, "" if has_counts else self.encoding, BLOCK_ENTRIES, before, int(is_short)]
+        arguments = [mode, tokens_min, "" if has_counts else self.encoding, BLOCK_ENTRIES, before, int(is_short)]
+        if self.ask is None:
+            return [*arguments, *NO_ARGUMENTS]
+        known = held.recalled if held is not None else None
+        return [*arguments, *self.ask.arguments(held.snapshot.first if held is not None else 0, known)]
 
     def cut(self, snapshot: Snapshot, told: Told = NOTHING) -> Snapshot | None:
         if snapshot.is_whole:

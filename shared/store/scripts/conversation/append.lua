@@ -8,7 +8,8 @@
 --       generation, expiry_s, created_at, metadata (these four only matter to 'create'),
 --       documents_max, paths of the documents that the batch mentions, each behind a newline,
 --       tokens that the short forms of its results save,
---       then per item: id, '1' if the caller chose it, kind, tokens, '<facts>\n<body>[\n<extras>]'
+--       then per item: id, '1' if the caller chose it, kind, tokens, '<facts>\n<body>[\n<extras>]', its terms ('-' if
+--       they are not to be kept)
 -- Reply: 'ok', seed, generation, version, chain hash, created_at | 'unauthorised' | 'shards', how many | 'reused'
 --        | 'again', seed: of the attempt whose conversation this may have become | 'unknown'
 --        | 'moved', generation, version, chain hash | 'taken', index | 'entries' | 'bytes' | 'tenant_bytes', limit

@@ -3,7 +3,7 @@
 -- @include appending, reading
 
 -- How many arguments say what a reader holds and needs.
-local READER = 10
+local READER = 16
 
 -- *all_keys* and *all_arguments* end with those of the reader; *own_keys* and *own_arguments* are those of append.lua.
 local function append_and_read(all_keys, all_arguments, own_keys, own_arguments, before)

@@ -1,9 +1,9 @@
 -- Append or create, with the KEYS and ARGV of append.lua.
 -- @part
--- @include change, fields, text
+-- @include change, fields, terms, text
 
 -- Where the items begin in ARGV, and how many arguments each has.
-local FIRST, WIDTH = 22, 5
+local FIRST, WIDTH = 22, 6
 
 -- For so long a batch that an OpenAI client sends again counts as the one that is the newest.
 local RETRY_S = 120
@@ -26,12 +26,25 @@ local function with_documents(known, more)
   return paths, select(2, string.gsub(paths, '\n', '')) - 1
 end
 
--- Adds the items of ARGV to *fields*, and returns what the conversation's sums, as they are in *header*, become.
-local function add_items(fields, ARGV, header)
+-- The newest user message asks by so many of its terms, the most telling ones.
+local ASKED_MAX = 24
+
+-- What is kept of a message of the user at *place* that says *terms*, to which *index* may be asked.
+local function question(index, place, terms)
+  local codes = {}
+  for at = 1, math.min(#terms, ASKED_MAX * TERM), TERM do codes[#codes + 1] = string.sub(terms, at, at + TERM - 2) end
+  return text(place) .. ' ' .. text(index.items) .. ' ' .. text(index.terms) .. ' ' .. table.concat(codes)
+end
+
+-- Adds the items of ARGV to *fields*, and returns what the conversation's sums, as they are in *header*, become. An item
+-- whose terms are '-' is not looked for.
+local function add_items(fields, ARGV, header, generation)
   local place = tonumber(header.v or 0) - tonumber(header.o or 0)
   local chain, tokens, bytes = header.h or '', tonumber(header.w or 0), tonumber(header.b or 0)
   local pinned, pins = tonumber(header.p or 0), header.pin or ''
   local size, results = #fields, 0
+  local index, asked, terms_fields = index_of(header, generation), header.tq, {}
+  local was_indexed = index.items
   for at = FIRST, #ARGV, WIDTH do
     local kind, item_tokens = ARGV[at + 2], tonumber(ARGV[at + 3])
     place = place + 1
@@ -48,7 +61,22 @@ local function add_items(fields, ARGV, header)
     elseif kind == 'o' then
       results = results + 1
     end
+    local terms = ARGV[at + 5]
+    if terms ~= '-' then
+      if kind == 'u' then asked = question(index, place, terms) end
+      if terms ~= '' then bytes = bytes + add_terms(index, terms_fields, place, ARGV[at], terms) end
+    end
   end
+  if asked ~= header.tq then
+    terms_fields[#terms_fields + 1], terms_fields[#terms_fields + 2] = 'tq', asked
+    bytes = bytes + #asked - #(header.tq or '')
+  end
+  if index.items > was_indexed then
+    for _, part in ipairs({'ti', written_index(index, generation), 'to', index.block}) do
+      terms_fields[#terms_fields + 1] = part
+    end
+  end
+  for _, part in ipairs(terms_fields) do fields[#fields + 1] = part end
   return chain, tokens, bytes, pinned, pins, results
 end
 
@@ -62,7 +90,7 @@ local function append(KEYS, ARGV, before, after, beside)
   local entries_max, bytes_max, pinned_max = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
   local count = (#ARGV - FIRST + 1) / WIDTH
   local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'last', 'docs', 'r', 's',
-    unpack(beside or {})}
+    'ti', 'to', 'tq', unpack(beside or {})}
   local kept, refused = look_back(record, wanted)
   if refused then return refused end
   if is_retry then wanted[#wanted + 1] = 't' end
@@ -102,7 +130,7 @@ local function append(KEYS, ARGV, before, after, beside)
   local version = tonumber(header.v or 0) + count
   if version - tonumber(header.o or 0) > entries_max then return {'entries'} end
   local fields = {}
-  local chain, tokens, bytes, pinned, pins, results = add_items(fields, ARGV, header)
+  local chain, tokens, bytes, pinned, pins, results = add_items(fields, ARGV, header, generation)
   local bytes_before = tonumber(header.b or 0)
   if mode == 'create' then bytes = bytes + #ARGV[18] end
   if bytes > bytes_max then return {'bytes'} end

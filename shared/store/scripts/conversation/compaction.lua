@@ -1,11 +1,12 @@
 -- Compact, with the KEYS and ARGV of compact.lua. *layout_of*: returns how the tenant's indexes are spread.
 -- @part
--- @include batches, charge, entries, fields, index, sparse, summarised, text
+-- @include batches, charge, entries, fields, index, sparse, summarised, terms_changed, text
 local function compact(KEYS, ARGV, layout_of)
   local conversation, side, generation, is_forced = KEYS[2], KEYS[3], ARGV[2], ARGV[3] == '1'
   local now_s, batches_s, conversation_id, shards = unpack(ARGV, 4, 7)
   local header = fields_of(conversation,
-    {'v', 'o', 'n', 'b', 'h', 'w', 'd', 'p', 'pin', 'y', 'x', 'g', 'c', 'm', 'e', 't', 'docs', 'last', 'r', 's', 'sc'})
+    {'v', 'o', 'n', 'b', 'h', 'w', 'd', 'p', 'pin', 'y', 'x', 'g', 'c', 'm', 'e', 't', 'docs', 'last', 'r', 's', 'sc',
+      'ti', 'to', 'tq'})
   if not header.v then return {'unknown'} end
   local removed, live, bytes = tonumber(header.o or 0), tonumber(header.n), tonumber(header.b)
   local entries = tonumber(header.v) - removed
@@ -68,9 +69,12 @@ local function compact(KEYS, ARGV, layout_of)
 
   local pins = {}
   for pin in string.gmatch(header.pin, '%d+') do pins[#pins + 1] = text(place_of[tonumber(pin)]) end
-  for _, name in ipairs({'v', 'h', 'n', 'w', 'd', 'p', 'e', 't', 'c', 'm', 'docs', 'last', 'r', 's', 'sc'}) do
+  for _, name in ipairs({'v', 'h', 'n', 'w', 'd', 'p', 'e', 't', 'c', 'm', 'docs', 'last', 'r', 's', 'sc',
+      'ti', 'to', 'tq'}) do
     if header[name] then set(name, header[name]) end
   end
+  kept_bytes = kept_bytes
+    + move_terms(conversation, header, function(place) return place_of[place] end, generation, set)
   header.g = generation
   set('g', generation)
   set('o', text(removed + entries - kept))

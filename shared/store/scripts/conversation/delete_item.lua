@@ -1,5 +1,5 @@
 -- Blank an item's content at once and write down that it is gone.
--- @include change, entries, fields, sparse, summarised
+-- @include change, entries, fields, sparse, summarised, terms_changed
 -- KEYS: tenant, conversation, activity index, rows, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards, item id
 -- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, '1' if compaction is worth its while,
@@ -8,7 +8,8 @@
 --        | 'moved', generation, version, chain hash
 -- The limit on entries does not hold here: an item can be deleted once, so deletions are bounded by it already.
 local conversation, record, item_id = KEYS[2], KEYS[5], ARGV[9]
-local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. item_id, 'd', 'g', 'o', 'y', 'sc'}
+local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. item_id, 'd', 'g', 'o', 'y', 'sc',
+  'ti', 'to', 'tq'}
 local kept, refused = look_back(record, wanted)
 if refused then return refused end
 local header = fields_of(conversation, wanted)
@@ -45,4 +46,5 @@ if told == '1' and kind_of(entry) ~= 's' then
   local id, covered = string.match(header.sc or '', '^(%S+) (%d+)$')
   if id then fields[#fields + 1], fields[#fields + 2] = 'sc', id .. ' ' .. text(tonumber(covered) - tokens) end
 end
+change.bytes = change.bytes + remove_terms(conversation, header, tonumber(target), fields)
 return commit(change, fields, header.c, header.m, is_sparse(entries, live) and '1' or '0', told)

@@ -1,5 +1,5 @@
 -- Copy a conversation up to and including one of its items: a new conversation with a history of its own.
--- @include change, entries, fields, sparse
+-- @include change, entries, fields, sparse, terms_changed
 -- KEYS: tenant, conversation, activity index, rows (both of the fork), fork, where to build it,
 --       record (only with an Idempotency-Key), what is left of the fork if it was deleted (only with one)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, id of the fork, shards,
@@ -19,7 +19,8 @@ if refused then return refused end
 if kept and kept[2] ~= seed then return {'again', kept[2]} end
 
 local header = fields_of(conversation,
-  {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'd', 'y', 'e', 'm', 'g', 't', 'i:' .. after, 'x', 'r', 's'})
+  {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'd', 'y', 'e', 'm', 'g', 't', 'i:' .. after, 'x', 'r', 's',
+  'ti', 'to', 'tq'})
 -- The id of the fork comes from the seed: where it is or was, this very attempt made it and its answer was lost.
 local made = fields_of(fork, {'g', 'v', 'h', 'c', 'm'})
 if made.g then
@@ -114,6 +115,10 @@ if last < newest then
     end
   end
 end
+local terms_fields = {}
+bytes = bytes + cut_terms(conversation, header, last, generation, function(name, value)
+  terms_fields[#terms_fields + 1], terms_fields[#terms_fields + 2] = name, value
+end, doom)
 -- What its conversation did is nothing that the fork was asked for.
 each_batch(conversation, function(name)
   doom(name)
@@ -136,6 +141,7 @@ if summary then set('y', summary) end
 if header.r then set('r', text(math.max(0, results))) end
 if header.s then set('s', text(math.max(0, saved))) end
 if gone then set('x', gone) end
+for _, part in ipairs(terms_fields) do fields[#fields + 1] = part end
 redis.call('HSET', side, unpack(fields))
 if expiry ~= '0' then redis.call('EXPIRE', side, expiry) end
 local reply = remember(record, fingerprint, record_s,

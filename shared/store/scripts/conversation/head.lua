@@ -5,7 +5,7 @@
 -- ARGV: key hash, reply_bytes_max, generation, version and chain hash that the reader holds,
 --       size up to which a conversation comes whole
 -- Reply: as read.lua with 'news', 'all' or 'tail' | 'unauthorised' | 'unknown'
-local log = open_log(KEYS, ARGV, 'g')
+local log = open_log(KEYS, ARGV, {})
 if not log then return {'unknown'} end
 local reply = news_or_all(log, KEYS, ARGV, tonumber(ARGV[6]), true)
 if reply then return reply end

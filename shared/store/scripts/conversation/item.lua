@@ -7,7 +7,7 @@
 --       size up to which a conversation comes whole, item id
 -- Reply: as read.lua with 'news' or 'all' | 'ok', the same header, 'item', entry
 --        | 'unauthorised' | 'unknown' | 'unknown_item', id
-local log = open_log(KEYS, ARGV, 'i:' .. ARGV[7])
+local log = open_log(KEYS, ARGV, {'i:' .. ARGV[7]})
 if not log then return {'unknown'} end
 local reply = news_or_all(log, KEYS, ARGV, tonumber(ARGV[6]), true)
 if reply then return reply end

@@ -13,7 +13,7 @@
 -- items these bring '', but for the newest summary. A page ends where the JSON of its items gets too large.
 local after, limit, is_ascending = ARGV[7], tonumber(ARGV[9]), ARGV[8] == 'asc'
 local lack = tonumber(ARGV[10])
-local log = open_log(KEYS, ARGV, 'i:' .. after)
+local log = open_log(KEYS, ARGV, {'i:' .. after})
 if not log then return {'unknown'} end
 local place = log.header['i:' .. after]
 if after ~= '' and not place then return {'after', after} end

@@ -6,13 +6,18 @@
 --       generation, version and chain hash that the reader holds ('' for none),
 --       'all', or 'tail' and the tokens that the tail should hold,
 --       encoding whose kept counts are wanted ('' for none), how many entries share a field of them,
---       place before which the tail should end ('' for the newest end), '1' if results will be shown short
+--       place before which the tail should end ('' for the newest end), '1' if results will be shown short,
+--       how many older items are recalled ('0' for none: then nothing of what follows matters), the terms that they
+--       should have ('' for those of the newest user message), the tokens that they may count, the place from which on
+--       the reader holds all, for which message and after how many deleted tokens it has them, the ids of
+--       items that come before all others, with commas
 -- Reply: 'ok', {g, v, h, n, e, t, c, m, w, d, o, pin, y, r, s, sc}, 'news' | 'all' | 'tail' | 'older', first place, entries,
 --        pinned entries before the first as {place, entry, …} ('all' and 'tail'), kept counts by block,
---        the documents that it mentions as {path, mark, …}, '' for the marks of shared ones
+--        the documents that it mentions as {path, mark, …}, '' for the marks of shared ones,
+--        where items are recalled: '' if the reader has them, or what recall.lua says
 --        | 'unauthorised' | 'unknown'
 -- 'news' starts behind the version held; where generation, version or chain hash do not belong to this history, for
 -- instance because the store was set back, the reader gets 'all' or 'tail' as if it held nothing. A reply ends where
 -- it gets too large; its reader asks for the news of what it then holds, or for what is older than the tail that it
 -- got. A tail starts with a user message, unless the reply was full.
-return read(KEYS, ARGV, open_log(KEYS, ARGV, 'g'))
+return read(KEYS, ARGV, open_log(KEYS, ARGV, ARGV[12] == '0' and {} or TERMS_HEADER))

@@ -1,6 +1,6 @@
 -- What readers get of a conversation, with the KEYS and the first five ARGV of read.lua.
 -- @part
--- @include entries, fields, text
+-- @include entries, fields, recall, text
 
 -- The counts that are kept in *encoding* of the entries from place *first* on, block by block.
 local function kept_counts(conversation, encoding, block_entries, first, newest)
@@ -47,10 +47,15 @@ local function log_of(KEYS, ARGV, header, last_header)
   return log
 end
 
--- The same of a conversation whose header is not known; nil where there is none. *beside*: a field that is wanted as
+-- What of it recall needs besides.
+local TERMS_HEADER = {'ti', 'to', 'tq'}
+
+-- The same of a conversation whose header is not known; nil where there is none. *beside*: fields that are wanted as
 -- well.
 local function open_log(KEYS, ARGV, beside)
-  local header = fields_of(KEYS[2], {beside, unpack(HEADER)})
+  local names = {unpack(HEADER)}
+  for _, name in ipairs(beside) do names[#names + 1] = name end
+  local header = fields_of(KEYS[2], names)
   return header.g and log_of(KEYS, ARGV, header) or nil
 end
 
@@ -132,12 +137,14 @@ local function read(KEYS, ARGV, log)
     local average = math.max(1, tonumber(log.header.w) / math.max(1, log.newest))
     local wanted = math.max(0, math.ceil(tokens_min / average * 1.25)) + 16
     local entries, entries_bytes, tokens, first = {}, 0, 0, last + 1
+    -- What is recalled depends on the window up to the newest user message: that has to be in the tail.
+    local asking = tonumber(ARGV[12]) > 0 and tonumber(string.match(log.header.tq or '', '^%d+')) or last
     walk(log.name, last, 1, -1, chunk_for(log.bytes, log.newest, wanted), function(seq, entry)
       entries_bytes = entries_bytes + #entry
       if entries_bytes > log.bytes_max and #entries >= log.least then return true end
       entries[#entries + 1], first = entry, seq
       local kind = kind_of(entry)
-      if kind ~= 's' and is_item(entry) then tokens = tokens + tokens_of(entry) end
+      if seq <= asking and kind ~= 's' and is_item(entry) then tokens = tokens + tokens_of(entry) end
       return tokens >= tokens_min and kind == 'u'
     end)
     return first, reversed(entries)
@@ -150,18 +157,31 @@ local function read(KEYS, ARGV, log)
     return reply_of(log, KEYS, kind, first, entries, pinned, counts)
   end
 
+  -- *held*: the place from which on the reader has the entries.
+  local function with_recalled(reply, held)
+    local most = tonumber(ARGV[12])
+    if most > 0 then
+      reply[9] = recalled(log, {most = most, query = ARGV[13], tokens_max = tonumber(ARGV[14]), held = held,
+        known = ARGV[16], include = ARGV[17]})
+    end
+    return reply
+  end
+
   local first, entries
   if before ~= '' then
     first, entries = tail(tonumber(before) - 1)
-    return answer('older', first, entries, {})
+    return with_recalled(answer('older', first, entries, {}), first)
   end
   entries = news_of(log, ARGV)
-  if entries then return answer('news', log.is_same and log.newest + 1 or log.held + 1, entries, {}) end
+  if entries then
+    local reply = answer('news', log.is_same and log.newest + 1 or log.held + 1, entries, {})
+    return with_recalled(reply, tonumber(ARGV[15]))
+  end
   if mode == 'tail' and log.newest > 0 then
     first, entries = tail(log.newest)
-    return answer(mode, first, entries, pinned_before(log, first))
+    return with_recalled(answer(mode, first, entries, pinned_before(log, first)), first)
   end
-  return answer('all', 1, oldest_of(log), {})
+  return with_recalled(answer('all', 1, oldest_of(log), {}), 1)
 end
 
 -- The reply to a reader that takes small conversations whole: news where it holds what it needs, all where that is

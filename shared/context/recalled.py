@@ -1,0 +1,152 @@
+"""
+The note of recalled items: what was said before the window and matches the newest user message, quoted directly before
+that message.
+
+    ranked items (shared/recall) -> quotes that fit the share -> one note, in the order in which it was said
+
+It is made of what precedes the newest user message alone, so it stays the same while tools answer. A quote is a line
+that begins with who said it; line breaks within are indented, so that no text can look like another's line.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from shared.context.fit import Selection
+from shared.context.unit import lone
+from shared.items.chat import part_text
+from shared.items.item import Item
+from shared.items.kinds import Kind
+from shared.items.types import chat_form
+from shared.recall.ask import Recalled
+
+FIRST_LINE = "Said earlier in this conversation, quoted:"
+
+LABELS = {Kind.USER: "user", Kind.ASSISTANT: "assistant", Kind.CALL: "call", Kind.OUTPUT: "result", Kind.OTHER: "other"}
+"""Of the kinds that are quoted: no system messages, and no thoughts."""
+
+BYTES_MAX = 60_000
+"""A larger item is not quoted."""
+
+LINE_TOKENS = 4
+"""What a line's label counts, about, and its end."""
+
+EXCERPT_CHARS = 600
+"""Of a text that would take more than a quarter of the share, so much is quoted, about where it matches."""
+
+NOTE_SEQ = -1
+"""No entry has it."""
+
+_FRAME_TOKENS = 4
+
+
+class Quote(NamedTuple):
+    """One line: *text* of an *item*, all of it or an excerpt; *score* as Rank has it."""
+
+    item: Item
+    score: float | None
+    text: str
+
+
+class Recollection(NamedTuple):
+    """The *note*, None where nothing is recalled, with what it quotes, and what each quote counts."""
+
+    note: Item | None
+    quotes: tuple[Quote, ...]
+    tokens: tuple[int, ...]
+
+
+NOTHING = Recollection(None, (), ())
+
+
+class Unrecalled(Exception):
+    """The note of *quotes*, best first, has to be counted, to be kept under *key*."""
+
+    def __init__(self, key: Any, quotes: list[Quote], share_tokens: int) -> None:
+        super().__init__(len(quotes))
+        self.key = key
+        self.quotes = quotes
+        self.share_tokens = share_tokens
+
+
+def quotes_of(
+    recalled: Recalled, held: Callable[[int], Item | None], shown: frozenset[int], share_tokens: int
+) -> list[Quote]:
+    """Return what may be quoted in *share_tokens*, best first; *held* items by seq, and those that are *shown* anyway."""
+    quotes: list[Quote] = []
+    seen_tokens, used_tokens = 0, _FRAME_TOKENS + 8
+    for rank in recalled.ranks:
+        item = rank.item or held(rank.seq)
+        if item is None or seen_tokens > recalled.ask.tokens_max:
+            continue
+        if len(item.body) + len(item.extras) > BYTES_MAX:
+            continue
+        seen_tokens += item.overhead_tokens + item.content_tokens + 4
+        if item.kind not in LABELS or rank.seq in shown or not (text := _text_of(item)):
+            continue
+        tokens = item.content_tokens + LINE_TOKENS
+        if tokens > share_tokens // 4 and len(text) > EXCERPT_CHARS:
+            text = _excerpt(text)
+            tokens = tokens * len(text) // max(1, len(item.body)) + LINE_TOKENS
+        if used_tokens + tokens <= share_tokens:
+            used_tokens += tokens
+            quotes.append(Quote(item, rank.score, text))
+    return quotes
+
+
+def note_text(quotes: Sequence[Quote]) -> str:
+    """Return the note's text: the quotes in the order of the log."""
+    lines = [f"{LABELS[Kind(each.item.kind)]}: {_indented(each.text)}" for each in sorted(quotes, key=_seq)]
+    return "\n".join([FIRST_LINE, *lines])
+
+
+def note_of(text: str, tokens: int) -> Item:
+    """Return the note as an item; *tokens*: of its text."""
+    content = [{"type": "input_text", "text": text}]
+    body = {"id": "msg_recalled", "type": "message", "status": "completed", "role": "user", "content": content}
+    return Item(
+        NOTE_SEQ, "msg_recalled", Kind.SUMMARY, "", "", _FRAME_TOKENS, tokens, 0, 0, orjson.dumps(body), is_text=True
+    )
+
+
+def with_note(selection: Selection, note: Item | None) -> Selection:
+    """Return *selection* with *note* directly before the newest user message."""
+    if note is None:
+        return selection
+    units = selection.units
+    at = next(at for at in range(len(units) - 1, -1, -1) if units[at][0].kind == Kind.USER)
+    before = selection.items.index(units[at][0])
+    tokens = note.overhead_tokens + note.content_tokens
+    trimmed = selection.trimmed
+    return selection._replace(
+        items=[*selection.items[:before], note, *selection.items[before:]],
+        units=[*units[:at], [note], *units[at:]],
+        chosen=[*selection.chosen[:at], lone(NOTE_SEQ, note, tokens), *selection.chosen[at:]],
+        tokens=selection.tokens + tokens,
+        trimmed=trimmed if trimmed is None or trimmed < at else trimmed + 1,
+    )
+
+
+def _seq(quote: Quote) -> int:
+    return quote.item.seq
+
+
+def _text_of(item: Item) -> str:
+    form = chat_form(orjson.loads(item.body))
+    if form is None:
+        return ""
+    if form.tool_call is not None:
+        return "".join(form.texts()[:1]) + " " + "".join(form.texts()[1:])
+    return "\n".join([text for part in form.parts if (text := part_text(part))]).strip()
+
+
+def _excerpt(text: str) -> str:
+    """Return the beginning of *text*, cut behind a word, and that it goes on."""
+    cut = text[:EXCERPT_CHARS]
+    return f"{cut[: cut.rfind(' ')] if ' ' in cut[EXCERPT_CHARS // 2 :] else cut} …"
+
+
+def _indented(text: str) -> str:
+    return text.replace("\r", "\n").replace("\n", "\n  ")
+

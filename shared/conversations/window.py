@@ -1,0 +1,125 @@
+"""
+The window of a context, beside what is recalled: chosen, and what of the older items is to be quoted.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any
+
+from shared.context.fit import Selection, fit
+from shared.context.recalled import NOTHING, Recollection, Unrecalled, quotes_of
+from shared.context.tail import is_enough
+from shared.context.units import Folded, fold
+from shared.context.wanted import ContextRequest
+from shared.conversations.held import Held
+from shared.errors import ContextDoesNotFit
+from shared.items.item import Item
+from shared.recall.ask import Ask, ask_for
+from shared.tokens.counter import Counter
+
+_SEQ = attrgetter("seq")
+
+
+def choose(folded: Folded, wanted: ContextRequest) -> Selection:
+    """
+    Return what a context holds of *folded*: as much as the budget less the share of what is recalled has room for, or,
+    where too little fits into that, the budget. Raises ContextDoesNotFit.
+    """
+    if share_tokens := wanted.recall_tokens:
+        try:
+            return fit(folded, wanted.available_tokens - share_tokens, wanted.stable_prefix)
+        except ContextDoesNotFit:
+            pass
+    try:
+        return fit(folded, wanted.available_tokens, wanted.stable_prefix)
+    except ContextDoesNotFit as error:
+        if not wanted.overhead_tokens:
+            raise
+        raise ContextDoesNotFit(wanted.budget_tokens, error.needed_tokens + wanted.overhead_tokens) from None
+
+
+def ask_of(wanted: ContextRequest) -> Ask | None:
+    """Return what the store is asked for, None where nothing is recalled."""
+    if not wanted.recall_tokens:
+        return None
+    query = ""
+    if wanted.query:
+        from shared.recall.terms import query_codes  # Few ask by words of their own.
+
+        query = query_codes(wanted.query)
+    return ask_for(wanted.recall_tokens, query, wanted.include)
+
+
+def recollected(held: Held, wanted: ContextRequest, folded: Folded, selection: Selection, *, is_all: bool) -> Recollection | None:
+    """
+    Return what is quoted beside *selection*, which was chosen from *folded*; None where more of the conversation has to
+    be read to tell. *is_all*: there is nothing older.
+
+    Raises:   Unrecalled: the note is to be made first.
+    """
+    share_tokens, recalled = wanted.recall_tokens, held.recalled
+    if recalled is None or selection.tokens > wanted.available_tokens - share_tokens or not folded.user_units:
+        return NOTHING
+    at = folded.units[folded.user_units[-1]].first
+    if recalled.user_seq not in (None, folded.items[at].seq):
+        return NOTHING  # The message by which was asked is gone.
+    key = (recalled.ask, recalled.mark, share_tokens, wanted.encoding, wanted.format, wanted.stable_prefix)
+    if (made := held.notes.get(key)) is not None:
+        return made
+    shown = _shown_before(folded, at, wanted, is_all=is_all)
+    if shown is None:
+        return None
+    quotes = quotes_of(recalled, _Held(held.snapshot.items), shown, share_tokens)
+    if not quotes:
+        return NOTHING
+    raise Unrecalled(key, quotes, share_tokens)
+
+
+def _shown_before(folded: Folded, user: int, wanted: ContextRequest, *, is_all: bool) -> frozenset[int] | None:
+    """Return the seqs of what the context held when the newest user message, at the position *user*, had come."""
+    before = fold(folded.items[: user + 1], folded.rules)
+    budget_tokens = wanted.available_tokens - wanted.recall_tokens
+    if not (is_all or is_enough(before, budget_tokens)):
+        return None
+    try:
+        selection = fit(before, budget_tokens, wanted.stable_prefix)
+    except ContextDoesNotFit:
+        return frozenset([folded.items[user].seq])
+    return frozenset([item.seq for item in selection.items])
+
+
+class _Held:
+    """Items by their seqs."""
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self._items = items
+
+    def __call__(self, seq: int) -> Item | None:
+        at = bisect_left(self._items, seq, key=_SEQ)
+        return self._items[at] if at < len(self._items) and self._items[at].seq == seq else None
+
+
+async def make_note(counter: Counter, encoding: str, wanted: Unrecalled) -> Recollection:
+    """Return the note of what is *wanted*: the best of its quotes that fit, counted."""
+    from shared.context.recalled import note_of, note_text
+
+    quotes = list(wanted.quotes)
+    own = await counter.count(encoding, [each.text for each in quotes])
+    while quotes:
+        text = note_text(quotes)
+        [tokens] = await counter.count(encoding, [text])
+        note = note_of(text, tokens)
+        over_tokens = tokens + note.overhead_tokens - wanted.share_tokens
+        if over_tokens <= 0:
+            return Recollection(note, tuple(quotes), tuple(own[: len(quotes)]))
+        while quotes and over_tokens > 0:
+            over_tokens -= own[len(quotes) - 1] + 3
+            quotes.pop()
+    return NOTHING
+
+
+def told(recollection: Recollection) -> list[dict[str, Any]]:
+    """Return what an answer tells of it, in the order of the log."""
+    rows = sorted(zip(recollection.quotes, recollection.tokens, strict=True), key=lambda each: each[0].item.seq)
+    return [{"item_id": quote.item.id, "tokens": tokens, "score": quote.score} for quote, tokens in rows]

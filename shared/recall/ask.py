@@ -1,0 +1,86 @@
+"""
+What older items a context asks for, and what the store answers.
+"""
+
+from typing import Any, NamedTuple
+
+from shared.conversations.entries import read_entry
+from shared.items.item import Item
+
+MOST_MIN, MOST_MAX = 16, 400
+"""How many items are ranked at least, and at most."""
+
+TOKENS_MAX = 60_000
+"""What recalled items may count together."""
+
+ITEM_TOKENS = 12
+"""About what a short one counts."""
+
+
+class Ask(NamedTuple):
+    """
+    For at most *most* items, which may count *tokens_max*. *query*: the codes of the terms that they should have, "" for
+    those of the newest user message; *include*: ids of items that come before all others.
+    """
+
+    most: int
+    tokens_max: int
+    query: str = ""
+    include: tuple[str, ...] = ()
+
+    def arguments(self, held_from: int, known: "Recalled | None") -> list[str | int]:
+        """Return what read.lua takes. *held_from*: the seq from which on the entries are held."""
+        mark = known.mark if known is not None and known.ask == self else ""
+        return [self.most, self.query, self.tokens_max, held_from, mark, ",".join(self.include)]
+
+
+NO_ARGUMENTS: list[str | int] = [0, "", 0, 0, "", ""]
+
+
+class Rank(NamedTuple):
+    """An item that was found, by its *seq*; *score*: None for one that was to be included. *item*: unless it is held."""
+
+    seq: int
+    score: float | None
+    item: Item | None
+
+
+class Recalled(NamedTuple):
+    """
+    What was found for an *ask*, best first. *mark*: for which message, and after how many deleted tokens. *from_id*: the
+    oldest item that was looked at, "" where there was none.
+    """
+
+    ask: Ask
+    mark: str
+    from_id: str
+    ranks: tuple[Rank, ...]
+
+    @property
+    def user_seq(self) -> int | None:
+        """The newest user message, None where its terms are not kept."""
+        place = self.mark.partition(" ")[0]
+        return int(place) if place else None
+
+    @property
+    def size_bytes(self) -> int:
+        found = [rank.item for rank in self.ranks if rank.item is not None]
+        return 200 * len(self.ranks) + sum([480 + len(item.body) + len(item.extras) for item in found])
+
+
+def ask_for(share_tokens: int, query: str, include: tuple[str, ...]) -> Ask:
+    """Return what is asked for to fill *share_tokens*."""
+    tokens_max = min(TOKENS_MAX, share_tokens + share_tokens // 2)
+    return Ask(min(MOST_MAX, max(MOST_MIN, share_tokens // ITEM_TOKENS)), tokens_max, query, include)
+
+
+def read_recalled(ask: Ask, told: Any) -> Recalled | None:
+    """Return what the script *told*, None where it says that the reader knows."""
+    if not told:
+        return None
+    mark, from_id, listed = told
+    ranks = [
+        Rank(int(place), int(score) / 1000 if score else None, read_entry(int(place), raw).item if raw else None)
+        for place, score, raw in zip(listed[::3], listed[1::3], listed[2::3], strict=True)
+    ]
+    return Recalled(ask, mark, from_id, tuple(ranks))

@@ -1,0 +1,168 @@
+-- Which older items match a question best, by the terms that both have.
+-- @part
+-- @include entries, terms, text
+--
+-- BM25 over what was there when the newest user message came, so that tools that answer it change nothing; to each
+-- item's score half of its neighbours' is added, and a quarter of those behind them.
+
+local K1, B, NEAR, FAR = 1.2, 0.75, 0.5, 0.25
+
+-- Of the rarest terms so many postings are looked at.
+local POSTINGS_MAX = 2500
+
+-- An entry of more bytes is never shown again.
+local RECALLED_BYTES_MAX, RECALL_BYTES_MAX = 65536, 1000000
+
+-- The items before *limit* that have one of *codes*: {[code] = {{place, how often, its terms}, …}}.
+local function postings_of(conversation, index, codes, limit)
+  local found, firsts, names = {}, {}, {}
+  for _, code in ipairs(codes) do
+    found[code] = {}
+    firsts[string.sub(code, 1, 1)] = true
+  end
+  for block = index.first, index.blocks - 1 do
+    names[#names + 1] = 't:' .. text(block)
+    for bucket in pairs(firsts) do names[#names + 1] = 't:' .. text(block) .. ':' .. bucket end
+  end
+  local values = {}
+  for from = 1, #names, UNPACK_MAX do
+    local some = {unpack(names, from, math.min(from + UNPACK_MAX - 1, #names))}
+    for at, value in ipairs(redis.call('HMGET', conversation, unpack(some))) do values[some[at]] = value or nil end
+  end
+  for block = index.first, index.blocks - 1 do
+    local name = 't:' .. text(block)
+    local places = values[name]
+    for _, code in ipairs(codes) do
+      local bucket = places and values[name .. ':' .. string.sub(code, 1, 1)]
+      local _, last = string.find(bucket or '', '\n' .. string.sub(code, 2), 1, true)
+      local list = found[code]
+      while last and last < #bucket and string.byte(bucket, last + 1) ~= 10 do
+        local at = unpacked(bucket, last + 1, 2) * (PLACE + 2) + 1
+        local place = unpacked(places, at, PLACE)
+        if place < limit then
+          list[#list + 1] = {place, unpacked(bucket, last + 3, 1), unpacked(places, at + PLACE, 2)}
+        end
+        last = last + 3
+      end
+    end
+  end
+  each_line(index.block, function(place, terms)
+    if place >= limit then return end
+    local size = nil
+    for _, code in ipairs(codes) do
+      local at = string.find(terms, code, 1, true)
+      while at and at % TERM ~= 1 do at = string.find(terms, code, at + 1, true) end
+      if at then
+        size = size or count_of(terms)
+        local list = found[code]
+        list[#list + 1] = {place, unpacked(terms, at + 5, 1), size}
+      end
+    end
+  end)
+  return found
+end
+
+-- {place, …} before *limit*, best first, at most *most*, and the score of each.
+local function ranked(conversation, index, codes, limit, items, terms, most)
+  local found = postings_of(conversation, index, codes, limit)
+  table.sort(codes, function(a, b)
+    if #found[a] ~= #found[b] then return #found[a] < #found[b] end
+    return a < b
+  end)
+  local own, scores, looked, average = {}, {}, 0, math.max(1, terms / math.max(1, items))
+  for _, code in ipairs(codes) do
+    local list = found[code]
+    local rarity = math.log(1 + (math.max(items, #list) - #list + 0.5) / (#list + 0.5))
+    for _, posting in ipairs(list) do
+      local place, often, size = posting[1], posting[2], posting[3]
+      own[place] = (own[place] or 0) + rarity * often * (K1 + 1) / (often + K1 * (1 - B + B * size / average))
+    end
+    looked = looked + #list
+    if looked > POSTINGS_MAX then break end
+  end
+  local function add(place, score)
+    if place >= 1 and place < limit then scores[place] = (scores[place] or 0) + score end
+  end
+  for place, score in pairs(own) do
+    add(place, score)
+    add(place - 1, NEAR * score)
+    add(place + 1, NEAR * score)
+    add(place - 2, FAR * score)
+    add(place + 2, FAR * score)
+  end
+  local places = {}
+  for place in pairs(scores) do places[#places + 1] = place end
+  -- Sums in another order differ in their last digit.
+  for place, score in pairs(scores) do scores[place] = math.floor(score * 1000 + 0.5) end
+  table.sort(places, function(a, b)
+    if scores[a] ~= scores[b] then return scores[a] > scores[b] end
+    return a > b
+  end)
+  for at = #places, most + 1, -1 do places[at] = nil end
+  return places, scores
+end
+
+-- The places of the items that *include* names by their ids, with commas, before *limit*.
+local function included(conversation, include, limit)
+  local names, places = {}, {}
+  for id in string.gmatch(include, '[^,]+') do names[#names + 1] = 'i:' .. id end
+  if #names == 0 then return places end
+  for _, place in ipairs(redis.call('HMGET', conversation, unpack(names))) do
+    local number = tonumber(place or '')
+    if number and number % 1 == 0 and number < limit then places[#places + 1] = number end
+  end
+  return places
+end
+
+-- What a reader of *log* gets that asks for items, at most *most*, by the terms of *query* ('' for those of the newest
+-- user message), behind those that *include* names: '' where it knows them, which *known* tells; else for which message
+-- and after how many deleted tokens this is, the id of the oldest item that is looked at, and {place, score ('' for
+-- included ones), entry, …}, best first. It holds the entries from *held* on: those are ''. Others come until they count
+-- *tokens_max*.
+local function recalled(log, ask)
+  local header = log.header
+  local place, items, terms, asked = string.match(header.tq or '', '^(%d+) (%d+) (%d+) (%S*)$')
+  local mark = (place or '') .. ' ' .. (header.d or '0')
+  if ask.known == mark then return '' end
+  local index, limit = index_of(header, header.g), tonumber(place or log.newest + 1)
+  local places, scores = {}, {}
+  if place and index.items > 0 then
+    local codes, seen, wanted = {}, {}, ask.query ~= '' and ask.query or asked
+    for from = 1, #wanted, TERM - 1 do
+      local code = string.sub(wanted, from, from + TERM - 2)
+      if not seen[code] then codes[#codes + 1] = code end
+      seen[code] = true
+    end
+    places, scores = ranked(log.name, index, codes, limit, tonumber(items), tonumber(terms), ask.most)
+  end
+  local all, is_included = included(log.name, ask.include, limit), {}
+  for _, each in ipairs(all) do is_included[each] = true end
+  for _, each in ipairs(places) do
+    if not is_included[each] then all[#all + 1] = each end
+  end
+  local lacking, entries = {}, {}
+  for _, each in ipairs(all) do
+    if each < ask.held then lacking[#lacking + 1] = each end
+  end
+  local tokens, size, chunk = 0, 0, chunk_for(log.bytes, log.newest, #lacking)
+  local function is_full() return tokens > ask.tokens_max or size > RECALL_BYTES_MAX end
+  for from = 1, #lacking, chunk do
+    if is_full() then break end
+    local names = {}
+    for at = from, math.min(from + chunk - 1, #lacking) do names[#names + 1] = text(lacking[at]) end
+    for at, entry in ipairs(redis.call('HMGET', log.name, unpack(names))) do
+      if entry and not is_full() and #entry <= RECALLED_BYTES_MAX and is_item(entry) then
+        entries[lacking[from + at - 1]] = entry
+        tokens, size = tokens + tokens_of(entry) + 4, size + #entry
+      end
+    end
+  end
+  local list = {}
+  for _, each in ipairs(all) do
+    if each >= ask.held or entries[each] then
+      list[#list + 1], list[#list + 2] = text(each), is_included[each] and '' or text(scores[each])
+      list[#list + 1] = entries[each] or ''
+    end
+  end
+  return {mark, index.from, list}
+end
