@@ -6,7 +6,6 @@ from typing import Any
 import httpx
 import pytest
 
-
 WORDS = "So many words are said here. "
 
 
@@ -66,7 +65,9 @@ def test_a_summary_up_to_there_takes_the_pressure_off(api: httpx.Client, make_ap
     assert get(make_api(), path)["pressure"] == after["pressure"]
 
 
-def test_deleted_items_are_no_pressure_on_either_side_of_a_summary(api: httpx.Client, make_api: Callable[[], httpx.Client]) -> None:
+def test_deleted_items_are_no_pressure_on_either_side_of_a_summary(
+    api: httpx.Client, make_api: Callable[[], httpx.Client]
+) -> None:
     path = make(api, 12)
     api.delete(f"{path}/items/a2")
     api.post(f"{path}/summary", json={"through": "a4", "text": "Five turns."})

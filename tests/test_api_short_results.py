@@ -52,17 +52,21 @@ def test_older_results_are_shown_by_their_beginning(api: httpx.Client) -> None:
     shown = results_of(context)
 
     assert [len(each) < 300 for each in shown] == [True] * 10 + [False] * 4
-    assert shown[0].startswith("The tool says this") and shown[0].endswith(" tokens left out; item fco_0")
+    assert shown[0].startswith("The tool says this")
+    assert shown[0].endswith(" tokens left out; item fco_0")
     assert [each["item_id"] for each in context["shortened"]] == [f"fco_{number}" for number in range(10)]
     assert all(each["tokens"] < 60 < each["left_out_tokens"] for each in context["shortened"])
     assert recount(context["messages"], real_count) == context["tokens"]
     whole = get(api, path, tool_results="whole")
-    assert "shortened" not in whole and results_of(whole) == [WORDS * 20] * 14
+    assert "shortened" not in whole
+    assert results_of(whole) == [WORDS * 20] * 14
 
 
 @pytest.mark.parametrize("encoding", ["o200k_base", "cl100k_base"])
 @pytest.mark.parametrize("name", ["chat", "items", "anthropic", "gemini", "text"])
-def test_it_counts_what_is_sent(api: httpx.Client, make_api: Callable[[], httpx.Client], name: str, encoding: str) -> None:
+def test_it_counts_what_is_sent(
+    api: httpx.Client, make_api: Callable[[], httpx.Client], name: str, encoding: str
+) -> None:
     path = make(api, *[WORDS * 20] * 13, WORDS * 400)
     context = get(api, path, format=name, encoding=encoding, budget=4_000)
     again = get(make_api(), path, format=name, encoding=encoding, budget=4_000)
@@ -83,7 +87,8 @@ def test_a_result_that_would_fill_the_budget_leaves_three_quarters(api: httpx.Cl
     [shown] = results_of(context)
 
     assert 150 < context["tokens"] < 450
-    assert shown.startswith("The tool says") and shown.endswith("so many words. ")
+    assert shown.startswith("The tool says")
+    assert shown.endswith("so many words. ")
     assert "tokens left out; item fco_0\n" in shown
 
 

@@ -1,5 +1,7 @@
 """Short forms of results: where they are cut, what they count, and which results are shown so."""
 
+from typing import Any
+
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -13,12 +15,34 @@ from shared.items.item import Item
 from shared.items.short import marker, result_text, short_text, shortened
 from shared.items.short_counts import forms_of, result_of
 from shared.items.short_forms import LADDER
-from shared.items.shown import NO_EXTRAS
+from shared.items.shown import NO_EXTRAS, Extras
 from shared.items.traits import describe
 from tests.examples import examples
 
-WORDS = ["ERROR", "line 12:", "/usr/lib/x.py", "können", "結果は", "。", "…", '{"a":1,', "\n", "\n\n", "  ", "\t", "1234567", "don't", "🙂", "a/b//c", "-" * 20]
-texts = st.lists(st.one_of(st.sampled_from(WORDS), st.text(st.characters(exclude_categories=["Cs"]), max_size=12)), min_size=20, max_size=160)
+WORDS = [
+    "ERROR",
+    "line 12:",
+    "/usr/lib/x.py",
+    "können",
+    "結果は",
+    "。",
+    "…",
+    '{"a":1,',
+    "\n",
+    "\n\n",
+    "  ",
+    "\t",
+    "1234567",
+    "don't",
+    "🙂",
+    "a/b//c",
+    "-" * 20,
+]
+texts = st.lists(
+    st.one_of(st.sampled_from(WORDS), st.text(st.characters(exclude_categories=["Cs"]), max_size=12)),
+    min_size=20,
+    max_size=160,
+)
 
 
 def output(text: str, item_id: str = "fco_1") -> dict[str, object]:
@@ -66,7 +90,13 @@ def test_forms_are_of_the_lengths_of_the_ladder() -> None:
 @pytest.mark.parametrize(
     "item",
     [
-        {"type": "function_call_output", "output": [{"type": "input_text", "text": "a " * 99}, {"type": "input_image", "image_url": "https://x/y.png"}]},
+        {
+            "type": "function_call_output",
+            "output": [
+                {"type": "input_text", "text": "a " * 99},
+                {"type": "input_image", "image_url": "https://x/y.png"},
+            ],
+        },
         {"type": "shell_call_output", "output": [{"stdout": "a " * 99, "stderr": ""}]},
         {"type": "message", "role": "user", "content": "a " * 99},
         {"type": "function_call_output", "output": "short"},
@@ -84,7 +114,13 @@ def test_texts_in_parts_are_one() -> None:
 
 def log_of(results: int, tokens: int = 400) -> list[Item]:
     text = "word " * tokens
-    normal = [({"id": "msg_0", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "Do."}]}, NO_EXTRAS, "")]
+    normal: list[tuple[dict[str, Any], Extras, str]] = [
+        (
+            {"id": "msg_0", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "Do."}]},
+            NO_EXTRAS,
+            "",
+        )
+    ]
     for at in range(results):
         call = {"id": f"fc_{at}", "type": "function_call", "call_id": f"c{at}", "name": "f", "arguments": "{}"}
         normal += [(call, NO_EXTRAS, ""), ({**output(text, f"fco_{at}"), "call_id": f"c{at}"}, NO_EXTRAS, "")]
@@ -106,7 +142,9 @@ def test_one_result_takes_a_quarter_of_the_room() -> None:
     assert all(item.content_tokens + item.overhead_tokens <= 500 for item in of_results)
     for item in of_results:
         text = orjson.loads(item.body)["output"]
-        assert text.startswith("word word") and text.endswith(" word ") and "tokens left out; item fco_" in text
+        assert text.startswith("word word")
+        assert text.endswith(" word ")
+        assert "tokens left out; item fco_" in text
 
 
 def test_a_tail_is_shown_as_the_whole_log_is() -> None:

@@ -19,7 +19,6 @@ from scripts.measuring import environment
 
 if TYPE_CHECKING:
     from scripts.measuring.prompt_caches import Prompt
-    from scripts.proving.contexts.dialogues import with_short_results
     from shared.items.item import Item
 
 
@@ -71,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def with_own_ids(messages: "Sequence[Message]") -> "list[Message]":
-    """Return *messages* with an id of its own for each call: some were used again in the recording, as no provider does."""
+    """Return *messages* with an id of its own for each call: in the recording some were used again."""
     found: list[Message] = []
     open_calls: dict[str, str] = {}
     number = 0

@@ -29,4 +29,3 @@ def summarise_through(folded: Folded, window: Window) -> str | None:
             if tokens >= third:
                 break
     return None if found is None else folded.items[units[found].first - 1].id
-

@@ -35,6 +35,9 @@ LINE_TOKENS = 4
 EXCERPT_CHARS = 600
 """Of a text that would take more than a quarter of the share, so much is quoted, about where it matches."""
 
+NAMED = 1.5
+"""By so much counts more what somebody said who is named in the question."""
+
 NOTE_SEQ = -1
 """No entry has it."""
 
@@ -71,19 +74,33 @@ class Unrecalled(Exception):
 
 
 def quotes_of(
-    recalled: Recalled, held: Callable[[int], Item | None], shown: frozenset[int], share_tokens: int
+    recalled: Recalled,
+    held: Callable[[int], Item | None],
+    shown: frozenset[int],
+    share_tokens: int,
+    asked: str,
 ) -> list[Quote]:
-    """Return what may be quoted in *share_tokens*, best first; *held* items by seq, and those that are *shown* anyway."""
-    quotes: list[Quote] = []
-    seen_tokens, used_tokens = 0, _FRAME_TOKENS + 8
+    """
+    Return what may be quoted in *share_tokens*, best first, and a little more, which the count of the note decides.
+    *held* items by seq, and those that are *shown* anyway. Who is named in what is *asked* is likely to have said it.
+    """
+    found: list[tuple[Item, float | None]] = []
+    seen_tokens = 0
     for rank in recalled.ranks:
         item = rank.item or held(rank.seq)
-        if item is None or seen_tokens > recalled.ask.tokens_max:
+        if item is None or len(item.body) + len(item.extras) > BYTES_MAX:
             continue
-        if len(item.body) + len(item.extras) > BYTES_MAX:
-            continue
+        if seen_tokens > recalled.ask.tokens_max:
+            break
         seen_tokens += item.overhead_tokens + item.content_tokens + 4
-        if item.kind not in LABELS or rank.seq in shown or not (text := _text_of(item)):
+        if item.kind in LABELS and rank.seq not in shown:
+            is_named = item.name and rank.score is not None and item.name.casefold() in asked
+            found.append((item, round(rank.score * NAMED, 3) if is_named and rank.score is not None else rank.score))
+    found.sort(key=lambda each: (each[1] is None, each[1] or 0.0), reverse=True)
+    quotes: list[Quote] = []
+    used_tokens, share_tokens = _FRAME_TOKENS + 8, share_tokens + share_tokens // 20
+    for item, score in found:
+        if not (text := text_of(item)):
             continue
         tokens = item.content_tokens + LINE_TOKENS
         if tokens > share_tokens // 4 and len(text) > EXCERPT_CHARS:
@@ -91,13 +108,15 @@ def quotes_of(
             tokens = tokens * len(text) // max(1, len(item.body)) + LINE_TOKENS
         if used_tokens + tokens <= share_tokens:
             used_tokens += tokens
-            quotes.append(Quote(item, rank.score, text))
+            quotes.append(Quote(item, score, text))
     return quotes
 
 
 def note_text(quotes: Sequence[Quote]) -> str:
     """Return the note's text: the quotes in the order of the log."""
-    lines = [f"{LABELS[Kind(each.item.kind)]}: {_indented(each.text)}" for each in sorted(quotes, key=_seq)]
+    lines = [
+        f"{each.item.name or LABELS[Kind(each.item.kind)]}: {_indented(each.text)}" for each in sorted(quotes, key=_seq)
+    ]
     return "\n".join([FIRST_LINE, *lines])
 
 
@@ -132,7 +151,8 @@ def _seq(quote: Quote) -> int:
     return quote.item.seq
 
 
-def _text_of(item: Item) -> str:
+def text_of(item: Item) -> str:
+    """Return what *item* says, "" where it has no text."""
     form = chat_form(orjson.loads(item.body))
     if form is None:
         return ""
@@ -149,4 +169,3 @@ def _excerpt(text: str) -> str:
 
 def _indented(text: str) -> str:
     return text.replace("\r", "\n").replace("\n", "\n  ")
-

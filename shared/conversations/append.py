@@ -84,7 +84,9 @@ class Batch(NamedTuple):
 
     def arguments(self) -> list[str | int]:
         """Return what the script takes of all items together, and of each."""
-        saved_tokens = sum([count.content_tokens - count.shorts[0].content_tokens for count in self.counts if count.shorts])
+        saved_tokens = sum(
+            [count.content_tokens - count.shorts[0].content_tokens for count in self.counts if count.shorts]
+        )
         arguments: list[str | int] = [self.paths, saved_tokens]
         for each, count, entry in zip(self.items, self.counts, self.entries, strict=True):
             tokens = count.overhead_tokens + count.content_tokens
@@ -263,7 +265,7 @@ def _terms(traits: Traits) -> str:
     from shared.recall.terms import pack  # A function that only reads never needs it.
 
     texts = traits.texts[1:] if traits.kind == Kind.OUTPUT else traits.texts
-    return pack("\n".join(texts))
+    return pack("\n".join((traits.name, *texts)))
 
 
 def _encode(value: object, param: str, *, is_long: bool) -> bytes:

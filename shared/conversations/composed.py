@@ -135,9 +135,7 @@ def compose(conversation_id: str, held: Held, wanted: ContextRequest) -> Compose
         kept_tokens = _stored_tokens(selection, stored)
     else:
         kept_tokens = selection.stored_tokens - (_tokens(selection.note) if selection.note is not None else 0)
-    chosen = Chosen(
-        with_note(selection, recollection.note), [], kept_tokens, kept.folded, stored, is_all, recollection
-    )
+    chosen = Chosen(with_note(selection, recollection.note), [], kept_tokens, kept.folded, stored, is_all, recollection)
     if selection.mentions:
         return Composed(kept, chosen, None, held.forms)
     body, forms = write(conversation_id, held, wanted, chosen)

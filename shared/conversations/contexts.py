@@ -31,8 +31,8 @@ from shared.conversations.held import Reading
 from shared.conversations.history import History, Within
 from shared.conversations.kept_counts import Uncounted, count_anew, write_kept_counts
 from shared.conversations.needs import Need
-from shared.conversations.window import ask_of, make_note
 from shared.conversations.provenance import Provenance, touch_when_due
+from shared.conversations.window import ask_of, make_note
 from shared.documents.documents import Documents
 from shared.errors import NotCached
 from shared.jsonbytes.write import Pieces

@@ -44,7 +44,7 @@ class Held(NamedTuple):
     forms: Forms = NO_FORMS
     fold: Kept | None = None
     recalled: Recalled | None = None
-    notes: dict[Any, Recollection] = {}
+    notes: dict[Any, Recollection] | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -52,7 +52,7 @@ class Held(NamedTuple):
         beside += CHAIN_BYTES * len(self.snapshot.chains)
         fold_bytes = self.fold.size_bytes if self.fold is not None else 0
         beside += self.recalled.size_bytes if self.recalled is not None else 0
-        beside += sum([2 * len(each.note.body) for each in self.notes.values() if each.note is not None])
+        beside += sum([2 * len(each.note.body) for each in (self.notes or {}).values() if each.note is not None])
         return self.snapshot.size_bytes + beside + self.forms.size_bytes + fold_bytes
 
 
@@ -88,6 +88,8 @@ class Reading(NamedTuple):
 
     def add_note(self, key: Any, made: Recollection) -> None:
         """Keep the note that was *made* of what is held as recalled."""
+        if self.held.notes is None:
+            return
         self.held.notes[key] = made
         if self.l1.get(self.conversation.place) is self.held:
             remember(self.l1, self.conversation, self.held)  # Its size is another one now.

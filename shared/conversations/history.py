@@ -19,22 +19,17 @@ from typing import Any, NamedTuple, Protocol
 from shared.cache.flight import Flights
 from shared.cache.l1 import L1
 from shared.config import Settings
-from shared.context.formats.unit_form import NO_FORMS
-from shared.context.recalled import Recollection
 from shared.conversations.conversation import Conversation
 from shared.conversations.document_marks import with_shared_marks
-from shared.conversations.entries import Entry, read_entry
 from shared.conversations.held import Held, Reading, remember
 from shared.conversations.history_counts import ContextTokens, HistoryCounts
-from shared.conversations.kept_counts import read_kept_counts
-from shared.conversations.needs import Need, Needed, Told
+from shared.conversations.needs import Need, Needed
 from shared.conversations.provenance import Provenance
-from shared.conversations.snapshot import Header, Snapshot, advance, begin, extend, read_header
+from shared.conversations.snapshot import Header, read_header
+from shared.conversations.taken import CONTINUING, hold, take
 from shared.errors import NotCached, NotFound, StoreUnavailable
-from shared.items.counts import Counts
 from shared.process.clock import Clock, Instant
 from shared.process.pool import Pool
-from shared.recall.ask import Ask, Recalled, read_recalled
 from shared.request.freshness import Copy, Freshness, Tier
 from shared.request.invocation import is_confirmed, was_confirmed
 from shared.store import keys
@@ -56,9 +51,6 @@ APART_CHARS = 512 * 1024
 
 APART = frozenset({"page", "item"})
 """Kinds of replies that are no part of what is held."""
-
-CONTINUING = frozenset({"news", "older"})
-"""Kinds of replies that go on from what is held."""
 
 L1_SHARE = 4
 """
@@ -201,7 +193,7 @@ class History:
             has_all = _has_all(need, held)
             # What is news to who has the rest is little, and then travels with what others ask for.
             may_be_short = self._settings.store_reply_bytes_max > NEWS_BYTES_MAX
-            is_short = may_be_short and is_first and has_all and _has_counts(need, held) and not _recalls(need)
+            is_short = may_be_short and is_first and has_all and _has_counts(need, held) and need.ask is None
             asker = within if is_first else None
             reply = await self._eval(conversation, need, held, asker, has_all=has_all, is_short=is_short)
             header, kind, is_first = read_header(reply[1]), reply[2], False
@@ -219,9 +211,8 @@ class History:
                 tier = Tier.L2
             entries = reply[4]
             is_large = len(entries) > FOLDED_ENTRIES or sum(map(len, entries)) > FOLDED_CHARS
-            ask = need.ask if isinstance(need, Need) else None
-            taken = await self._pool.run_when(is_large, _take, held, need.encoding, ask, reply)
-            held = _hold(held, need.encoding, asked_at, taken)
+            taken = await self._pool.run_when(is_large, take, held, need.encoding, need.ask, reply)
+            held = hold(held, need.encoding, asked_at, taken)
             is_partial = is_partial and kind in CONTINUING
             # Generation, version and chain hash: between two replies the log may have grown, or been set back.
             if held and taken and held.snapshot.header[:3] == header[:3]:
@@ -278,46 +269,6 @@ class History:
         return reply
 
 
-class Taken(NamedTuple):
-    """
-    What a reply made of what was held: the *snapshot* after it, and the kept counts and *marks* of documents that it
-    brought, and what else it told.
-    """
-
-    kind: str
-    snapshot: Snapshot
-    counts: dict[int, Counts]
-    marks: dict[str, str]
-    told: Told
-    recalled: Recalled | None = None
-
-
-def _take(held: Held | None, encoding: str, ask: Ask | None, reply: list[Any]) -> Taken | None:
-    """Return what *reply* makes of *held*, None when it is no part of the same history. Runs in any thread."""
-    _, fields, kind, first, raw_entries, raw_pins, blocks, documents, *more = reply
-    header, first = read_header(fields), int(first)
-    entries = [read_entry(seq, raw) for seq, raw in enumerate(raw_entries, start=first)]
-    if held is not None and kind == "news":
-        snapshot = advance(held.snapshot, header, entries)
-    elif kind == "older":
-        if held is None or header.generation != held.snapshot.header.generation:
-            return None
-        # What was written since the newer part was read is asked for next.
-        snapshot = extend(held.snapshot, first, entries)
-    else:
-        pins: list[Entry] = [read_entry(int(raw_pins[at]), raw_pins[at + 1]) for at in range(0, len(raw_pins), 2)]
-        snapshot = begin(header, first, pins, entries)
-    counts = read_kept_counts(blocks) if encoding else {}
-    recalled = read_recalled(ask, more[0]) if ask is not None else None
-    place = more[0] if more and ask is None else None
-    told = Told(float(place) if place else None, kind in ("tail", "older"))
-    return Taken(kind, snapshot, counts, dict(zip(documents[::2], documents[1::2], strict=True)), told, recalled)
-
-
-def _recalls[T](need: Needed[T]) -> bool:
-    return isinstance(need, Need) and need.ask is not None
-
-
 def _has_counts[T](need: Needed[T], held: Held | None) -> bool:
     return not need.encoding or (held is not None and need.encoding in held.counts)
 
@@ -341,19 +292,3 @@ def _is_usable(held: Held | None, kind: str, header: Header, entries: list[str])
     """Tell whether a short reply is an answer: what does not fit is left out, and another history does not fit."""
     assert held is not None
     return kind == "news" and (bool(entries) or header[:3] == held.snapshot.header[:3])
-
-
-def _hold(held: Held | None, encoding: str, asked_at: Instant, taken: Taken | None) -> Held | None:
-    """Return what is held after *taken*. The counts are shared, so only the loop changes them."""
-    if taken is None:
-        return None
-    counts: dict[str, dict[int, Counts]] = {}
-    fold, recalled, notes = None, taken.recalled, dict[Any, Recollection]()
-    if held is not None and taken.kind in CONTINUING:
-        counts, fold = held.counts, held.fold
-        if recalled is None:
-            recalled, notes = held.recalled, held.notes
-    if encoding:
-        counts.setdefault(encoding, {}).update(taken.counts)
-    forms = held.forms if held is not None else NO_FORMS
-    return Held(taken.snapshot, asked_at, counts, taken.marks, forms, fold, recalled, notes)

@@ -22,6 +22,9 @@ from shared.tokens.encodings import ENCODINGS
 
 COUNTED_ENCODINGS = [name for name in ENCODINGS if name != PRIMARY_ENCODING]
 
+_OWN = Counts._fields.index("shorts")
+"""How many columns stand before the short forms; behind those a newer release may keep more."""
+
 BLOCK_ENTRIES = 512
 """Entries whose kept counts share a field; scripts that look at such fields are told."""
 
@@ -31,8 +34,8 @@ def read_kept_counts(blocks: Sequence[str | None]) -> dict[int, Counts]:
     kept: dict[int, Counts] = {}
     for block in blocks:
         for seq, *counts in orjson.loads(block or "[]"):
-            made = Counts(*counts[: len(Counts._fields)])  # A newer release may keep more.
-            kept[seq] = made._replace(shorts=read_shorts(made.shorts)) if made.shorts else made
+            made = Counts(*counts[:_OWN])
+            kept[seq] = made._replace(shorts=read_shorts(counts[_OWN])) if len(counts) > _OWN else made
     return kept
 
 
@@ -40,7 +43,9 @@ def write_kept_counts(kept: Mapping[int, Counts], changed: Sequence[int]) -> dic
     """Return the blocks that hold one of the *changed* seqs, as the store keeps them: block -> text."""
     blocks = sorted({seq // BLOCK_ENTRIES for seq in changed})
     seqs = {block: range(block * BLOCK_ENTRIES, (block + 1) * BLOCK_ENTRIES) for block in blocks}
-    return {block: orjson.dumps([_row(seq, kept[seq]) for seq in seqs[block] if seq in kept]).decode() for block in blocks}
+    return {
+        block: orjson.dumps([_row(seq, kept[seq]) for seq in seqs[block] if seq in kept]).decode() for block in blocks
+    }
 
 
 def _row(seq: int, counts: Counts) -> list[Any]:

@@ -45,7 +45,8 @@ NOTHING = Told()
 
 class Needed[T](Protocol):
     """
-    What a read needs, of which it makes a T. *script*: what asks for it. *encoding*: whose kept counts come too.
+    What a read needs, of which it makes a T. *script*: what asks for it. *encoding*: whose kept counts come too; *ask*:
+    for older items that are recalled.
 
     Loads of equal needs are shared. No two kinds have fields of the same types, so that needs of two kinds differ.
     """
@@ -55,6 +56,9 @@ class Needed[T](Protocol):
 
     @property
     def encoding(self) -> str: ...
+
+    @property
+    def ask(self) -> Ask | None: ...
 
     def reply_bytes_max(self, settings: Settings) -> int:
         """Return what a reply may hold, about."""
@@ -81,8 +85,8 @@ class Needed[T](Protocol):
 class Need(NamedTuple):
     """
     How much of a conversation is needed: its newest *tail_tokens*, or all of it; and the counts in *encoding*.
-    *is_short*: results count as their short forms, so that as many tokens are more of the conversation. *ask*: for older
-    items that are recalled.
+    *is_short*: results count as their short forms, so that as many tokens are more of the conversation. *ask*: for
+    older items that are recalled.
     """
 
     tail_tokens: int | None = None
@@ -111,7 +115,14 @@ class Need(NamedTuple):
             before, is_short = str(held.snapshot.first), False
         has_counts = held is not None and not is_older and self.encoding in held.counts
         mode = "all" if self.tail_tokens is None else "tail"
-        arguments = [mode, tokens_min, "" if has_counts else self.encoding, BLOCK_ENTRIES, before, int(is_short)]
+        arguments: list[str | int] = [
+            mode,
+            tokens_min,
+            "" if has_counts else self.encoding,
+            BLOCK_ENTRIES,
+            before,
+            int(is_short),
+        ]
         if self.ask is None:
             return [*arguments, *NO_ARGUMENTS]
         known = held.recalled if held is not None else None
@@ -124,7 +135,7 @@ class Need(NamedTuple):
         return snapshot if is_enough else None
 
     def _whole_tokens(self, snapshot: Snapshot) -> int:
-        """Return how many tokens of whole items those are, by what short forms save of all the log; as read.lua does."""
+        """Return of how many tokens whole items are as much, by what short forms save of all, as read.lua does."""
         written, saved = snapshot.header.written_tokens, snapshot.header.saved_tokens
         tokens = self.tail_tokens or 0
         return -(-tokens * written // (written - saved)) if self.is_short and saved < written else tokens
@@ -155,6 +166,10 @@ class PageNeed(NamedTuple):
     @property
     def encoding(self) -> str:
         return ""
+
+    @property
+    def ask(self) -> None:
+        return None
 
     def reply_bytes_max(self, settings: Settings) -> int:
         return settings.store_reply_bytes_max
@@ -230,6 +245,10 @@ class ItemNeed(NamedTuple):
     def encoding(self) -> str:
         return ""
 
+    @property
+    def ask(self) -> None:
+        return None
+
     def reply_bytes_max(self, settings: Settings) -> int:
         return max(settings.item_bytes_max, self.whole_bytes_max)
 
@@ -265,6 +284,10 @@ class HeadNeed(NamedTuple):
     @property
     def encoding(self) -> str:
         return ""
+
+    @property
+    def ask(self) -> None:
+        return None
 
     def reply_bytes_max(self, settings: Settings) -> int:
         return self.whole_bytes_max

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from shared.context.fit import Selection, fit
-from shared.context.recalled import NOTHING, Recollection, Unrecalled, quotes_of
+from shared.context.recalled import NOTHING, Recollection, Unrecalled, quotes_of, text_of
 from shared.context.tail import is_enough
 from shared.context.units import Folded, fold
 from shared.context.wanted import ContextRequest
@@ -51,7 +51,9 @@ def ask_of(wanted: ContextRequest) -> Ask | None:
     return ask_for(wanted.recall_tokens, query, wanted.include)
 
 
-def recollected(held: Held, wanted: ContextRequest, folded: Folded, selection: Selection, *, is_all: bool) -> Recollection | None:
+def recollected(
+    held: Held, wanted: ContextRequest, folded: Folded, selection: Selection, *, is_all: bool
+) -> Recollection | None:
     """
     Return what is quoted beside *selection*, which was chosen from *folded*; None where more of the conversation has to
     be read to tell. *is_all*: there is nothing older.
@@ -65,12 +67,13 @@ def recollected(held: Held, wanted: ContextRequest, folded: Folded, selection: S
     if recalled.user_seq not in (None, folded.items[at].seq):
         return NOTHING  # The message by which was asked is gone.
     key = (recalled.ask, recalled.mark, share_tokens, wanted.encoding, wanted.format, wanted.stable_prefix)
-    if (made := held.notes.get(key)) is not None:
+    if (made := (held.notes or {}).get(key)) is not None:
         return made
     shown = _shown_before(folded, at, wanted, is_all=is_all)
     if shown is None:
         return None
-    quotes = quotes_of(recalled, _Held(held.snapshot.items), shown, share_tokens)
+    asked = (wanted.query or text_of(folded.items[at])).casefold()
+    quotes = quotes_of(recalled, _Held(held.snapshot.items), shown, share_tokens, asked)
     if not quotes:
         return NOTHING
     raise Unrecalled(key, quotes, share_tokens)
@@ -112,10 +115,14 @@ async def make_note(counter: Counter, encoding: str, wanted: Unrecalled) -> Reco
         note = note_of(text, tokens)
         over_tokens = tokens + note.overhead_tokens - wanted.share_tokens
         if over_tokens <= 0:
-            return Recollection(note, tuple(quotes), tuple(own[: len(quotes)]))
+            return Recollection(note, tuple(quotes), tuple(own))
         while quotes and over_tokens > 0:
-            over_tokens -= own[len(quotes) - 1] + 3
-            quotes.pop()
+            # The least that does, of the last ones: what matches less well gives way.
+            at = next(
+                (at for at in range(len(own) - 1, max(-1, len(own) - 9), -1) if own[at] >= over_tokens), len(own) - 1
+            )
+            over_tokens -= own.pop(at) + 3
+            del quotes[at]
     return NOTHING
 
 

@@ -10,7 +10,7 @@ has the rules), so the segments add up to the text's count, and to that of each 
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 from unicodedata import category
 
@@ -58,7 +58,7 @@ def cut(text: str, item_id: str) -> Cut | None:
         return None
     ends.reverse()
     places = [0, *begins, *(len(text) - each for each in ends), len(text)]
-    segments = [text[start:end] for start, end in zip(places, places[1:], strict=False)]
+    segments = [text[start:end] for start, end in pairwise(places)]
     line = marker(0, item_id)
     return Cut(segments, begins, ends, (f"\n{line[:3]}", line[3:], f"{line[3:]}\n"))
 
@@ -143,7 +143,7 @@ _DIGITS = "0123456789"
 
 def _is_point(character: str) -> bool:
     """Tell whether a piece ends before *character*, punctuation that opens no contraction."""
-    return character not in "'’" and category(character)[0] == "P"
+    return character not in "'\u2019" and category(character)[0] == "P"
 
 
 def _is_other_kind(before: str, behind: str) -> bool:

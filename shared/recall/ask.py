@@ -7,20 +7,20 @@ from typing import Any, NamedTuple
 from shared.conversations.entries import read_entry
 from shared.items.item import Item
 
-MOST_MIN, MOST_MAX = 16, 400
+MOST_MIN, MOST_MAX = 16, 600
 """How many items are ranked at least, and at most."""
 
 TOKENS_MAX = 60_000
 """What recalled items may count together."""
 
-ITEM_TOKENS = 12
+ITEM_TOKENS = 8
 """About what a short one counts."""
 
 
 class Ask(NamedTuple):
     """
-    For at most *most* items, which may count *tokens_max*. *query*: the codes of the terms that they should have, "" for
-    those of the newest user message; *include*: ids of items that come before all others.
+    For at most *most* items, which may count *tokens_max*. *query*: the codes of the terms that they should have, ""
+    for those of the newest user message; *include*: ids of items that come before all others.
     """
 
     most: int
@@ -38,7 +38,7 @@ NO_ARGUMENTS: list[str | int] = [0, "", 0, 0, "", ""]
 
 
 class Rank(NamedTuple):
-    """An item that was found, by its *seq*; *score*: None for one that was to be included. *item*: unless it is held."""
+    """An item that was found, by its *seq*; *score*: None for one that was to be there. *item*: unless it is held."""
 
     seq: int
     score: float | None
@@ -47,8 +47,8 @@ class Rank(NamedTuple):
 
 class Recalled(NamedTuple):
     """
-    What was found for an *ask*, best first. *mark*: for which message, and after how many deleted tokens. *from_id*: the
-    oldest item that was looked at, "" where there was none.
+    What was found for an *ask*, best first. *mark*: for which message, and after how many deleted tokens. *from_id*:
+    the oldest item that was looked at, "" where there was none.
     """
 
     ask: Ask
@@ -70,8 +70,9 @@ class Recalled(NamedTuple):
 
 def ask_for(share_tokens: int, query: str, include: tuple[str, ...]) -> Ask:
     """Return what is asked for to fill *share_tokens*."""
-    tokens_max = min(TOKENS_MAX, share_tokens + share_tokens // 2)
-    return Ask(min(MOST_MAX, max(MOST_MIN, share_tokens // ITEM_TOKENS)), tokens_max, query, include)
+    return Ask(
+        min(MOST_MAX, max(MOST_MIN, share_tokens // ITEM_TOKENS)), min(TOKENS_MAX, 3 * share_tokens), query, include
+    )
 
 
 def read_recalled(ask: Ask, told: Any) -> Recalled | None:

@@ -19,7 +19,7 @@ from hashlib import blake2s
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import Stemmer
+    import Stemmer  # type: ignore[import-not-found]  # It comes without types.
 
 CODE_CHARACTERS = 5
 """Of 64 each: of 20,000 different terms a fifth of a pair is expected to share one."""
@@ -37,7 +37,7 @@ ASKED_MAX = 24
 
 WORD_CHARACTERS_MAX = 64
 
-_IDENTIFIER = re.compile(r"[^\W_](?:[\w.@:/#+'’-]*[^\W_])?")
+_IDENTIFIER = re.compile(r"[^\W_](?:[\w.@:/#+'\u2019-]*[^\W_])?")
 _PART = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+"
@@ -45,13 +45,119 @@ _UNSPACED = re.compile(
 """Thai, Lao, Burmese, Khmer, kana, Han."""
 
 COMMON = frozenset(
-    """
-    a about after again all also am an and any are as at be because been before being but by can could did do does doing
-    don for from further had has have having he her here hers him his how i if in into is it its itself just let me more
-    most my no nor not now of off on once only or other our out over own same she should so some such than that the
-    their them then there these they this those through to too under until up very was we were what when where which
-    while who whom why will with would you your yours
-    """.split()
+    [
+        "a",
+        "about",
+        "after",
+        "again",
+        "all",
+        "also",
+        "am",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "because",
+        "been",
+        "before",
+        "being",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "doing",
+        "don",
+        "for",
+        "from",
+        "further",
+        "had",
+        "has",
+        "have",
+        "having",
+        "he",
+        "her",
+        "here",
+        "hers",
+        "him",
+        "his",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "itself",
+        "just",
+        "let",
+        "me",
+        "more",
+        "most",
+        "my",
+        "no",
+        "nor",
+        "not",
+        "now",
+        "of",
+        "off",
+        "on",
+        "once",
+        "only",
+        "or",
+        "other",
+        "our",
+        "out",
+        "over",
+        "own",
+        "same",
+        "she",
+        "should",
+        "so",
+        "some",
+        "such",
+        "than",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "those",
+        "through",
+        "to",
+        "too",
+        "under",
+        "until",
+        "up",
+        "very",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "while",
+        "who",
+        "whom",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+        "yours",
+    ]
 )
 """English words that tell nothing: they would be a third of the index."""
 
@@ -90,7 +196,7 @@ def words_of(text: str) -> Iterator[str]:
 
 def _terms_in(word: str) -> Iterator[str]:
     parts = _PART.findall(word)
-    is_plain = len(parts) == 1 or word.replace("’", "'").partition("'")[0] == parts[0] and len(parts) == 2
+    is_plain = len(parts) == 1 or (word.replace("\u2019", "'").partition("'")[0] == parts[0] and len(parts) == 2)
     if not is_plain and len(word) <= WORD_CHARACTERS_MAX:
         yield word
     for part in parts[:1] if is_plain else parts:

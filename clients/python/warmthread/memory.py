@@ -119,7 +119,7 @@ class Memory(Conversation):
         return list(self._send(calls.items(self.conversation_id, after, limit, order))["data"])
 
     def summarise(self, text: str, through: str) -> None:
-        """Have contexts show *text* in the place of all items up to *through*. Raises Problem: that would tear a unit."""
+        """Have contexts show *text* in the place of all items up to *through*. Raises Problem: a unit would be torn."""
         self._send(calls.summarise(self.conversation_id, text, through))
 
     def delete_item(self, item_id: str) -> None:

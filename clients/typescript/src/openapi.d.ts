@@ -1383,6 +1383,12 @@ export interface components {
                 omitted_tokens: number;
                 summarise_through: string | null;
             };
+            recalled?: {
+                item_id: string;
+                tokens: number;
+                score: number | null;
+            }[];
+            recalled_from?: string | null;
             shortened?: {
                 item_id: string;
                 tokens: number;
@@ -1458,6 +1464,12 @@ export interface components {
                 omitted_tokens: number;
                 summarise_through: string | null;
             };
+            recalled?: {
+                item_id: string;
+                tokens: number;
+                score: number | null;
+            }[];
+            recalled_from?: string | null;
             shortened?: {
                 item_id: string;
                 tokens: number;
@@ -1533,6 +1545,12 @@ export interface components {
                 omitted_tokens: number;
                 summarise_through: string | null;
             };
+            recalled?: {
+                item_id: string;
+                tokens: number;
+                score: number | null;
+            }[];
+            recalled_from?: string | null;
             shortened?: {
                 item_id: string;
                 tokens: number;
@@ -1619,6 +1637,12 @@ export interface components {
                 omitted_tokens: number;
                 summarise_through: string | null;
             };
+            recalled?: {
+                item_id: string;
+                tokens: number;
+                score: number | null;
+            }[];
+            recalled_from?: string | null;
             shortened?: {
                 item_id: string;
                 tokens: number;
@@ -1745,6 +1769,12 @@ export interface components {
                 omitted_tokens: number;
                 summarise_through: string | null;
             };
+            recalled?: {
+                item_id: string;
+                tokens: number;
+                score: number | null;
+            }[];
+            recalled_from?: string | null;
             shortened?: {
                 item_id: string;
                 tokens: number;
@@ -1969,7 +1999,7 @@ export interface components {
                 state: "prompt" | "pinned" | "kept" | "document" | "summarised" | "omitted";
                 /** @enum {unknown} */
                 reason: "prompt" | "opening" | "head" | "system-message" | "summary" | "newest-user-message" | "open-call" | "last-unit" | "opens-window" | "moved-to-front" | "fits" | "unsupported" | "whole" | "cut" | "covered-by-summary" | "over-budget" | "thinned" | "stable-prefix" | "before-first-user-message" | "orphan-output" | "unanswered-call" | "dangling-reasoning";
-                left_out_tokens: number;
+                left_out_tokens?: number;
             }[];
         };
     };
@@ -2975,6 +3005,15 @@ export interface operations {
                          */
                         tool_results?: "whole" | "short";
                         /**
+                         * @description the percentage of the budget for older items that match the newest user message, quoted directly before it
+                         * @default 0
+                         */
+                        recall_budget?: number | null;
+                        /** @description what they should match, in place of the newest user message */
+                        query?: string | null;
+                        /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                        include?: string | null;
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3038,6 +3077,15 @@ export interface operations {
                          */
                         tool_results?: "whole" | "short";
                         /**
+                         * @description the percentage of the budget for older items that match the newest user message, quoted directly before it
+                         * @default 0
+                         */
+                        recall_budget?: number | null;
+                        /** @description what they should match, in place of the newest user message */
+                        query?: string | null;
+                        /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                        include?: string | null;
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3111,6 +3159,15 @@ export interface operations {
                          */
                         tool_results?: "whole" | "short";
                         /**
+                         * @description the percentage of the budget for older items that match the newest user message, quoted directly before it
+                         * @default 0
+                         */
+                        recall_budget?: number | null;
+                        /** @description what they should match, in place of the newest user message */
+                        query?: string | null;
+                        /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                        include?: string | null;
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3175,6 +3232,15 @@ export interface operations {
                          * @enum {unknown}
                          */
                         tool_results?: "whole" | "short";
+                        /**
+                         * @description the percentage of the budget for older items that match the newest user message, quoted directly before it
+                         * @default 0
+                         */
+                        recall_budget?: number | null;
+                        /** @description what they should match, in place of the newest user message */
+                        query?: string | null;
+                        /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                        include?: string | null;
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3258,6 +3324,15 @@ export interface operations {
                          */
                         tool_results?: "whole" | "short";
                         /**
+                         * @description the percentage of the budget for older items that match the newest user message, quoted directly before it
+                         * @default 0
+                         */
+                        recall_budget?: number | null;
+                        /** @description what they should match, in place of the newest user message */
+                        query?: string | null;
+                        /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                        include?: string | null;
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3331,6 +3406,15 @@ export interface operations {
                          * @enum {unknown}
                          */
                         tool_results?: "whole" | "short";
+                        /**
+                         * @description the percentage of the budget for older items that match the newest user message, quoted directly before it
+                         * @default 0
+                         */
+                        recall_budget?: number | null;
+                        /** @description what they should match, in place of the newest user message */
+                        query?: string | null;
+                        /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                        include?: string | null;
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3415,6 +3499,15 @@ export interface operations {
                          */
                         tool_results?: "whole" | "short";
                         /**
+                         * @description the percentage of the budget for older items that match the newest user message, quoted directly before it
+                         * @default 0
+                         */
+                        recall_budget?: number | null;
+                        /** @description what they should match, in place of the newest user message */
+                        query?: string | null;
+                        /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                        include?: string | null;
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3490,6 +3583,15 @@ export interface operations {
                          */
                         tool_results?: "whole" | "short";
                         /**
+                         * @description the percentage of the budget for older items that match the newest user message, quoted directly before it
+                         * @default 0
+                         */
+                        recall_budget?: number | null;
+                        /** @description what they should match, in place of the newest user message */
+                        query?: string | null;
+                        /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                        include?: string | null;
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3570,6 +3672,15 @@ export interface operations {
                          */
                         tool_results?: "whole" | "short";
                         /**
+                         * @description the percentage of the budget for older items that match the newest user message, quoted directly before it
+                         * @default 0
+                         */
+                        recall_budget?: number | null;
+                        /** @description what they should match, in place of the newest user message */
+                        query?: string | null;
+                        /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                        include?: string | null;
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3641,6 +3752,15 @@ export interface operations {
                          * @enum {unknown}
                          */
                         tool_results?: "whole" | "short";
+                        /**
+                         * @description the percentage of the budget for older items that match the newest user message, quoted directly before it
+                         * @default 0
+                         */
+                        recall_budget?: number | null;
+                        /** @description what they should match, in place of the newest user message */
+                        query?: string | null;
+                        /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                        include?: string | null;
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3722,6 +3842,15 @@ export interface operations {
                          */
                         tool_results?: "whole" | "short";
                         /**
+                         * @description the percentage of the budget for older items that match the newest user message, quoted directly before it
+                         * @default 0
+                         */
+                        recall_budget?: number | null;
+                        /** @description what they should match, in place of the newest user message */
+                        query?: string | null;
+                        /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                        include?: string | null;
+                        /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
                          */
@@ -3793,6 +3922,15 @@ export interface operations {
                          * @enum {unknown}
                          */
                         tool_results?: "whole" | "short";
+                        /**
+                         * @description the percentage of the budget for older items that match the newest user message, quoted directly before it
+                         * @default 0
+                         */
+                        recall_budget?: number | null;
+                        /** @description what they should match, in place of the newest user message */
+                        query?: string | null;
+                        /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                        include?: string | null;
                         /**
                          * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                          * @default false
@@ -3998,6 +4136,12 @@ export interface operations {
                 cache_ttl?: "5m" | "1h";
                 /** @description `short`: results older than the newest few are shown by their beginning, one of more than a quarter of the budget by beginning and end; `shortened` says which */
                 tool_results?: "whole" | "short";
+                /** @description the percentage of the budget for older items that match the newest user message, quoted directly before it */
+                recall_budget?: number;
+                /** @description what they should match, in place of the newest user message */
+                query?: string;
+                /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                include?: string;
                 /** @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that */
                 explain?: boolean;
             };
@@ -4127,6 +4271,15 @@ export interface operations {
                      * @enum {unknown}
                      */
                     tool_results?: "whole" | "short";
+                    /**
+                     * @description the percentage of the budget for older items that match the newest user message, quoted directly before it
+                     * @default 0
+                     */
+                    recall_budget?: number | null;
+                    /** @description what they should match, in place of the newest user message */
+                    query?: string | null;
+                    /** @description ids of items that are quoted before all others, with commas: what a retriever of your own found */
+                    include?: string | null;
                     /**
                      * @description `true`: the answer says of every unit of the conversation whether it is there, what it counts, and why; all of the conversation is read for that
                      * @default false

@@ -70,7 +70,10 @@ def print_table(surveys: list[Survey]) -> None:
         ("422 although it would fit", [each.refused_wrongly for each in surveys]),
         ("next older unit would have fitted", [each.short for each in surveys]),
         ("mean fill of those over the budget", [f"{each.fill:.1%}" for each in surveys]),
-        ("tokens shown of the conversations", [f"{each.shown_tokens / max(1, each.whole_tokens):.1%}" for each in surveys]),
+        (
+            "tokens shown of the conversations",
+            [f"{each.shown_tokens / max(1, each.whole_tokens):.1%}" for each in surveys],
+        ),
         ("lowest fill of those over the budget", [f"{min(each.fills, default=1):.1%}" for each in surveys]),
     ]
     print(f"{'budget':<38}" + "".join(f"{each.budget:>10,}" for each in surveys))

@@ -103,7 +103,7 @@ def _next_older_tokens(log: Sequence[Item], selection: Selection) -> int:
 def survey(
     dialogues: Iterable[Dialogue], budgets: Sequence[int], count: Callable[[str], int], *, short_results: bool = False
 ) -> list[Survey]:
-    """Survey all prefixes of *dialogues*; one Survey per budget, same order. *short_results*: as `tool_results=short`."""
+    """Survey all prefixes of *dialogues*; one Survey per budget, same order. *short_results*: results in part."""
     surveys = [Survey(budget, short_results) for budget in budgets]
     for dialogue in dialogues:
         log = to_log(to_items(dialogue.messages), count)

@@ -36,8 +36,8 @@ local function question(index, place, terms)
   return text(place) .. ' ' .. text(index.items) .. ' ' .. text(index.terms) .. ' ' .. table.concat(codes)
 end
 
--- Adds the items of ARGV to *fields*, and returns what the conversation's sums, as they are in *header*, become. An item
--- whose terms are '-' is not looked for.
+-- Adds the items of ARGV to *fields*, and returns what the conversation's sums, as they are in *header*, become. An
+-- item whose terms are '-' is not looked for.
 local function add_items(fields, ARGV, header, generation)
   local place = tonumber(header.v or 0) - tonumber(header.o or 0)
   local chain, tokens, bytes = header.h or '', tonumber(header.w or 0), tonumber(header.b or 0)

@@ -3,9 +3,10 @@
 -- @include entries, terms, text
 --
 -- BM25 over what was there when the newest user message came, so that tools that answer it change nothing; to each
--- item's score half of its neighbours' is added, and a quarter of those behind them.
+-- item's score parts of its neighbours' are added, by how far they are.
 
-local K1, B, NEAR, FAR = 1.2, 0.75, 0.5, 0.25
+local K1, B = 1.2, 0.75
+local NEIGHBOURS = {0.5, 0.3, 0.15}
 
 -- Of the rarest terms so many postings are looked at.
 local POSTINGS_MAX = 2500
@@ -80,15 +81,15 @@ local function ranked(conversation, index, codes, limit, items, terms, most)
     looked = looked + #list
     if looked > POSTINGS_MAX then break end
   end
-  local function add(place, score)
+  local function score_more(place, score)
     if place >= 1 and place < limit then scores[place] = (scores[place] or 0) + score end
   end
   for place, score in pairs(own) do
-    add(place, score)
-    add(place - 1, NEAR * score)
-    add(place + 1, NEAR * score)
-    add(place - 2, FAR * score)
-    add(place + 2, FAR * score)
+    score_more(place, score)
+    for away, part in ipairs(NEIGHBOURS) do
+      score_more(place - away, part * score)
+      score_more(place + away, part * score)
+    end
   end
   local places = {}
   for place in pairs(scores) do places[#places + 1] = place end
@@ -117,8 +118,8 @@ end
 -- What a reader of *log* gets that asks for items, at most *most*, by the terms of *query* ('' for those of the newest
 -- user message), behind those that *include* names: '' where it knows them, which *known* tells; else for which message
 -- and after how many deleted tokens this is, the id of the oldest item that is looked at, and {place, score ('' for
--- included ones), entry, …}, best first. It holds the entries from *held* on: those are ''. Others come until they count
--- *tokens_max*.
+-- included ones), entry, …}, best first. It holds the entries from *held* on: those are ''. Others come until they
+-- count *tokens_max*.
 local function recalled(log, ask)
   local header = log.header
   local place, items, terms, asked = string.match(header.tq or '', '^(%d+) (%d+) (%d+) (%S*)$')

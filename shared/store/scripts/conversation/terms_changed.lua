@@ -79,8 +79,8 @@ local function remove_terms(conversation, header, place, fields)
   return size
 end
 
--- Of the index of *conversation* what a fork up to the place *last* has: *set* is given its fields, *doom* those that it
--- lost; returns how many bytes more it takes, less than none. *generation*: that of the fork.
+-- Of the index of *conversation* what a fork up to the place *last* has: *set* is given its fields, *doom* those that
+-- it lost; returns how many bytes more it takes, less than none. *generation*: that of the fork.
 local function cut_terms(conversation, header, last, generation, set, doom)
   local index, size = index_of(header, header.g), 0
   local asking = string.match(header.tq or '', '^(%d+) ')
@@ -149,12 +149,12 @@ local function move_terms(conversation, header, new_place_of, generation, set)
   end)
   put('to', table.concat(lines))
   for block, places in pairs(places_of(conversation, index)) do
-    local moved = {}
+    local placed = {}
     for at = 1, #places, PLACE + 2 do
       local place = new_place_of(unpacked(places, at, PLACE))
-      moved[#moved + 1] = packed(place, PLACE) .. string.sub(places, at + PLACE, at + PLACE + 1)
+      placed[#placed + 1] = packed(place, PLACE) .. string.sub(places, at + PLACE, at + PLACE + 1)
     end
-    put('t:' .. text(block), table.concat(moved))
+    put('t:' .. text(block), table.concat(placed))
     local names, buckets = buckets_of(conversation, block)
     for i, bucket in ipairs(buckets) do
       if bucket then put(names[i], bucket) end

@@ -1,0 +1,95 @@
+"""
+How much of what answers a question stands in a context, over HTTP, labels and all counted.
+
+Each dialogue is a conversation of one instance; each of its questions is appended as the newest user message, asked for
+at each budget, and deleted again. What is told is the mean, over the questions, of the share of their gold turns whose
+text stands in the answer: with the newest turns alone, and with `recall_budget`. A file is JSON, {id, speakers, turns:
+[{id, speaker, text, session, at}], questions: [{question, gold: [ids], category}]}.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+BATCH = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dialogues", nargs="+", type=Path, help="files of a dialogue each")
+    parser.add_argument("--budgets", nargs="+", type=int, default=[2000, 4000, 8000], metavar="TOKENS")
+    parser.add_argument("--recall-budget", type=int, default=75, metavar="PERCENT", help="of the budget (75)")
+    parser.add_argument("--questions", type=int, default=0, metavar="N", help="of each dialogue (all)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    from scripts.proving.fleet import running_fleet
+
+    dialogues = [json.loads(path.read_text()) for path in arguments.dialogues]
+    shares = {
+        percent: {budget: list[float]() for budget in arguments.budgets} for percent in (0, arguments.recall_budget)
+    }
+    with running_fleet(1) as fleet:
+        head = {"authorization": f"Bearer {fleet.key}"}
+        with httpx.Client(base_url=fleet.instances[0].url, headers=head, timeout=30) as http:
+            for dialogue in dialogues:
+                for percent, budget, share in ask(http, dialogue, arguments):
+                    shares[percent][budget].append(share)
+    print(f"{'':<28}" + "".join(f"{budget:>8,}" for budget in arguments.budgets))
+    for percent, by_budget in shares.items():
+        title = f"recall_budget={percent}" if percent else "the newest turns alone"
+        print(f"{title:<28}" + "".join(f"{statistics.mean(each):>8.1%}" for each in by_budget.values()))
+    return 0
+
+
+def ask(
+    http: httpx.Client, dialogue: dict[str, Any], arguments: argparse.Namespace
+) -> Iterator[tuple[int, int, float]]:
+    """Yield, for each question, percent and budget, the share of its gold turns that stand in the context."""
+    path = f"/v1/conversations/{posted(http, '/v1/conversations', {})['id']}"
+    first = dialogue["speakers"][0]
+    turns = {turn["id"]: turn["text"] for turn in dialogue["turns"]}
+    items = [
+        {"role": "user" if turn["speaker"] == first else "assistant", "name": turn["speaker"], "content": turn["text"]}
+        for turn in dialogue["turns"]
+    ]
+    for at in range(0, len(items), BATCH):
+        posted(http, f"{path}/items", {"items": items[at : at + BATCH]})
+    questions = [each for each in dialogue["questions"] if any(name in turns for name in each["gold"])]
+    questions = questions[: arguments.questions or len(questions)]
+    for number, each in enumerate(questions, 1):
+        print(
+            f"\rdialogue {dialogue['id']}: question {number} of {len(questions)}", end="", file=sys.stderr, flush=True
+        )
+        asked = {"id": f"msg_question_{number}", "role": "user", "content": each["question"]}
+        posted(http, f"{path}/items", {"items": [asked]})
+        gold = [turns[name] for name in each["gold"] if name in turns]
+        for percent in (0, arguments.recall_budget):
+            for budget in arguments.budgets:
+                answer = http.get(
+                    f"{path}/context", params={"budget": budget, "format": "chat", "recall_budget": percent}
+                )
+                answer.raise_for_status()
+                said = "\n".join(texts_of(answer.json()["messages"][:-1]))
+                yield percent, budget, sum(text.strip() in said for text in gold) / len(gold)
+        http.delete(f"{path}/items/msg_question_{number}").raise_for_status()
+    print(file=sys.stderr)
+
+
+def posted(http: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = http.post(path, json=body)
+    answer.raise_for_status()
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+def texts_of(messages: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield what *messages* of Chat Completions say."""
+    for message in messages:
+        content = message["content"]
+        yield from [content] if isinstance(content, str) else (part["text"] for part in content)
