@@ -115,7 +115,8 @@ def _named(said: metadata.PackageMetadata) -> str | None:
     classified = [
         each.rpartition(" :: ")[2] for each in said.get_all("Classifier", []) if each.startswith("License ::")
     ]
-    return CLASSIFIERS.get(classified[0]) if len(classified) == 1 else None
+    known = [CLASSIFIERS[each] for each in classified if each in CLASSIFIERS]
+    return " AND ".join(sorted(known)) if known and len(known) == len(classified) else None
 
 
 def _read(distribution: metadata.Distribution, files: list[metadata.PackagePath]) -> str | None:

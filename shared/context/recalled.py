@@ -15,10 +15,8 @@ import orjson
 
 from shared.context.fit import Selection
 from shared.context.unit import lone
-from shared.items.chat import part_text
 from shared.items.item import Item
 from shared.items.kinds import Kind
-from shared.items.types import chat_form
 from shared.recall.ask import Recalled
 
 FIRST_LINE = "Said earlier in this conversation, quoted:"
@@ -153,6 +151,9 @@ def _seq(quote: Quote) -> int:
 
 def text_of(item: Item) -> str:
     """Return what *item* says, "" where it has no text."""
+    from shared.items.chat import part_text  # Few contexts recall, and none of a function that only appends.
+    from shared.items.types import chat_form
+
     form = chat_form(orjson.loads(item.body))
     if form is None:
         return ""

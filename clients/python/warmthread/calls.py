@@ -43,6 +43,9 @@ class Wanted(TypedDict, total=False):
     cache_ttl: str
     since: int
     tool_results: str
+    recall_budget: int
+    query: str
+    include: str
     explain: bool
 
 
