@@ -179,3 +179,58 @@ def test_many_blocks_are_searched(api: httpx.Client, make_api: Callable[[], http
     fork = f"/v1/conversations/{api.post(f'{path}/fork', json={'after': 'a180'}).json()['id']}"
     append(api, fork, ask("Where is the report?"))
     assert "report.csv" in str(get(api, fork)["messages"])
+
+
+def test_the_explanation_shows_the_note(api: httpx.Client, path: str) -> None:
+    append(api, path, ask("Which booking number did Aurora give me?"))
+    context = get(api, path, explain=True)
+    rows = context["explanation"]["units"]
+    [note] = [row for row in rows if row["state"] == "recalled"]
+
+    assert rows.index(note) == len(rows) - 2
+    assert note["reason"] == "matches"
+    assert sum(row["tokens"] for row in rows if row["state"] != "omitted") == context["tokens"]
+    assert sum(row["tokens"] for row in rows if row["state"] == "omitted") == context["omitted"]["tokens"]
+
+
+def test_a_window_that_needs_the_whole_budget_has_it(api: httpx.Client, path: str) -> None:
+    append(api, path, ask("Which booking number did Aurora give me? " + CHATTER * 40))
+    context = get(api, path, recall_budget=75)
+
+    assert context["recalled"] == []
+    assert context["tokens"] > 300
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("recall_budget", "76"), ("recall_budget", "-1"), ("include", "a,,b"), ("query", "")]
+)
+def test_what_is_wrong_is_named(api: httpx.Client, path: str, name: str, value: str) -> None:
+    answer = api.get(f"{path}/context", params={"budget": 600, name: value})
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == name
+
+
+def test_a_batch_that_asks_recalls_in_its_own_request(
+    api: httpx.Client, path: str, make_api: Callable[[], httpx.Client], upstash: LocalUpstash
+) -> None:
+    cold = make_api()
+    upstash.reset()
+    wanted = {"budget": 600, "format": "chat", "recall_budget": 30}
+    body = {"items": [ask("Which booking number did Aurora give me?")], "context": wanted}
+    answer = cold.post(f"{path}/items", json=body)
+    requests = upstash.requests
+
+    assert requests == 1
+    assert "KX-4471" in str(answer.json()["context"]["messages"])
+    assert answer.json()["context"] == get(api, path)
+
+
+def test_compaction_keeps_what_is_recalled(api: httpx.Client, make_api: Callable[[], httpx.Client]) -> None:
+    path = make(api, 330, FACTS)
+    for number in range(20, 300):
+        for each in (f"u{number}", f"a{number}"):
+            assert api.delete(f"{path}/items/{each}").status_code == 200
+    append(api, path, *[each for at in range(400, 440) for each in turn(at)], ask("Which booking number?"))
+
+    assert "KX-4471" in str(get(make_api(), path)["messages"])

@@ -15,6 +15,8 @@ export const REASONS = {
   "moved-to-front": "a user message that is sent first, as one has to be, before units that are older",
   "fits": "among the newest units that fit",
   "unsupported": "would be sent, but the format has no form for any of it",
+  "part-of-result": "kept, with a result of a tool in part",
+  "matches": "quotes of older items that match the newest user message, directly before it",
   "whole": "the text of a document, all of it",
   "cut": "the text of a document, as much as its share of the budget holds",
   "covered-by-summary": "the summary stands for it",

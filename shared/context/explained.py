@@ -4,8 +4,8 @@ Why a context is as it is: a row for each unit of the conversation, in log order
     a choice (fit.py), and the fold that it was made from -> rows -> at most ROWS_MAX of them
 
 Nothing is decided here: a row tells what the choice has done. Each item of the conversation is in exactly one row.
-What prompt, pinned, kept and document rows count is what the context counts, in its encoding and format. What
-summarised and omitted rows count is what it leaves out, as that is stored.
+What prompt, pinned, kept, shortened, recalled and document rows count is what the context counts, in its encoding and
+format. What summarised and omitted rows count is what it leaves out, as that is stored.
 """
 
 from collections import deque
@@ -26,8 +26,9 @@ ROWS_MAX = 500
 """Of an answer: what a page can show, and a caller read."""
 
 PROMPT, PINNED, KEPT, DOCUMENT = "prompt", "pinned", "kept", "document"
+SHORTENED, RECALLED = "shortened", "recalled"
 SUMMARISED, OMITTED = "summarised", "omitted"
-STATES = (PROMPT, PINNED, KEPT, DOCUMENT, SUMMARISED, OMITTED)
+STATES = (PROMPT, PINNED, KEPT, SHORTENED, RECALLED, DOCUMENT, SUMMARISED, OMITTED)
 
 REASONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "prompt": ((PROMPT,), "what every prompt counts beside its messages"),
@@ -42,6 +43,8 @@ REASONS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "moved-to-front": ((KEPT,), "a user message that is sent first, as one has to be, before units that are older"),
     "fits": ((KEPT,), "among the newest units that fit"),
     "unsupported": ((PINNED, KEPT), "would be sent, but the format has no form for any of it"),
+    "part-of-result": ((SHORTENED,), "kept, with a result of a tool in part"),
+    "matches": ((RECALLED,), "quotes of older items that match the newest user message, directly before it"),
     "whole": ((DOCUMENT,), "the text of a document, all of it"),
     "cut": ((DOCUMENT,), "the text of a document, as much as its share of the budget holds"),
     "covered-by-summary": ((SUMMARISED,), "the summary stands for it"),
@@ -88,7 +91,7 @@ class Choice(NamedTuple):
     """
     What was chosen, and what it was chosen from: all of *items*, those of *folded* but for what *summary* stands for;
     *stored* are those that were folded, counted as they are stored. *documents* are those that are shown, *unsupported*
-    the ids of items which the format cannot carry.
+    the ids of items which the format cannot carry. *recalled_tokens*: of the note of recalled items, 0 for none.
     """
 
     selection: Selection
@@ -98,11 +101,15 @@ class Choice(NamedTuple):
     summary: Summary | None
     documents: Iterable[ShownText]
     unsupported: frozenset[str]
+    recalled_tokens: int = 0
 
 
 def explained(choice: Choice) -> list[Row]:
     """Return the rows of *choice*. Beyond ROWS_MAX the oldest are put together by state and reason."""
     rows = _of_folded(choice)
+    if choice.recalled_tokens:
+        newest = choice.folded.items[choice.folded.units[choice.folded.user_units[-1]].first]
+        rows = merge([(newest.seq, Row([], choice.recalled_tokens, RECALLED, "matches"))], rows, key=itemgetter(0))
     if choice.summary is not None:
         rows = merge(_of_covered(choice.items, choice.summary), rows, key=itemgetter(0))
     return _at_most(ROWS_MAX, chain(_of_prompt(choice), (row for _, row in rows)))
@@ -163,6 +170,9 @@ def _of_folded(choice: Choice) -> _Placed:
         item_ids = [items[at].id for at in members]
         shown = [text for item_id in item_ids for text in texts.get(item_id, ())] if texts else []
         is_nothing = not tokens and unsupported.issuperset(item_ids)
+        left_out_tokens = sum([items[at].left_out_tokens for at in members])
+        if left_out_tokens and not is_nothing:
+            state, reason = SHORTENED, "part-of-result"
         yield (
             place,
             Row(
@@ -171,7 +181,7 @@ def _of_folded(choice: Choice) -> _Placed:
                 tokens - sum([text.tokens for text in shown]),
                 state,
                 "unsupported" if is_nothing else reason,
-                sum([items[at].left_out_tokens for at in members]),
+                left_out_tokens,
             ),
         )
         for text in shown:

@@ -315,5 +315,6 @@ def _explanation(snapshot: Snapshot, chosen: Chosen, rendering: Rendering) -> di
         snapshot.summary,
         texts,
         frozenset(rendering.unsupported),
+        _tokens(chosen.recollection.note) if chosen.recollection.note is not None else 0,
     )
     return {"explanation": {"units": [row.told() for row in explained(choice)]}}

@@ -1996,9 +1996,9 @@ export interface components {
                 item_ids: string[];
                 tokens: number;
                 /** @enum {unknown} */
-                state: "prompt" | "pinned" | "kept" | "document" | "summarised" | "omitted";
+                state: "prompt" | "pinned" | "kept" | "shortened" | "recalled" | "document" | "summarised" | "omitted";
                 /** @enum {unknown} */
-                reason: "prompt" | "opening" | "head" | "system-message" | "summary" | "newest-user-message" | "open-call" | "last-unit" | "opens-window" | "moved-to-front" | "fits" | "unsupported" | "whole" | "cut" | "covered-by-summary" | "over-budget" | "thinned" | "stable-prefix" | "before-first-user-message" | "orphan-output" | "unanswered-call" | "dangling-reasoning";
+                reason: "prompt" | "opening" | "head" | "system-message" | "summary" | "newest-user-message" | "open-call" | "last-unit" | "opens-window" | "moved-to-front" | "fits" | "unsupported" | "part-of-result" | "matches" | "whole" | "cut" | "covered-by-summary" | "over-budget" | "thinned" | "stable-prefix" | "before-first-user-message" | "orphan-output" | "unanswered-call" | "dangling-reasoning";
                 left_out_tokens?: number;
             }[];
         };

@@ -11,7 +11,9 @@ from shared.context.explained import (
     PINNED,
     PROMPT,
     REASONS,
+    RECALLED,
     ROWS_MAX,
+    SHORTENED,
     SUMMARISED,
     Choice,
     Row,
@@ -21,7 +23,7 @@ from shared.context.fit import Selection
 from shared.context.units import Folded
 from shared.items.item import Item
 
-SENT, LEFT_OUT = {PROMPT, PINNED, KEPT, DOCUMENT}, {SUMMARISED, OMITTED}
+SENT, LEFT_OUT = {PROMPT, PINNED, KEPT, SHORTENED, RECALLED, DOCUMENT}, {SUMMARISED, OMITTED}
 
 
 def misexplained(
