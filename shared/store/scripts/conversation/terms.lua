@@ -7,7 +7,7 @@
 --
 --   ti          '<format> <generation> <first block> <blocks> <items> <terms> <in the open block> <oldest item's id>'
 --   to          the open block: for each item a newline, its place (three characters), its terms
---   t:<b>       a closed block: for each item its place, and how many terms it has (two characters)
+--   t:<b>       a closed block: for each item its place, and how many terms it has (two characters), 0 if it is gone
 --   t:<b>:<c>   of a closed block, the terms that begin with <c>: for each a newline, the other four characters, and
 --               for each item that has it which one of the block it is (two characters), and how often
 --   tq          of the newest user message: '<place> <items then> <terms then> <its terms>'

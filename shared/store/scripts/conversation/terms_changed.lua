@@ -71,6 +71,9 @@ local function remove_terms(conversation, header, place, fields)
           end
         end
         index.items, index.terms = index.items - 1, index.terms - unpacked(places, at + PLACE, 2)
+        -- Its place stays, and has no terms.
+        fields[#fields + 1] = 't:' .. text(block)
+        fields[#fields + 1] = string.sub(places, 1, at + PLACE - 1) .. packed(0, 2) .. string.sub(places, at + PLACE + 2)
         fields[#fields + 1], fields[#fields + 2] = 'ti', written_index(index, header.g)
         return size
       end
@@ -102,10 +105,11 @@ local function cut_terms(conversation, header, last, generation, set, doom)
     local stay = 0
     for at = 1, #places, PLACE + 2 do
       if unpacked(places, at, PLACE) <= last then
-        stay, terms = stay + 1, terms + unpacked(places, at + PLACE, 2)
+        local count = unpacked(places, at + PLACE, 2)
+        stay, terms = stay + 1, terms + count
+        if count > 0 then items = items + 1 end
       end
     end
-    items = items + stay
     if stay * (PLACE + 2) < #places then
       local names, buckets = buckets_of(conversation, number)
       local left = string.sub(places, 1, stay * (PLACE + 2))
