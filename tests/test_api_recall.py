@@ -214,16 +214,18 @@ def test_what_is_wrong_is_named(api: httpx.Client, path: str, name: str, value: 
 def test_a_batch_that_asks_recalls_in_its_own_request(
     api: httpx.Client, path: str, make_api: Callable[[], httpx.Client], upstash: LocalUpstash
 ) -> None:
-    cold = make_api()
-    upstash.reset()
-    wanted = {"budget": 600, "format": "chat", "recall_budget": 30}
-    body = {"items": [ask("Which booking number did Aurora give me?")], "context": wanted}
-    answer = cold.post(f"{path}/items", json=body)
-    requests = upstash.requests
+    sent = []
+    for number, percent in enumerate((0, 30)):
+        cold = make_api()
+        question = {**ask("Which booking number did Aurora give me?"), "id": f"question_{number}"}
+        body = {"items": [question], "context": {"budget": 600, "format": "chat", "recall_budget": percent}}
+        upstash.reset()
+        context = cold.post(f"{path}/items", json=body).json()["context"]
+        sent.append(upstash.requests)
 
-    assert requests == 1
-    assert "KX-4471" in str(answer.json()["context"]["messages"])
-    assert answer.json()["context"] == get(api, path)
+    assert sent[0] == sent[1]
+    assert "KX-4471" in str(context["messages"])
+    assert context == get(api, path)
 
 
 def test_compaction_keeps_what_is_recalled(api: httpx.Client, make_api: Callable[[], httpx.Client]) -> None:
