@@ -5,6 +5,9 @@ Each dialogue is a conversation of one instance; each of its questions is append
 at each budget, and deleted again. What is told is the mean, over the questions, of the share of their gold turns whose
 text stands in the answer: with the newest turns alone, and with `recall_budget`. A file is JSON, {id, speakers, turns:
 [{id, speaker, text, session, at}], questions: [{question, gold: [ids], category}]}.
+
+`--cost 600 20000`: what it takes instead, for conversations of so many turns, made of those of the files: a context with
+and without recall, each time for another question, an append with and without terms, and the store's own time.
 """
 
 import argparse
@@ -25,12 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budgets", nargs="+", type=int, default=[2000, 4000, 8000], metavar="TOKENS")
     parser.add_argument("--recall-budget", type=int, default=75, metavar="PERCENT", help="of the budget (75)")
     parser.add_argument("--questions", type=int, default=0, metavar="N", help="of each dialogue (all)")
+    parser.add_argument("--cost", nargs="+", type=int, default=[], metavar="TURNS", help="measure what it takes")
 
 
 def run(arguments: argparse.Namespace) -> int:
     from scripts.proving.fleet import running_fleet
 
     dialogues = [json.loads(path.read_text()) for path in arguments.dialogues]
+    if arguments.cost:
+        from scripts.benchmarks.recall_cost import cost
+
+        return cost(dialogues, arguments.cost, arguments.budgets[0])
     shares = {
         percent: {budget: list[float]() for budget in arguments.budgets} for percent in (0, arguments.recall_budget)
     }

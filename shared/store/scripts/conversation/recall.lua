@@ -14,7 +14,7 @@ local POSTINGS_MAX = 2500
 -- An entry of more bytes is never shown again.
 local RECALLED_BYTES_MAX, RECALL_BYTES_MAX = 65536, 1000000
 
--- The items before *limit* that have one of *codes*: {[code] = {{place, how often, its terms}, …}}.
+-- The items before *limit* that have one of *codes*: {[code] = {place, how often, its terms, place, …}}.
 local function postings_of(conversation, index, codes, limit)
   local found, firsts, names = {}, {}, {}
   for _, code in ipairs(codes) do
@@ -30,37 +30,82 @@ local function postings_of(conversation, index, codes, limit)
     local some = {unpack(names, from, math.min(from + UNPACK_MAX - 1, #names))}
     for at, value in ipairs(redis.call('HMGET', conversation, unpack(some))) do values[some[at]] = value or nil end
   end
+  local byte, find, sub, digits = string.byte, string.find, string.sub, DIGITS
   for block = index.first, index.blocks - 1 do
     local name = 't:' .. text(block)
     local places = values[name]
     for _, code in ipairs(codes) do
-      local bucket = places and values[name .. ':' .. string.sub(code, 1, 1)]
-      local _, last = string.find(bucket or '', '\n' .. string.sub(code, 2), 1, true)
+      local bucket = places and values[name .. ':' .. sub(code, 1, 1)]
+      local _, last = find(bucket or '', '\n' .. sub(code, 2), 1, true)
       local list = found[code]
-      while last and last < #bucket and string.byte(bucket, last + 1) ~= 10 do
-        local at = unpacked(bucket, last + 1, 2) * (PLACE + 2) + 1
-        local place = unpacked(places, at, PLACE)
+      while last do
+        local a, b, often = byte(bucket, last + 1, last + 3)
+        if not a or a == 10 then break end
+        local at = (digits[a] * 64 + digits[b]) * (PLACE + 2) + 1
+        local c, d, e, f, g = byte(places, at, at + PLACE + 1)
+        local place = (digits[c] * 64 + digits[d]) * 64 + digits[e]
         if place < limit then
-          list[#list + 1] = {place, unpacked(bucket, last + 3, 1), unpacked(places, at + PLACE, 2)}
+          local size = #list
+          list[size + 1], list[size + 2], list[size + 3] = place, digits[often], digits[f] * 64 + digits[g]
         end
         last = last + 3
       end
     end
   end
-  each_line(index.block, function(place, terms)
-    if place >= limit then return end
-    local size = nil
-    for _, code in ipairs(codes) do
-      local at = string.find(terms, code, 1, true)
-      while at and at % TERM ~= 1 do at = string.find(terms, code, at + 1, true) end
-      if at then
-        size = size or count_of(terms)
-        local list = found[code]
-        list[#list + 1] = {place, unpacked(terms, at + 5, 1), size}
+  -- The open block is looked through as a whole for each code: a line begins behind a newline, with its place.
+  local block = index.block
+  for _, code in ipairs(codes) do
+    local list, at = found[code], find(block, code, 1, true)
+    local start, next_start = 1, find(block, '\n', 2, true)
+    while at do
+      while next_start and next_start < at do
+        start, next_start = next_start, find(block, '\n', next_start + 1, true)
+      end
+      if at > start + PLACE and (at - start - PLACE - 1) % TERM == 0 then
+        local place = unpacked(block, start + 1, PLACE)
+        if place < limit then
+          local size = #list
+          list[size + 1], list[size + 2] = place, digits[byte(block, at + 5)]
+          list[size + 3] = count_of(sub(block, start + PLACE + 1, (next_start or #block + 1) - 1))
+        end
+      end
+      at = find(block, code, at + 1, true)
+    end
+  end
+  return found
+end
+
+-- Of *scores* by place, which are integers, the places of the *most* highest, best first; of equal ones the newest.
+local function best_of(scores, most)
+  local highest, counts, all = 1, {}, 0
+  for _, score in pairs(scores) do
+    if score > highest then highest = score end
+    all = all + 1
+  end
+  -- Which of 512 steps the last one is on tells a pass over them; only what is above is put in order.
+  local step, least = highest / 512, 0
+  if all > most then
+    for _, score in pairs(scores) do
+      local at = math.floor(score / step)
+      counts[at] = (counts[at] or 0) + 1
+    end
+    local above = 0
+    for at = 512, 0, -1 do
+      above = above + (counts[at] or 0)
+      if above >= most then
+        least = at * step
+        break
       end
     end
-  end)
-  return found
+  end
+  local keys = {}
+  for place, score in pairs(scores) do
+    if score >= least then keys[#keys + 1] = -(score * 262144 + place) end
+  end
+  table.sort(keys)
+  local places = {}
+  for at = 1, math.min(most, #keys) do places[at] = -keys[at] % 262144 end
+  return places
 end
 
 -- {place, …} before *limit*, best first, at most *most*, and the score of each.
@@ -70,37 +115,31 @@ local function ranked(conversation, index, codes, limit, items, terms, most)
     if #found[a] ~= #found[b] then return #found[a] < #found[b] end
     return a < b
   end)
-  local own, scores, looked, average = {}, {}, 0, math.max(1, terms / math.max(1, items))
+  local own, looked, average = {}, 0, math.max(1, terms / math.max(1, items))
   for _, code in ipairs(codes) do
     local list = found[code]
-    local rarity = math.log(1 + (math.max(items, #list) - #list + 0.5) / (#list + 0.5))
-    for _, posting in ipairs(list) do
-      local place, often, size = posting[1], posting[2], posting[3]
-      own[place] = (own[place] or 0) + rarity * often * (K1 + 1) / (often + K1 * (1 - B + B * size / average))
+    local count = #list / 3
+    local rarity = math.log(1 + (math.max(items, count) - count + 0.5) / (count + 0.5))
+    for at = 1, #list, 3 do
+      local place, often = list[at], list[at + 1]
+      local length = K1 * (1 - B + B * list[at + 2] / average)
+      own[place] = (own[place] or 0) + rarity * often * (K1 + 1) / (often + length)
     end
-    looked = looked + #list
+    looked = looked + count
     if looked > POSTINGS_MAX then break end
   end
-  local function score_more(place, score)
-    if place >= 1 and place < limit then scores[place] = (scores[place] or 0) + score end
-  end
+  local scores = {}
   for place, score in pairs(own) do
-    score_more(place, score)
+    -- Sums of fractions in another order would differ in their last digit.
+    score = math.floor(score * 1000 + 0.5)
+    scores[place] = (scores[place] or 0) + score
     for away, part in ipairs(NEIGHBOURS) do
-      score_more(place - away, part * score)
-      score_more(place + away, part * score)
+      local share = math.floor(part * score)
+      if place > away then scores[place - away] = (scores[place - away] or 0) + share end
+      if place + away < limit then scores[place + away] = (scores[place + away] or 0) + share end
     end
   end
-  local places = {}
-  for place in pairs(scores) do places[#places + 1] = place end
-  -- Sums in another order differ in their last digit.
-  for place, score in pairs(scores) do scores[place] = math.floor(score * 1000 + 0.5) end
-  table.sort(places, function(a, b)
-    if scores[a] ~= scores[b] then return scores[a] > scores[b] end
-    return a > b
-  end)
-  for at = #places, most + 1, -1 do places[at] = nil end
-  return places, scores
+  return best_of(scores, most), scores
 end
 
 -- The places of the items that *include* names by their ids, with commas, before *limit*.

@@ -73,7 +73,8 @@ local function remove_terms(conversation, header, place, fields)
         index.items, index.terms = index.items - 1, index.terms - unpacked(places, at + PLACE, 2)
         -- Its place stays, and has no terms.
         fields[#fields + 1] = 't:' .. text(block)
-        fields[#fields + 1] = string.sub(places, 1, at + PLACE - 1) .. packed(0, 2) .. string.sub(places, at + PLACE + 2)
+        local before, behind = string.sub(places, 1, at + PLACE - 1), string.sub(places, at + PLACE + 2)
+        fields[#fields + 1] = before .. packed(0, 2) .. behind
         fields[#fields + 1], fields[#fields + 2] = 'ti', written_index(index, header.g)
         return size
       end
