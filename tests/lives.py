@@ -163,6 +163,7 @@ def seen(api: httpx.Client, told: Told) -> dict[str, Any]:
         for sent in body.get("input", []):
             if sent["id"].startswith("msg_"):
                 del sent["id"]
+        body.get("cache", {}).pop("key", None)  # Which is its id.
         views[query] = {name: value for name, value in body.items() if name not in NOT_COMPARED}
     for after in ("", *told.deleted[:PLACES_MAX], *told.ids[-1:]):
         for order in ("asc", "desc"):

@@ -6,8 +6,8 @@ at each budget, and deleted again. What is told is the mean, over the questions,
 text stands in the answer: with the newest turns alone, and with `recall_budget`. A file is JSON, {id, speakers, turns:
 [{id, speaker, text, session, at}], questions: [{question, gold: [ids], category}]}.
 
-`--cost 600 20000`: what it takes instead, for conversations of so many turns, made of those of the files: a context with
-and without recall, each time for another question, an append with and without terms, and the store's own time.
+`--cost 600 20000`: what it takes instead, for conversations of so many turns, made of those of the files: a context
+with and without recall, each time for another question, an append with and without terms, and the store's own time.
 """
 
 import argparse
