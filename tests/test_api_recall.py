@@ -1,5 +1,6 @@
 """Recall over HTTP: which older items are quoted, where the note stands, and what keeps it as it is."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_what_matches_the_newest_message_is_quoted_directly_before_it(api: httpx
     note = context["messages"][-2]
 
     assert note["role"] == "user"
-    assert note["content"].startswith(FIRST + "\n")
+    assert note["content"].startswith(f"{FIRST}\n[{time.strftime('%Y-%m-%d', time.gmtime())}]\n")
     assert "assistant: Your booking is number KX-4471 with Aurora." in note["content"].splitlines()
     assert context["messages"][-1]["content"] == "Which booking number did Aurora give me?"
     assert "a3" in [each["item_id"] for each in context["recalled"]]
@@ -236,3 +237,19 @@ def test_compaction_keeps_what_is_recalled(api: httpx.Client, make_api: Callable
     append(api, path, *[each for at in range(400, 440) for each in turn(at)], ask("Which booking number?"))
 
     assert "KX-4471" in str(get(make_api(), path)["messages"])
+
+
+def test_each_day_has_a_line(
+    api: httpx.Client, path: str, run: Callable[..., Any], key_of: Callable[[str], str]
+) -> None:
+    append(api, path, ask("Which booking number did Aurora give me, and where is the report?"))
+    name = key_of(path.rpartition("/")[2])
+    today = int(run("HGET", name, "td").partition(":")[2].removesuffix(";"))
+    places = [int(run("HGET", name, f"i:{each}")) for each in ("u0", "u5")]
+    run("HSET", name, "td", f"{places[0]}:{today - 9};{places[1]}:{today - 2};")
+    lines = get(api, path)["messages"][-2]["content"].splitlines()
+    first, second = (f"[{time.strftime('%Y-%m-%d', time.gmtime((today - ago) * 86_400))}]" for ago in (9, 2))
+
+    assert [line for line in lines if line.startswith("[20")] == [first, second]
+    assert lines.index(first) < lines.index("assistant: " + FACTS[3]) < lines.index(second)
+    assert lines.index(second) < lines.index("assistant: " + FACTS[7])

@@ -43,11 +43,12 @@ _FRAME_TOKENS = 4
 
 
 class Quote(NamedTuple):
-    """One line: *text* of an *item*, all of it or an excerpt; *score* as Rank has it."""
+    """One line: *text* of an *item*, all of it or an excerpt; *score* as Rank has it; *date*: when it was appended."""
 
     item: Item
     score: float | None
     text: str
+    date: str = ""
 
 
 class Recollection(NamedTuple):
@@ -106,16 +107,19 @@ def quotes_of(
             tokens = tokens * len(text) // max(1, len(item.body)) + LINE_TOKENS
         if used_tokens + tokens <= share_tokens:
             used_tokens += tokens
-            quotes.append(Quote(item, score, text))
+            quotes.append(Quote(item, score, text, recalled.date_of(item.seq)))
     return quotes
 
 
 def note_text(quotes: Sequence[Quote]) -> str:
-    """Return the note's text: the quotes in the order of the log."""
-    lines = [
-        f"{each.item.name or LABELS[Kind(each.item.kind)]}: {_indented(each.text)}" for each in sorted(quotes, key=_seq)
-    ]
-    return "\n".join([FIRST_LINE, *lines])
+    """Return the note's text: the quotes in the order of the log, with a line for each day."""
+    lines, date = [FIRST_LINE], ""
+    for each in sorted(quotes, key=_seq):
+        if each.date != date:
+            date = each.date
+            lines.append(f"[{date}]")
+        lines.append(f"{each.item.name or LABELS[Kind(each.item.kind)]}: {_indented(each.text)}")
+    return "\n".join(lines)
 
 
 def note_of(text: str, tokens: int) -> Item:

@@ -2,6 +2,8 @@
 What older items a context asks for, and what the store answers.
 """
 
+import time
+from bisect import bisect_right
 from typing import Any, NamedTuple
 
 from shared.conversations.entries import read_entry
@@ -13,6 +15,7 @@ MOST_MIN, MOST_MAX = 16, 600
 TOKENS_MAX = 60_000
 """What recalled items may count together."""
 
+DAY_S = 86_400
 ITEM_TOKENS = 8
 """About what a short one counts."""
 
@@ -48,13 +51,20 @@ class Rank(NamedTuple):
 class Recalled(NamedTuple):
     """
     What was found for an *ask*, best first. *mark*: for which message, and after how many deleted tokens. *from_id*:
-    the oldest item that was looked at, "" where there was none.
+    the oldest item that was looked at, "" where there was none. *days*: from which seq on items were appended on a
+    later day, and that, in days since 1970.
     """
 
     ask: Ask
     mark: str
     from_id: str
     ranks: tuple[Rank, ...]
+    days: tuple[tuple[int, int], ...] = ()
+
+    def date_of(self, seq: int) -> str:
+        """Return the day on which an item was appended, "" where that is not known."""
+        at = bisect_right(self.days, (seq, 1 << 62)) - 1
+        return time.strftime("%Y-%m-%d", time.gmtime(self.days[at][1] * DAY_S)) if at >= 0 else ""
 
     @property
     def user_seq(self) -> int | None:
@@ -79,9 +89,10 @@ def read_recalled(ask: Ask, told: Any) -> Recalled | None:
     """Return what the script *told*, None where it says that the reader knows."""
     if not told:
         return None
-    mark, from_id, listed = told
+    mark, from_id, listed, days, *_ = told
     ranks = [
         Rank(int(place), int(score) / 1000 if score else None, read_entry(int(place), raw).item if raw else None)
         for place, score, raw in zip(listed[::3], listed[1::3], listed[2::3], strict=True)
     ]
-    return Recalled(ask, mark, from_id, tuple(ranks))
+    since = [each.split(":") for each in days.split(";") if each]
+    return Recalled(ask, mark, from_id, tuple(ranks), tuple([(int(place), int(day)) for place, day in since]))

@@ -67,6 +67,11 @@ local function add_items(fields, ARGV, header, generation)
       if terms ~= '' then bytes = bytes + add_terms(index, terms_fields, place, ARGV[at], terms) end
     end
   end
+  local days = with_day(header.td, tonumber(header.v or 0) - tonumber(header.o or 0) + 1, tonumber(now_s))
+  if ARGV[FIRST + 5] ~= '-' and #ARGV >= FIRST and days then
+    terms_fields[#terms_fields + 1], terms_fields[#terms_fields + 2] = 'td', days
+    bytes = bytes + #days - #(header.td or '')
+  end
   if asked ~= header.tq then
     terms_fields[#terms_fields + 1], terms_fields[#terms_fields + 2] = 'tq', asked
     bytes = bytes + #asked - #(header.tq or '')
@@ -90,7 +95,7 @@ local function append(KEYS, ARGV, before, after, beside)
   local entries_max, bytes_max, pinned_max = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
   local count = (#ARGV - FIRST + 1) / WIDTH
   local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'last', 'docs', 'r', 's',
-    'ti', 'to', 'tq', unpack(beside or {})}
+    'ti', 'to', 'tq', 'td', unpack(beside or {})}
   local kept, refused = look_back(record, wanted)
   if refused then return refused end
   if is_retry then wanted[#wanted + 1] = 't' end

@@ -20,7 +20,7 @@ if kept and kept[2] ~= seed then return {'again', kept[2]} end
 
 local header = fields_of(conversation,
   {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'd', 'y', 'e', 'm', 'g', 't', 'i:' .. after, 'x', 'r', 's',
-  'ti', 'to', 'tq'})
+  'ti', 'to', 'tq', 'td'})
 -- The id of the fork comes from the seed: where it is or was, this very attempt made it and its answer was lost.
 local made = fields_of(fork, {'g', 'v', 'h', 'c', 'm'})
 if made.g then

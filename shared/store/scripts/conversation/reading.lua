@@ -48,7 +48,7 @@ local function log_of(KEYS, ARGV, header, last_header)
 end
 
 -- What of it recall needs besides.
-local TERMS_HEADER = {'ti', 'to', 'tq'}
+local TERMS_HEADER = {'ti', 'to', 'tq', 'td'}
 
 -- The same of a conversation whose header is not known; nil where there is none. *beside*: fields that are wanted as
 -- well.

@@ -156,9 +156,9 @@ end
 
 -- What a reader of *log* gets that asks for items, at most *most*, by the terms of *query* ('' for those of the newest
 -- user message), behind those that *include* names: '' where it knows them, which *known* tells; else for which message
--- and after how many deleted tokens this is, the id of the oldest item that is looked at, and {place, score ('' for
--- included ones), entry, …}, best first. It holds the entries from *held* on: those are ''. Others come until they
--- count *tokens_max*.
+-- and after how many deleted tokens this is, the id of the oldest item that is looked at, {place, score ('' for
+-- included ones), entry, …}, best first, and the days (terms.lua). It holds the entries from *held* on: those are ''.
+-- Others come until they count *tokens_max*.
 local function recalled(log, ask)
   local header = log.header
   local place, items, terms, asked = string.match(header.tq or '', '^(%d+) (%d+) (%d+) (%S*)$')
@@ -204,5 +204,5 @@ local function recalled(log, ask)
       list[#list + 1] = entries[each] or ''
     end
   end
-  return {mark, index.from, list}
+  return {mark, index.from, list, header.td or ''}
 end

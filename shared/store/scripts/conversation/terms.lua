@@ -10,6 +10,7 @@
 --   t:<b>       a closed block: for each item its place, and how many terms it has (two characters), 0 if it is gone
 --   t:<b>:<c>   of a closed block, the terms that begin with <c>: for each a newline, the other four characters, and
 --               for each item that has it which one of the block it is (two characters), and how often
+--   td          '<place>:<day>;' for the first item that was appended on a day (since 1970, UTC) and had terms kept
 --   tq          of the newest user message: '<place> <items then> <terms then> <its terms>'
 --
 -- An index of another generation was copied by a release that did not know it: it is left behind, and begun anew.
@@ -40,6 +41,13 @@ local function count_of(terms)
   local count = 0
   for at = TERM, #terms, TERM do count = count + DIGITS[string.byte(terms, at)] end
   return count
+end
+
+-- *days* with that of *at_s* at *place*, nil where that is the newest.
+local function with_day(days, place, at_s)
+  local day = text(math.floor(at_s / 86400))
+  if string.match(days or '', ':(%d+);$') == day then return nil end
+  return (days or '') .. text(place) .. ':' .. day .. ';'
 end
 
 -- What the header says of the index; an empty one where it is none of this history.

@@ -92,6 +92,11 @@ local function cut_terms(conversation, header, last, generation, set, doom)
     doom('tq')
     size = size - #header.tq
   end
+  if header.td then
+    local days = string.gsub(header.td, '(%d+):%d+;', function(place) return tonumber(place) > last and '' or nil end)
+    set('td', days)
+    size = size + #days - #header.td
+  end
   if index.blocks == index.first and index.open == 0 then return size end
   local kept, items, terms, open = {}, 0, 0, 0
   each_line(index.block, function(place, said)
@@ -147,6 +152,11 @@ local function move_terms(conversation, header, new_place_of, generation, set)
   end
   local asking, rest = string.match(header.tq or '', '^(%d+)( .*)$')
   if asking then put('tq', text(new_place_of(tonumber(asking))) .. rest) end
+  if header.td then
+    put('td', (string.gsub(header.td, '(%d+):', function(place)
+      return text(new_place_of(tonumber(place) - 1) + 1) .. ':'
+    end)))
+  end
   if index.items == 0 then return size end
   local lines = {}
   each_line(index.block, function(place, terms)
