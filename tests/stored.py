@@ -57,10 +57,13 @@ def versions() -> list[str]:
 
 
 def items_of(api: httpx.Client, path: str) -> list[dict[str, Any]]:
-    page = api.get(f"{path}/items?order=asc&limit=100").raise_for_status().json()
-    items: list[dict[str, Any]] = page["data"]
-    assert not page["has_more"]
-    return items
+    items: list[dict[str, Any]] = []
+    while True:
+        after = {"after": items[-1]["id"]} if items else {}
+        page = api.get(f"{path}/items", params={"order": "asc", "limit": 100, **after}).raise_for_status().json()
+        items += page["data"]
+        if not page["has_more"]:
+            return items
 
 
 def post(api: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:

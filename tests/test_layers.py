@@ -27,6 +27,7 @@ FLOORS: list[set[str]] = [
     {"shared.cache", "shared.request"},
     {"shared.routes", "shared.store", "shared.tokens"},
     {"shared.items"},
+    {"shared.recall"},
     {"shared.context"},
     {"shared.budgets", "shared.documents", "shared.telemetry"},
     {"shared.conversations"},

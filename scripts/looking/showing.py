@@ -31,6 +31,8 @@ SIGNS: Mapping[str, Sign] = {
     "prompt": Sign("P", "white"),
     "pinned": Sign("#", "magenta"),
     "kept": Sign("=", "green"),
+    "shortened": Sign("-", "bright_green"),
+    "recalled": Sign("R", "bright_blue"),
     "document": Sign("D", "cyan"),
     "summarised": Sign("s", "yellow"),
     "omitted": Sign(".", "red"),

@@ -45,6 +45,7 @@ class Making:
         """Raises RuntimeError: something was answered as it should not be."""
         self._talk()
         self._every_type()
+        self._results_and_terms()
         self._deletions()
         self._summaries()
         self._documents()
@@ -67,12 +68,14 @@ class Making:
         paths = ["/v1/documents/manual.txt"]
         for name, identity in self.conversations.items():
             path = f"/v1/conversations/{identity}"
-            if name != "gone":
+            if name not in ("gone", "many words"):
                 paths += [path, f"{path}/items?order=asc&limit=100", f"{path}/items?order=desc&limit=5"]
             if name in ("summarised", "replaced"):
                 paths.append(f"{path}/summary")
         talk = f"/v1/conversations/{self.conversations['talk']}/context"
         paths += [f"{talk}?model={model}&budget=60&format=chat" for model in ("gpt-4o", "gpt-4")]
+        for name, query in (("long result", "tool_results=short"), ("many words", "recall_budget=25")):
+            paths.append(f"/v1/conversations/{self.conversations[name]}/context?budget=600&format=chat&{query}")
         for path in paths:
             self.note_read(path)
 
@@ -98,6 +101,18 @@ class Making:
             self._write("POST", f"{path}/items", {**given, "format": format_})
         self._fork("fork", path, {"metadata": {"of": "every type"}})
         self._fork("fork of a part", path, {"after": self._ids(path)[5]})
+
+    def _results_and_terms(self) -> None:
+        """A result that has short forms; and so many items with terms that a block of them is closed."""
+        call = {"type": "function_call", "call_id": "c1", "name": "look", "arguments": "{}"}
+        result = {"type": "function_call_output", "call_id": "c1", "output": "All is well here. " * 60}
+        asked = {"role": "user", "content": "Is all well?"}
+        self._create("long result", {"items": [asked, call, result], "expires_after_s": 0})
+        path = self._create("many words", {"expires_after_s": 0})
+        for start in range(0, 258, 86):
+            items = [{"id": f"w{at}", "role": "user", "content": f"word{at}"} for at in range(start, start + 86)]
+            self._write("POST", f"{path}/items", {"items": items}, is_noted=False)
+        self._write("POST", f"{path}/items", {"items": [{"role": "user", "content": "Where was word7?"}]})
 
     def _deletions(self) -> None:
         """Some items deleted, pinned ones too; as many that it was worth compacting; compacted, and written on."""

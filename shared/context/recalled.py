@@ -27,7 +27,7 @@ LABELS = {Kind.USER: "user", Kind.ASSISTANT: "assistant", Kind.CALL: "call", Kin
 BYTES_MAX = 60_000
 """A larger item is not quoted."""
 
-LINE_TOKENS = 4
+LINE_TOKENS = 3
 """What a line's label counts, about, and its end."""
 
 EXCERPT_CHARS = 600
@@ -43,12 +43,14 @@ _FRAME_TOKENS = 4
 
 
 class Quote(NamedTuple):
-    """One line: *text* of an *item*, all of it or an excerpt; *score* as Rank has it; *date*: when it was appended."""
+    """One line: *text* of an *item*, all of it or an excerpt; *score* as Rank has it; *date*: when it was appended.
+    *tokens*: of the text in the primary encoding, None where nobody knows."""
 
     item: Item
     score: float | None
     text: str
     date: str = ""
+    tokens: int | None = None
 
 
 class Recollection(NamedTuple):
@@ -97,17 +99,18 @@ def quotes_of(
             found.append((item, round(rank.score * NAMED, 3) if is_named and rank.score is not None else rank.score))
     found.sort(key=lambda each: (each[1] is None, each[1] or 0.0), reverse=True)
     quotes: list[Quote] = []
-    used_tokens, share_tokens = _FRAME_TOKENS + 8, share_tokens + share_tokens // 20
+    used_tokens, share_tokens = _FRAME_TOKENS + 8, share_tokens + share_tokens // 100
     for item, score in found:
         if not (text := text_of(item)):
             continue
+        own_tokens = _own_tokens(item)
         tokens = item.content_tokens + LINE_TOKENS
         if tokens > share_tokens // 4 and len(text) > EXCERPT_CHARS:
             text = _excerpt(text)
-            tokens = tokens * len(text) // max(1, len(item.body)) + LINE_TOKENS
+            tokens, own_tokens = tokens * len(text) // max(1, len(item.body)) + LINE_TOKENS, None
         if used_tokens + tokens <= share_tokens:
             used_tokens += tokens
-            quotes.append(Quote(item, score, text, recalled.date_of(item.seq)))
+            quotes.append(Quote(item, score, text, recalled.date_of(item.seq), own_tokens))
     return quotes
 
 
@@ -151,6 +154,12 @@ def with_note(selection: Selection, note: Item | None) -> Selection:
 
 def _seq(quote: Quote) -> int:
     return quote.item.seq
+
+
+def _own_tokens(item: Item) -> int | None:
+    """Return what the text of *item* counts, None where its content is more than that."""
+    is_plain = item.is_text and item.kind in (Kind.USER, Kind.ASSISTANT) and not item.extras and not item.documents
+    return item.content_tokens if is_plain else None
 
 
 def text_of(item: Item) -> str:

@@ -16,7 +16,7 @@ from shared.process.clock import Instant
 from shared.recall.ask import Recalled
 from shared.request.freshness import Tier
 
-COUNT_BYTES = 200
+COUNT_BYTES = 210
 """What a kept count of a second encoding holds in memory."""
 
 MARK_BYTES = 400

@@ -13,7 +13,7 @@ from shared.conversations.needs import Told
 from shared.conversations.snapshot import Snapshot, advance, begin, extend, read_header
 from shared.items.counts import Counts
 from shared.process.clock import Instant
-from shared.recall.ask import Ask, Recalled, read_recalled
+from shared.recall.ask import Ask, Rank, Recalled
 
 CONTINUING = frozenset({"news", "older"})
 """Kinds of replies that go on from what is held."""
@@ -69,3 +69,16 @@ def hold(held: Held | None, encoding: str, asked_at: Instant, taken: Taken | Non
         counts.setdefault(encoding, {}).update(taken.counts)
     forms = held.forms if held is not None else NO_FORMS
     return Held(taken.snapshot, asked_at, counts, taken.marks, forms, fold, recalled, notes)
+
+
+def read_recalled(ask: Ask, told: Any) -> Recalled | None:
+    """Return what the script *told*, None where it says that the reader knows."""
+    if not told:
+        return None
+    mark, from_id, listed, days, *_ = told
+    ranks = [
+        Rank(int(place), int(score) / 1000 if score else None, read_entry(int(place), raw).item if raw else None)
+        for place, score, raw in zip(listed[::3], listed[1::3], listed[2::3], strict=True)
+    ]
+    since = [each.split(":") for each in days.split(";") if each]
+    return Recalled(ask, mark, from_id, tuple(ranks), tuple([(int(place), int(day)) for place, day in since]))

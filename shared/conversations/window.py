@@ -8,12 +8,13 @@ from operator import attrgetter
 from typing import Any
 
 from shared.context.fit import Selection, fit
-from shared.context.recalled import NOTHING, Recollection, Unrecalled, quotes_of, text_of
+from shared.context.recalled import NOTHING, Quote, Recollection, Unrecalled, quotes_of, text_of
 from shared.context.tail import is_enough
 from shared.context.units import Folded, fold
 from shared.context.wanted import ContextRequest
 from shared.conversations.held import Held
 from shared.errors import ContextDoesNotFit
+from shared.items.counts import PRIMARY_ENCODING
 from shared.items.item import Item
 from shared.recall.ask import Ask, ask_for
 from shared.tokens.counter import Counter
@@ -108,7 +109,7 @@ async def make_note(counter: Counter, encoding: str, wanted: Unrecalled) -> Reco
     from shared.context.recalled import note_of, note_text
 
     quotes = list(wanted.quotes)
-    own = await counter.count(encoding, [each.text for each in quotes])
+    own = await _tokens_of(counter, encoding, quotes)
     while quotes:
         text = note_text(quotes)
         [tokens] = await counter.count(encoding, [text])
@@ -124,6 +125,14 @@ async def make_note(counter: Counter, encoding: str, wanted: Unrecalled) -> Reco
             over_tokens -= own.pop(at) + 3
             del quotes[at]
     return NOTHING
+
+
+async def _tokens_of(counter: Counter, encoding: str, quotes: Sequence[Quote]) -> list[int]:
+    """Return what the texts of *quotes* count; what is quoted as a whole was counted when it was appended."""
+    known = [each.tokens if encoding == PRIMARY_ENCODING else None for each in quotes]
+    lacking = [each.text for each, tokens in zip(quotes, known, strict=True) if tokens is None]
+    counted = iter(await counter.count(encoding, lacking))
+    return [next(counted) if tokens is None else tokens for tokens in known]
 
 
 def told(recollection: Recollection) -> list[dict[str, Any]]:

@@ -4,9 +4,8 @@ What older items a context asks for, and what the store answers.
 
 import time
 from bisect import bisect_right
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from shared.conversations.entries import read_entry
 from shared.items.item import Item
 
 MOST_MIN, MOST_MAX = 16, 600
@@ -83,16 +82,3 @@ def ask_for(share_tokens: int, query: str, include: tuple[str, ...]) -> Ask:
     return Ask(
         min(MOST_MAX, max(MOST_MIN, share_tokens // ITEM_TOKENS)), min(TOKENS_MAX, 3 * share_tokens), query, include
     )
-
-
-def read_recalled(ask: Ask, told: Any) -> Recalled | None:
-    """Return what the script *told*, None where it says that the reader knows."""
-    if not told:
-        return None
-    mark, from_id, listed, days, *_ = told
-    ranks = [
-        Rank(int(place), int(score) / 1000 if score else None, read_entry(int(place), raw).item if raw else None)
-        for place, score, raw in zip(listed[::3], listed[1::3], listed[2::3], strict=True)
-    ]
-    since = [each.split(":") for each in days.split(";") if each]
-    return Recalled(ask, mark, from_id, tuple(ranks), tuple([(int(place), int(day)) for place, day in since]))

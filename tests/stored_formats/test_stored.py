@@ -28,7 +28,9 @@ pytestmark = pytest.mark.unmeasured
 KINDS = {*map(str, Kind), "x", "-", "m", "z"} - {Kind.OTHER}
 """What an entry may be (shared/conversations/entries.py); no message can have a role that is another than the known."""
 
-HEADER = {"g", "v", "o", "h", "n", "w", "d", "b", "p", "e", "t", "c", "m", "x", "pin", "y", "docs", "last"}
+HEADER = {"g", "v", "o", "h", "n", "w", "d", "b", "p", "e", "t", "c", "m", "x", "pin", "y", "docs", "last"} | {
+    *("r", "s", "sc", "ti", "to", "tq", "td"),
+}
 
 
 def lacks(expected: Any, actual: Any, at: str = "") -> list[str]:
@@ -74,7 +76,9 @@ def test_the_newest_fixture_holds_every_family_of_names_and_every_field_that_is_
     newest = read_stored(versions()[-1])
 
     assert families_of(newest.values).keys() == families_of(made_now.values).keys() == patterns().keys()
-    assert fields_of(newest) == fields_of(made_now) == HEADER | {"i", "b", "q"} | {f"entry {kind}" for kind in KINDS}
+    assert (
+        fields_of(newest) == fields_of(made_now) == HEADER | {"i", "b", "q", "t"} | {f"entry {kind}" for kind in KINDS}
+    )
 
 
 def test_the_newest_fixture_holds_every_type_of_item() -> None:

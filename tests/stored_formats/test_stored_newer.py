@@ -23,7 +23,7 @@ pytestmark = pytest.mark.unmeasured
 def with_fact(entry: str) -> str:
     """Return *entry*, of an item with no more facts than it has to have, with one that nobody knows, behind all."""
     head, _, body = entry.partition("\n")
-    return f'{head[:-1]},[],"",0,{{}},{{"new":1}}]\n{body}'
+    return f'{head[:-1]},[],"",0,{{}},[],{{"new":1}}]\n{body}'
 
 
 def with_type(entry: str) -> str:
@@ -47,7 +47,7 @@ def with_record(run: Callable[..., Any], stored: Stored) -> None:
 
 
 def with_column(block: str) -> str:
-    return orjson.dumps([[*columns, 1] for columns in orjson.loads(block)]).decode()
+    return orjson.dumps([[*columns, *[[]][: 7 - len(columns)], 1] for columns in orjson.loads(block)]).decode()
 
 
 def of_the_month(run: Callable[..., Any], prefix: str) -> str:
