@@ -80,5 +80,5 @@ class Recalled(NamedTuple):
 def ask_for(share_tokens: int, query: str, include: tuple[str, ...]) -> Ask:
     """Return what is asked for to fill *share_tokens*."""
     return Ask(
-        min(MOST_MAX, max(MOST_MIN, share_tokens // ITEM_TOKENS)), min(TOKENS_MAX, 3 * share_tokens), query, include
+        min(MOST_MAX, max(MOST_MIN, share_tokens // ITEM_TOKENS)), min(TOKENS_MAX, 2 * share_tokens), query, include
     )

@@ -14,65 +14,79 @@ local POSTINGS_MAX = 2500
 -- An entry of more bytes is never shown again.
 local RECALLED_BYTES_MAX, RECALL_BYTES_MAX = 65536, 1000000
 
--- The items before *limit* that have one of *codes*: {[code] = {place, how often, its terms, place, …}}.
-local function postings_of(conversation, index, codes, limit)
+-- Where the items stand that have one of *codes*: {[code] = {count = how many, bucket, where its postings begin, the
+-- places of its block, …}}, without those of the open block.
+local function found_in(conversation, index, codes)
   local found, firsts, names = {}, {}, {}
   for _, code in ipairs(codes) do
-    found[code] = {}
+    found[code] = {count = 0}
     firsts[string.sub(code, 1, 1)] = true
   end
   for block = index.first, index.blocks - 1 do
-    names[#names + 1] = 't:' .. text(block)
-    for bucket in pairs(firsts) do names[#names + 1] = 't:' .. text(block) .. ':' .. bucket end
+    local name = 't:' .. text(block)
+    names[#names + 1] = name
+    for bucket in pairs(firsts) do names[#names + 1] = name .. ':' .. bucket end
   end
   local values = {}
   for from = 1, #names, UNPACK_MAX do
     local some = {unpack(names, from, math.min(from + UNPACK_MAX - 1, #names))}
     for at, value in ipairs(redis.call('HMGET', conversation, unpack(some))) do values[some[at]] = value or nil end
   end
-  local byte, find, sub, digits = string.byte, string.find, string.sub, DIGITS
+  local find, sub = string.find, string.sub
   for block = index.first, index.blocks - 1 do
     local name = 't:' .. text(block)
     local places = values[name]
     for _, code in ipairs(codes) do
       local bucket = places and values[name .. ':' .. sub(code, 1, 1)]
       local _, last = find(bucket or '', '\n' .. sub(code, 2), 1, true)
-      local list = found[code]
-      while last do
-        local a, b, often = byte(bucket, last + 1, last + 3)
-        if not a or a == 10 then break end
-        local at = (digits[a] * 64 + digits[b]) * (PLACE + 2) + 1
-        local c, d, e, f, g = byte(places, at, at + PLACE + 1)
-        local place = (digits[c] * 64 + digits[d]) * 64 + digits[e]
-        if place < limit then
-          local size = #list
-          list[size + 1], list[size + 2], list[size + 3] = place, digits[often], digits[f] * 64 + digits[g]
-        end
-        last = last + 3
+      if last then
+        local list, size = found[code], #found[code]
+        list[size + 1], list[size + 2], list[size + 3] = bucket, last + 1, places
+        list.count = list.count + ((find(bucket, '\n', last, true) or #bucket + 1) - last - 1) / 3
       end
-    end
-  end
-  -- The open block is looked through as a whole for each code: a line begins behind a newline, with its place.
-  local block = index.block
-  for _, code in ipairs(codes) do
-    local list, at = found[code], find(block, code, 1, true)
-    local start, next_start = 1, find(block, '\n', 2, true)
-    while at do
-      while next_start and next_start < at do
-        start, next_start = next_start, find(block, '\n', next_start + 1, true)
-      end
-      if at > start + PLACE and (at - start - PLACE - 1) % TERM == 0 then
-        local place = unpacked(block, start + 1, PLACE)
-        if place < limit then
-          local size = #list
-          list[size + 1], list[size + 2] = place, digits[byte(block, at + 5)]
-          list[size + 3] = count_of(sub(block, start + PLACE + 1, (next_start or #block + 1) - 1))
-        end
-      end
-      at = find(block, code, at + 1, true)
     end
   end
   return found
+end
+
+-- Adds to *list* what the *block* that is open has of *code* before *limit*: place, how often, its terms, ….
+local function add_open(list, block, code, limit)
+  local at = string.find(block, code, 1, true)
+  local start, next_start = 1, string.find(block, '\n', 2, true)
+  while at do
+    while next_start and next_start < at do
+      start, next_start = next_start, string.find(block, '\n', next_start + 1, true)
+    end
+    if at > start + PLACE and (at - start - PLACE - 1) % TERM == 0 then
+      local place = unpacked(block, start + 1, PLACE)
+      if place < limit then
+        local size = #list
+        list[size + 1], list[size + 2] = place, DIGITS[string.byte(block, at + 5)]
+        list[size + 3] = count_of(string.sub(block, start + PLACE + 1, (next_start or #block + 1) - 1))
+      end
+    end
+    at = string.find(block, code, at + 1, true)
+  end
+end
+
+-- Adds to *list* the same of the closed blocks that *found* names.
+local function add_closed(list, found, limit)
+  local byte, digits = string.byte, DIGITS
+  for from = 1, #found, 3 do
+    local bucket, at, places = found[from], found[from + 1], found[from + 2]
+    while true do
+      local a, b, often = byte(bucket, at, at + 2)
+      if not a or a == 10 then break end
+      local where = (digits[a] * 64 + digits[b]) * (PLACE + 2) + 1
+      local c, d, e, f, g = byte(places, where, where + PLACE + 1)
+      local place = (digits[c] * 64 + digits[d]) * 64 + digits[e]
+      if place < limit then
+        local size = #list
+        list[size + 1], list[size + 2], list[size + 3] = place, digits[often], digits[f] * 64 + digits[g]
+      end
+      at = at + 3
+    end
+  end
 end
 
 -- Of *scores* by place, which are integers, the places of the *most* highest, best first; of equal ones the newest.
@@ -110,28 +124,30 @@ end
 
 -- {place, …} before *limit*, best first, at most *most*, and the score of each.
 local function ranked(conversation, index, codes, limit, items, terms, most)
-  local found = postings_of(conversation, index, codes, limit)
+  local found = found_in(conversation, index, codes)
   table.sort(codes, function(a, b)
-    if #found[a] ~= #found[b] then return #found[a] < #found[b] end
+    if found[a].count ~= found[b].count then return found[a].count < found[b].count end
     return a < b
   end)
   local own, looked, average = {}, 0, math.max(1, terms / math.max(1, items))
   for _, code in ipairs(codes) do
-    local list = found[code]
+    local list = {}
+    add_open(list, index.block, code, limit)
+    add_closed(list, found[code], limit)
     local count = #list / 3
     local rarity = math.log(1 + (math.max(items, count) - count + 0.5) / (count + 0.5))
     for at = 1, #list, 3 do
       local place, often = list[at], list[at + 1]
       local length = K1 * (1 - B + B * list[at + 2] / average)
-      own[place] = (own[place] or 0) + rarity * often * (K1 + 1) / (often + length)
+      own[place] = (own[place] or 0) + math.floor(1000 * rarity * often * (K1 + 1) / (often + length))
     end
     looked = looked + count
     if looked > POSTINGS_MAX then break end
   end
+  -- What is far down gives its neighbours next to nothing.
   local scores = {}
-  for place, score in pairs(own) do
-    -- Sums of fractions in another order would differ in their last digit.
-    score = math.floor(score * 1000 + 0.5)
+  for _, place in ipairs(best_of(own, 4 * most)) do
+    local score = own[place]
     scores[place] = (scores[place] or 0) + score
     for away, part in ipairs(NEIGHBOURS) do
       local share = math.floor(part * score)
