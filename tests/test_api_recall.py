@@ -5,11 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from scripts.local.upstash import LocalUpstash
 from scripts.proving.contexts.promises import recount
 from scripts.proving.contexts.real_tokens import real_count
+from scripts.proving.providers.by_format import faults_of
 
 CHATTER = "We talked about nothing in particular for a while, as people do. "
 FIRST = "Said earlier in this conversation, quoted:"
@@ -253,3 +255,43 @@ def test_each_day_has_a_line(
     assert [line for line in lines if line.startswith("[20")] == [first, second]
     assert lines.index(first) < lines.index("assistant: " + FACTS[3]) < lines.index(second)
     assert lines.index(second) < lines.index("assistant: " + FACTS[7])
+
+
+@pytest.mark.parametrize("encoding", ["o200k_base", "cl100k_base"])
+@pytest.mark.parametrize(
+    ("name", "members"),
+    [
+        ("items", {"input": "input"}),
+        ("chat", {"messages": "messages"}),
+        ("anthropic", {"messages": "messages", "system": "system"}),
+        ("gemini", {"contents": "messages", "system_instruction": "system"}),
+    ],
+)
+def test_it_counts_what_is_sent_and_providers_take_it(
+    api: httpx.Client, path: str, name: str, members: dict[str, str], encoding: str
+) -> None:
+    append(api, path, ask("Which booking number did Aurora give me, and where does the report lie?"))
+    context = get(api, path, format=name, encoding=encoding)
+    sent = {target: context[member] for member, target in members.items()}
+    if name != "items":
+        sent["format"] = name
+    counted = api.post("/v1/tokens/count", json={"encoding": encoding, **sent}).json()
+
+    assert len(context["recalled"]) > 1
+    assert counted["tokens"] == context["tokens"] <= 600
+    assert list(faults_of(name, {member: orjson.dumps(context[member]) for member in members})) == []
+
+
+def test_a_copy_that_is_fresh_enough_recalls_for_its_newest_message(
+    api: httpx.Client, path: str, make_api: Callable[[], httpx.Client]
+) -> None:
+    append(api, path, ask("Which booking number did Aurora give me?"))
+    assert "KX-4471" in str(get(api, path)["messages"])
+    append(make_api(), path, {"id": "another", "role": "user", "content": "And where does the report lie?"})
+    get(api, path, recall_budget=0)
+    parameters: dict[str, str | int] = {"budget": 600, "format": "chat", "recall_budget": 30}
+    for _ in range(2):
+        answer = api.get(f"{path}/context", params=parameters, headers={"cache-control": "max-age=60"})
+
+        assert "report.csv" in str(answer.json()["messages"])
+    assert "hit" in answer.headers["cache-status"]

@@ -32,13 +32,13 @@ from shared.conversations.history import History, Within
 from shared.conversations.kept_counts import Uncounted, count_anew, write_kept_counts
 from shared.conversations.needs import Need
 from shared.conversations.provenance import Provenance, touch_when_due
-from shared.conversations.window import ask_of, make_note
+from shared.conversations.window import ask_of, has_answer, make_note
 from shared.documents.documents import Documents
 from shared.errors import NotCached
 from shared.jsonbytes.write import Pieces
 from shared.process.pool import Pool
 from shared.request.after_response import Later
-from shared.request.freshness import Freshness
+from shared.request.freshness import Freshness, Tier
 from shared.request.tracing import RECORDS, note, part
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
@@ -83,7 +83,7 @@ class Contexts:
         ask = ask_of(wanted)
         need = Need(tokens, encoding, wanted.short_results and tokens is not None, ask)
         reading = await self._history.read(conversation, need, freshness, within)
-        if ask is not None and (reading.held.recalled is None or reading.held.recalled.ask != ask):
+        if ask is not None and reading.tier in (Tier.L0, Tier.STALE) and not has_answer(reading.held, ask):
             if freshness.is_only_if_cached:
                 raise NotCached("This instance has no copy that is fresh enough.")
             reading = await self._history.read(conversation, need, Freshness())

@@ -16,6 +16,7 @@ from shared.conversations.held import Held
 from shared.errors import ContextDoesNotFit
 from shared.items.counts import PRIMARY_ENCODING
 from shared.items.item import Item
+from shared.items.kinds import Kind
 from shared.recall.ask import Ask, ask_for
 from shared.tokens.counter import Counter
 
@@ -50,6 +51,15 @@ def ask_of(wanted: ContextRequest) -> Ask | None:
 
         query = query_codes(wanted.query)
     return ask_for(wanted.recall_tokens, query, wanted.include)
+
+
+def has_answer(held: Held, ask: Ask) -> bool:
+    """Tell whether what is *held* as recalled answers *ask* for the newest user message that is held."""
+    recalled, snapshot = held.recalled, held.snapshot
+    if recalled is None or recalled.ask != ask or recalled.deleted_tokens != snapshot.header.deleted_tokens:
+        return False
+    newest = next((item.seq for item in reversed(snapshot.items) if item.kind == Kind.USER), None)
+    return recalled.user_seq in (None, newest)
 
 
 def recollected(

@@ -72,6 +72,10 @@ class Recalled(NamedTuple):
         return int(place) if place else None
 
     @property
+    def deleted_tokens(self) -> int:
+        return int(self.mark.partition(" ")[2])
+
+    @property
     def size_bytes(self) -> int:
         found = [rank.item for rank in self.ranks if rank.item is not None]
         return 200 * len(self.ranks) + sum([480 + len(item.body) + len(item.extras) for item in found])
