@@ -295,3 +295,12 @@ def test_a_copy_that_is_fresh_enough_recalls_for_its_newest_message(
 
         assert "report.csv" in str(answer.json()["messages"])
     assert "hit" in answer.headers["cache-status"]
+
+
+def test_what_a_cache_keeps_ends_before_the_note(api: httpx.Client, path: str) -> None:
+    append(api, path, ask("Which booking number did Aurora give me?"))
+    context = get(api, path, stable_prefix=True)
+    notes = [at for at, each in enumerate(context["messages"]) if str(each["content"]).startswith(FIRST)]
+
+    assert notes == [len(context["messages"]) - 2]
+    assert context["cache"]["breakpoints"][1:] == [notes[0], len(context["messages"])]
