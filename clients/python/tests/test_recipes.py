@@ -67,7 +67,7 @@ LEFT_OPEN = {"LangGraph": LANGCHAIN, "langchain-core": LANGCHAIN, "pydantic-ai":
 """What a recipe leaves to its reader."""
 
 
-SAID = {"Summarising": ["2 0", "4 0", "5 0", "5 0"]}
+SAID = {"Summarising": ["2 0", "4 0", "3 0", "5 0"]}
 """What else one prints."""
 
 
