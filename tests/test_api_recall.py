@@ -304,3 +304,19 @@ def test_what_a_cache_keeps_ends_before_the_note(api: httpx.Client, path: str) -
 
     assert notes == [len(context["messages"]) - 2]
     assert context["cache"]["breakpoints"][1:] == [notes[0], len(context["messages"])]
+
+
+def test_what_is_recalled_takes_two_commands_more_at_most(
+    api: httpx.Client, make_api: Callable[[], httpx.Client], billed_commands: Callable[[], int]
+) -> None:
+    path = make(api, 400, FACTS)
+    append(api, path, ask("Which booking number did Aurora give me?"))
+    took = {}
+    cold = make_api()
+    for percent in (0, 30, 30):
+        before = billed_commands()
+        get(cold, path, recall_budget=percent)
+        took.setdefault(percent, []).append(billed_commands() - before)
+
+    assert took[30][0] - took[0][0] <= 2
+    assert took[30][1] == took[30][0] - 2
