@@ -311,7 +311,7 @@ def test_what_is_recalled_takes_two_commands_more_at_most(
 ) -> None:
     path = make(api, 400, FACTS)
     append(api, path, ask("Which booking number did Aurora give me?"))
-    took = {}
+    took: dict[int, list[int]] = {}
     cold = make_api()
     for percent in (0, 30, 30):
         before = billed_commands()
