@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 
 from scripts.proving.contexts.dialogues import folded
 from scripts.proving.contexts.promises import recount
@@ -16,24 +16,14 @@ from shared.context.format_rules import RULES
 from shared.context.formats.rendering import Rendering
 from shared.context.render import render
 from shared.context.units import Folded
-from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
 from shared.tokens.rule import REPLY_TOKENS
 from tests.examples import examples
 from tests.logs import characters, chats, logs_with_budgets
+from tests.selections import Case, select
 
-Case = tuple[list[Item], int]
 MESSAGES = {"items": "input", "chat": "messages", "anthropic": "messages", "gemini": "contents"}
 """By formats that have some."""
-
-
-def select(case: Case, context_format: str, *, stable_prefix: bool = False) -> Selection:
-    log, budget = case
-    try:
-        return fit(folded(log, context_format), budget, stable_prefix)
-    except ContextDoesNotFit:
-        assume(False)
-        raise
 
 
 def growing(case: Case, context_format: str) -> list[tuple[list[Item], Folded, Selection, Rendering]]:

@@ -2,30 +2,19 @@
 
 import orjson
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 
 from scripts.proving.contexts.counting import counted
-from scripts.proving.contexts.dialogues import folded
 from scripts.proving.contexts.oracle import facts
 from scripts.proving.contexts.promises import broken_promises, recount
-from shared.context.fit import Selection, fit
+from shared.context.fit import fit
 from shared.context.render import FORMATS, render
 from shared.context.units import fold
 from shared.errors import ContextDoesNotFit
 from shared.items.item import Item
 from tests.examples import examples
 from tests.logs import characters, logs, logs_with_budgets
-
-Case = tuple[list[Item], int]
-
-
-def select(case: Case, context_format: str = "chat", *, stable_prefix: bool = False) -> Selection:
-    log, budget = case
-    try:
-        return fit(folded(log, context_format), budget, stable_prefix)
-    except ContextDoesNotFit:
-        assume(False)
-        raise
+from tests.selections import Case, select
 
 
 @pytest.mark.parametrize("stable_prefix", [False, True])

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from scripts.proving.contexts.dialogues import counted_log, with_short_results
 from scripts.proving.contexts.real_tokens import real_count
-from shared.context.short_results import saving, shortening_of, shown_short
+from shared.context.short_results import shortening_of, shown_short
 from shared.items.counts import counts_of
 from shared.items.item import Item
-from shared.items.short import marker, result_text, short_text, shortened
+from shared.items.short import marker, result_text, saving, short_text, shortened
 from shared.items.short_counts import forms_of, result_of
 from shared.items.short_forms import LADDER
 from shared.items.shown import NO_EXTRAS, Extras

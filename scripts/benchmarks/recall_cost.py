@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from scripts.measuring.tables import percentile
 from scripts.proving.fleet import Fleet, running_fleet
 
 BATCH, ROUNDS = 100, 150
@@ -50,13 +51,9 @@ def _row(dialogues: Sequence[dict[str, Any]], size: int, budget: int, on: Fleet,
         clients[at].post(f"{paths[at]}/items", json=body).raise_for_status()
         appends[at].append((time.perf_counter() - begin_s) * 1000)
     for width, times in ((12, plain), (11, recalled), (11, appends[1]), (12, appends[0])):
-        yield f"{statistics.median(times):>{width}.2f}{_p95(times):>7.2f}"
+        yield f"{statistics.median(times):>{width}.2f}{percentile(times, 0.95):>7.2f}"
     yield "".join(f"{used / count / 1000:>{width}.2f}" for width, (used, count) in zip((11, 8), scripts, strict=True))
     yield f"{_terms_share(on, paths[0]):>8.0%}"
-
-
-def _p95(times: Sequence[float]) -> float:
-    return statistics.quantiles(times, n=20)[-1]
 
 
 def _client(fleet: Fleet) -> httpx.Client:

@@ -37,7 +37,7 @@ def tokens_again(
     before = choose(fold(older, folded.rules)) if older and has_same_note else None
     if before is None:
         head = [item for item in items[: folded.note] if item.kind == Kind.SYSTEM and item.seq <= newest_seq]
-        return sum([_tokens(item) for item in head[: _systems_before_others(items)]])
+        return sum([item.tokens for item in head[: _systems_before_others(items)]])
     if folded.rules.system_apart and _systems(before) != _systems(now):
         return 0
     whole = _whole_up_to(items, stored, now)
@@ -67,10 +67,6 @@ def _whole_up_to(items: Sequence[Item], stored: Sequence[Item], now: Selection) 
     first = next((at for at, item in enumerate(items) if item.id == now.first_id), len(items))
     for at in range(first + 1, len(items)):
         before = stored[at - 1]
-        if before.preceding_tokens + _tokens(before) != stored[at].preceding_tokens:
+        if before.preceding_tokens + before.tokens != stored[at].preceding_tokens:
             return at
     return len(items)
-
-
-def _tokens(item: Item) -> int:
-    return item.overhead_tokens + item.content_tokens

@@ -206,7 +206,7 @@ def _parts(choice: Choice) -> Iterator[tuple[int, list[int], int, str, str]]:
             yield item.seq, members, unit.tokens - (saved or 0), KEPT, reason
         elif at in pinned:
             place = choice.summary.through_seq if choice.summary is not None and at == folded.note else item.seq
-            yield place, [at], _tokens(item), PINNED, pinned[at]
+            yield place, [at], item.tokens, PINNED, pinned[at]
         elif at in never:
             yield item.seq, [at], 0, OMITTED, never[at]
 
@@ -255,8 +255,4 @@ def _never_sent(folded: Folded) -> dict[int, str]:
 
 
 def _stored_row(items: Sequence[Item], members: list[int], stored: Sequence[Item], state: str, reason: str) -> Row:
-    return Row([items[at].id for at in members], sum([_tokens(stored[at]) for at in members]), state, reason)
-
-
-def _tokens(item: Item) -> int:
-    return item.overhead_tokens + item.content_tokens
+    return Row([items[at].id for at in members], sum([stored[at].tokens for at in members]), state, reason)

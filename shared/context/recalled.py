@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared.context.fit import Selection
+from shared.context.format_rules import FRAME_TOKENS
 from shared.context.unit import lone
 from shared.items.item import Item
 from shared.items.kinds import Kind
@@ -31,7 +32,7 @@ LINE_TOKENS = 3
 """What a line's label counts, about, and its end."""
 
 EXCERPT_CHARS = 600
-"""Of a text that would take more than a quarter of the share, so much is quoted, about where it matches."""
+"""Of a text that would take more than a quarter of the share, so much of its beginning is quoted."""
 
 NAMED = 1.5
 """By so much counts more what somebody said who is named in the question."""
@@ -39,12 +40,12 @@ NAMED = 1.5
 NOTE_SEQ = -1
 """No entry has it."""
 
-_FRAME_TOKENS = 4
-
 
 class Quote(NamedTuple):
-    """One line: *text* of an *item*, all of it or an excerpt; *score* as Rank has it; *date*: when it was appended.
-    *tokens*: of the text in the primary encoding, None where nobody knows."""
+    """
+    One line: *text* of an *item*, all of it or an excerpt; *score* as Rank has it; *date*: when it was appended.
+    *tokens*: of the text in the primary encoding, None where nobody knows.
+    """
 
     item: Item
     score: float | None
@@ -59,6 +60,10 @@ class Recollection(NamedTuple):
     note: Item | None
     quotes: tuple[Quote, ...]
     tokens: tuple[int, ...]
+
+    @property
+    def note_tokens(self) -> int:
+        return self.note.tokens if self.note is not None else 0
 
 
 NOTHING = Recollection(None, (), ())
@@ -93,13 +98,13 @@ def quotes_of(
             continue
         if seen_tokens > recalled.ask.tokens_max:
             break
-        seen_tokens += item.overhead_tokens + item.content_tokens + 4
+        seen_tokens += item.tokens + FRAME_TOKENS
         if item.kind in LABELS and rank.seq not in shown:
             is_named = item.name and rank.score is not None and item.name.casefold() in asked
             found.append((item, round(rank.score * NAMED, 3) if is_named and rank.score is not None else rank.score))
     found.sort(key=lambda each: (each[1] is None, each[1] or 0.0), reverse=True)
     quotes: list[Quote] = []
-    used_tokens, share_tokens = _FRAME_TOKENS + 8, share_tokens + share_tokens // 100
+    used_tokens, share_tokens = FRAME_TOKENS + 8, share_tokens + share_tokens // 100
     for item, score in found:
         if not (text := text_of(item)):
             continue
@@ -130,7 +135,7 @@ def note_of(text: str, tokens: int) -> Item:
     content = [{"type": "input_text", "text": text}]
     body = {"id": "msg_recalled", "type": "message", "status": "completed", "role": "user", "content": content}
     return Item(
-        NOTE_SEQ, "msg_recalled", Kind.SUMMARY, "", "", _FRAME_TOKENS, tokens, 0, 0, orjson.dumps(body), is_text=True
+        NOTE_SEQ, "msg_recalled", Kind.SUMMARY, "", "", FRAME_TOKENS, tokens, 0, 0, orjson.dumps(body), is_text=True
     )
 
 
@@ -141,13 +146,12 @@ def with_note(selection: Selection, note: Item | None) -> Selection:
     units = selection.units
     at = next(at for at in range(len(units) - 1, -1, -1) if units[at][0].kind == Kind.USER)
     before = selection.items.index(units[at][0])
-    tokens = note.overhead_tokens + note.content_tokens
     trimmed = selection.trimmed
     return selection._replace(
         items=[*selection.items[:before], note, *selection.items[before:]],
         units=[*units[:at], [note], *units[at:]],
-        chosen=[*selection.chosen[:at], lone(NOTE_SEQ, note, tokens), *selection.chosen[at:]],
-        tokens=selection.tokens + tokens,
+        chosen=[*selection.chosen[:at], lone(NOTE_SEQ, note, note.tokens), *selection.chosen[at:]],
+        tokens=selection.tokens + note.tokens,
         trimmed=trimmed if trimmed is None or trimmed < at else trimmed + 1,
     )
 

@@ -17,7 +17,7 @@ import orjson
 
 from shared.items.item import Item, read_extras
 from shared.items.kinds import Kind
-from shared.items.short import Short, shortened
+from shared.items.short import Short, saving, shortened
 
 WHOLE_MIN, STEP_RESULTS = 3, 10
 
@@ -37,6 +37,8 @@ def shortening_of(newest: Iterable[Item], results: int, room_tokens: int) -> Sho
     Return how results are shown of a log into which *results* were ever appended. *newest*: its items, from the newest
     on; *room_tokens*: of the budget, what pinned items leave.
     """
+    if results < WHOLE_MIN + STEP_RESULTS:  # None is short yet: nothing has to be looked through.
+        return Shortening(0, room_tokens // SHARE)
     whole = WHOLE_MIN + (results - WHOLE_MIN) % STEP_RESULTS
     short_before = 0
     for item in newest:
@@ -46,11 +48,6 @@ def shortening_of(newest: Iterable[Item], results: int, room_tokens: int) -> Sho
                 short_before = item.seq
                 break
     return Shortening(short_before, room_tokens // SHARE)
-
-
-def saving(item: Item) -> int:
-    """Return what the shortest form of *item*, as it is stored, saves."""
-    return item.content_tokens - item.shorts[0].content_tokens if item.shorts else 0
 
 
 def shown_short(
@@ -83,7 +80,7 @@ def _form_of(item: Item, shortening: Shortening) -> Short | None:
     """Return the form that *item* is shown in, None for all of it."""
     if item.seq < shortening.short_before:
         return item.shorts[0]
-    if item.overhead_tokens + item.content_tokens <= shortening.tokens_max:
+    if item.tokens <= shortening.tokens_max:
         return None
     fitting = [form for form in item.shorts if item.overhead_tokens + form.content_tokens <= shortening.tokens_max]
     return fitting[-1] if fitting else item.shorts[0]

@@ -18,6 +18,7 @@ import orjson
 
 from shared.budgets.refusals import SETTLE_REFUSALS, raise_settle_refusal
 from shared.config import Settings
+from shared.context.recalled import LABELS
 from shared.conversations.conversation import Conversation
 from shared.conversations.entries import write_entry
 from shared.conversations.info import ConversationInfo, Page
@@ -28,6 +29,7 @@ from shared.items.given import Given, count_given
 from shared.items.kinds import Kind
 from shared.items.messages import normal_items
 from shared.items.normalize import write_metadata
+from shared.items.short import saving
 from shared.items.short_counts import Result, count_with_shorts, result_of
 from shared.items.traits import Traits, describe
 from shared.jsonbytes.read import is_crowded
@@ -47,10 +49,6 @@ LARGE_ITEMS = 16
 A body of more than either may take over a millisecond to check and to describe: 40 µs an item, 130 µs where formats
 send other things of it, and for as many bytes of JSON in one result 0.4 ms, 1.5 ms where characters are escaped.
 """
-
-
-RECALLED_KINDS = frozenset({Kind.USER, Kind.ASSISTANT, Kind.CALL, Kind.OUTPUT, Kind.OTHER})
-"""What may be quoted when it is recalled (shared/context/recalled.py)."""
 
 
 class Prepared(NamedTuple):
@@ -84,10 +82,7 @@ class Batch(NamedTuple):
 
     def arguments(self) -> list[str | int]:
         """Return what the script takes of all items together, and of each."""
-        saved_tokens = sum(
-            [count.content_tokens - count.shorts[0].content_tokens for count in self.counts if count.shorts]
-        )
-        arguments: list[str | int] = [self.paths, saved_tokens]
+        arguments: list[str | int] = [self.paths, sum(map(saving, self.counts))]
         for each, count, entry in zip(self.items, self.counts, self.entries, strict=True):
             tokens = count.overhead_tokens + count.content_tokens
             arguments += [each.id, "1" if each.given_id else "0", each.traits.kind, tokens, entry, each.terms]
@@ -260,7 +255,7 @@ def _prepare(given: Given, ids: Ids, allow_empty: bool, settings: Settings) -> l
 
 def _terms(traits: Traits) -> str:
     """Return the terms of an item, as the store keeps them; "" for none."""
-    if traits.kind not in RECALLED_KINDS:
+    if traits.kind not in LABELS:  # It is never quoted.
         return ""
     from shared.recall.terms import pack  # A function that only reads never needs it.
 

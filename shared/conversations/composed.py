@@ -87,9 +87,9 @@ def shortening_in(snapshot: Snapshot, wanted: ContextRequest) -> Shortening | No
     """Return how the results of a conversation are shown, None where all are whole."""
     if not wanted.short_results:
         return None
-    pinned = sum([_tokens(item) for item in snapshot.pins])
+    pinned = sum([item.tokens for item in snapshot.pins])
     if snapshot.summary is not None:
-        pinned += _tokens(snapshot.summary.item)
+        pinned += snapshot.summary.item.tokens
     room_tokens = max(0, wanted.available_tokens - pinned - REPLY_TOKENS)
     return shortening_of(reversed(snapshot.items), snapshot.header.results, room_tokens)
 
@@ -134,7 +134,7 @@ def compose(conversation_id: str, held: Held, wanted: ContextRequest) -> Compose
     if kept.is_recounted:
         kept_tokens = _stored_tokens(selection, stored)
     else:
-        kept_tokens = selection.stored_tokens - (_tokens(selection.note) if selection.note is not None else 0)
+        kept_tokens = selection.stored_tokens - (selection.note.tokens if selection.note is not None else 0)
     chosen = Chosen(with_note(selection, recollection.note), [], kept_tokens, kept.folded, stored, is_all, recollection)
     if selection.mentions:
         return Composed(kept, chosen, None, held.forms)
@@ -178,11 +178,7 @@ def _is_all(snapshot: Snapshot, kept: Kept) -> bool:
 def _stored_tokens(selection: Selection, stored: Sequence[Item]) -> int:
     """Return the tokens of what is selected of the items that are *stored*, the note aside."""
     kept = [stored[at] for at in selection.positions]
-    return sum([item.overhead_tokens + item.content_tokens for item in kept if item.kind != Kind.SUMMARY])
-
-
-def _tokens(item: Item) -> int:
-    return item.overhead_tokens + item.content_tokens
+    return sum([item.tokens for item in kept if item.kind != Kind.SUMMARY])
 
 
 def _write_context(
@@ -213,7 +209,7 @@ def _write_context(
         },
         rendering.pieces,
         {
-            "summary": {"through": summary.through_id, "tokens": _tokens(note)} if summary and note else None,
+            "summary": {"through": summary.through_id, "tokens": note.tokens} if summary and note else None,
             "kept": {
                 "items": kept_items,
                 "first_id": selection.first_id,
@@ -241,7 +237,7 @@ def _pressure(snapshot: Snapshot, wanted: ContextRequest, chosen: Chosen) -> dic
     """Return how much more there is than the budget holds, in the primary encoding, as all that is said of the log."""
     header, summary = snapshot.header, snapshot.summary
     tokens = header.log_tokens(summary)
-    note_tokens = _tokens(summary.item) if summary is not None else 0
+    note_tokens = summary.item.tokens if summary is not None else 0
     return {
         "ratio": round((tokens + note_tokens) / wanted.available_tokens, 4),
         "tokens": tokens + note_tokens,
@@ -252,7 +248,7 @@ def _pressure(snapshot: Snapshot, wanted: ContextRequest, chosen: Chosen) -> dic
 
 def _shortened(selection: Selection) -> list[dict[str, Any]]:
     return [
-        {"item_id": item.id, "tokens": _tokens(item), "left_out_tokens": item.left_out_tokens}
+        {"item_id": item.id, "tokens": item.tokens, "left_out_tokens": item.left_out_tokens}
         for item in selection.items
         if item.left_out_tokens
     ]
@@ -271,10 +267,10 @@ def _cache(
     conversation_id: str, snapshot: Snapshot, wanted: ContextRequest, chosen: Chosen, rendering: Rendering
 ) -> dict[str, Any]:
     """Return what a caller tells a provider's prompt cache, and what that can read."""
-    told: dict[str, Any] = {"breakpoints": [*rendering.breakpoints], "key": conversation_id}
+    cache: dict[str, Any] = {"breakpoints": [*rendering.breakpoints], "key": conversation_id}
     if wanted.since is not None:
-        told["tokens"] = _tokens_again(snapshot, wanted, chosen, wanted.since)
-    return {"cache": told}
+        cache["tokens"] = _tokens_again(snapshot, wanted, chosen, wanted.since)
+    return {"cache": cache}
 
 
 def _tokens_again(snapshot: Snapshot, wanted: ContextRequest, chosen: Chosen, since: int) -> int:
@@ -315,6 +311,6 @@ def _explanation(snapshot: Snapshot, chosen: Chosen, rendering: Rendering) -> di
         snapshot.summary,
         texts,
         frozenset(rendering.unsupported),
-        _tokens(chosen.recollection.note) if chosen.recollection.note is not None else 0,
+        chosen.recollection.note_tokens,
     )
     return {"explanation": {"units": [row.told() for row in explained(choice)]}}

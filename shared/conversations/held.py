@@ -10,7 +10,7 @@ from shared.context.recalled import Recollection
 from shared.conversations.conversation import Conversation
 from shared.conversations.folds import Kept
 from shared.conversations.provenance import Provenance
-from shared.conversations.snapshot import Snapshot
+from shared.conversations.snapshot import Snapshot, item_bytes
 from shared.items.counts import Counts
 from shared.process.clock import Instant
 from shared.recall.ask import Recalled
@@ -21,6 +21,9 @@ COUNT_BYTES = 210
 
 MARK_BYTES = 400
 """The same for the mark of a document, with its path."""
+
+RANK_BYTES = 200
+"""The same for a place that was recalled."""
 
 CHAIN_BYTES = 74
 """The same for a chain hash that was read."""
@@ -51,7 +54,9 @@ class Held(NamedTuple):
         beside = COUNT_BYTES * sum(map(len, self.counts.values())) + MARK_BYTES * len(self.marks)
         beside += CHAIN_BYTES * len(self.snapshot.chains)
         fold_bytes = self.fold.size_bytes if self.fold is not None else 0
-        beside += self.recalled.size_bytes if self.recalled is not None else 0
+        if self.recalled is not None:
+            found = [rank.item for rank in self.recalled.ranks if rank.item is not None]
+            beside += RANK_BYTES * len(self.recalled.ranks) + sum(map(item_bytes, found))
         beside += sum([2 * len(each.note.body) for each in (self.notes or {}).values() if each.note is not None])
         return self.snapshot.size_bytes + beside + self.forms.size_bytes + fold_bytes
 

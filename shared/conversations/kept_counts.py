@@ -88,13 +88,12 @@ def _describe(items: Sequence[Item]) -> list[Traits]:
     found: list[Traits] = []
     for item in items:
         stored = orjson.loads(item.body)
-        found.append(describe(stored, read_extras(item)))
-        if item.shorts:
-            found += describe_shorts(item, stored)
+        extras = read_extras(item)
+        found += [describe(stored, extras), *describe_shorts(stored, extras, item.shorts)]
     return found
 
 
 def _counts_of(item: Item, counts: Iterator[Counts]) -> Counts:
     """Return those of *item*, which are the next of *counts*, as `_describe` has them."""
     own = next(counts)
-    return own._replace(shorts=with_counts(item.shorts, [next(counts) for _ in item.shorts])) if item.shorts else own
+    return own._replace(shorts=with_counts(item.shorts, counts)) if item.shorts else own

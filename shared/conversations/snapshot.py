@@ -14,6 +14,7 @@ from shared.context.summarised import Summary, summarised
 from shared.conversations.entries import DELETION, NO_SUMMARY, Entry
 from shared.items.item import Item
 from shared.items.kinds import Kind
+from shared.items.short import saving
 
 _SEQ = attrgetter("seq")
 
@@ -54,9 +55,9 @@ class Header(NamedTuple):
 
     def log_tokens(self, summary: Summary | None) -> int:
         """Return what the live items count, those aside that *summary* stands for."""
-        tokens = self.written_tokens - self.deleted_tokens
-        is_known = summary is not None and self.covered is not None and self.covered[0] == summary.through_id
-        return tokens - self.covered[1] if is_known and self.covered is not None else tokens
+        covered_id, covered_tokens = self.covered or ("", 0)
+        is_known = summary is not None and covered_id == summary.through_id
+        return self.written_tokens - self.deleted_tokens - (covered_tokens if is_known else 0)
 
 
 class Snapshot(NamedTuple):
@@ -119,7 +120,7 @@ def begin(header: Header, first: int, pins: Iterable[Entry], entries: list[Entry
     """Return the snapshot of *entries*, those from *first* on, with the *pins* from before."""
     pins = list(pins)
     pinned = tuple(entry.item for entry in pins if entry.item is not None)
-    size_bytes = sum(_size_bytes(item) for item in pinned)
+    size_bytes = sum(item_bytes(item) for item in pinned)
     before = _with_summary(Snapshot(header, first, pinned, pinned, 0, 0, size_bytes), pins)
     return advance(before, header, entries)
 
@@ -139,14 +140,14 @@ def advance(snapshot: Snapshot, header: Header, news: list[Entry]) -> Snapshot:
         return snapshot
     items = snapshot.items + tuple(added)
     pins = snapshot.pins + tuple(item for item in added if item.kind == Kind.SYSTEM)
-    size_bytes = snapshot.size_bytes + sum(_size_bytes(item) for item in added)
+    size_bytes = snapshot.size_bytes + sum(item_bytes(item) for item in added)
     tail_tokens = snapshot.tail_tokens + sum(_tail_tokens(item) for item in added)
     turn_tokens = _turn_tokens(added, snapshot.turn_tokens)
     if gone:
         removed = [item for item in items if item.seq in gone]
         items = tuple(item for item in items if item.seq not in gone)
         pins = tuple(item for item in pins if item.seq not in gone)
-        size_bytes -= sum(_size_bytes(item) for item in removed)
+        size_bytes -= sum(item_bytes(item) for item in removed)
         tail_tokens -= sum(_tail_tokens(item) for item in removed if item.seq >= snapshot.first)
         turn_tokens = _turn_tokens(items[bisect_left(items, snapshot.first, key=_SEQ) :])
     return snapshot._replace(
@@ -178,7 +179,7 @@ def _with_summary(snapshot: Snapshot, entries: list[Entry]) -> Snapshot:
             summary = None
     if summary is snapshot.summary:
         return snapshot
-    before_bytes, after_bytes = (_size_bytes(each.item) if each else 0 for each in (snapshot.summary, summary))
+    before_bytes, after_bytes = (item_bytes(each.item) if each else 0 for each in (snapshot.summary, summary))
     return snapshot._replace(summary=summary, size_bytes=snapshot.size_bytes - before_bytes + after_bytes)
 
 
@@ -197,8 +198,8 @@ def tail_start(snapshot: Snapshot, tokens_min: int | None, short_before: int = 0
         start -= 1
         item = items[start]
         tokens += _tail_tokens(item)
-        if item.seq < short_before and item.shorts:
-            tokens -= item.content_tokens - item.shorts[0].content_tokens
+        if item.seq < short_before:
+            tokens -= saving(item)
         if tokens >= tokens_min and item.kind == Kind.USER:
             break
     return start
@@ -228,7 +229,7 @@ def _whole_from(snapshot: Snapshot) -> int:
 
 
 def _tail_tokens(item: Item) -> int:
-    return 0 if item.kind == Kind.SYSTEM else item.overhead_tokens + item.content_tokens
+    return 0 if item.kind == Kind.SYSTEM else item.tokens
 
 
 def _newest_chains(before: tuple[str, ...], news: list[Entry]) -> tuple[str, ...]:
@@ -244,5 +245,6 @@ def _turn_tokens(items: Iterable[Item], before: int = 0) -> int:
     return tokens
 
 
-def _size_bytes(item: Item) -> int:
+def item_bytes(item: Item) -> int:
+    """Return what *item* holds, about."""
     return ITEM_BYTES + SHORT_BYTES * len(item.shorts) + len(item.body) + len(item.extras)

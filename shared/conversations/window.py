@@ -4,11 +4,21 @@ The window of a context, beside what is recalled: chosen, and what of the older 
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
 from shared.context.fit import Selection, fit
-from shared.context.recalled import NOTHING, Quote, Recollection, Unrecalled, quotes_of, text_of
+from shared.context.recalled import (
+    NOTHING,
+    Quote,
+    Recollection,
+    Unrecalled,
+    note_of,
+    note_text,
+    quotes_of,
+    text_of,
+)
 from shared.context.tail import is_enough
 from shared.context.units import Folded, fold
 from shared.context.wanted import ContextRequest
@@ -84,7 +94,7 @@ def recollected(
     if shown is None:
         return None
     asked = (wanted.query or text_of(folded.items[at])).casefold()
-    quotes = quotes_of(recalled, _Held(held.snapshot.items), shown, share_tokens, asked)
+    quotes = quotes_of(recalled, partial(_item_of, held.snapshot.items), shown, share_tokens, asked)
     if not quotes:
         return NOTHING
     raise Unrecalled(key, quotes, share_tokens)
@@ -103,21 +113,13 @@ def _shown_before(folded: Folded, user: int, wanted: ContextRequest, *, is_all: 
     return frozenset([item.seq for item in selection.items])
 
 
-class _Held:
-    """Items by their seqs."""
-
-    def __init__(self, items: Sequence[Item]) -> None:
-        self._items = items
-
-    def __call__(self, seq: int) -> Item | None:
-        at = bisect_left(self._items, seq, key=_SEQ)
-        return self._items[at] if at < len(self._items) and self._items[at].seq == seq else None
+def _item_of(items: Sequence[Item], seq: int) -> Item | None:
+    at = bisect_left(items, seq, key=_SEQ)
+    return items[at] if at < len(items) and items[at].seq == seq else None
 
 
 async def make_note(counter: Counter, encoding: str, wanted: Unrecalled) -> Recollection:
     """Return the note of what is *wanted*: the best of its quotes that fit, counted."""
-    from shared.context.recalled import note_of, note_text
-
     quotes = list(wanted.quotes)
     own = await _tokens_of(counter, encoding, quotes)
     while quotes:

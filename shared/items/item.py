@@ -51,6 +51,11 @@ class Item(NamedTuple):
     shorts: "tuple[Short, ...]" = ()
     left_out_tokens: int = 0
 
+    @property
+    def tokens(self) -> int:
+        """What it counts as a message of its own."""
+        return self.overhead_tokens + self.content_tokens
+
 
 def read_extras(item: Item) -> Mapping[str, Any]:
     """Return what *item* came with, {} for nothing."""

@@ -10,8 +10,8 @@ Where a text is cut, and what each form counts, is found when the item is append
 the stored item by slicing its text. What is counted is what is sent.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from shared.items.dialects.extras import has_foreign
 from shared.items.item import NO_DIFFERENCES
@@ -33,6 +33,21 @@ class Short(NamedTuple):
     left_out_tokens: int
     content_tokens: int
     differences: Mapping[str, tuple[int, int]] = NO_DIFFERENCES
+
+
+class Shortened(Protocol):
+    """What has short forms, and what it counts as a whole: an item, or its counts."""
+
+    @property
+    def content_tokens(self) -> int: ...
+
+    @property
+    def shorts(self) -> Sequence[Short]: ...
+
+
+def saving(of: Shortened) -> int:
+    """Return what the shortest form saves, 0 where there is none."""
+    return of.content_tokens - of.shorts[0].content_tokens if of.shorts else 0
 
 
 def write_shorts(shorts: Iterable[Short]) -> list[list[Any]]:

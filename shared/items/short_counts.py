@@ -5,12 +5,11 @@ Counting a batch with the short forms of its results.
     -> counts, with what each short form would count
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from shared.errors import TextNotCountable
 from shared.items.counts import Counts, count_items, count_texts_of, counts_of
-from shared.items.item import NO_DIFFERENCES, Item, read_extras
 from shared.items.short import Short, result_text, shortened
 from shared.items.short_forms import Cut, cut, short_forms
 from shared.items.traits import Traits, describe
@@ -66,33 +65,26 @@ async def _with_differences(
     counter: Counter, encoding: str, counts: list[Counts], results: Sequence[Result | None]
 ) -> list[Counts]:
     """Return *counts* with what other formats send of short forms, where that is another thing."""
-    found = [
-        (at, result, short)
-        for at, result in enumerate(results)
-        if result is not None and counts[at].differences
-        for short in counts[at].shorts
+    found = [(at, result) for at, result in enumerate(results) if result is not None and counts[at].differences]
+    described = [
+        each for at, result in found for each in describe_shorts(result.item, result.extras, counts[at].shorts)
     ]
-    if not found:
-        return counts
-    described = [describe(*shortened(result.item, result.extras, short)) for _, result, short in found]
-    counted = await count_items(counter, encoding, described)
-    for at in {at for at, _, _ in found}:
-        counts[at] = counts[at]._replace(shorts=())
-    for (at, _, short), count in zip(found, counted, strict=True):
-        short = short._replace(content_tokens=count.content_tokens, differences=count.differences)
-        counts[at] = counts[at]._replace(shorts=(*counts[at].shorts, short))
+    counted = iter(await count_items(counter, encoding, described))
+    for at, _ in found:
+        counts[at] = counts[at]._replace(shorts=with_counts(counts[at].shorts, counted))
     return counts
 
 
-def describe_shorts(item: Item, stored: Mapping[str, Any]) -> list[Traits]:
-    """Return what the short forms of *item* are, whose JSON is *stored*, to be counted in another encoding."""
-    extras = read_extras(item)
-    return [describe(*shortened(stored, extras, short)) for short in item.shorts]
+def describe_shorts(item: Mapping[str, Any], extras: Mapping[str, Any], shorts: Sequence[Short]) -> list[Traits]:
+    """Return what the stored *item* is in each of *shorts*, to be counted."""
+    return [describe(*shortened(item, extras, short)) for short in shorts]
 
 
-def with_counts(shorts: Sequence[Short], counts: Sequence[Counts]) -> tuple[Short, ...]:
-    """Return *shorts* with what they count in another encoding."""
+def with_counts(shorts: Sequence[Short], counts: Iterator[Counts]) -> tuple[Short, ...]:
+    """Return *shorts* with what they count, which are the next of *counts*, as `describe_shorts` has them."""
     return tuple(
-        short._replace(content_tokens=count.content_tokens, differences=count.differences or NO_DIFFERENCES)
-        for short, count in zip(shorts, counts, strict=True)
+        [
+            short._replace(content_tokens=count.content_tokens, differences=count.differences)
+            for short, count in zip(shorts, counts, strict=False)
+        ]
     )

@@ -5,7 +5,8 @@ Where results are cut, and what their short forms count: found at append, in the
          -> for each length of the LADDER the most that fits, with the marker
 
 A place is one where nothing joins across it, neither the text's other side nor the marker's line (shared/tokens/cuts.py
-has the rules), so the segments add up to the text's count, and to that of each form: nothing is counted twice.
+has the rules, whose patterns take milliseconds to compile: these few are asked of single characters), so the segments
+add up to the text's count, and to that of each form: nothing is counted twice.
 """
 
 from bisect import bisect_right

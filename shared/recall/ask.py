@@ -75,11 +75,6 @@ class Recalled(NamedTuple):
     def deleted_tokens(self) -> int:
         return int(self.mark.partition(" ")[2])
 
-    @property
-    def size_bytes(self) -> int:
-        found = [rank.item for rank in self.ranks if rank.item is not None]
-        return 200 * len(self.ranks) + sum([480 + len(item.body) + len(item.extras) for item in found])
-
 
 def ask_for(share_tokens: int, query: str, include: tuple[str, ...]) -> Ask:
     """Return what is asked for to fill *share_tokens*."""

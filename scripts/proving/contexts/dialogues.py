@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 import orjson
 
 from shared.context.format_rules import RULES
-from shared.context.short_results import saving, shortening_of, shown_short
+from shared.context.short_results import shortening_of, shown_short
 from shared.context.units import Folded, counted_for, fold
 from shared.items.counts import counts_of
 from shared.items.item import Item
 from shared.items.kinds import Kind
 from shared.items.parts import text_part
-from shared.items.short import shortened
-from shared.items.short_counts import forms_of, result_of, with_counts
+from shared.items.short import Short, saving
+from shared.items.short_counts import describe_shorts, forms_of, result_of, with_counts
 from shared.items.shown import NO_EXTRAS, Extras
 from shared.items.traits import describe
 from shared.items.types import ITEM_TYPES
@@ -91,10 +91,9 @@ def counted_log(
         traits = describe(raw, extras)
         counts = counts_of(traits, count)
         result = result_of(raw, extras)
-        shorts = forms_of(result.cut, counts.label_tokens, count) if result else []
+        shorts: Sequence[Short] = forms_of(result.cut, counts.label_tokens, count) if result else ()
         if counts.differences:
-            described = [describe(*shortened(raw, extras, short)) for short in shorts]
-            shorts = [*with_counts(shorts, [counts_of(each, count) for each in described])]
+            shorts = with_counts(shorts, (counts_of(each, count) for each in describe_shorts(raw, extras, shorts)))
         log.append(
             Item(
                 seq=seq,
@@ -127,7 +126,7 @@ def folded(log: Sequence[Item], context_format: str) -> Folded:
 
 def with_short_results(log: Sequence[Item], budget: int) -> Sequence[Item]:
     """Return *log* as a context of *budget* tokens shows its results with `tool_results=short`."""
-    pinned = sum([item.overhead_tokens + item.content_tokens for item in log if item.kind == Kind.SYSTEM])
+    pinned = sum([item.tokens for item in log if item.kind == Kind.SYSTEM])
     results = sum([item.kind == Kind.OUTPUT for item in log])
     shortening = shortening_of(reversed(log), results, max(0, budget - pinned - REPLY_TOKENS))
     return shown_short(log, log, shortening, sum(map(saving, log)), {})

@@ -27,12 +27,11 @@ class Survey:
 
     *broken* counts renderings by the promise they break. *refused*: prefixes for which nothing fits, and of these
     *refused_wrongly*. *over*: prefixes of more tokens than the budget; *fills* are theirs, of those not refused, and
-    *short* counts those to which the next older unit could have been added. *has_short_results*: old and large results
-    are shown in part; then *shown_tokens* are those of the last prefixes, of *whole_tokens*.
+    *short* counts those to which the next older unit could have been added. *shown_tokens* are those of whole
+    conversations as they are shown, *whole_tokens* as they are stored.
     """
 
     budget: int
-    has_short_results: bool = False
     shown_tokens: int = 0
     whole_tokens: int = 0
     prefixes: int = 0
@@ -104,7 +103,7 @@ def survey(
     dialogues: Iterable[Dialogue], budgets: Sequence[int], count: Callable[[str], int], *, short_results: bool = False
 ) -> list[Survey]:
     """Survey all prefixes of *dialogues*; one Survey per budget, same order. *short_results*: results in part."""
-    surveys = [Survey(budget, short_results) for budget in budgets]
+    surveys = [Survey(budget) for budget in budgets]
     for dialogue in dialogues:
         log = to_log(to_items(dialogue.messages), count)
         for length in model_calls(log):
@@ -118,4 +117,4 @@ def survey(
 
 
 def _tokens(log: Sequence[Item]) -> int:
-    return sum([item.overhead_tokens + item.content_tokens for item in log])
+    return sum([item.tokens for item in log])

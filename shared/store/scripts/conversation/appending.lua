@@ -41,18 +41,21 @@ end
 local function add_items(fields, ARGV, header, generation)
   local place = tonumber(header.v or 0) - tonumber(header.o or 0)
   local chain, tokens, bytes = header.h or '', tonumber(header.w or 0), tonumber(header.b or 0)
-  local pinned, pins = tonumber(header.p or 0), header.pin or ''
-  local size, results = #fields, 0
-  local index, asked, terms_fields = index_of(header, generation), header.tq, {}
+  local pinned, pins, results = tonumber(header.p or 0), header.pin or '', 0
+  local index, asked, days = index_of(header, generation), header.tq, nil
   local was_indexed = index.items
+  local function set(name, value)
+    local size = #fields
+    fields[size + 1], fields[size + 2] = name, value
+  end
   for at = FIRST, #ARGV, WIDTH do
-    local kind, item_tokens = ARGV[at + 2], tonumber(ARGV[at + 3])
+    local kind, item_tokens, terms = ARGV[at + 2], tonumber(ARGV[at + 3]), ARGV[at + 5]
     place = place + 1
     local name = text(place)
     chain = linked(chain, name)
     local entry = chain .. ' ' .. text(tokens) .. ' ' .. kind .. ' ' .. ARGV[at + 4]
-    fields[size + 1], fields[size + 2], fields[size + 3], fields[size + 4] = name, entry, 'i:' .. ARGV[at], name
-    size = size + 4
+    set(name, entry)
+    set('i:' .. ARGV[at], name)
     tokens = tokens + item_tokens
     bytes = bytes + #entry
     if kind == 's' then
@@ -61,27 +64,24 @@ local function add_items(fields, ARGV, header, generation)
     elseif kind == 'o' then
       results = results + 1
     end
-    local terms = ARGV[at + 5]
     if terms ~= '-' then
+      days = days or with_day(header.td, place, tonumber(now_s))
       if kind == 'u' then asked = question(index, place, terms) end
-      if terms ~= '' then bytes = bytes + add_terms(index, terms_fields, place, ARGV[at], terms) end
+      if terms ~= '' then bytes = bytes + add_terms(index, fields, place, ARGV[at], terms) end
     end
   end
-  local days = with_day(header.td, tonumber(header.v or 0) - tonumber(header.o or 0) + 1, tonumber(now_s))
-  if ARGV[FIRST + 5] ~= '-' and #ARGV >= FIRST and days then
-    terms_fields[#terms_fields + 1], terms_fields[#terms_fields + 2] = 'td', days
+  if days then
+    set('td', days)
     bytes = bytes + #days - #(header.td or '')
   end
   if asked ~= header.tq then
-    terms_fields[#terms_fields + 1], terms_fields[#terms_fields + 2] = 'tq', asked
+    set('tq', asked)
     bytes = bytes + #asked - #(header.tq or '')
   end
   if index.items > was_indexed then
-    for _, part in ipairs({'ti', written_index(index, generation), 'to', index.block}) do
-      terms_fields[#terms_fields + 1] = part
-    end
+    set('ti', written_index(index, generation))
+    set('to', index.block)
   end
-  for _, part in ipairs(terms_fields) do fields[#fields + 1] = part end
   return chain, tokens, bytes, pinned, pins, results
 end
 

@@ -69,8 +69,7 @@ local function compact(KEYS, ARGV, layout_of)
 
   local pins = {}
   for pin in string.gmatch(header.pin, '%d+') do pins[#pins + 1] = text(place_of[tonumber(pin)]) end
-  for _, name in ipairs({'v', 'h', 'n', 'w', 'd', 'p', 'e', 't', 'c', 'm', 'docs', 'last', 'r', 's', 'sc',
-      'ti', 'to', 'tq', 'td'}) do
+  for _, name in ipairs({'v', 'h', 'n', 'w', 'd', 'p', 'e', 't', 'c', 'm', 'docs', 'last', 'r', 's', 'sc'}) do
     if header[name] then set(name, header[name]) end
   end
   kept_bytes = kept_bytes

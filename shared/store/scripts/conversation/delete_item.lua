@@ -43,8 +43,8 @@ local change = {conversation = conversation, activity = KEYS[3], record = record
 local fields = {target, blank, place, news, 'n', text(live), 'p', text(pinned), 'pin', pins,
   'd', text(tonumber(header.d or 0) + tokens)}
 if told == '1' and kind_of(entry) ~= 's' then
-  local id, covered = string.match(header.sc or '', '^(%S+) (%d+)$')
-  if id then fields[#fields + 1], fields[#fields + 2] = 'sc', id .. ' ' .. text(tonumber(covered) - tokens) end
+  local covered, id = covered_by(header)
+  if covered then fields[#fields + 1], fields[#fields + 2] = 'sc', id .. ' ' .. text(covered - tokens) end
 end
 change.bytes = change.bytes + remove_terms(conversation, header, tonumber(target), fields)
 return commit(change, fields, header.c, header.m, is_sparse(entries, live) and '1' or '0', told)

@@ -21,4 +21,4 @@
 -- instance because the store was set back, the reader gets 'all' or 'tail' as if it held nothing. A reply ends where
 -- it gets too large; its reader asks for the news of what it then holds, or for what is older than the tail that it
 -- got. A tail starts with a user message, unless the reply was full.
-return read(KEYS, ARGV, open_log(KEYS, ARGV, ARGV[12] == '0' and {} or TERMS_HEADER))
+return read(KEYS, ARGV, open_recalling(KEYS, ARGV))

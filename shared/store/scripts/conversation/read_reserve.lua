@@ -5,7 +5,7 @@
 --       input tokens, output tokens
 -- Reply: as read.lua, then {reply of reserve in reservation.lua} | what it refuses
 local fingerprint, record_s, id, life_s, kept_s, live_max, model, input, output = unpack(ARGV, #ARGV - 8)
-local reply = read(KEYS, ARGV, open_log(KEYS, ARGV, ARGV[12] == '0' and {} or TERMS_HEADER))
+local reply = read(KEYS, ARGV, open_recalling(KEYS, ARGV))
 if reply[1] ~= 'ok' then return reply end
 local reserved = reserve({tenant = KEYS[1], live = KEYS[#KEYS - 1], records = KEYS[#KEYS],
   attempt = fingerprint ~= '' and KEYS[#KEYS - 2] or nil}, {

@@ -59,6 +59,11 @@ local function open_log(KEYS, ARGV, beside)
   return header.g and log_of(KEYS, ARGV, header) or nil
 end
 
+-- The same for a reader who may ask for older items that match.
+local function open_recalling(KEYS, ARGV)
+  return open_log(KEYS, ARGV, ARGV[12] == '0' and {} or TERMS_HEADER)
+end
+
 -- The news for the reader, as many as may travel at once; nil where what it holds is not of this history.
 local function news_of(log, ARGV)
   if log.is_same then return {} end

@@ -14,6 +14,12 @@ local function without_summary(entry)
   return string.match(entry, '^%x+ %d+ ') .. 'z []\n'
 end
 
+-- What the items count that the summary stands for, and the id of the last of them; nil where no summary says it.
+local function covered_by(header)
+  local id, tokens = string.match(header.sc or '', '^(%S+) (%d+)$')
+  return tonumber(tokens), id
+end
+
 -- Whether the item at *place* is one that the summary at *y* stands for.
 local function is_summarised(conversation, y, place)
   if not y or y == '' or not place then return false end

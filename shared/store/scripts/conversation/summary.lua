@@ -108,8 +108,8 @@ local function covered_tokens(pinned_before)
     return preceding + tokens_of(target) - (before_it > 0 and pinned_before or 0)
   end
   local covered, from = 0, 1
-  local id, known = string.match(header.sc or '', '^(%S+) (%d+)$')
-  if id and id == before_id then covered, from = tonumber(known), floor + 1 end
+  local known, id = covered_by(header)
+  if known and id == before_id then covered, from = known, floor + 1 end
   walk(conversation, from, through, 1, chunk_for(bytes, newest, through - from + 1), function(_, entry)
     if is_item(entry) and kind_of(entry) ~= 's' then covered = covered + tokens_of(entry) end
   end)

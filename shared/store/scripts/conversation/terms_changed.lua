@@ -25,6 +25,14 @@ local function places_of(conversation, index)
   return found
 end
 
+-- Where *place* stands among the *places* of a block, nil where it does not.
+local function where_in(places, place)
+  local characters = packed(place, PLACE)
+  local at = string.find(places, characters, 1, true)
+  while at and at % (PLACE + 2) ~= 1 do at = string.find(places, characters, at + 1, true) end
+  return at
+end
+
 -- *bucket* without the postings of items for which is_gone(which one of the block) holds.
 local function without(bucket, is_gone)
   local kept = {}
@@ -59,25 +67,23 @@ local function remove_terms(conversation, header, place, fields)
     return size + start - finish
   end
   for block, places in pairs(places_of(conversation, index)) do
-    for at = 1, #places, PLACE + 2 do
-      if unpacked(places, at, PLACE) == place then
-        local mark = (at - 1) / (PLACE + 2)
-        local names, buckets = buckets_of(conversation, block)
-        for i, bucket in ipairs(buckets) do
-          local left = bucket and without(bucket, function(which) return which == mark end)
-          if left and #left < #bucket then
-            fields[#fields + 1], fields[#fields + 2] = names[i], left
-            size = size + #left - #bucket
-          end
+    local at = where_in(places, place)
+    if at then
+      local mark = (at - 1) / (PLACE + 2)
+      local names, buckets = buckets_of(conversation, block)
+      for i, bucket in ipairs(buckets) do
+        local left = bucket and without(bucket, function(which) return which == mark end)
+        if left and #left < #bucket then
+          fields[#fields + 1], fields[#fields + 2] = names[i], left
+          size = size + #left - #bucket
         end
-        index.items, index.terms = index.items - 1, index.terms - unpacked(places, at + PLACE, 2)
-        -- Its place stays, and has no terms.
-        fields[#fields + 1] = 't:' .. text(block)
-        local before, behind = string.sub(places, 1, at + PLACE - 1), string.sub(places, at + PLACE + 2)
-        fields[#fields + 1] = before .. packed(0, 2) .. behind
-        fields[#fields + 1], fields[#fields + 2] = 'ti', written_index(index, header.g)
-        return size
       end
+      index.items, index.terms = index.items - 1, index.terms - unpacked(places, at + PLACE, 2)
+      -- Its place stays, and has no terms.
+      fields[#fields + 1] = 't:' .. text(block)
+      fields[#fields + 1] = string.sub(places, 1, at + PLACE - 1) .. packed(0, 2) .. string.sub(places, at + PLACE + 2)
+      fields[#fields + 1], fields[#fields + 2] = 'ti', written_index(index, header.g)
+      return size
     end
   end
   return size
