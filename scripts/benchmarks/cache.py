@@ -5,6 +5,8 @@ Before each answer of the model its context is asked for, as an agent would; wha
 has. Each provider's published rules are simulated (`scripts/measuring/prompt_caches.py` has them, with their dates):
 tokens read from the cache, calls that read none of it, what the input costs where uncached is 1, and how full the
 windows are once the conversation is longer than the budget. Nothing expires: calls follow each other within minutes.
+
+Contexts are made in this process, those that recall by an instance, as recall is the store's (cache_served.py).
 """
 
 import argparse
@@ -15,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from scripts.benchmarks.context import SHIPPED, Message, joined
-from scripts.measuring import environment
 
 if TYPE_CHECKING:
     from scripts.measuring.prompt_caches import Prompt
@@ -29,6 +30,7 @@ class Way(NamedTuple):
     stable_prefix: bool
     marks: bool
     short_results: bool = False
+    recall_percent: int = 0
 
 
 WAYS = (
@@ -36,6 +38,7 @@ WAYS = (
     Way("stable_prefix", stable_prefix=True, marks=False),
     Way("stable_prefix, its breakpoints marked", stable_prefix=True, marks=True),
     Way("the same with tool_results=short", stable_prefix=True, marks=True, short_results=True),
+    Way("the same with recall_budget=10", stable_prefix=True, marks=True, recall_percent=10),
 )
 
 
@@ -45,8 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    environment.enter()
-
+    from scripts.benchmarks.cache_served import served_prompts
     from scripts.measuring.prompt_caches import PROVIDERS, replay
     from scripts.proving.contexts.dialogues import read_dialogues, to_items, to_log
     from scripts.proving.contexts.real_tokens import real_count
@@ -58,8 +60,13 @@ def run(arguments: argparse.Namespace) -> int:
     head = f"{'':<40}{'format':<11}{'from cache':>11}{'misses':>9}{'cost':>7}{'fill':>7}"
     print(f"{head}  by the rules of")
     for way in WAYS:
+        if way.recall_percent:
+            served = served_prompts(messages, way, arguments.budget, {each.format for each in PROVIDERS})
         for provider in PROVIDERS:
-            prompts = [prompt(log[:end], arguments.budget, provider.format, way) for end in ends]
+            if way.recall_percent:
+                prompts = served[provider.format]
+            else:
+                prompts = [prompt(log[:end], arguments.budget, provider.format, way) for end in ends]
             told = replay(provider, prompts)
             fill = statistics.mean([each.tokens / arguments.budget for each in prompts if each.is_over])
             print(
@@ -99,7 +106,6 @@ def prompt(log: "Sequence[Item]", budget: int, context_format: str, way: Way) ->
     """Return what is sent of *log*: its messages as they go, and what each counts."""
     import orjson
 
-    from scripts.measuring.prompt_caches import Prompt
     from scripts.proving.contexts.dialogues import with_short_results
     from shared.context.fit import fit
     from shared.context.format_rules import RULES
@@ -112,12 +118,20 @@ def prompt(log: "Sequence[Item]", budget: int, context_format: str, way: Way) ->
     selection = fit(folded, budget, stable_prefix=way.stable_prefix)
     rendering = render(context_format, selection)
     parsed: dict[str, Any] = {name: orjson.loads(value) for name, value in rendering.members.items()}
-    system = [part for name in ("system", "system_instruction") if name in parsed for part in [parsed[name]]]
-    sent = next(parsed[name] for name in ("input", "messages", "contents") if name in parsed)
-    texts = [*map(orjson.dumps, system), *map(orjson.dumps, sent)]
-    marks = [each + len(system) for each in rendering.breakpoints] if way.marks else []
     is_over = selection.omitted.items > 0
-    return Prompt(texts, _shares(texts, selection.tokens), marks, selection.tokens, is_over)
+    return prompt_of(parsed, rendering.breakpoints if way.marks else (), selection.tokens, is_over=is_over)
+
+
+def prompt_of(members: dict[str, Any], breakpoints: "Sequence[int]", tokens: int, *, is_over: bool) -> "Prompt":
+    """Return what a context is to a provider: *members* are what its format sends, of *breakpoints* messages each."""
+    import orjson
+
+    from scripts.measuring.prompt_caches import Prompt
+
+    system = [members[name] for name in ("system", "system_instruction") if members.get(name)]
+    sent = next(members[name] for name in ("input", "messages", "contents") if name in members)
+    texts = [*map(orjson.dumps, system), *map(orjson.dumps, sent)]
+    return Prompt(texts, _shares(texts, tokens), [each + len(system) for each in breakpoints], tokens, is_over)
 
 
 def _shares(texts: list[bytes], tokens: int) -> list[float]:

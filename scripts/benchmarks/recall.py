@@ -6,32 +6,46 @@ at each budget, and deleted again. What is told is the mean, over the questions,
 text stands in the answer: with the newest turns alone, and with `recall_budget`. A file is JSON, {id, speakers, turns:
 [{id, speaker, text, session, at}], questions: [{question, gold: [ids], category}]}.
 
-`--cost 600 20000`: what it takes instead, for conversations of so many turns, made of those of the files: a context
-with and without recall, each time for another question, an append with and without terms, and the store's own time.
+`--tools`: a made agent with tools instead, whose results of 200 calls ago are asked for in other words; told is how
+often the answer stands in the context, by kind (recall_tools.py). `--beside`: also what others retrieve, in this
+process (recall_peers.py). `--cost 600 20000`: what it takes instead, for conversations of so many turns, made of those
+of the files: a context with and without recall, each time for another question, an append with and without terms, and
+the store's own time.
 """
 
 import argparse
+import itertools
 import json
 import statistics
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-BATCH = 100
+from scripts.measuring import environment
+
+BATCH, SEEDS = 100, 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dialogues", nargs="+", type=Path, help="files of a dialogue each")
+    parser.add_argument("dialogues", nargs="*", type=Path, help="files of a dialogue each")
     parser.add_argument("--budgets", nargs="+", type=int, default=[2000, 4000, 8000], metavar="TOKENS")
     parser.add_argument("--recall-budget", type=int, default=75, metavar="PERCENT", help="of the budget (75)")
     parser.add_argument("--questions", type=int, default=0, metavar="N", help="of each dialogue (all)")
+    parser.add_argument("--tools", action="store_true", help="a made agent with tools, in the place of dialogues")
+    parser.add_argument("--beside", action="store_true", help="plain BM25 and small embeddings as well")
     parser.add_argument("--cost", nargs="+", type=int, default=[], metavar="TURNS", help="measure what it takes")
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if not arguments.tools and not arguments.dialogues:
+        print("give files of dialogues, or --tools", file=sys.stderr)
+        return 2
+    if arguments.tools:
+        return run_tools(arguments)
     from scripts.proving.fleet import running_fleet
 
     dialogues = [json.loads(path.read_text()) for path in arguments.dialogues]
@@ -48,10 +62,54 @@ def run(arguments: argparse.Namespace) -> int:
             for dialogue in dialogues:
                 for percent, budget, share in ask(http, dialogue, arguments):
                     shares[percent][budget].append(share)
-    print(f"{'':<28}" + "".join(f"{budget:>8,}" for budget in arguments.budgets))
+    print(f"{'':<30}" + "".join(f"{budget:>8,}" for budget in arguments.budgets))
     for percent, by_budget in shares.items():
         title = f"recall_budget={percent}" if percent else "the newest turns alone"
-        print(f"{title:<28}" + "".join(f"{statistics.mean(each):>8.1%}" for each in by_budget.values()))
+        _tell(title, [statistics.mean(each) for each in by_budget.values()])
+    if arguments.beside:
+        told = [*map(str, arguments.dialogues), "--recall-budget", str(arguments.recall_budget)]
+        budgets = ["--budgets", *map(str, arguments.budgets)]
+        command = [
+            str(environment.prepare(environment.RECALL)),
+            "-m",
+            "scripts.benchmarks.recall_peers",
+            *told,
+            *budgets,
+        ]
+        return subprocess.run(command, check=False).returncode
+    return 0
+
+
+def _tell(title: str, shares: Sequence[float]) -> None:
+    print(f"{title:<30}" + "".join(f"{share:>8.1%}" for share in shares), flush=True)
+
+
+def run_tools(arguments: argparse.Namespace) -> int:
+    """Ask for each fact of the made conversations, and tell how often its answer stood in the context."""
+    from scripts.benchmarks.recall_tools import conversation, facts
+    from scripts.proving.fleet import running_fleet
+
+    told = facts()
+    found: dict[tuple[str, int, int], list[bool]] = {}
+    with running_fleet(1) as fleet:
+        head = {"authorization": f"Bearer {fleet.key}"}
+        with httpx.Client(base_url=fleet.instances[0].url, headers=head, timeout=30) as http:
+            for seed in range(SEEDS):
+                path = f"/v1/conversations/{posted(http, '/v1/conversations', {})['id']}"
+                items = conversation(seed)
+                for at in range(0, len(items), BATCH):
+                    posted(http, f"{path}/items", {"items": items[at : at + BATCH]})
+                for number, fact in enumerate(told):
+                    asked = {"id": f"msg_question_{number}", "role": "user", "content": fact.question}
+                    posted(http, f"{path}/items", {"items": [asked]})
+                    for percent, budget in itertools.product((0, arguments.recall_budget), arguments.budgets):
+                        said = "\n".join(said_in(http, path, budget, percent))
+                        found.setdefault((fact.kind, percent, budget), []).append(fact.answer in said)
+                    http.delete(f"{path}/items/msg_question_{number}").raise_for_status()
+    print(f"{'':<30}" + "".join(f"{budget:>8,}" for budget in arguments.budgets))
+    for percent, kind in itertools.product((0, arguments.recall_budget), dict.fromkeys(each.kind for each in told)):
+        title = f"{kind}, recall_budget={percent}" if percent else f"{kind}, newest alone"
+        _tell(title, [statistics.mean(found[kind, percent, budget]) for budget in arguments.budgets])
     return 0
 
 
@@ -79,14 +137,17 @@ def ask(
         gold = [turns[name] for name in each["gold"] if name in turns]
         for percent in (0, arguments.recall_budget):
             for budget in arguments.budgets:
-                answer = http.get(
-                    f"{path}/context", params={"budget": budget, "format": "chat", "recall_budget": percent}
-                )
-                answer.raise_for_status()
-                said = "\n".join(texts_of(answer.json()["messages"][:-1]))
+                said = "\n".join(said_in(http, path, budget, percent))
                 yield percent, budget, sum(text.strip() in said for text in gold) / len(gold)
         http.delete(f"{path}/items/msg_question_{number}").raise_for_status()
     print(file=sys.stderr)
+
+
+def said_in(http: httpx.Client, path: str, budget: int, percent: int) -> Iterator[str]:
+    """Yield what stands in a context before the newest message."""
+    answer = http.get(f"{path}/context", params={"budget": budget, "format": "chat", "recall_budget": percent})
+    answer.raise_for_status()
+    return texts_of(answer.json()["messages"][:-1])
 
 
 def posted(http: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -99,5 +160,5 @@ def posted(http: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any
 def texts_of(messages: list[dict[str, Any]]) -> Iterator[str]:
     """Yield what *messages* of Chat Completions say."""
     for message in messages:
-        content = message["content"]
+        content = message["content"] or ""
         yield from [content] if isinstance(content, str) else (part["text"] for part in content)

@@ -28,6 +28,7 @@ class Environment(NamedTuple):
 
 PEERS = Environment(ROOT / ".venv-bench", PRODUCT, ROOT / "scripts" / "requirements-bench.txt")
 # Inside the other one, so that there is one folder to ignore and to delete.
+RECALL = Environment(PEERS.folder / "recall", PRODUCT, ROOT / "scripts" / "requirements-bench-recall.txt")
 AGENTS = Environment(PEERS.folder / "agents", None, ROOT / "scripts" / "requirements-bench-agents.txt")
 
 

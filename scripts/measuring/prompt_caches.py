@@ -6,6 +6,7 @@ What providers' prompt caches read of what was sent before, by their published r
     OpenAI, before      reads 0.5, writes free; from 1,024 tokens; reads the longest beginning that was sent
     Anthropic           reads 0.1, writes 1.25; from 1,024 tokens; a request writes its marks, at most four, one of them
                         by itself at the end, and reads the longest that was written within 20 blocks before one
+    Gemini 2.5          reads 0.1, writes free; from 2,048 tokens; reads the longest beginning that was sent
     Gemini 3            reads 0.1, writes free; from 4,096 tokens; reads the longest beginning that was sent
 
 Sources: OpenAI's guide on prompt caching (developers.openai.com/api/docs/guides/prompt-caching), Anthropic's (platform
@@ -52,6 +53,7 @@ PROVIDERS = (
     Provider("OpenAI, from GPT-5.6", "chat", 0.1, 1.25, 1_024, writes_marks=True),
     Provider("OpenAI, before", "chat", 0.5, 1.0, 1_024, writes_marks=False),
     Provider("Anthropic", "anthropic", 0.1, 1.25, 1_024, writes_marks=True, lookback=LOOKBACK),
+    Provider("Gemini 2.5", "gemini", 0.1, 1.0, 2_048, writes_marks=False),
     Provider("Gemini 3", "gemini", 0.1, 1.0, 4_096, writes_marks=False),
 )
 
