@@ -18,6 +18,9 @@ type Format = Literal["items", "chat", "anthropic", "gemini", "text"]
 
 ITEMS_PER_PAGE_MAX = 100
 
+RECALL_BUDGET = 20
+"""Percent of the budget that the adapters of frameworks ask to recall in, where the memory does not say."""
+
 
 class Dumps(Protocol):
     """A message of an official client: a pydantic model."""

@@ -43,7 +43,7 @@ class WarmthreadChatMessageHistory(BaseChatMessageHistory):
     """
 
     def __init__(self, memory: Memory) -> None:
-        memory.wanted["format"] = "chat"
+        memory.ask_in("chat")
         self.memory = memory
 
     @property
@@ -86,7 +86,7 @@ def fit(memory: Memory, messages: Sequence[BaseMessage]) -> list[BaseMessage]:
 
     One request. What is repeated after a crash, with the same ids, is appended once. Raises as Memory.turn.
     """
-    memory.wanted["format"] = "chat"
+    memory.ask_in("chat")
     known = max((index + 1 for index, each in enumerate(messages) if MARK in each.response_metadata), default=0)
     new = messages[known:]
     given = [to_chat(message) for message in new]

@@ -44,6 +44,11 @@ class Conversation:
         self.timeout_s = timeout_s
         self.wanted = wanted
 
+    def ask_in(self, wanted_format: calls.Format) -> None:
+        """Have contexts come in *wanted_format*, and recall in RECALL_BUDGET where nothing else is wanted."""
+        self.wanted["format"] = wanted_format
+        self.wanted.setdefault("recall_budget", calls.RECALL_BUDGET)
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.url!r}, conversation_id={self.conversation_id!r})"
 

@@ -44,7 +44,7 @@ class BudgetedSession:
         if "budget" not in memory.wanted:
             raise ValueError("the memory of a BudgetedSession needs a budget")
         self.memory = memory
-        memory.wanted["format"] = "items"
+        memory.ask_in("items")
         self._budget = memory.wanted["budget"]
         self._input_tokens = self._budget // ROOM_PARTS if input_tokens is None else input_tokens
         self._added: JSON | None = None

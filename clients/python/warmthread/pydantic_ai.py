@@ -46,7 +46,7 @@ def history_processor(memory: AsyncMemory) -> Processor:
 
     Raises, when it runs:   as AsyncMemory.turn; ValueError: a part has no form as a chat message.
     """
-    memory.wanted["format"] = "chat"
+    memory.ask_in("chat")
 
     async def process(messages: list[ModelMessage]) -> list[ModelMessage]:
         known = max((index + 1 for index, each in enumerate(messages) if MARK in (each.metadata or {})), default=0)

@@ -34,9 +34,11 @@ export interface Turn extends Prompt {
   }): Promise<ModelMessage[]>;
 }
 
-export interface MemoryDefaults extends Omit<ContextParameters, "format"> {
+export interface MemoryDefaults extends Omit<ContextParameters, "format" | "recall_budget"> {
   /** By default that of the model's provider: Anthropic's for Claude, Gemini's for Gemini, else items. */
   format?: "items" | "anthropic" | "gemini";
+  /** Percent of the budget for older items that match the newest user message: 20 by default. */
+  recall_budget?: ContextParameters["recall_budget"];
 }
 
 export type MemoryOptions = MemoryDefaults & Pick<RequestOptions, "idempotencyKey" | "signal" | "timeoutMs">;

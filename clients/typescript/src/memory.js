@@ -13,13 +13,15 @@ import { fromItems, toItems } from "./items.js";
 
 const BATCH_ITEMS = 100;
 
+const RECALL_BUDGET = 20;
+
 /** @type {typeof import("./memory").createMemory} */
 export function createMemory({ client, conversationId, ...defaults }) {
   /** @param {any} options */
   function split({ idempotencyKey, signal, timeoutMs, ...parameters } = {}) {
     const wanted = { ...defaults, ...parameters };
     return [
-      { format: formatOf(wanted.model), ...wanted },
+      { format: formatOf(wanted.model), recall_budget: RECALL_BUDGET, ...wanted },
       { idempotencyKey, signal, timeoutMs },
     ];
   }
