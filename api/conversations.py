@@ -120,9 +120,12 @@ async def delete_summary(asked: Asked, conversation_id: str) -> Response:
 
 async def compact(asked: Asked, conversation_id: str) -> Response:
     from shared.conversations.compaction import Compaction
+    from shared.conversations.indexing import Indexing
 
-    compaction = Compaction(asked.state["store"], asked.state["settings"])
-    info, etag, is_replay = await compaction.compact(Conversation(asked.caller, conversation_id), is_forced=True)
+    state, conversation = asked.state, Conversation(asked.caller, conversation_id)
+    indexing = Indexing(state["store"], state["pool"], state["settings"])
+    compaction = Compaction(state["store"], state["settings"], indexing)
+    info, etag, is_replay = await compaction.compact(conversation, is_forced=True, later=asked.later)
     return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
 
 

@@ -117,6 +117,16 @@ def _sparse(world: World) -> None:
     world.age()
 
 
+def _lacks_terms(world: World) -> None:
+    world.run("HDEL", world.name, "ti", "to")
+    world.age()
+
+
+def _is_indexed(world: World) -> bool:
+    facts = str(world.run("HGET", world.name, "ti") or "").split(" ")
+    return len(facts) == 10 and facts[7] == "1"
+
+
 def _sweep_all(world: World, through: httpx.Client) -> None:
     """Sweep, also what a pass before looked at: one that could not be compacted waits until it is written again."""
     world.age()
@@ -145,6 +155,7 @@ JOBS = {
     "compact": Job(
         "sweep_compact", _sparse, _sweep_all, lambda world: int(world.run("HGET", world.name, "o") or 0) > PADDING
     ),
+    "index": Job("index_older", _lacks_terms, _sweep_all, _is_indexed),
     "spread": Job("sweep_spread", _spreading, World.sweep, _is_spread),
 }
 

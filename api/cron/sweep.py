@@ -32,7 +32,7 @@ async def sweep(asked: Asked) -> Response:
     with Contained("the sweep of documents") as first:
         documents = await Sweep(state["store"], state["documents"].source, settings, documents_end_at_s).run()
     with Contained("the sweep of conversations") as second:
-        conversations = await ConversationSweep(state["store"], settings, end_at_s).run()
+        conversations = await ConversationSweep(state["store"], state["pool"], settings, end_at_s).run()
     telemetry = state["telemetry"]
     telemetry.note_sweep(documents.same, documents.changed, documents.removed)
     if documents.outcome != BUSY or conversations.outcome != BUSY:
@@ -49,10 +49,12 @@ SWEEP = Route(
     sweep,
     "Compare what is kept of documents with their source, compact conversations",
     "compares what is kept of documents with the object store's listing: what changed without a notice is outdated "
-    "from then on. Then compacts conversations that were left sparse, and forgets expired ones",
+    "from then on. Then compacts conversations that were left sparse, indexes what lacks the words of recall, and "
+    "forgets expired ones",
     "sweep",
     key="cron",
-    billed="3 per 500 changes, and the marks; 10 per tenant and 500 conversations, 1 per conversation written since",
+    billed="3 per 500 changes, and the marks; 10 per tenant and 500 conversations, 1 per conversation written since, "
+    "5 per 256 items that are indexed",
     needs=("documents",),
 )
 ROUTES = (SWEEP, SWEEP._replace(method="POST", name="sweep_by_post", text="the same as GET", billed=""))

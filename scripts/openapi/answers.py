@@ -55,7 +55,7 @@ SWEPT: Schema = {
     "conversations": obj(
         OUTCOME
         | dict.fromkeys(
-            ("tenants", "looked_at", "compacted", "entries", "forgotten", "failed", "tenants_failed"), COUNT
+            ("tenants", "looked_at", "compacted", "entries", "indexed", "forgotten", "failed", "tenants_failed"), COUNT
         )
     ),
 }

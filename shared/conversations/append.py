@@ -18,9 +18,9 @@ import orjson
 
 from shared.budgets.refusals import SETTLE_REFUSALS, raise_settle_refusal
 from shared.config import Settings
-from shared.context.recalled import LABELS
 from shared.conversations.conversation import Conversation
 from shared.conversations.entries import write_entry
+from shared.conversations.indexing import terms_of
 from shared.conversations.info import ConversationInfo, Page
 from shared.errors import InvalidValue, TooLarge
 from shared.items.checking import run_checks
@@ -248,19 +248,9 @@ def _prepare(given: Given, ids: Ids, allow_empty: bool, settings: Settings) -> l
         extras = _encode(each.extras, each.at, is_long=True) if each.extras else b""
         _check_size(body, extras, each.at, settings)
         result = result_of(each.item, each.extras)
-        terms = _terms(traits) if settings.recall == "on" else "-"
+        terms = terms_of(traits) if settings.recall == "on" else "-"
         prepared.append(Prepared(each.id, each.given_id, traits, body, extras, each.message, each.at, result, terms))
     return prepared
-
-
-def _terms(traits: Traits) -> str:
-    """Return the terms of an item, as the store keeps them; "" for none."""
-    if traits.kind not in LABELS:  # It is never quoted.
-        return ""
-    from shared.recall.terms import pack  # A function that only reads never needs it.
-
-    texts = traits.texts[1:] if traits.kind == Kind.OUTPUT else traits.texts
-    return pack("\n".join((traits.name, *texts)))
 
 
 def _encode(value: object, param: str, *, is_long: bool) -> bytes:

@@ -15,6 +15,7 @@ from functools import partial
 
 from shared.config import Settings
 from shared.conversations.conversation import Conversation
+from shared.conversations.indexing import Indexing
 from shared.conversations.info import ConversationInfo
 from shared.request.after_response import Later
 from shared.store import keys
@@ -22,6 +23,9 @@ from shared.store.attempts import Written, etag
 from shared.store.indexes import Names, Spread, rows_name
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
+
+INDEXING_S = 5.0
+"""For so long what lacks is indexed after a response; the sweep does the rest."""
 
 
 def compaction(
@@ -38,13 +42,17 @@ def compaction(
 class Compaction:
     """The use case that takes out what no reader needs."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, indexing: Indexing | None = None) -> None:
         self._store = store
         self._settings = settings
+        self._indexing = indexing
 
-    async def compact(self, conversation: Conversation, *, is_forced: bool) -> Written[ConversationInfo]:
+    async def compact(
+        self, conversation: Conversation, *, is_forced: bool, later: Later | None = None
+    ) -> Written[ConversationInfo]:
         """
-        Take out of a conversation what is no item, if it is more than half of it or *is_forced*; return it.
+        Take out of a conversation what is no item, if it is more than half of it or *is_forced*; return it. With a
+        *later*, what lacks terms of recall is indexed then.
 
         May be done twice: the second time there is nothing to take out, which is a replay. Raises NotFound.
         """
@@ -52,7 +60,10 @@ class Compaction:
         reply = await self._store.eval("compact", names, arguments, is_idempotent=True)
         if reply[0] != "ok":
             raise_refusal(reply, conversation.id, self._settings)
-        _, generation, version, chain, created_at, metadata, count = reply
+        _, generation, version, chain, created_at, metadata, count, lacks_terms, *_ = reply
+        if self._indexing is not None and later is not None and lacks_terms == "1" and self._settings.recall == "on":
+            end_at_s = time.monotonic() + INDEXING_S
+            later.offer(partial(self._indexing.index, conversation, end_at_s), "indexing", *conversation.place)
         info = ConversationInfo(conversation.id, int(created_at), metadata)
         return Written(info, etag(generation, version, chain), is_replay=count == "0")
 

@@ -1,9 +1,10 @@
 """
-The sweep of conversations: compaction that was due and did not happen, and what expired conversations leave behind.
+The sweep of conversations: compaction that was due and did not happen, terms of recall that are lacking, and what
+expired conversations leave behind.
 
     each tenant -> its conversations by their last write, shard by shard, page by page
                        -> expired: out of the indexes
-                       -> written since the last pass: rows made right; sparse: compacted
+                       -> written since the last pass: rows made right; sparse: compacted; without terms: indexed
                    what they take, added up -> the tenant's hash; a shard that takes too much -> spreading.py
 
 A conversation moves to the end of that order when it is written, so a pass that goes on behind an instant misses
@@ -14,15 +15,19 @@ others: it is counted, told in the log by a hash, and the tenant's turn comes af
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 from shared.config import Settings
 from shared.conversations.compaction import compaction
 from shared.conversations.conversation import Conversation
+from shared.conversations.indexing import Indexing
 from shared.conversations.spreading import Spreading
 from shared.errors import StoreFull, StoreUnavailable
 from shared.process.background import Contained
+from shared.process.pool import Pool
 from shared.request.caller import Caller
 from shared.request.cron_time import BUSY
 from shared.store import keys
@@ -77,8 +82,8 @@ def read_pass(text: str) -> Pass:
 class SweptConversations(NamedTuple):
     """
     What a sweep did. *outcome*: `done`, `unfinished` (the next goes on), `busy` (another is at it), `lost` (another
-    took over), `failed`. *looked_at*, *compacted*, *forgotten*, *failed* count conversations, *entries* what compaction
-    took out, *tenants* those whose pass is done, *tenants_failed* those that could not be gone through.
+    took over), `failed`. *looked_at*, *compacted*, *indexed*, *forgotten*, *failed* count conversations, *entries* what
+    compaction took out, *tenants* those whose pass is done, *tenants_failed* those that could not be gone through.
     """
 
     outcome: str
@@ -86,18 +91,28 @@ class SweptConversations(NamedTuple):
     looked_at: int = 0
     compacted: int = 0
     entries: int = 0
+    indexed: int = 0
     forgotten: int = 0
     failed: int = 0
     tenants_failed: int = 0
 
 
+class Looked(NamedTuple):
+    """Of conversations: the ids of those that are sparse, and that lack terms of recall; what all take, in bytes."""
+
+    sparse: Sequence[str] = ()
+    lacking: Sequence[str] = ()
+    bytes: int = 0
+
+
 class ConversationSweep:
     """One run."""
 
-    def __init__(self, store: Store, settings: Settings, end_at_s: float) -> None:
+    def __init__(self, store: Store, pool: Pool, settings: Settings, end_at_s: float) -> None:
         self._store = store
         self._settings = settings
         self._end_at_s = end_at_s
+        self._indexing = Indexing(store, pool, settings)
         self._swept = SweptConversations("done")
         self._at = Pass()
         """How far the tenant is that is being swept."""
@@ -180,14 +195,17 @@ class ConversationSweep:
         names = [keys.activity_key(tenant, at.shard), keys.rows_key(tenant, at.shard)]
         arguments: list[str | int] = [at.at_us, through_us, PAGE_CONVERSATIONS, at.since_us, int(time.time())]
         _, at_us, count, held_bytes, rows_bytes, ids = await self._store.eval("sweep_page", names, arguments)
-        sparse, looked_bytes = await self._look(tenant, names, ids) if ids else ([], 0)
-        for number, each in enumerate(sparse):
+        looked = await self._look(tenant, names, ids) if ids else Looked()
+        work = [partial(self._compact, tenant, each) for each in looked.sparse]
+        if self._settings.recall == "on":
+            work += [partial(self._index, tenant, each) for each in looked.lacking]
+        for number, step in enumerate(work):
             # However late it is, each run gets further than the one before.
             if number and time.monotonic() >= self._end_at_s:
                 return None
-            await self._compact(tenant, each)
+            await step()
         self._add(looked_at=int(count))
-        sums = at.bytes + int(held_bytes) + looked_bytes, at.shard_bytes + int(rows_bytes)
+        sums = at.bytes + int(held_bytes) + looked.bytes, at.shard_bytes + int(rows_bytes)
         return at._replace(at_us=str(at_us), bytes=sums[0], shard_bytes=sums[1])
 
     async def _recent_bytes(self, tenant: str, shard: int, through_us: str) -> int:
@@ -200,39 +218,41 @@ class ConversationSweep:
                 is_idempotent=True,
                 reply_bytes_max=PAGE_CONVERSATIONS * PLACE_BYTES,
             )
-            _, looked_bytes = await self._look(tenant, names, scored[::2]) if scored else ([], 0)
-            sum_bytes += looked_bytes
+            looked = await self._look(tenant, names, scored[::2]) if scored else Looked()
+            sum_bytes += looked.bytes
             # What was written meanwhile is behind the last one again: asked once more, it would be counted twice, and
             # a tenant that writes all the time would keep the sweep for ever.
             if len(scored) < 2 * PAGE_CONVERSATIONS:
                 return sum_bytes
             after_us = f"({scored[-1]}"
 
-    async def _look(self, tenant: str, names: list[str], ids: list[str]) -> tuple[list[str], int]:
-        """Forget those of the conversations *ids* that expired; return those that are sparse, and what all take."""
+    async def _look(self, tenant: str, names: list[str], ids: list[str]) -> Looked:
+        """Forget those of the conversations *ids* that expired; return what there is to do with the others."""
         try:
             return await self._look_at(tenant, names, ids)
         except StoreFull:
             await self._forget(tenant, names, ids)
-            return [], 0
+            return Looked()
         except StoreUnavailable as error:
             if not _was_refused(error):
                 raise
         # Because of one of them, so each is looked at alone.
-        sparse, looked_bytes = list[str](), 0
+        looked = Looked()
         for each in ids:
             with Contained("the sweep of a conversation", tenant, each) as work:
-                more, more_bytes = await self._look_at(tenant, names, [each])
-                sparse, looked_bytes = sparse + more, looked_bytes + more_bytes
+                more = await self._look_at(tenant, names, [each])
+                looked = Looked(
+                    [*looked.sparse, *more.sparse], [*looked.lacking, *more.lacking], looked.bytes + more.bytes
+                )
             self._add(failed=int(work.error is not None))
-        return sparse, looked_bytes
+        return looked
 
-    async def _look_at(self, tenant: str, names: list[str], ids: list[str]) -> tuple[list[str], int]:
+    async def _look_at(self, tenant: str, names: list[str], ids: list[str]) -> Looked:
         conversations = [keys.conversation_key(tenant, each) for each in ids]
         reply = await self._store.eval("sweep_look", [*names, *conversations], ids, is_idempotent=True)
-        _, forgotten, looked_bytes, sparse = reply
+        _, forgotten, looked_bytes, sparse, lacking = reply
         self._add(forgotten=int(forgotten))
-        return list(sparse), int(looked_bytes)
+        return Looked(sparse, lacking, int(looked_bytes))
 
     async def _forget(self, tenant: str, names: list[str], ids: list[str]) -> None:
         """Forget what expired, in a store that takes no script that may write: what only makes room, it takes."""
@@ -247,9 +267,15 @@ class ConversationSweep:
         names, arguments = compaction(conversation, self._settings, is_forced=False)
         with Contained("compaction", tenant, conversation_id) as work:
             reply = await self._store.eval("sweep_compact", names, arguments, is_idempotent=True)
-            if reply[0] == "ok" and reply[-1] != "0":
-                self._add(compacted=1, entries=int(reply[-1]))
+            if reply[0] == "ok" and reply[6] != "0":
+                self._add(compacted=1, entries=int(reply[6]))
         # One that takes too long must not be the end of every sweep. Without a store the next step will say so.
+        self._add(failed=int(work.error is not None))
+
+    async def _index(self, tenant: str, conversation_id: str) -> None:
+        with Contained("indexing", tenant, conversation_id) as work:
+            is_done = await self._indexing.index(Conversation(Caller(tenant, ""), conversation_id), self._end_at_s)
+            self._add(indexed=int(is_done))
         self._add(failed=int(work.error is not None))
 
     async def _passes(self) -> dict[str, Pass]:

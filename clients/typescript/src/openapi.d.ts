@@ -365,7 +365,7 @@ export interface paths {
         };
         /**
          * Compare what is kept of documents with their source, compact conversations
-         * @description compares what is kept of documents with the object store's listing: what changed without a notice is outdated from then on. Then compacts conversations that were left sparse, and forgets expired ones
+         * @description compares what is kept of documents with the object store's listing: what changed without a notice is outdated from then on. Then compacts conversations that were left sparse, indexes what lacks the words of recall, and forgets expired ones
          */
         get: operations["sweep"];
         put?: never;
@@ -5498,6 +5498,7 @@ export interface operations {
                             looked_at?: number;
                             compacted?: number;
                             entries?: number;
+                            indexed?: number;
                             forgotten?: number;
                             failed?: number;
                             tenants_failed?: number;
@@ -5546,6 +5547,7 @@ export interface operations {
                             looked_at?: number;
                             compacted?: number;
                             entries?: number;
+                            indexed?: number;
                             forgotten?: number;
                             failed?: number;
                             tenants_failed?: number;

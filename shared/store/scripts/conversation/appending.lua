@@ -33,7 +33,8 @@ local ASKED_MAX = 24
 local function question(index, place, terms)
   local codes = {}
   for at = 1, math.min(#terms, ASKED_MAX * TERM), TERM do codes[#codes + 1] = string.sub(terms, at, at + TERM - 2) end
-  return text(place) .. ' ' .. text(index.items) .. ' ' .. text(index.terms) .. ' ' .. table.concat(codes)
+  return table.concat({text(place), text(index.first), text(index.items), text(index.terms),
+    index.from == '' and '-' or index.from, table.concat(codes)}, ' ')
 end
 
 -- Adds the items of ARGV to *fields*, and returns what the conversation's sums, as they are in *header*, become. An
@@ -42,8 +43,7 @@ local function add_items(fields, ARGV, header, generation)
   local place = tonumber(header.v or 0) - tonumber(header.o or 0)
   local chain, tokens, bytes = header.h or '', tonumber(header.w or 0), tonumber(header.b or 0)
   local pinned, pins, results = tonumber(header.p or 0), header.pin or '', 0
-  local index, asked, days = index_of(header, generation), header.tq, nil
-  local was_indexed = index.items
+  local index, asked, days = nil, header.tq, nil
   local function set(name, value)
     local size = #fields
     fields[size + 1], fields[size + 2] = name, value
@@ -65,7 +65,11 @@ local function add_items(fields, ARGV, header, generation)
       results = results + 1
     end
     if terms ~= '-' then
-      days = days or with_day(header.td, place, tonumber(now_s))
+      if not index then
+        index = growing_index(header, generation, place)
+        bytes = bytes - (index.left_bytes or 0)
+        days = with_day(not index.left_bytes and header.td or '', place, tonumber(now_s))
+      end
       if kind == 'u' then asked = question(index, place, terms) end
       if terms ~= '' then bytes = bytes + add_terms(index, fields, place, ARGV[at], terms) end
     end
@@ -78,7 +82,8 @@ local function add_items(fields, ARGV, header, generation)
     set('tq', asked)
     bytes = bytes + #asked - #(header.tq or '')
   end
-  if index.items > was_indexed then
+  if index then
+    index.written = text(tokens)
     set('ti', written_index(index, generation))
     set('to', index.block)
   end

@@ -11,7 +11,7 @@ local function compact(KEYS, ARGV, layout_of)
   local removed, live, bytes = tonumber(header.o or 0), tonumber(header.n), tonumber(header.b)
   local entries = tonumber(header.v) - removed
   local function done(count)
-    return {'ok', header.g, header.v, header.h, header.c, header.m, text(count)}
+    return {'ok', header.g, header.v, header.h, header.c, header.m, text(count), is_indexed(header) and '0' or '1'}
   end
   if not is_sparse(entries, live) and not (is_forced and live < entries) then return done(0) end
   local told = layout_of()
@@ -74,7 +74,9 @@ local function compact(KEYS, ARGV, layout_of)
   end
   kept_bytes = kept_bytes
     + move_terms(conversation, header, function(place) return place_of[place] end, generation, set)
-  header.g = generation
+  -- What is told of the index is the same of the one that was written: it was made of it.
+  local reply = done(entries - kept)
+  reply[2] = generation
   set('g', generation)
   set('o', text(removed + entries - kept))
   set('b', text(kept_bytes))
@@ -88,5 +90,5 @@ local function compact(KEYS, ARGV, layout_of)
   redis.call('RENAME', side, conversation)
   -- The list goes by what stays the same, the sum of the tenant's bytes by the row.
   redis.pcall('HSET', KEYS[4], conversation_id, row(header.c, header.e, header.t, text(kept_bytes), header.m))
-  return done(entries - kept)
+  return reply
 end

@@ -116,7 +116,7 @@ if last < newest then
   end
 end
 local terms_fields = {}
-bytes = bytes + cut_terms(conversation, header, last, generation, function(name, value)
+bytes = bytes + cut_terms(conversation, header, last, generation, written, function(name, value)
   terms_fields[#terms_fields + 1], terms_fields[#terms_fields + 2] = name, value
 end, doom)
 -- What its conversation did is nothing that the fork was asked for.

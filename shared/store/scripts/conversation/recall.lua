@@ -14,43 +14,48 @@ local POSTINGS_MAX = 2500
 -- An entry of more bytes is never shown again.
 local RECALLED_BYTES_MAX, RECALL_BYTES_MAX = 65536, 1000000
 
--- Where the items stand that have one of *codes*: {[code] = {count = how many, bucket, where its postings begin, the
--- places of its block, …}}, without those of the open block.
+-- Where the items stand that have one of *codes*: {[code] = {count = how many, bucket, where its postings begin, how
+-- many, the places of its block, …}}, without those of the open block.
 local function found_in(conversation, index, codes)
-  local found, firsts, names = {}, {}, {}
+  local found, firsts, column_of, names = {}, {}, {}, {}
   for _, code in ipairs(codes) do
+    local first = string.sub(code, 1, 1)
     found[code] = {count = 0}
-    firsts[string.sub(code, 1, 1)] = true
+    if not column_of[first] then
+      firsts[#firsts + 1] = ':' .. first
+      column_of[first] = #firsts
+    end
   end
   for block = index.first, index.blocks - 1 do
     local name = 't:' .. text(block)
     names[#names + 1] = name
-    for bucket in pairs(firsts) do names[#names + 1] = name .. ':' .. bucket end
+    for _, first in ipairs(firsts) do names[#names + 1] = name .. first end
   end
   local values = {}
   for from = 1, #names, UNPACK_MAX do
-    local some = {unpack(names, from, math.min(from + UNPACK_MAX - 1, #names))}
-    for at, value in ipairs(redis.call('HMGET', conversation, unpack(some))) do values[some[at]] = value or nil end
+    local last = math.min(from + UNPACK_MAX - 1, #names)
+    local some = redis.call('HMGET', conversation, unpack(names, from, last))
+    for at = 1, #some do values[from + at - 1] = some[at] end
   end
-  local find, sub = string.find, string.sub
-  for block = index.first, index.blocks - 1 do
-    local name = 't:' .. text(block)
-    local places = values[name]
-    for _, code in ipairs(codes) do
-      local bucket = places and values[name .. ':' .. sub(code, 1, 1)]
-      local _, last = find(bucket or '', '\n' .. sub(code, 2), 1, true)
-      if last then
-        local list, size = found[code], #found[code]
-        list[size + 1], list[size + 2], list[size + 3] = bucket, last + 1, places
-        list.count = list.count + ((find(bucket, '\n', last, true) or #bucket + 1) - last - 1) / 3
+  local find = string.find
+  for _, code in ipairs(codes) do
+    local list, size, rest = found[code], 0, '\n' .. string.sub(code, 2)
+    local column = column_of[string.sub(code, 1, 1)]
+    for block = 1, #names, #firsts + 1 do
+      local bucket = values[block + column] or ''
+      local _, last = find(bucket, rest, 1, true)
+      if last and values[block] then
+        local count = ((find(bucket, '\n', last, true) or #bucket + 1) - last - 1) / 3
+        list[size + 1], list[size + 2], list[size + 3], list[size + 4] = bucket, last + 1, count, values[block]
+        list.count, size = list.count + count, size + 4
       end
     end
   end
   return found
 end
 
--- Adds to *list* what the *block* that is open has of *code* before *limit*: place, how often, its terms, ….
-local function add_open(list, block, code, limit)
+-- Hands to take(place, how often, its terms) what the *block* that is open has of *code* before *limit*.
+local function each_open(block, code, limit, take)
   local at = string.find(block, code, 1, true)
   local start, next_start = 1, string.find(block, '\n', 2, true)
   while at do
@@ -60,59 +65,44 @@ local function add_open(list, block, code, limit)
     if at > start + PLACE and (at - start - PLACE - 1) % TERM == 0 then
       local place = unpacked(block, start + 1, PLACE)
       if place < limit then
-        local size = #list
-        list[size + 1], list[size + 2] = place, DIGITS[string.byte(block, at + 5)]
-        list[size + 3] = count_of(string.sub(block, start + PLACE + 1, (next_start or #block + 1) - 1))
+        local said = string.sub(block, start + PLACE + 1, (next_start or #block + 1) - 1)
+        take(place, DIGITS[string.byte(block, at + 5)], count_of(said))
       end
     end
     at = string.find(block, code, at + 1, true)
   end
 end
 
--- Adds to *list* the same of the closed blocks that *found* names.
-local function add_closed(list, found, limit)
+-- Hands to take the same of *count* postings of a closed block, from *at* in its *bucket* on.
+local function each_closed(bucket, at, count, places, limit, take)
   local byte, digits = string.byte, DIGITS
-  for from = 1, #found, 3 do
-    local bucket, at, places = found[from], found[from + 1], found[from + 2]
-    while true do
-      local a, b, often = byte(bucket, at, at + 2)
-      if not a or a == 10 then break end
-      local where = (digits[a] * 64 + digits[b]) * (PLACE + 2) + 1
-      local c, d, e, f, g = byte(places, where, where + PLACE + 1)
-      local place = (digits[c] * 64 + digits[d]) * 64 + digits[e]
-      if place < limit then
-        local size = #list
-        list[size + 1], list[size + 2], list[size + 3] = place, digits[often], digits[f] * 64 + digits[g]
-      end
-      at = at + 3
-    end
+  local marks = {byte(bucket, at, at + 3 * count - 1)}
+  for mark = 1, #marks, 3 do
+    local where = (digits[marks[mark]] * 64 + digits[marks[mark + 1]]) * (PLACE + 2) + 1
+    local a, b, c, d, e = byte(places, where, where + PLACE + 1)
+    local place = (digits[a] * 64 + digits[b]) * 64 + digits[c]
+    if place < limit then take(place, digits[marks[mark + 2]], digits[d] * 64 + digits[e]) end
   end
 end
 
--- Of *scores* by place, which are integers, the places of the *most* highest, best first; of equal ones the newest.
-local function best_of(scores, most)
-  local highest, counts, all = 1, {}, 0
+-- A score that *most* of *scores*, by place, reach, or a few more; none is over *bound*.
+local function least_of(scores, most, bound)
+  local counts, floor, step = {}, math.floor, bound / 1024
   for _, score in pairs(scores) do
-    if score > highest then highest = score end
-    all = all + 1
+    local at = floor(score / step)
+    counts[at] = (counts[at] or 0) + 1
   end
-  -- Which of 512 steps the last one is on tells a pass over them; only what is above is put in order.
-  local step, least = highest / 512, 0
-  if all > most then
-    for _, score in pairs(scores) do
-      local at = math.floor(score / step)
-      counts[at] = (counts[at] or 0) + 1
-    end
-    local above = 0
-    for at = 512, 0, -1 do
-      above = above + (counts[at] or 0)
-      if above >= most then
-        least = at * step
-        break
-      end
-    end
+  local above = 0
+  for at = 1024, 1, -1 do
+    above = above + (counts[at] or 0)
+    if above >= most then return at * step end
   end
-  local keys = {}
+  return 0
+end
+
+-- Of *scores*, which are integers, the places of the *most* highest, best first; of equal ones the newest.
+local function best_of(scores, most, bound)
+  local least, keys = least_of(scores, most, bound), {}
   for place, score in pairs(scores) do
     if score >= least then keys[#keys + 1] = -(score * 262144 + place) end
   end
@@ -122,6 +112,20 @@ local function best_of(scores, most)
   return places
 end
 
+-- How many of the postings that *found* names stand before *limit*: all, but in the last blocks.
+local function count_before(found, limit)
+  local count = 0
+  for from = 1, #found, 4 do
+    local places = found[from + 3]
+    if unpacked(places, #places - PLACE - 1, PLACE) < limit then
+      count = count + found[from + 2]
+    else
+      each_closed(found[from], found[from + 1], found[from + 2], places, limit, function() count = count + 1 end)
+    end
+  end
+  return count
+end
+
 -- {place, …} before *limit*, best first, at most *most*, and the score of each.
 local function ranked(conversation, index, codes, limit, items, terms, most)
   local found = found_in(conversation, index, codes)
@@ -129,33 +133,38 @@ local function ranked(conversation, index, codes, limit, items, terms, most)
     if found[a].count ~= found[b].count then return found[a].count < found[b].count end
     return a < b
   end)
-  local own, looked, average = {}, 0, math.max(1, terms / math.max(1, items))
+  local own, looked, floor, length = {}, 0, math.floor, K1 * B / math.max(1, terms / math.max(1, items))
+  local weight, bound = 0, 1
+  local function add_score(place, often, said)
+    own[place] = (own[place] or 0) + floor(weight * often / (often + K1 * (1 - B) + length * said))
+  end
   for _, code in ipairs(codes) do
-    local list = {}
-    add_open(list, index.block, code, limit)
-    add_closed(list, found[code], limit)
-    local count = #list / 3
-    local rarity = math.log(1 + (math.max(items, count) - count + 0.5) / (count + 0.5))
-    for at = 1, #list, 3 do
-      local place, often = list[at], list[at + 1]
-      local length = K1 * (1 - B + B * list[at + 2] / average)
-      own[place] = (own[place] or 0) + math.floor(1000 * rarity * often * (K1 + 1) / (often + length))
-    end
+    local list, open = found[code], {}
+    each_open(index.block, code, limit, function(...) open[#open + 1] = {...} end)
+    local count = count_before(list, limit) + #open
+    -- One that stands everywhere says little, and takes long.
+    if looked > 0 and looked + count > POSTINGS_MAX then break end
     looked = looked + count
-    if looked > POSTINGS_MAX then break end
+    weight = 1000 * (K1 + 1) * math.log(1 + (math.max(items, count) - count + 0.5) / (count + 0.5))
+    bound = bound + weight
+    for _, each in ipairs(open) do add_score(unpack(each)) end
+    for from = 1, #list, 4 do
+      each_closed(list[from], list[from + 1], list[from + 2], list[from + 3], limit, add_score)
+    end
   end
   -- What is far down gives its neighbours next to nothing.
-  local scores = {}
-  for _, place in ipairs(best_of(own, 4 * most)) do
-    local score = own[place]
-    scores[place] = (scores[place] or 0) + score
-    for away, part in ipairs(NEIGHBOURS) do
-      local share = math.floor(part * score)
-      if place > away then scores[place - away] = (scores[place - away] or 0) + share end
-      if place + away < limit then scores[place + away] = (scores[place + away] or 0) + share end
+  local scores, least = {}, least_of(own, 4 * most, bound)
+  for place, score in pairs(own) do
+    if score >= least then
+      scores[place] = (scores[place] or 0) + score
+      for away, part in ipairs(NEIGHBOURS) do
+        local share = floor(part * score)
+        if place > away then scores[place - away] = (scores[place - away] or 0) + share end
+        if place + away < limit then scores[place + away] = (scores[place + away] or 0) + share end
+      end
     end
   end
-  return best_of(scores, most), scores
+  return best_of(scores, most, 3 * bound), scores
 end
 
 -- The places of the items that *include* names by their ids, with commas, before *limit*.
@@ -177,19 +186,21 @@ end
 -- Others come until they count *tokens_max*.
 local function recalled(log, ask)
   local header = log.header
-  local place, items, terms, asked = string.match(header.tq or '', '^(%d+) (%d+) (%d+) (%S*)$')
-  local mark = (place or '') .. ' ' .. (header.d or '0')
+  local message, index = question_of(header.tq), index_of(header, header.g)
+  local mark = (message and text(message.place) or '') .. ' ' .. (header.d or '0')
   if ask.known == mark then return '' end
-  local index, limit = index_of(header, header.g), tonumber(place or log.newest + 1)
+  local limit, oldest = message and message.place or log.newest + 1, index and index.from or ''
   local places, scores = {}, {}
-  if place and index.items > 0 then
-    local codes, seen, wanted = {}, {}, ask.query ~= '' and ask.query or asked
+  if message and index then
+    -- What was added before it since then is left to the next message, so that tools that answer this one move nothing.
+    if message.first >= index.first then index.first, oldest = message.first, message.from end
+    local codes, seen, wanted = {}, {}, ask.query ~= '' and ask.query or message.codes
     for from = 1, #wanted, TERM - 1 do
       local code = string.sub(wanted, from, from + TERM - 2)
       if not seen[code] then codes[#codes + 1] = code end
       seen[code] = true
     end
-    places, scores = ranked(log.name, index, codes, limit, tonumber(items), tonumber(terms), ask.most)
+    places, scores = ranked(log.name, index, codes, limit, message.items, message.terms, ask.most)
   end
   local all, is_included = included(log.name, ask.include, limit), {}
   for _, each in ipairs(all) do is_included[each] = true end
@@ -220,5 +231,5 @@ local function recalled(log, ask)
       list[#list + 1] = entries[each] or ''
     end
   end
-  return {mark, index.from, list, header.td or ''}
+  return {mark, oldest, list, header.td or ''}
 end

@@ -50,12 +50,12 @@ end
 -- that takes, which is less than none.
 local function remove_terms(conversation, header, place, fields)
   local index, size = index_of(header, header.g), 0
-  local asking = string.match(header.tq or '', '^(%d+) ')
-  if asking == text(place) then
+  local question = question_of(header.tq)
+  if question and question.place == place then
     fields[#fields + 1], fields[#fields + 2] = 'tq', ''
     size = size - #header.tq
   end
-  if index.items == 0 then return size end
+  if not index or index.items == 0 then return size end
   local start = string.find(index.block, '\n' .. packed(place, PLACE), 1, true)
   if start then
     local finish = string.find(index.block, '\n', start + 1, true) or #index.block + 1
@@ -90,11 +90,12 @@ local function remove_terms(conversation, header, place, fields)
 end
 
 -- Of the index of *conversation* what a fork up to the place *last* has: *set* is given its fields, *doom* those that
--- it lost; returns how many bytes more it takes, less than none. *generation*: that of the fork.
-local function cut_terms(conversation, header, last, generation, set, doom)
+-- it lost; returns how many bytes more it takes, less than none. *generation*: that of the fork, for which so many
+-- tokens were *written*.
+local function cut_terms(conversation, header, last, generation, written, set, doom)
   local index, size = index_of(header, header.g), 0
-  local asking = string.match(header.tq or '', '^(%d+) ')
-  if asking and tonumber(asking) > last then
+  local question = question_of(header.tq)
+  if question and question.place > last then
     doom('tq')
     size = size - #header.tq
   end
@@ -103,7 +104,7 @@ local function cut_terms(conversation, header, last, generation, set, doom)
     set('td', days)
     size = size + #days - #header.td
   end
-  if index.blocks == index.first and index.open == 0 then return size end
+  if not index then return size end
   local kept, items, terms, open = {}, 0, 0, 0
   each_line(index.block, function(place, said)
     if place > last then return end
@@ -142,7 +143,9 @@ local function cut_terms(conversation, header, last, generation, set, doom)
     end
   end
   local from = items + open > 0 and index.from or ''
-  local made = {first = index.first, blocks = blocks, items = items + open, terms = terms, open = open, from = from}
+  -- Where something was appended without terms the fork has to look for it as its conversation has.
+  local made = {first = index.first, blocks = blocks, items = items + open, terms = terms, open = open, from = from,
+    lowest = math.min(index.lowest, last + 1), written = index.written == header.w and text(written) or '-'}
   set('to', block)
   set('ti', written_index(made, generation))
   return size
@@ -156,14 +159,15 @@ local function move_terms(conversation, header, new_place_of, generation, set)
     set(name, value)
     size = size + #value
   end
-  local asking, rest = string.match(header.tq or '', '^(%d+)( .*)$')
-  if asking then put('tq', text(new_place_of(tonumber(asking))) .. rest) end
+  local place_asking, rest = string.match(header.tq or '', '^(%d+)( .*)$')
+  if place_asking then put('tq', text(new_place_of(tonumber(place_asking))) .. rest) end
   if header.td then
     put('td', (string.gsub(header.td, '(%d+):', function(place)
       return text(new_place_of(tonumber(place) - 1) + 1) .. ':'
     end)))
   end
-  if index.items == 0 then return size end
+  if not index then return size end
+  index.lowest = new_place_of(index.lowest - 1) + 1
   local lines = {}
   each_line(index.block, function(place, terms)
     lines[#lines + 1] = '\n' .. packed(new_place_of(place), PLACE) .. terms
