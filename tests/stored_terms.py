@@ -1,6 +1,9 @@
 """The index of terms as it is stored, and as it has to be: what the tests of it share."""
 
+import random
 from typing import Any
+
+import httpx
 
 from shared.recall.terms import ALPHABET, pack
 
@@ -42,3 +45,33 @@ def expected(items: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
         for item_id, packed in terms.items()
         if packed
     }
+
+
+def live_on(
+    draw: random.Random,
+    through: httpx.Client,
+    what: str,
+    conversation: str,
+    live: list[dict[str, Any]],
+    more: list[dict[str, Any]],
+) -> tuple[str, list[dict[str, Any]]]:
+    """
+    Do *what* to a conversation: append *more*, delete some of its *live* items, fork it at one of them, compact it.
+    Return the conversation that goes on, and its live items.
+    """
+    path = f"/v1/conversations/{conversation}"
+    match what:
+        case "append":
+            live = live + through.post(f"{path}/items", json={"items": more}).json()["data"]
+        case "delete":
+            live = [*live]
+            for _ in range(min(len(live), draw.randint(1, 12))):
+                gone = live.pop(draw.randrange(len(live)))
+                assert through.delete(f"{path}/items/{gone['id']}").status_code == 200
+        case "fork" if live:
+            last = draw.randrange(len(live))
+            forked = through.post(f"{path}/fork", json={"after": live[last]["id"]})
+            conversation, live = str(forked.json()["id"]), live[: last + 1]
+        case "compact":
+            assert through.post(f"{path}/compact").status_code == 200
+    return conversation, live

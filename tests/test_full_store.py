@@ -17,6 +17,7 @@ from tests.bearers import CRON
 from tests.conversations import WRITES, Call, begin, check_bytes, everything
 from tests.half_way import check_indexes, failures
 from tests.instances import client_of
+from tests.swept import age
 
 pytestmark = pytest.mark.usefixtures("fresh_crons")
 
@@ -183,11 +184,7 @@ def test_a_sweep_forgets_what_expired(
     shards = range(int(layout.split()[0]))
     for path in gone:
         run("UNLINK", keys.conversation_key(tenant, path.rpartition("/")[2]))
-    for shard in shards:
-        name = keys.activity_key(tenant, shard)
-        scored = run("ZRANGE", name, 0, -1, "WITHSCORES")
-        for each, at_us in zip(scored[::2], scored[1::2], strict=True):
-            run("ZADD", name, int(at_us) - 3_600_000_000, each)
+    age(run, tenant, shards, 3_600_000_000)
     for path in gone:
         conversation = path.rpartition("/")[2]
         for shard in shards:

@@ -16,6 +16,7 @@ from tests.bearers import CRON
 from tests.half_way import ELSEWHERE, check_indexes, failures, tenant_seen, wait_for_refusal, wait_until
 from tests.half_way_operations import OPERATIONS, begin
 from tests.sparse import PAD, PADDING
+from tests.swept import age_unswept
 
 pytestmark = pytest.mark.usefixtures("fresh_crons")
 
@@ -40,12 +41,7 @@ class World(NamedTuple):
 
     def age(self) -> None:
         """Let all that was written be an hour old, and no sweep have looked at it."""
-        for shard in range(4):
-            name = keys.activity_key(self.tenant, shard)
-            scored = self.run("ZRANGE", name, 0, -1, "WITHSCORES")
-            for each, at_us in zip(scored[::2], scored[1::2], strict=True):
-                self.run("ZADD", name, int(at_us) - AGE_US, each)
-        self.run("HSET", keys.TENANTS_KEY, self.tenant, "")
+        age_unswept(self.run, self.tenant, range(4), AGE_US)
 
     def sweep(self, through: httpx.Client) -> None:
         answer = through.get("/api/cron/sweep", headers=CRON)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from shared.recall.terms import query_codes, words_of
-from tests.stored_terms import WORDS, expected, read_index
+from tests.stored_terms import WORDS, expected, live_on, read_index
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -19,22 +19,10 @@ def test_the_index_is_that_of_the_live_items(
     conversation = str(api.post("/v1/conversations", json={}).json()["id"])
     live: list[dict[str, Any]] = []
     for _ in range(14):
-        path = f"/v1/conversations/{conversation}"
-        match draw.choice(["append", "append", "append", "delete", "fork", "compact"]):
-            case "append":
-                said = [" ".join(draw.choices(WORDS, k=draw.randint(0, 5))) for _ in range(draw.randint(1, 100))]
-                items = [{"role": draw.choice(["user", "assistant"]), "content": each or "!"} for each in said]
-                live += api.post(f"{path}/items", json={"items": items}).json()["data"]
-            case "delete":
-                for _ in range(min(len(live), draw.randint(1, 12))):
-                    gone = live.pop(draw.randrange(len(live)))
-                    assert api.delete(f"{path}/items/{gone['id']}").status_code == 200
-            case "fork" if live:
-                last = draw.randrange(len(live))
-                forked = api.post(f"{path}/fork", json={"after": live[last]["id"]})
-                conversation, live = str(forked.json()["id"]), live[: last + 1]
-            case "compact":
-                assert api.post(f"{path}/compact").status_code == 200
+        said = [" ".join(draw.choices(WORDS, k=draw.randint(0, 5))) for _ in range(draw.randint(1, 100))]
+        more = [{"role": draw.choice(["user", "assistant"]), "content": each or "!"} for each in said]
+        what = draw.choice(["append", "append", "append", "delete", "fork", "compact"])
+        conversation, live = live_on(draw, api, what, conversation, live, more)
         if not live:
             continue
         flat = run("HGETALL", key_of(conversation))

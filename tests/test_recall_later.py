@@ -11,10 +11,10 @@ from shared.conversations.indexing import PAGE_ITEMS
 from shared.environment import read_settings
 from shared.store import keys
 from shared.store.script import scripts
-from tests.bearers import CRON
 from tests.half_way import wait_until
 from tests.instances import client_of, running_instance
-from tests.stored_terms import WORDS, expected, read_index
+from tests.stored_terms import WORDS, expected, live_on, read_index
+from tests.swept import age_unswept, sweep
 
 pytestmark = pytest.mark.usefixtures("fresh_crons")
 
@@ -42,18 +42,14 @@ def fields(run: Callable[..., Any], key_of: Callable[[str], str]) -> Fields:
 
 
 @pytest.fixture
-def sweep(run: Callable[..., Any], tenant: str, api: httpx.Client) -> Callable[[], dict[str, Any]]:
+def swept(run: Callable[..., Any], tenant: str, api: httpx.Client) -> Callable[[], dict[str, Any]]:
     """Let all that was written be two minutes old, no sweep have looked at it, and one look at it."""
 
-    def swept() -> dict[str, Any]:
-        scored = run("ZRANGE", keys.activity_key(tenant, 0), 0, -1, "WITHSCORES")
-        for name, score in zip(scored[::2], scored[1::2], strict=True):
-            run("ZADD", keys.activity_key(tenant, 0), int(score) - 120_000_000, name)
-        run("HSET", keys.TENANTS_KEY, tenant, "")
-        result: dict[str, Any] = api.get("/api/cron/sweep", headers=CRON).json()["conversations"]
-        return result
+    def look() -> dict[str, Any]:
+        age_unswept(run, tenant)
+        return sweep(api)
 
-    return swept
+    return look
 
 
 def terms_bytes(stored: dict[str, str]) -> int:
@@ -85,30 +81,19 @@ def test_the_index_is_whole_after_a_sweep(
     api: httpx.Client,
     without: httpx.Client,
     fields: Fields,
-    sweep: Callable[[], dict[str, Any]],
+    swept: Callable[[], dict[str, Any]],
     seed: int,
 ) -> None:
     draw = random.Random(seed)
     conversation = str(api.post("/v1/conversations", json={}).json()["id"])
     live: list[dict[str, Any]] = []
     for _ in range(12):
-        path, through = f"/v1/conversations/{conversation}", draw.choice([api, without])
-        match draw.choice(["append", "append", "append", "delete", "fork", "compact", "sweep"]):
-            case "append":
-                items = said(draw, draw.randint(1, 100))
-                live += through.post(f"{path}/items", json={"items": items}).json()["data"]
-            case "delete":
-                for _ in range(min(len(live), draw.randint(1, 9))):
-                    gone = live.pop(draw.randrange(len(live)))
-                    assert through.delete(f"{path}/items/{gone['id']}").status_code == 200
-            case "fork" if live:
-                last = draw.randrange(len(live))
-                forked = through.post(f"{path}/fork", json={"after": live[last]["id"]})
-                conversation, live = str(forked.json()["id"]), live[: last + 1]
-            case "compact":
-                assert through.post(f"{path}/compact").status_code == 200
-            case "sweep":
-                assert sweep()["failed"] == 0
+        what = draw.choice(["append", "append", "append", "delete", "fork", "compact", "sweep"])
+        if what == "sweep":
+            assert swept()["failed"] == 0
+        else:
+            through, more = draw.choice([api, without]), said(draw, draw.randint(1, 100))
+            conversation, live = live_on(draw, through, what, conversation, live, more)
         stored = fields(conversation)
         places = {int(stored[f"i:{item['id']}"]): item["id"] for item in live}
         found, facts = read_index(stored)
@@ -121,9 +106,9 @@ def test_the_index_is_whole_after_a_sweep(
         assert told == {item: whole[item] for item in told}
         if facts and facts[1] == stored["g"] and facts[8] == stored["w"]:
             assert told == {id_: whole[id_] for place, id_ in places.items() if place >= lowest and id_ in whole}
-    before, swept, after = fields(conversation), sweep(), fields(conversation)
+    before, told_of, after = fields(conversation), swept(), fields(conversation)
 
-    assert swept["failed"] == 0
+    assert told_of["failed"] == 0
     if live:
         places = {int(after[f"i:{item['id']}"]): item["id"] for item in live}
         found, facts = read_index(after)
@@ -132,7 +117,7 @@ def test_the_index_is_whole_after_a_sweep(
         assert int(facts[4]) == len(found)
         assert int(facts[5]) == sum(sum(terms.values()) for terms in found.values())
     assert int(after["b"]) - int(before["b"]) == terms_bytes(after) - terms_bytes(before)
-    assert sweep()["indexed"] == 0
+    assert swept()["indexed"] == 0
 
 
 def test_a_compaction_asked_for_indexes_what_lacks(api: httpx.Client, without: httpx.Client, fields: Fields) -> None:
@@ -154,11 +139,26 @@ def test_a_compaction_asked_for_indexes_what_lacks(api: httpx.Client, without: h
         assert found.get(place) == expected(of_quoted([item])).get(item["id"])
 
 
+def test_indexing_takes_ten_commands_a_page(
+    without: httpx.Client, swept: Callable[[], dict[str, Any]], billed_commands: Callable[[], int]
+) -> None:
+    path = f"/v1/conversations/{without.post('/v1/conversations', json={}).json()['id']}"
+    for _ in range(8):
+        assert without.post(f"{path}/items", json={"items": said(random.Random(3), 64)}).status_code == 200
+    costs = []
+    for indexed in (1, 0):
+        before = billed_commands()
+        assert swept()["indexed"] == indexed
+        costs.append(billed_commands() - before)
+
+    assert costs[0] - costs[1] <= 10 * 8 * 64 / PAGE_ITEMS
+
+
 def test_what_is_indexed_later_is_found_from_the_next_message_on(
     api: httpx.Client,
     make_api: Callable[[], httpx.Client],
     without: httpx.Client,
-    sweep: Callable[[], dict[str, Any]],
+    swept: Callable[[], dict[str, Any]],
 ) -> None:
     booked = {"role": "assistant", "content": "Done, your booking number is KX-4471."}
     others = [{"role": ("user", "assistant")[at % 2], "content": "And something else. " * 5} for at in range(40)]
@@ -168,7 +168,7 @@ def test_what_is_indexed_later_is_found_from_the_next_message_on(
     context = f"{path}/context?budget=300&recall_budget=25"
     before = api.get(context).json()
     assert before["recalled"] == []
-    assert sweep()["indexed"] == 1
+    assert swept()["indexed"] == 1
 
     # Tools that answer find the context as it was, on whichever instance.
     assert api.get(context).json() == before

@@ -17,6 +17,7 @@ from shared.store.indexes import SHARDS_MAX, Layout, shard_of
 from tests.bearers import CRON
 from tests.instances import client_of
 from tests.lives import SETTINGS
+from tests.swept import age
 
 pytestmark = pytest.mark.usefixtures("fresh_crons")
 
@@ -48,11 +49,7 @@ class Model:
             self._run("HSET", name, "shards", f"{2 * int(layout)} {layout}")
 
     def age(self) -> None:
-        for shard in range(8):
-            name = keys.activity_key(self._tenant, shard)
-            scored = self._run("ZRANGE", name, 0, -1, "WITHSCORES")
-            for conversation, score in zip(scored[::2], scored[1::2], strict=True):
-                self._run("ZADD", name, int(score) - AGE_US, conversation)
+        age(self._run, self._tenant, range(8), AGE_US)
         # A conversation that was deleted keeps its place as well.
         for name in self._run("KEYS", keys.left_key(self._tenant, "*")):
             seed, at = self._run("GET", name).split()

@@ -12,9 +12,9 @@ from hypothesis import given
 from scripts.faults.server import Fault, FaultyServer
 from shared.conversations.sweep import PAGE_CONVERSATIONS
 from shared.store import keys
-from tests.bearers import CRON
 from tests.lives import SETTINGS, Append, Delete, Life, Told, Update, begin, live, lives, seen
 from tests.sparse import PAD, PADDING
+from tests.swept import age_unswept, sweep
 
 pytestmark = pytest.mark.usefixtures("fresh_crons")
 
@@ -34,21 +34,7 @@ def neglect(run: Callable[..., Any], key_of: Callable[[str], str]) -> Callable[[
 @pytest.fixture
 def settle(run: Callable[..., Any], tenant: str) -> Callable[[], None]:
     """Let all that the tenant wrote be two minutes old, and no sweep have looked at it."""
-
-    def age() -> None:
-        scored = run("ZRANGE", keys.activity_key(tenant, 0), 0, -1, "WITHSCORES")
-        for name, score in zip(scored[::2], scored[1::2], strict=True):
-            run("ZADD", keys.activity_key(tenant, 0), int(score) - 120_000_000, name)
-        run("HSET", keys.TENANTS_KEY, tenant, "")
-
-    return age
-
-
-def sweep(service: httpx.Client) -> dict[str, Any]:
-    answer = service.get("/api/cron/sweep", headers=CRON)
-    assert answer.status_code == 200, answer.text
-    result: dict[str, Any] = answer.json()["conversations"]
-    return result
+    return lambda: age_unswept(run, tenant)
 
 
 @SETTINGS

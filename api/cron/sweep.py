@@ -54,7 +54,7 @@ SWEEP = Route(
     "sweep",
     key="cron",
     billed="3 per 500 changes, and the marks; 10 per tenant and 500 conversations, 1 per conversation written since, "
-    "5 per 256 items that are indexed",
+    "10 per 256 items that are indexed",
     needs=("documents",),
 )
 ROUTES = (SWEEP, SWEEP._replace(method="POST", name="sweep_by_post", text="the same as GET", billed=""))

@@ -59,14 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{len(messages)} messages, {len(ends)} calls of the model, to {arguments.budget:,} tokens")
     head = f"{'':<40}{'format':<11}{'from cache':>11}{'misses':>9}{'cost':>7}{'fill':>7}"
     print(f"{head}  by the rules of")
+    formats = {provider.format for provider in PROVIDERS}
     for way in WAYS:
         if way.recall_percent:
-            served = served_prompts(messages, way, arguments.budget, {each.format for each in PROVIDERS})
+            made = served_prompts(messages, way, arguments.budget, formats)
+        else:
+            made = {each: [prompt(log[:end], arguments.budget, each, way) for end in ends] for each in formats}
         for provider in PROVIDERS:
-            if way.recall_percent:
-                prompts = served[provider.format]
-            else:
-                prompts = [prompt(log[:end], arguments.budget, provider.format, way) for end in ends]
+            prompts = made[provider.format]
             told = replay(provider, prompts)
             fill = statistics.mean([each.tokens / arguments.budget for each in prompts if each.is_over])
             print(

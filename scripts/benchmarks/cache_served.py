@@ -20,34 +20,25 @@ def served_prompts(
     """Return the prompts of each call of the model in each of *formats*, as *way* asks for them."""
     items, ends = to_items(messages), calls(messages)
     prompts: dict[str, list[Prompt]] = {each: [] for each in formats}
-    with running_fleet(1) as fleet:
-        head = {"authorization": f"Bearer {fleet.key}"}
-        with httpx.Client(base_url=fleet.instances[0].url, headers=head, timeout=30) as http:
-            path = f"/v1/conversations/{_sent(http, 'POST', '/v1/conversations', json={})['id']}"
-            for number, (begin, end) in enumerate(zip([0, *ends], ends, strict=False), 1):
-                _sent(http, "POST", f"{path}/items", json={"items": items[begin:end]})
-                for each in formats:
-                    prompts[each].append(_prompt(http, f"{path}/context", way, budget, each))
-                print(f"\rcall {number} of {len(ends)}", end="", file=sys.stderr, flush=True)
+    with running_fleet(1) as fleet, fleet.client() as http:
+        path = f"/v1/conversations/{http.post('/v1/conversations', json={}).raise_for_status().json()['id']}"
+        for number, (begin, end) in enumerate(zip([0, *ends], ends, strict=False), 1):
+            http.post(f"{path}/items", json={"items": items[begin:end]}).raise_for_status()
+            for each in formats:
+                prompts[each].append(_prompt(http, f"{path}/context", way, budget, each))
+            print(f"\rcall {number} of {len(ends)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     return prompts
 
 
 def _prompt(http: httpx.Client, path: str, way: Way, budget: int, context_format: str) -> Prompt:
-    asked = {
+    asked: dict[str, str | int] = {
         "format": context_format,
         "budget": budget,
         "recall_budget": way.recall_percent,
         "stable_prefix": str(way.stable_prefix).lower(),
         "tool_results": "short" if way.short_results else "whole",
     }
-    told = _sent(http, "GET", path, params=asked)
+    told = http.get(path, params=asked).raise_for_status().json()
     breakpoints = told["cache"]["breakpoints"] if way.marks else ()
     return prompt_of(told, breakpoints, told["tokens"], is_over=told["pressure"]["omitted_tokens"] > 0)
-
-
-def _sent(http: httpx.Client, method: str, path: str, **parts: Any) -> dict[str, Any]:
-    answer = http.request(method, path, **parts)
-    answer.raise_for_status()
-    told: dict[str, Any] = answer.json()
-    return told

@@ -56,12 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
     shares = {
         percent: {budget: list[float]() for budget in arguments.budgets} for percent in (0, arguments.recall_budget)
     }
-    with running_fleet(1) as fleet:
-        head = {"authorization": f"Bearer {fleet.key}"}
-        with httpx.Client(base_url=fleet.instances[0].url, headers=head, timeout=30) as http:
-            for dialogue in dialogues:
-                for percent, budget, share in ask(http, dialogue, arguments):
-                    shares[percent][budget].append(share)
+    with running_fleet(1) as fleet, fleet.client() as http:
+        for dialogue in dialogues:
+            for percent, budget, share in ask(http, dialogue, arguments):
+                shares[percent][budget].append(share)
     print(f"{'':<30}" + "".join(f"{budget:>8,}" for budget in arguments.budgets))
     for percent, by_budget in shares.items():
         title = f"recall_budget={percent}" if percent else "the newest turns alone"
@@ -91,21 +89,12 @@ def run_tools(arguments: argparse.Namespace) -> int:
 
     told = facts()
     found: dict[tuple[str, int, int], list[bool]] = {}
-    with running_fleet(1) as fleet:
-        head = {"authorization": f"Bearer {fleet.key}"}
-        with httpx.Client(base_url=fleet.instances[0].url, headers=head, timeout=30) as http:
-            for seed in range(SEEDS):
-                path = f"/v1/conversations/{posted(http, '/v1/conversations', {})['id']}"
-                items = conversation(seed)
-                for at in range(0, len(items), BATCH):
-                    posted(http, f"{path}/items", {"items": items[at : at + BATCH]})
-                for number, fact in enumerate(told):
-                    asked = {"id": f"msg_question_{number}", "role": "user", "content": fact.question}
-                    posted(http, f"{path}/items", {"items": [asked]})
-                    for percent, budget in itertools.product((0, arguments.recall_budget), arguments.budgets):
-                        said = "\n".join(said_in(http, path, budget, percent))
-                        found.setdefault((fact.kind, percent, budget), []).append(fact.answer in said)
-                    http.delete(f"{path}/items/msg_question_{number}").raise_for_status()
+    with running_fleet(1) as fleet, fleet.client() as http:
+        for seed in range(SEEDS):
+            path = begun(http, conversation(seed))
+            for number, fact in enumerate(told):
+                for percent, budget, said in asked(http, path, number, fact.question, arguments):
+                    found.setdefault((fact.kind, percent, budget), []).append(fact.answer in said)
     print(f"{'':<30}" + "".join(f"{budget:>8,}" for budget in arguments.budgets))
     for percent, kind in itertools.product((0, arguments.recall_budget), dict.fromkeys(each.kind for each in told)):
         title = f"{kind}, recall_budget={percent}" if percent else f"{kind}, newest alone"
@@ -117,44 +106,47 @@ def ask(
     http: httpx.Client, dialogue: dict[str, Any], arguments: argparse.Namespace
 ) -> Iterator[tuple[int, int, float]]:
     """Yield, for each question, percent and budget, the share of its gold turns that stand in the context."""
-    path = f"/v1/conversations/{posted(http, '/v1/conversations', {})['id']}"
     first = dialogue["speakers"][0]
     turns = {turn["id"]: turn["text"] for turn in dialogue["turns"]}
     items = [
         {"role": "user" if turn["speaker"] == first else "assistant", "name": turn["speaker"], "content": turn["text"]}
         for turn in dialogue["turns"]
     ]
-    for at in range(0, len(items), BATCH):
-        posted(http, f"{path}/items", {"items": items[at : at + BATCH]})
+    path = begun(http, items)
     questions = [each for each in dialogue["questions"] if any(name in turns for name in each["gold"])]
     questions = questions[: arguments.questions or len(questions)]
     for number, each in enumerate(questions, 1):
         print(
             f"\rdialogue {dialogue['id']}: question {number} of {len(questions)}", end="", file=sys.stderr, flush=True
         )
-        asked = {"id": f"msg_question_{number}", "role": "user", "content": each["question"]}
-        posted(http, f"{path}/items", {"items": [asked]})
         gold = [turns[name] for name in each["gold"] if name in turns]
-        for percent in (0, arguments.recall_budget):
-            for budget in arguments.budgets:
-                said = "\n".join(said_in(http, path, budget, percent))
-                yield percent, budget, sum(text.strip() in said for text in gold) / len(gold)
-        http.delete(f"{path}/items/msg_question_{number}").raise_for_status()
+        for percent, budget, said in asked(http, path, number, each["question"], arguments):
+            yield percent, budget, sum(text.strip() in said for text in gold) / len(gold)
     print(file=sys.stderr)
 
 
-def said_in(http: httpx.Client, path: str, budget: int, percent: int) -> Iterator[str]:
-    """Yield what stands in a context before the newest message."""
-    answer = http.get(f"{path}/context", params={"budget": budget, "format": "chat", "recall_budget": percent})
-    answer.raise_for_status()
-    return texts_of(answer.json()["messages"][:-1])
+def begun(http: httpx.Client, items: Sequence[dict[str, Any]]) -> str:
+    """Make a conversation of *items*, and return its path."""
+    path = f"/v1/conversations/{http.post('/v1/conversations', json={}).raise_for_status().json()['id']}"
+    for at in range(0, len(items), BATCH):
+        some = items[at : at + BATCH]
+        http.post(f"{path}/items", json={"items": some}).raise_for_status()
+        print(f"\r{at + len(some):,} of {len(items):,} items", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return path
 
 
-def posted(http: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    answer = http.post(path, json=body)
-    answer.raise_for_status()
-    made: dict[str, Any] = answer.json()
-    return made
+def asked(
+    http: httpx.Client, path: str, number: int, question: str, arguments: argparse.Namespace
+) -> Iterator[tuple[int, int, str]]:
+    """Append *question*, yield with percent and budget what stands before it in the context, and delete it."""
+    item = {"id": f"msg_question_{number}", "role": "user", "content": question}
+    http.post(f"{path}/items", json={"items": [item]}).raise_for_status()
+    for percent, budget in itertools.product((0, arguments.recall_budget), arguments.budgets):
+        wanted = {"budget": budget, "format": "chat", "recall_budget": percent}
+        answer = http.get(f"{path}/context", params=wanted).raise_for_status()
+        yield percent, budget, "\n".join(texts_of(answer.json()["messages"][:-1]))
+    http.delete(f"{path}/items/{item['id']}").raise_for_status()
 
 
 def texts_of(messages: list[dict[str, Any]]) -> Iterator[str]:

@@ -4,17 +4,16 @@ What recall takes: contexts with and without it, appends with and without terms,
 
 import itertools
 import statistics
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import httpx
-
+from scripts.benchmarks.recall import begun
 from scripts.measuring.tables import percentile
 from scripts.proving.fleet import Fleet, running_fleet
 
-BATCH, ROUNDS = 100, 150
+ROUNDS = 150
+TIMEOUT_S = 60
 PERCENT = 25
 
 
@@ -29,8 +28,10 @@ def cost(dialogues: Sequence[dict[str, Any]], sizes: Sequence[int], budget: int)
 
 
 def _row(dialogues: Sequence[dict[str, Any]], size: int, budget: int, on: Fleet, off: Fleet) -> Iterator[str]:
-    clients = [_client(fleet) for fleet in (on, off)]
-    paths = [_filled(http, dialogues, size) for http in clients]
+    clients = [fleet.client(TIMEOUT_S) for fleet in (on, off)]
+    turns = itertools.islice(itertools.cycle([turn for dialogue in dialogues for turn in dialogue["turns"]]), size)
+    items = [{"role": ("user", "assistant")[at % 2], "content": turn["text"]} for at, turn in enumerate(turns)]
+    paths = [begun(http, items) for http in clients]
     questions = itertools.cycle([each["question"] for dialogue in dialogues for each in dialogue["questions"]])
     asked = [(next(questions), number) for number in range(2 * ROUNDS)]
     plain, recalled, scripts = list[float](), list[float](), ([0.0, 0], [0.0, 0])
@@ -54,23 +55,6 @@ def _row(dialogues: Sequence[dict[str, Any]], size: int, budget: int, on: Fleet,
         yield f"{statistics.median(times):>{width}.2f}{percentile(times, 0.95):>7.2f}"
     yield "".join(f"{used / count / 1000:>{width}.2f}" for width, (used, count) in zip((11, 8), scripts, strict=True))
     yield f"{_terms_share(on, paths[0]):>8.0%}"
-
-
-def _client(fleet: Fleet) -> httpx.Client:
-    head = {"authorization": f"Bearer {fleet.key}"}
-    return httpx.Client(base_url=fleet.instances[0].url, headers=head, timeout=60)
-
-
-def _filled(http: httpx.Client, dialogues: Sequence[dict[str, Any]], size: int) -> str:
-    path = f"/v1/conversations/{http.post('/v1/conversations', json={}).raise_for_status().json()['id']}"
-    turns = itertools.cycle([turn for dialogue in dialogues for turn in dialogue["turns"]])
-    for start in range(0, size, BATCH):
-        some = list(itertools.islice(turns, min(BATCH, size - start)))
-        items = [{"role": ("user", "assistant")[at % 2], "content": turn["text"]} for at, turn in enumerate(some)]
-        http.post(f"{path}/items", json={"items": items}).raise_for_status()
-        print(f"\r{start + len(items):,} of {size:,} turns", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    return path
 
 
 def _script_us(fleet: Fleet) -> int:

@@ -150,6 +150,11 @@ class Fleet:
         """Run one command on the store, past the service."""
         return self._store.run(*command)
 
+    def client(self, timeout_s: float = 30) -> httpx.Client:
+        """Return a client of the first instance, which calls with the fleet's key."""
+        headers = {"authorization": f"Bearer {self.key}"}
+        return httpx.Client(base_url=self.instances[0].url, headers=headers, timeout=timeout_s)
+
     def close(self) -> None:
         self._store.close()
 

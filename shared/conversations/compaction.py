@@ -12,10 +12,10 @@ items.
 import secrets
 import time
 from functools import partial
+from typing import NamedTuple
 
 from shared.config import Settings
 from shared.conversations.conversation import Conversation
-from shared.conversations.indexing import Indexing
 from shared.conversations.info import ConversationInfo
 from shared.request.after_response import Later
 from shared.store import keys
@@ -24,8 +24,12 @@ from shared.store.indexes import Names, Spread, rows_name
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
-INDEXING_S = 5.0
-"""For so long what lacks is indexed after a response; the sweep does the rest."""
+
+class Compacted(NamedTuple):
+    """What was *written*, and whether items lack their terms of recall."""
+
+    written: Written[ConversationInfo]
+    lacks_terms: bool
 
 
 def compaction(
@@ -42,17 +46,13 @@ def compaction(
 class Compaction:
     """The use case that takes out what no reader needs."""
 
-    def __init__(self, store: Store, settings: Settings, indexing: Indexing | None = None) -> None:
+    def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
-        self._indexing = indexing
 
-    async def compact(
-        self, conversation: Conversation, *, is_forced: bool, later: Later | None = None
-    ) -> Written[ConversationInfo]:
+    async def compact(self, conversation: Conversation, *, is_forced: bool) -> Compacted:
         """
-        Take out of a conversation what is no item, if it is more than half of it or *is_forced*; return it. With a
-        *later*, what lacks terms of recall is indexed then.
+        Take out of a conversation what is no item, if it is more than half of it or *is_forced*; return it.
 
         May be done twice: the second time there is nothing to take out, which is a replay. Raises NotFound.
         """
@@ -61,11 +61,9 @@ class Compaction:
         if reply[0] != "ok":
             raise_refusal(reply, conversation.id, self._settings)
         _, generation, version, chain, created_at, metadata, count, lacks_terms, *_ = reply
-        if self._indexing is not None and later is not None and lacks_terms == "1" and self._settings.recall == "on":
-            end_at_s = time.monotonic() + INDEXING_S
-            later.offer(partial(self._indexing.index, conversation, end_at_s), "indexing", *conversation.place)
         info = ConversationInfo(conversation.id, int(created_at), metadata)
-        return Written(info, etag(generation, version, chain), is_replay=count == "0")
+        written = Written(info, etag(generation, version, chain), is_replay=count == "0")
+        return Compacted(written, lacks_terms == "1")
 
     def compact_later(self, conversation: Conversation, later: Later) -> None:
         """Do it after the response, when it is still worth its while then."""

@@ -12,6 +12,7 @@ told; else it is told again.
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import orjson
 
@@ -23,6 +24,7 @@ from shared.items.item import read_extras
 from shared.items.kinds import Kind
 from shared.items.traits import Traits, describe
 from shared.process.pool import Pool
+from shared.request.after_response import Later
 from shared.store.indexes import Names, Spread, rows_name
 from shared.store.upstash import Store
 
@@ -30,6 +32,9 @@ PAGE_ITEMS = 256
 """What a block of the index holds (terms.lua)."""
 
 PAGE_BYTES = 500_000
+LATER_S = 5.0
+"""For so long what lacks is indexed after a response; the sweep does the rest."""
+
 TELLINGS_MAX = 3
 """How often in a row a page is told that others changed meanwhile."""
 
@@ -85,6 +90,12 @@ class Indexing:
                 page = [generation, lowest, deleted_tokens, older[-2], *terms]
             if told_again > TELLINGS_MAX or time.monotonic() >= end_at_s:
                 return False
+
+    def index_later(self, conversation: Conversation, later: Later) -> None:
+        """Do it after the response, if terms are kept at all."""
+        if self._settings.recall == "on":
+            index = partial(self.index, conversation, time.monotonic() + LATER_S)
+            later.offer(index, "indexing", *conversation.place)
 
 
 def _terms(older: Sequence[str], terms: list[str | int]) -> Iterator[None]:

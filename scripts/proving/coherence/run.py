@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-import httpx
-
 from scripts.proving.coherence.actor import Actor
 from scripts.proving.coherence.caller import Caller, Resending, Shared
 from scripts.proving.coherence.stored import Stored
@@ -95,19 +93,15 @@ class Run:
         self._pulse(self.begun)
 
     def _create(self) -> str:
-        with self._client() as http:
+        with self.fleet.client() as http:
             return str(http.post("/v1/conversations", json={}).raise_for_status().json()["id"])
-
-    def _client(self) -> httpx.Client:
-        headers = {"authorization": f"Bearer {self.fleet.key}"}
-        return httpx.Client(base_url=self.fleet.instances[0].url, headers=headers, timeout=30)
 
     def _probe(self) -> Resending:
         """Return how the callers may resend: only what the service can tell from a new batch."""
         path = f"/v1/conversations/{self._create()}/items"
 
         def is_recognised(first: dict[str, str], again: dict[str, str]) -> bool:
-            with self._client() as http:
+            with self.fleet.client() as http:
                 body = {"items": [{"role": "user", "content": "probe"}]}
                 answers = [http.post(path, json=body, headers=headers) for headers in (first, again)]
             return len({each.raise_for_status().json()["last_id"] for each in answers}) == 1
