@@ -89,6 +89,13 @@ class VersionMoved(ServiceError):
     status, slug, title = 412, "version-moved", "Version moved"
 
 
+class ConversationExists(ServiceError):
+    """There is a conversation of the `id` that was to get it, or there was one until it was deleted, within a day."""
+
+    status, slug, title = 409, "conversation-exists", "Conversation exists"
+    is_worth_retry = False
+
+
 class AlreadySettled(ServiceError):
     """The reservation was settled before, with other numbers; those stand."""
 

@@ -38,6 +38,7 @@ OPERATIONS = {
     "create": Operation("append", _post("", items=[_message("a"), _message("b", id="mine")], metadata={"k": "v"})),
     "create for ever": Operation("append", _post("", items=[_message("a")], expires_after_s=0)),
     "create empty": Operation("append", _post("")),
+    "create by an id": Operation("append", _post("", items=[_message("a")], id="conv_of-a-client")),
     "append": Operation(
         "append", _post("/ID/items", items=[_message("a"), _message("b"), {**_message("c"), "role": "system"}])
     ),
@@ -45,6 +46,9 @@ OPERATIONS = {
         "append_read", _post("/ID/items", items=[_message("a"), _message("b")], context={"budget": 500})
     ),
     "update": Operation("update", _post("/ID", metadata={"k": "new"})),
+    "update to live longer": Operation("update", _post("/ID", expires_after_s=50_000)),
+    "update to live shorter": Operation("update", _post("/ID", expires_after_s=500, metadata={"k": "new"})),
+    "update to live for ever": Operation("update", _post("/ID", expires_after_s=None)),
     "delete item": Operation("delete_item", _delete("/ID/items/item_1"), again=(200, 404)),
     "summary": Operation("summary", _post("/ID/summary", through="item_1", text="so far")),
     "summary again": Operation("summary", _post("/ID/summary", through="item_1", text="so far"), deleted=1),

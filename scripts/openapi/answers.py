@@ -80,7 +80,7 @@ ANSWERS: dict[str, Schema] = {
     "deleted": _answer(
         "It is gone", {"id": ID, "object": {"const": "conversation.deleted"}, "deleted": {"const": True}}
     ),
-    "conversations": _answer("A page", _page("conversation") | {"next_after": NEXT_AFTER}),
+    "conversations": _answer("A page", _page("listed_conversation") | {"next_after": NEXT_AFTER}),
     "page": _answer("A page", _page("stored_item")),
     "appended": _answer(
         "The items; the context right after them, where it was asked for",

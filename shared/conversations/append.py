@@ -8,7 +8,6 @@ script replies, all else from the body, which is the same.
 """
 
 import secrets
-import time
 from collections.abc import Iterator
 from copy import copy
 from itertools import accumulate
@@ -19,7 +18,7 @@ import orjson
 from shared.budgets.refusals import SETTLE_REFUSALS, raise_settle_refusal
 from shared.config import Settings
 from shared.context.recalled import LABELS
-from shared.conversations.conversation import Conversation
+from shared.conversations.conversation import Conversation, now_us
 from shared.conversations.entries import write_entry
 from shared.conversations.info import ConversationInfo, Page
 from shared.errors import InvalidValue, TooLarge
@@ -72,13 +71,14 @@ class Prepared(NamedTuple):
 class Batch(NamedTuple):
     """
     Items that are ready to be sent. *entries*: what the store keeps of each, but for what its script adds; *paths*: of
-    the documents that they mention, each behind a newline.
+    the documents that they mention, each behind a newline. *at_us*: the time of all of them, Unix microseconds.
     """
 
     items: list[Prepared]
     counts: list[Counts]
     entries: list[str]
     paths: str
+    at_us: int
 
     def arguments(self) -> list[str | int]:
         """Return what the script takes of all items together, and of each."""
@@ -106,27 +106,39 @@ class Appending:
         self._settings = settings
 
     async def create(
-        self, caller: Caller, attempt: Attempt, given: Given, raw_metadata: object, expires_after_s: int | None
+        self,
+        caller: Caller,
+        attempt: Attempt,
+        given: Given,
+        raw_metadata: object,
+        expires_after_s: int | None,
+        chosen_id: str = "",
     ) -> Written[ConversationInfo]:
         """
-        Create a conversation that holds what is *given*, which is checked and stored as by `append`.
+        Create a conversation that holds what is *given*, which is checked and stored as by `append`. It gets the
+        *chosen_id*, where there is one.
 
-        Without an Idempotency-Key nothing tells a client's retry from a second conversation, so it makes one.
+        Without a chosen id and an Idempotency-Key nothing tells a client's retry from a second conversation, so it
+        makes one. Raises ConversationExists: the id is taken, or was until the conversation was deleted lately.
         """
         metadata = write_metadata(raw_metadata, self._settings.metadata_bytes_max)
         expiry_s = self._settings.conversation_expiry_s if expires_after_s is None else expires_after_s
-        born: list[str | int] = [secrets.token_hex(8), expiry_s, int(time.time()), metadata]
+        generation = secrets.token_hex(8)
+        mode = "create_as" if chosen_id else "create"
 
         async def send(one: Attempt) -> list[str]:
             ids = one.ids()
-            conversation = Conversation(caller, ids("conv"))
+            conversation = Conversation(caller, chosen_id or ids("conv"))
             batch = await self._batch(given, ids, attempt.body_bytes, allow_empty=True)
-            names = [*one.record_keys(caller.tenant), conversation.left_name] if one.has_key else []
-            return await self._send(conversation, one, "create", batch, born, names)
+            names = [conversation.left_name, *one.record_keys(caller.tenant)]
+            born: list[str | int] = [generation, expiry_s, batch.at_us // 1_000_000, metadata]
+            return await self._send(conversation, one, mode, batch, born, names)
 
-        _, seed, generation, version, chain, created_at, *_ = await send_as_first(attempt, send)
-        info = ConversationInfo(Ids(seed)("conv"), int(created_at), metadata)
-        return Written(info, etag(generation, version, chain), is_replay=seed != attempt.seed)
+        _, seed, generation, version, chain, created_at, *more = await send_as_first(attempt, send)
+        conversation_id, told = chosen_id or Ids(seed)("conv"), more[1] if len(more) > 1 else ""
+        info = ConversationInfo.told(conversation_id, created_at, metadata, version, told)
+        tag = etag(generation, version, chain, info.used_at_unix_s)
+        return Written(info, tag, is_replay=seed != attempt.seed)
 
     async def append(
         self,
@@ -171,11 +183,13 @@ class Appending:
 
     async def written(self, attempt: Attempt, given: Given, batch: Batch, reply: list[Any]) -> Written[Page]:
         """Return what the *reply* to *batch* says: the items, as the attempt that it tells of stored them."""
-        _, seed, generation, version, chain, *_ = reply
+        _, seed, generation, version, chain, _, *more = reply
         items, is_replay = batch.items, seed != attempt.seed
+        at = int(more[0]) if more else None  # An older release kept replies that do not say it, of entries that do not.
         if is_replay:
             items = await self._prepare(given, Ids(seed), attempt.body_bytes, allow_empty=False)
-        page = Page([each.body for each in items], items[0].id, items[-1].id, has_more=False)
+        bodies = [each.body for each in items]
+        page = Page(bodies, items[0].id, items[-1].id, has_more=False, times=[at] * len(bodies))
         return Written(page, etag(generation, version, chain), is_replay)
 
     async def _batch(self, given: Given, ids: Ids, body_bytes: int, *, allow_empty: bool) -> Batch:
@@ -183,7 +197,7 @@ class Appending:
         async with naming(self._pool, given.value, given.field, _texts(items)):
             traits, results = [each.traits for each in items], [each.result for each in items]
             counts = await count_with_shorts(self._counter, PRIMARY_ENCODING, traits, results)
-        return await self._pool.run_when(body_bytes > LARGE_BYTES, _write, items, counts)
+        return await self._pool.run_when(body_bytes > LARGE_BYTES, _write, items, counts, now_us())
 
     async def _prepare(self, given: Given, ids: Ids, body_bytes: int, *, allow_empty: bool) -> list[Prepared]:
         def prepare() -> list[Prepared]:
@@ -216,7 +230,7 @@ class Appending:
                 *(name for each in besides for name in each.keys),
             ],
             [
-                *conversation.arguments(attempt, settings.idempotency_s),
+                *conversation.arguments(attempt, settings.idempotency_s, batch.at_us),
                 mode,
                 int(attempt.is_client_retry),
                 settings.conversation_entries_max,
@@ -318,10 +332,10 @@ def _new_documents(items: list[Prepared]) -> list[int]:
     return added
 
 
-def _write(items: list[Prepared], counts: list[Counts]) -> Batch:
+def _write(items: list[Prepared], counts: list[Counts], at_us: int) -> Batch:
     paths = dict.fromkeys(path for each in items for path in each.traits.documents)
     entries = [
-        write_entry(each.id, each.traits, count, each.body, each.extras, each.message)
+        write_entry(each.id, each.traits, count, each.body, each.extras, each.message, at_us // 1_000_000)
         for each, count in zip(items, counts, strict=True)
     ]
-    return Batch(items, counts, entries, "".join(f"\n{path}" for path in paths))
+    return Batch(items, counts, entries, "".join(f"\n{path}" for path in paths), at_us)

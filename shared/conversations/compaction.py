@@ -52,9 +52,9 @@ class Compaction:
         reply = await self._store.eval("compact", names, arguments, is_idempotent=True)
         if reply[0] != "ok":
             raise_refusal(reply, conversation.id, self._settings)
-        _, generation, version, chain, created_at, metadata, count = reply
-        info = ConversationInfo(conversation.id, int(created_at), metadata)
-        return Written(info, etag(generation, version, chain), is_replay=count == "0")
+        _, generation, version, chain, created_at, metadata, count, told = reply
+        info = ConversationInfo.told(conversation.id, created_at, metadata, version, told)
+        return Written(info, etag(generation, version, chain, info.used_at_unix_s), is_replay=count == "0")
 
     def compact_later(self, conversation: Conversation, later: Later) -> None:
         """Do it after the response, when it is still worth its while then."""

@@ -29,7 +29,7 @@ class Item(NamedTuple):
     have; "" for what came as an item. *label_tokens*: of what names the call in results, its id for an output, its name
     for the call itself. *differences*: overhead and content by what another format than chat sends instead. *shorts*:
     the short forms that a result has, the shortest first. *left_out_tokens*: it is one of these, and so much of the
-    text is not in it; 0 for what is whole.
+    text is not in it; 0 for what is whole. *created_at_unix_s*: when it was appended, None where the entry does not say.
     """
 
     seq: int
@@ -50,6 +50,7 @@ class Item(NamedTuple):
     differences: Mapping[str, tuple[int, int]] = NO_DIFFERENCES
     shorts: "tuple[Short, ...]" = ()
     left_out_tokens: int = 0
+    created_at_unix_s: int | None = None
 
     @property
     def tokens(self) -> int:

@@ -3,7 +3,16 @@
 from typing import Any, NoReturn
 
 from shared.config import Settings
-from shared.errors import DuplicateItem, InvalidValue, KeyReused, NotFound, StorageExceeded, TooLarge, VersionMoved
+from shared.errors import (
+    ConversationExists,
+    DuplicateItem,
+    InvalidValue,
+    KeyReused,
+    NotFound,
+    StorageExceeded,
+    TooLarge,
+    VersionMoved,
+)
 from shared.request.invocation import invalid_key
 from shared.store.attempts import etag
 
@@ -46,6 +55,10 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings, *, param: str
                 param="If-Match",
                 etag=etag(generation, version, chain),
                 version=int(version),
+            )
+        case "exists":
+            raise ConversationExists(
+                f"There is a conversation {name!r}, or one was deleted within the last day; nothing was stored.", param="id"
             )
         case "taken":
             field = f"items[{reply[1]}].id"

@@ -4,7 +4,8 @@
 -- KEYS: tenant, conversation, where to build what it becomes, rows
 -- ARGV: key hash, generation to give it, '1' to do it however little there is to take out, now_s,
 --       for how long it is known which batches were applied, conversation id, shards
--- Reply: 'ok', generation, version, chain hash, created_at, metadata, entries taken out | 'unauthorised'
+-- Reply: 'ok', generation, version, chain hash, created_at, metadata, entries taken out,
+--        what told.lua tells of it | 'unauthorised'
 --        | 'shards', how many | 'unknown'
 -- Content, tokens and the version stay; so do the ids of deleted items, which are never used again and from which a
 -- page may start: their places are from then on half-way between two others.

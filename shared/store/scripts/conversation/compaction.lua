@@ -1,17 +1,17 @@
 -- Compact, with the KEYS and ARGV of compact.lua. *layout_of*: returns how the tenant's indexes are spread.
 -- @part
--- @include batches, charge, entries, fields, index, sparse, summarised, terms_changed, text
+-- @include batches, charge, entries, fields, index, sparse, summarised, terms_changed, text, told
 local function compact(KEYS, ARGV, layout_of)
   local conversation, side, generation, is_forced = KEYS[2], KEYS[3], ARGV[2], ARGV[3] == '1'
   local now_s, batches_s, conversation_id, shards = unpack(ARGV, 4, 7)
   local header = fields_of(conversation,
     {'v', 'o', 'n', 'b', 'h', 'w', 'd', 'p', 'pin', 'y', 'x', 'g', 'c', 'm', 'e', 't', 'docs', 'last', 'r', 's', 'sc',
-      'ti', 'to', 'tq', 'td'})
+      'ti', 'to', 'tq', 'td', 'f'})
   if not header.v then return {'unknown'} end
   local removed, live, bytes = tonumber(header.o or 0), tonumber(header.n), tonumber(header.b)
   local entries = tonumber(header.v) - removed
   local function done(count)
-    return {'ok', header.g, header.v, header.h, header.c, header.m, text(count)}
+    return {'ok', header.g, header.v, header.h, header.c, header.m, text(count), told_of(header)}
   end
   if not is_sparse(entries, live) and not (is_forced and live < entries) then return done(0) end
   local told = layout_of()
@@ -69,7 +69,7 @@ local function compact(KEYS, ARGV, layout_of)
 
   local pins = {}
   for pin in string.gmatch(header.pin, '%d+') do pins[#pins + 1] = text(place_of[tonumber(pin)]) end
-  for _, name in ipairs({'v', 'h', 'n', 'w', 'd', 'p', 'e', 't', 'c', 'm', 'docs', 'last', 'r', 's', 'sc'}) do
+  for _, name in ipairs({'v', 'h', 'n', 'w', 'd', 'p', 'e', 't', 'c', 'm', 'docs', 'last', 'r', 's', 'sc', 'f'}) do
     if header[name] then set(name, header[name]) end
   end
   kept_bytes = kept_bytes
@@ -77,7 +77,8 @@ local function compact(KEYS, ARGV, layout_of)
   header.g = generation
   set('g', generation)
   set('o', text(removed + entries - kept))
-  set('b', text(kept_bytes))
+  header.b = text(kept_bytes)
+  set('b', header.b)
   set('pin', table.concat(pins, ','))
   set('x', table.concat(gone))
   if header.y and header.y ~= '' then set('y', text(place_of[tonumber(header.y)])) end
