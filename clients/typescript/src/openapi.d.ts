@@ -42,8 +42,8 @@ export interface paths {
         get: operations["retrieve"];
         put?: never;
         /**
-         * New metadata
-         * @description `{metadata}`: replaces the metadata
+         * New metadata, or another expiry
+         * @description `{metadata?, expires_after_s?}`: replaces the metadata, or changes the expiry, or both in one step
          */
         post: operations["update"];
         /**
@@ -465,14 +465,45 @@ export interface components {
                 code: string | null;
             };
         };
+        /** @description A conversation, without its items */
         conversation: {
             id: string;
             /** @constant */
             object: "conversation";
+            /** @description Unix seconds */
             created_at: number;
             metadata: {
                 [key: string]: string;
             };
+            /** @description Its newest write, or a read that renewed its expiry; Unix seconds */
+            last_active_at: number;
+            /** @description When it is gone unless it is used until then, Unix seconds; null: it does not expire */
+            expires_at: number | null;
+            /** @description Those that are there: deleted ones do not count */
+            items: number;
+            /** @description Of these items in o200k_base, as they were counted when they were appended */
+            tokens: number;
+            /** @description What all of it takes in the store, and counts of the tenant's share */
+            bytes: number;
+            /** @description How many entries were ever written to it; it only grows */
+            version: number;
+            /** @description The conversation that it was forked from */
+            forked_from: string | null;
+        };
+        /** @description A conversation as lists have it */
+        listed_conversation: {
+            id: string;
+            /** @constant */
+            object: "conversation";
+            /** @description Unix seconds */
+            created_at: number;
+            metadata: {
+                [key: string]: string;
+            };
+            /** @description Its newest write, or a read that renewed its expiry; Unix seconds */
+            last_active_at: number;
+            /** @description When it is gone unless it is used until then, Unix seconds; null: it does not expire */
+            expires_at: number | null;
         };
         function: {
             name: string;
@@ -494,6 +525,8 @@ export interface components {
             }[];
             /** @constant */
             type: "additional_tools";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_apply_patch_call: {
             call_id: string;
@@ -511,6 +544,8 @@ export interface components {
             status?: ("in_progress" | "completed") | null;
             /** @constant */
             type: "apply_patch_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_apply_patch_call_output: {
             call_id: string;
@@ -524,6 +559,8 @@ export interface components {
             status?: ("completed" | "failed") | null;
             /** @constant */
             type: "apply_patch_call_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_code_interpreter_call: {
             code?: string | null;
@@ -538,6 +575,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete" | "interpreting" | "failed") | null;
             /** @constant */
             type: "code_interpreter_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_compaction: {
             created_by?: unknown;
@@ -546,6 +585,8 @@ export interface components {
             status?: unknown;
             /** @constant */
             type: "compaction";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_computer_call: {
             action?: {
@@ -587,6 +628,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "computer_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_computer_call_output: {
             acknowledged_safety_checks?: {
@@ -606,6 +649,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete" | "failed") | null;
             /** @constant */
             type: "computer_call_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_configuration_update: {
             created_by?: unknown;
@@ -627,6 +672,8 @@ export interface components {
             } | null;
             /** @constant */
             type: "configuration_update";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_custom_tool_call: {
             async?: boolean | null;
@@ -643,6 +690,8 @@ export interface components {
             status?: unknown;
             /** @constant */
             type: "custom_tool_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_custom_tool_call_output: {
             call_id: string;
@@ -656,6 +705,8 @@ export interface components {
             status?: unknown;
             /** @constant */
             type: "custom_tool_call_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_file_search_call: {
             created_by?: unknown;
@@ -673,6 +724,8 @@ export interface components {
             status?: ("in_progress" | "searching" | "completed" | "incomplete" | "failed") | null;
             /** @constant */
             type: "file_search_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_function_call: {
             arguments: string;
@@ -689,6 +742,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "function_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_function_call_output: {
             call_id?: string | null;
@@ -704,6 +759,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "function_call_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_image_generation_call: {
             action?: string | null;
@@ -724,6 +781,8 @@ export interface components {
             } | null;
             /** @constant */
             type: "image_generation_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_local_shell_call: {
             action: {
@@ -743,6 +802,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "local_shell_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_local_shell_call_output: {
             call_id?: string | null;
@@ -752,6 +813,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "local_shell_call_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_mcp_approval_request: {
             arguments: string;
@@ -762,6 +825,8 @@ export interface components {
             status?: unknown;
             /** @constant */
             type: "mcp_approval_request";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_mcp_approval_response: {
             approval_request_id: string;
@@ -772,6 +837,8 @@ export interface components {
             status?: unknown;
             /** @constant */
             type: "mcp_approval_response";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_mcp_call: {
             approval_request_id?: string | null;
@@ -787,6 +854,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete" | "calling" | "failed") | null;
             /** @constant */
             type: "mcp_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_mcp_list_tools: {
             created_by?: unknown;
@@ -802,6 +871,8 @@ export interface components {
             }[];
             /** @constant */
             type: "mcp_list_tools";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_message: {
             content: string | (components["schemas"]["part_input_text"] | components["schemas"]["part_input_image"] | components["schemas"]["part_input_file"] | components["schemas"]["part_text"] | components["schemas"]["part_summary_text"] | components["schemas"]["part_reasoning_text"] | components["schemas"]["part_computer_screenshot"])[];
@@ -813,6 +884,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             type?: "message" | null;
             name?: string | null;
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_message_of_assistant: {
             content: string | (components["schemas"]["part_output_text"] | components["schemas"]["part_refusal"] | components["schemas"]["part_input_text"] | components["schemas"]["part_text"] | components["schemas"]["part_summary_text"] | components["schemas"]["part_reasoning_text"])[];
@@ -824,6 +897,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             type?: "message" | null;
             name?: string | null;
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_program: {
             call_id: string;
@@ -834,6 +909,8 @@ export interface components {
             status?: unknown;
             /** @constant */
             type: "program";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_program_output: {
             call_id: string;
@@ -843,6 +920,8 @@ export interface components {
             status?: ("completed" | "incomplete") | null;
             /** @constant */
             type: "program_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_reasoning: {
             content?: {
@@ -857,6 +936,8 @@ export interface components {
             summary: components["schemas"]["part_summary_text"][];
             /** @constant */
             type: "reasoning";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_shell_call: {
             action: {
@@ -881,6 +962,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "shell_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_shell_call_output: {
             call_id: string;
@@ -902,6 +985,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "shell_call_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_tool_search_call: {
             arguments: unknown;
@@ -912,6 +997,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "tool_search_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_tool_search_output: {
             call_id?: string | null;
@@ -924,6 +1011,8 @@ export interface components {
             }[];
             /** @constant */
             type: "tool_search_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_typed: components["schemas"]["item_additional_tools"] | components["schemas"]["item_apply_patch_call"] | components["schemas"]["item_apply_patch_call_output"] | components["schemas"]["item_code_interpreter_call"] | components["schemas"]["item_compaction"] | components["schemas"]["item_computer_call"] | components["schemas"]["item_computer_call_output"] | components["schemas"]["item_configuration_update"] | components["schemas"]["item_custom_tool_call"] | components["schemas"]["item_custom_tool_call_output"] | components["schemas"]["item_file_search_call"] | components["schemas"]["item_function_call"] | components["schemas"]["item_function_call_output"] | components["schemas"]["item_image_generation_call"] | components["schemas"]["item_local_shell_call"] | components["schemas"]["item_local_shell_call_output"] | components["schemas"]["item_mcp_approval_request"] | components["schemas"]["item_mcp_approval_response"] | components["schemas"]["item_mcp_call"] | components["schemas"]["item_mcp_list_tools"] | components["schemas"]["item_program"] | components["schemas"]["item_program_output"] | components["schemas"]["item_reasoning"] | components["schemas"]["item_shell_call"] | components["schemas"]["item_shell_call_output"] | components["schemas"]["item_tool_search_call"] | components["schemas"]["item_tool_search_output"] | components["schemas"]["item_web_search_call"];
         item_web_search_call: {
@@ -943,6 +1032,8 @@ export interface components {
             status?: ("in_progress" | "searching" | "completed" | "incomplete" | "failed") | null;
             /** @constant */
             type: "web_search_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         part_computer_screenshot: {
             detail?: string | null;
@@ -1030,10 +1121,12 @@ export interface components {
             /** @constant */
             type: "text";
         };
-        /** @description An item as it is stored, with all that was filled in */
+        /** @description An item as it is stored, with all that was filled in, and when it was appended */
         stored_item: components["schemas"]["item"] & {
             id: string;
             type: string;
+            /** @description When it was appended, Unix seconds; null where an older release appended it. OpenAI's own clients get it by `include[]=created_at` only: what these read is sent on to models */
+            created_at?: number | null;
         };
         /** @description As in the Responses or in the Chat Completions API; what is no function counts as its JSON */
         tool: {
@@ -2061,7 +2154,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Settled before, with other numbers, or made before and over */
+        /** @description Settled before, with other numbers, or made before and over; or an id that is taken */
         E409: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -2256,7 +2349,7 @@ export interface operations {
                     "application/json": {
                         /** @constant */
                         object: "list";
-                        data: components["schemas"]["conversation"][];
+                        data: components["schemas"]["listed_conversation"][];
                         first_id: string | null;
                         /** @description Of the page's last element; null when it is empty */
                         last_id: string | null;
@@ -2297,6 +2390,8 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
+                    id?: string | null;
                 } | {
                     /** @description messages in place of items: the model's own replies, and what it was asked */
                     messages: components["schemas"]["message_of_chat"][];
@@ -2308,6 +2403,8 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
+                    id?: string | null;
                 } | {
                     /** @description messages in place of items: the model's own replies, and what it was asked */
                     messages: components["schemas"]["message_of_anthropic"][];
@@ -2328,6 +2425,8 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
+                    id?: string | null;
                 } | {
                     /** @description messages in place of items: the model's own replies, and what it was asked */
                     messages: components["schemas"]["message_of_gemini"][];
@@ -2349,6 +2448,8 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
+                    id?: string | null;
                 } | {
                     /** @description the same by Gemini's name */
                     contents: components["schemas"]["message_of_gemini"][];
@@ -2367,6 +2468,8 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
+                    id?: string | null;
                 } | {
                     /** @description the same by Gemini's name */
                     contents: components["schemas"]["message_of_gemini"][];
@@ -2385,6 +2488,8 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
+                    id?: string | null;
                 };
             };
         };
@@ -2408,6 +2513,7 @@ export interface operations {
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
             408: components["responses"]["E408"];
+            409: components["responses"]["E409"];
             413: components["responses"]["E413"];
             422: components["responses"]["E422"];
             429: components["responses"]["E429"];
@@ -2498,6 +2604,15 @@ export interface operations {
                     metadata: {
                         [key: string]: string;
                     } | null;
+                    /** @description how long after its last use it expires from now on; null, or 0: never */
+                    expires_after_s?: number | null;
+                } | {
+                    /** @description at most 16 pairs of strings; keys of 64 characters and values of 512 */
+                    metadata?: {
+                        [key: string]: string;
+                    } | null;
+                    /** @description how long after its last use it expires from now on; null, or 0: never */
+                    expires_after_s: number | null;
                 };
             };
         };
@@ -2861,7 +2976,7 @@ export interface operations {
                 after?: string;
                 /** @description oldest or newest first */
                 order?: "asc" | "desc";
-                /** @description OpenAI's clients send it; it changes nothing */
+                /** @description `created_at`: OpenAI's own clients get the `created_at` of items as well; all else that they send changes nothing */
                 "include[]"?: string[];
             };
             header?: {
@@ -2932,7 +3047,7 @@ export interface operations {
     append: {
         parameters: {
             query?: {
-                /** @description OpenAI's clients send it; it changes nothing */
+                /** @description `created_at`: OpenAI's own clients get the `created_at` of items as well; all else that they send changes nothing */
                 "include[]"?: string[];
             };
             header?: {
@@ -3999,7 +4114,7 @@ export interface operations {
     item: {
         parameters: {
             query?: {
-                /** @description OpenAI's clients send it; it changes nothing */
+                /** @description `created_at`: OpenAI's own clients get the `created_at` of items as well; all else that they send changes nothing */
                 "include[]"?: string[];
             };
             header?: {
