@@ -11,14 +11,14 @@ DELETE /v1/conversations/{id}/summary      blank it; the conversation
 POST   /v1/conversations/{id}/compact      take out what deletions left behind; the conversation
 POST   /api/conversations                  warm this instance; for the cron
 
-Its items and its contexts: api/_items.py, api/_contexts.py.
+Its items, its contexts, exports and imports: api/_items.py, api/_contexts.py, api/_exports.py.
 """
 
 from typing import Any
 
 from starlette.responses import Response
 
-from api import _contexts, _items
+from api import _contexts, _exports, _items
 from api._conversation import (
     AFTER,
     CONVERSATION,
@@ -309,5 +309,5 @@ OWN = (
     ),
 )
 
-ROUTES = (*OWN, *_items.ROUTES, *_contexts.ROUTES)
+ROUTES = (*_exports.ROUTES, *OWN, *_items.ROUTES, *_contexts.ROUTES)
 app = create_app(ROUTES)

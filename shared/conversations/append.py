@@ -11,28 +11,20 @@ import secrets
 from collections.abc import Iterator
 from copy import copy
 from itertools import accumulate
-from typing import Any, NamedTuple
-
-import orjson
+from typing import Any
 
 from shared.budgets.refusals import SETTLE_REFUSALS, raise_settle_refusal
 from shared.config import Settings
-from shared.context.recalled import LABELS
+from shared.conversations.batch import Batch, Prepared, prepared, write_batch
 from shared.conversations.conversation import Conversation, now_us
-from shared.conversations.entries import write_entry
 from shared.conversations.info import ConversationInfo, Page
-from shared.errors import InvalidValue, TooLarge
 from shared.items.checking import run_checks
-from shared.items.counts import PRIMARY_ENCODING, Counts
+from shared.items.counts import PRIMARY_ENCODING
 from shared.items.given import Given, count_given
 from shared.items.kinds import Kind
 from shared.items.messages import normal_items
 from shared.items.normalize import write_metadata
-from shared.items.short import saving
-from shared.items.short_counts import Result, count_with_shorts, result_of
-from shared.items.traits import Traits, describe
-from shared.jsonbytes.read import is_crowded
-from shared.jsonbytes.write import PIECE_BYTES, dumps, dumps_apart
+from shared.items.short_counts import count_with_shorts
 from shared.process.pool import Pool
 from shared.request.caller import Caller
 from shared.store.attempts import Attempt, Besides, Ids, Written, etag, send_as_first
@@ -48,52 +40,6 @@ LARGE_ITEMS = 16
 A body of more than either may take over a millisecond to check and to describe: 40 µs an item, 130 µs where formats
 send other things of it, and for as many bytes of JSON in one result 0.4 ms, 1.5 ms where characters are escaped.
 """
-
-
-class Prepared(NamedTuple):
-    """
-    An item that is ready to be stored: *body* and *extras* are JSON. *given_id*: the client chose its id. *at*: the
-    path to what it was made of. *result*: a result of a tool that may have short forms. *terms*: by which it
-    is recalled, "-" where they are not to be kept.
-    """
-
-    id: str
-    given_id: bool
-    traits: Traits
-    body: bytes
-    extras: bytes
-    message: str
-    at: str
-    result: Result | None
-    terms: str
-
-
-class Batch(NamedTuple):
-    """
-    Items that are ready to be sent. *entries*: what the store keeps of each, but for what its script adds; *paths*: of
-    the documents that they mention, each behind a newline. *at_us*: the time of all of them, Unix microseconds.
-    """
-
-    items: list[Prepared]
-    counts: list[Counts]
-    entries: list[str]
-    paths: str
-    at_us: int
-
-    def arguments(self) -> list[str | int]:
-        """Return what the script takes of all items together, and of each."""
-        arguments: list[str | int] = [self.paths, sum(map(saving, self.counts))]
-        for each, count, entry in zip(self.items, self.counts, self.entries, strict=True):
-            tokens = count.overhead_tokens + count.content_tokens
-            arguments += [each.id, "1" if each.given_id else "0", each.traits.kind, tokens, entry, each.terms]
-        return arguments
-
-    def stored(self, heads: list[str]) -> list[str]:
-        """Return the entries as they are in the store, by the *heads* that its script gave them; none without."""
-        if not heads:
-            return []
-        together = zip(heads, self.items, self.entries, strict=True)
-        return [f"{head} {item.traits.kind} {entry}" for head, item, entry in together]
 
 
 class Appending:
@@ -197,7 +143,7 @@ class Appending:
         async with naming(self._pool, given.value, given.field, _texts(items)):
             traits, results = [each.traits for each in items], [each.result for each in items]
             counts = await count_with_shorts(self._counter, PRIMARY_ENCODING, traits, results)
-        return await self._pool.run_when(body_bytes > LARGE_BYTES, _write, items, counts, now_us())
+        return await self._pool.run_when(body_bytes > LARGE_BYTES, write_batch, items, counts, now_us())
 
     async def _prepare(self, given: Given, ids: Ids, body_bytes: int, *, allow_empty: bool) -> list[Prepared]:
         def prepare() -> list[Prepared]:
@@ -254,47 +200,7 @@ class Appending:
 
 def _prepare(given: Given, ids: Ids, allow_empty: bool, settings: Settings) -> list[Prepared]:
     normal = normal_items(given, ids, ids.mark, allow_empty=allow_empty, count_max=settings.batch_items_max)
-    prepared = []
-    for each in normal:
-        traits = describe(each.item, each.extras)
-        is_long = any(len(text) > PIECE_BYTES for text in (*traits.texts, *traits.hosted_texts))
-        body = _encode(each.item, each.at, is_long=is_long)
-        extras = _encode(each.extras, each.at, is_long=True) if each.extras else b""
-        _check_size(body, extras, each.at, settings)
-        result = result_of(each.item, each.extras)
-        terms = _terms(traits) if settings.recall == "on" else "-"
-        prepared.append(Prepared(each.id, each.given_id, traits, body, extras, each.message, each.at, result, terms))
-    return prepared
-
-
-def _terms(traits: Traits) -> str:
-    """Return the terms of an item, as the store keeps them; "" for none."""
-    if traits.kind not in LABELS:  # It is never quoted.
-        return ""
-    from shared.recall.terms import pack  # A function that only reads never needs it.
-
-    texts = traits.texts[1:] if traits.kind == Kind.OUTPUT else traits.texts
-    return pack("\n".join((traits.name, *texts)))
-
-
-def _encode(value: object, param: str, *, is_long: bool) -> bytes:
-    try:
-        return dumps_apart(value) if is_long else dumps(value)
-    except orjson.JSONEncodeError as error:
-        raise InvalidValue(f"{param} cannot be stored: {error}.", param=param) from None
-
-
-def _check_size(body: bytes, extras: bytes, param: str, settings: Settings) -> None:
-    size, limit = len(body) + len(extras), settings.item_bytes_max
-    if size > limit:
-        raise TooLarge(f"{param} must take at most {limit} bytes, not {size}.", param=param, limit_bytes=limit)
-    limit = settings.item_structure_max
-    if is_crowded(body + extras, limit):
-        raise TooLarge(
-            f"{param} must have at most {limit} commas, colons and brackets outside its strings.",
-            param=param,
-            limit_structure=limit,
-        )
+    return [prepared(each, settings) for each in normal]
 
 
 def _texts(items: list[Prepared]) -> Iterator[Texts]:
@@ -330,12 +236,3 @@ def _new_documents(items: list[Prepared]) -> list[int]:
         seen |= new
         added.append(len(new))
     return added
-
-
-def _write(items: list[Prepared], counts: list[Counts], at_us: int) -> Batch:
-    paths = dict.fromkeys(path for each in items for path in each.traits.documents)
-    entries = [
-        write_entry(each.id, each.traits, count, each.body, each.extras, each.message, at_us // 1_000_000)
-        for each, count in zip(items, counts, strict=True)
-    ]
-    return Batch(items, counts, entries, "".join(f"\n{path}" for path in paths), at_us)

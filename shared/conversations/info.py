@@ -2,7 +2,7 @@
 What callers see of conversations, contexts apart: one of them, and a page of items or of conversations.
 """
 
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import orjson
 
@@ -44,19 +44,21 @@ class ConversationInfo(NamedTuple):
         return cls(conversation_id, int(created_at), metadata, int(used_at), int(expiry_s), size)
 
     def as_json(self) -> bytes:
+        return orjson.dumps(self.as_dict())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what answers say of it."""
         life: dict[str, int | None] = {}
         if (used_at := self.used_at_unix_s) is not None:
             life = {"last_active_at": used_at, "expires_at": used_at + self.expiry_s if self.expiry_s else None}
-        return orjson.dumps(
-            {
-                "id": self.id,
-                "object": "conversation",
-                "created_at": self.created_at_unix_s,
-                "metadata": orjson.Fragment(self.metadata),
-                **life,
-                **({} if self.size is None else self.size._asdict()),
-            }
-        )
+        return {
+            "id": self.id,
+            "object": "conversation",
+            "created_at": self.created_at_unix_s,
+            "metadata": orjson.Fragment(self.metadata),
+            **life,
+            **({} if self.size is None else self.size._asdict()),
+        }
 
 
 class Page(NamedTuple):

@@ -1,0 +1,139 @@
+"""
+Exports: all that reads show of a conversation, page by page, of one state.
+
+    page -> one script -> entries of the state that the first page was of -> lines (export_lines.py)
+
+A page's cursor says everything, so any instance goes on. What is appended meanwhile is left out. Where an item was
+deleted meanwhile that no page held yet, or the log was compacted, the state cannot be shown any more: ExportMoved. An
+export is no use of the conversation: its expiry stays what it is.
+"""
+
+import re
+from typing import NamedTuple, Self
+
+import orjson
+
+from shared.config import Settings
+from shared.conversations.conversation import Conversation
+from shared.conversations.export_lines import (
+    FIRST_HASH,
+    LINE,
+    LINES_MAX,
+    PAGE_BYTES_MAX,
+    entry_line,
+    hash_of,
+    head_line,
+    is_gone,
+    is_item,
+)
+from shared.errors import ExportMoved, wrong_value
+from shared.jsonbytes.write import Pieces
+from shared.process.pool import Pool
+from shared.store.refusals import raise_refusal
+from shared.store.upstash import Store
+
+ENTRIES_BYTES_MAX = PAGE_BYTES_MAX - 64 * 1024
+"""Of entries as they are stored, whose lines are about as long; behind one that is larger there is no other."""
+
+LARGE_BYTES = 64 * 1024
+"""More than this takes over a millisecond to write, and goes to a thread."""
+
+_CURSOR = re.compile(
+    r"([0-9a-f]{1,32})\.(\d{1,9})\.([0-9a-f]{0,16})\.(\d{0,9})\.(\d{1,9})\.(\d{1,9})\."
+    r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})\.([0-9a-f]{64})"
+)
+
+
+class Cursor(NamedTuple):
+    """
+    Where an export goes on: the state that it is of, the *summary*'s place in it, the *place* to go on at and how far
+    that is *sent* (export.lua); the number of the next *page*, how many *items* and ids that are *gone* there were, and
+    the hash of the pages *before*.
+    """
+
+    generation: str = ""
+    version: int = 0
+    chain: str = ""
+    summary: str = ""
+    place: int = 0
+    sent: int = 1
+    page: int = 1
+    items: int = 0
+    gone: int = 0
+    before: str = FIRST_HASH
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Return what a page's last line named; "" begins. Raises InvalidValue."""
+        if not text:
+            return cls()
+        match = _CURSOR.fullmatch(text)
+        if match is None:
+            raise wrong_value("cursor", "what the last line of a page names", "another text")
+        generation, version, chain, summary, place, sent, page, items, gone, before = match.groups()
+        counts = int(place), int(sent), int(page), int(items), int(gone)
+        return cls(generation, int(version), chain, summary, *counts, before)
+
+    def __str__(self) -> str:
+        return ".".join(map(str, self))
+
+
+class Exporting:
+    """The use case that reads all of a conversation."""
+
+    def __init__(self, store: Store, pool: Pool, settings: Settings) -> None:
+        self._store = store
+        self._pool = pool
+        self._settings = settings
+
+    async def page(self, conversation: Conversation, cursor: Cursor) -> Pieces:
+        """Return the lines of a page. Raises NotFound, ExportMoved."""
+        reply = await self._store.eval(
+            "export",
+            conversation.names,
+            [
+                conversation.caller.key_hash,
+                *cursor[:6],
+                min(ENTRIES_BYTES_MAX, self._settings.store_reply_bytes_max),
+                LINES_MAX,
+            ],
+            reply_bytes_max=max(self._settings.store_reply_bytes_max, self._settings.item_bytes_max),
+        )
+        if reply[0] == "moved":
+            raise ExportMoved(
+                "The conversation was compacted, or an item of the export was deleted before its page; begin anew.",
+                param="cursor",
+            )
+        if reply[0] != "ok":
+            raise_refusal(reply, conversation.id, self._settings)
+        is_large = sum(map(len, reply[4])) > LARGE_BYTES
+        return await self._pool.run_when(is_large, _write, conversation.id, cursor, reply)
+
+
+def _write(conversation_id: str, cursor: Cursor, reply: list[list[str]]) -> Pieces:
+    _, state, place, sent, entries = reply
+    generation, version, chain, created_at, metadata, expiry_s, forked_from, summary, written_tokens = state
+    if cursor.page == 1:
+        head = head_line(
+            {
+                "type": "conversation",
+                "id": conversation_id,
+                "created_at": int(created_at),
+                "metadata": orjson.Fragment(metadata),
+                "expires_after_s": int(expiry_s) or None,
+                "forked_from": forked_from or None,
+                "version": int(version),
+            }
+        )
+    else:
+        head = head_line({"type": "page", "id": conversation_id, "page": cursor.page, "behind": cursor.before})
+    lines = [head, *map(entry_line, entries)]
+    items, gone = cursor.items + sum(map(is_item, lines)), cursor.gone + sum(map(is_gone, lines))
+    digest = hash_of(cursor.before, lines)
+    if place:
+        at = int(place), int(sent), cursor.page + 1, items, gone, digest
+        told = {"type": "more", "cursor": str(Cursor(generation, int(version), chain, summary, *at)), "sha256": digest}
+    else:
+        counts = {"items": items, "gone": gone, "written_tokens": int(written_tokens)}
+        told = {"type": "end", **counts, "sha256": digest}
+    return [*lines, orjson.dumps(told) + LINE]
