@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from api._conversation import CONVERSATION, ONE, PREFIX
 from shared.conversations.conversation import Conversation
+from shared.conversations.export_cursor import CURSOR, OF, Cursor
 from shared.errors import ConversationExists, DuplicateItem, ExportMoved, ImportOutOfOrder, TextNotCountable
 from shared.http.answers import json_response, lines_response
 from shared.http.headers import replay_headers
@@ -20,7 +21,7 @@ from shared.routes import LINES, Body, Route
 
 
 async def export(asked: Asked, conversation_id: str, cursor: str | None) -> Response:
-    from shared.conversations.exporting import Cursor, Exporting
+    from shared.conversations.exporting import Exporting
 
     state = asked.state
     exporting = Exporting(state["store"], state["pool"], state["settings"])
@@ -57,7 +58,7 @@ ROUTES = (
         "ends the [export](backups.md). Every page is of the state that the first was of. It does not renew the expiry",
         "export",
         ids=ONE,
-        query=(string("cursor", "what the last line of the page before names; the first page without it"),),
+        query=(string("cursor", f"{OF}, for the next one", pattern=CURSOR, of=OF),),
         refuses=(ExportMoved,),
         billed="4, and 1 for each megabyte",
         permits=10,
@@ -70,6 +71,7 @@ ROUTES = (
         "a page of an export, as it is: when the last one has come, the conversation is there, with its id and those of its "
         "items. A page that comes again changes nothing",
         "import",
+        name="import_conversation",
         body=Body(schema="export_page", media_type=LINES),
         answered=("ETag", "Idempotency-Replayed"),
         refuses=(ConversationExists, DuplicateItem, ImportOutOfOrder, TextNotCountable),

@@ -5,6 +5,8 @@ from typing import Any
 import httpx
 import orjson
 
+from shared.conversations.export_lines import hash_of, head_line
+
 
 def pages_of(api: httpx.Client, conversation_id: str) -> list[bytes]:
     """Return the pages of an export of all of a conversation."""
@@ -34,6 +36,27 @@ def restore(api: httpx.Client, pages: list[bytes]) -> dict[str, Any]:
         told = answer.json()
     assert told["status"] == "complete", told
     return dict(told["conversation"])
+
+
+def page(head: dict[str, Any], *lines: dict[str, Any], **last: Any) -> bytes:
+    """Return the page of an export that begins with *head*; it ends the export, if the *last* line does not say else."""
+    raw = [head_line(head), *(orjson.dumps(line) + b"\n" for line in lines)]
+    told = {"type": "end", "written_tokens": 0, **last, "sha256": hash_of(head.get("behind", ""), raw)}
+    return b"".join([*raw, orjson.dumps(told) + b"\n"])
+
+
+def renamed(page: bytes, conversation_id: str) -> bytes:
+    """Return the only page of an export as that of a conversation of another id."""
+    return edited(page, 0, id=conversation_id)
+
+
+def edited(page: bytes, at: int, **members: Any) -> bytes:
+    """Return *page* with other *members* in a line, and the hash that belongs to it."""
+    lines = lines_of(page)
+    lines[at] = {**lines[at], **members}
+    raw = [orjson.dumps(line) + b"\n" for line in lines[:-1]]
+    lines[-1]["sha256"] = hash_of(lines[0].get("behind", ""), raw)
+    return b"".join([*raw, orjson.dumps(lines[-1]) + b"\n"])
 
 
 def send(api: httpx.Client, page: bytes) -> httpx.Response:

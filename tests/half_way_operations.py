@@ -5,7 +5,23 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from tests.exports import page
+
 Call = Callable[[httpx.Client, str, dict[str, str]], httpx.Response]
+
+
+def _message(text: str, **more: Any) -> dict[str, Any]:
+    return {"role": "user", "content": text, **more}
+
+
+EXPORT = page(
+    {"type": "conversation", "id": "conv_copy", "created_at": 7, "metadata": {"k": "v"}, "version": 9},
+    {"type": "item", "created_at": 7, "tokens_before": 0, "item": _message("one", id="one")},
+    {"type": "gone", "id": "two"},
+    {"type": "item", "created_at": 8, "tokens_before": 20, "item": {**_message("three", id="three"), "role": "system"}},
+    {"type": "summary", "id": "note", "through": "two", "created_at": 9, "text": "so far"},
+    {"type": "item", "created_at": 9, "tokens_before": 40, "item": _message("four", id="four")},
+)
 
 
 class Operation(NamedTuple):
@@ -18,10 +34,6 @@ class Operation(NamedTuple):
     """How many of the conversation's items were deleted before."""
 
 
-def _message(text: str, **more: Any) -> dict[str, Any]:
-    return {"role": "user", "content": text, **more}
-
-
 def _post(path: str, **body: Any) -> Call:
     return lambda api, conversation, headers: api.post(
         f"/v1/conversations{path.replace('ID', conversation)}", json=body, headers=headers
@@ -32,6 +44,11 @@ def _delete(path: str) -> Call:
     return lambda api, conversation, headers: api.delete(
         f"/v1/conversations{path.replace('ID', conversation)}", headers=headers
     )
+
+
+def _import(api: httpx.Client, _: str, headers: dict[str, str]) -> httpx.Response:
+    """An import of one part: it comes again as it is, whatever its headers."""
+    return api.post("/v1/conversations/import", content=EXPORT, headers=headers)
 
 
 OPERATIONS = {
@@ -57,6 +74,7 @@ OPERATIONS = {
     "fork after": Operation("fork", _post("/ID/fork", after="item_2", metadata={"k": "fork"}), deleted=1),
     "delete": Operation("delete", _delete("/ID"), again=(200, 404)),
     "compact": Operation("compact", _post("/ID/compact"), deleted=3),
+    "import": Operation("import_part", _import),
 }
 
 

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-import orjson
 import pytest
 from hypothesis import given
 
-from tests.exports import lines_of, pages_of, restore, send
+from tests.exports import edited, lines_of, pages_of, restore, send
 from tests.lives import SETTINGS, Compact, Delete, Life, Told, begin, live, lives, ok, seen
 
 Json = dict[str, Any]
@@ -196,17 +195,6 @@ def test_pages_hold_at_most_four_megabytes(api: httpx.Client, other_api: httpx.C
     assert max(map(len, pages)) <= 4_000_000
     restore(other_api, pages)
     assert other_api.get(url).content == api.get(url).content
-
-
-def edited(page: bytes, at: int, **members: Any) -> bytes:
-    """Return *page* with other *members* in a line, and the hash that belongs to it."""
-    from shared.conversations.export_lines import hash_of
-
-    lines = [orjson.loads(line) for line in page.splitlines()]
-    lines[at] = {name: value for name, value in {**lines[at], **members}.items() if value != "-"}
-    raw = [orjson.dumps(line) + b"\n" for line in lines[:-1]]
-    lines[-1]["sha256"] = hash_of(lines[0].get("behind", ""), raw)
-    return b"".join([*raw, orjson.dumps(lines[-1]) + b"\n"])
 
 
 @pytest.fixture

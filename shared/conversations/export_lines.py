@@ -25,9 +25,6 @@ LINES_MAX = 500
 """Of a page, how it begins and ends aside: what a script adds of it in a few milliseconds."""
 
 PAGE_BYTES_MAX = 4_000_000
-FIRST_HASH = ""
-"""Of the page before the first."""
-
 LINE = b"\n"
 
 

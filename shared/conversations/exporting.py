@@ -8,15 +8,12 @@ deleted meanwhile that no page held yet, or the log was compacted, the state can
 export is no use of the conversation: its expiry stays what it is.
 """
 
-import re
-from typing import NamedTuple, Self
-
 import orjson
 
 from shared.config import Settings
 from shared.conversations.conversation import Conversation
+from shared.conversations.export_cursor import Cursor
 from shared.conversations.export_lines import (
-    FIRST_HASH,
     LINE,
     LINES_MAX,
     PAGE_BYTES_MAX,
@@ -26,7 +23,7 @@ from shared.conversations.export_lines import (
     is_gone,
     is_item,
 )
-from shared.errors import ExportMoved, wrong_value
+from shared.errors import ExportMoved
 from shared.jsonbytes.write import Pieces
 from shared.process.pool import Pool
 from shared.store.refusals import raise_refusal
@@ -37,46 +34,6 @@ ENTRIES_BYTES_MAX = PAGE_BYTES_MAX - 64 * 1024
 
 LARGE_BYTES = 64 * 1024
 """More than this takes over a millisecond to write, and goes to a thread."""
-
-_CURSOR = re.compile(
-    r"([0-9a-f]{1,32})\.(\d{1,9})\.([0-9a-f]{0,16})\.(\d{0,9})\.(\d{1,9})\.(\d{1,9})\."
-    r"(\d{1,9})\.(\d{1,9})\.(\d{1,9})\.([0-9a-f]{64})"
-)
-
-
-class Cursor(NamedTuple):
-    """
-    Where an export goes on: the state that it is of, the *summary*'s place in it, the *place* to go on at and how far
-    that is *sent* (export.lua); the number of the next *page*, how many *items* and ids that are *gone* there were, and
-    the hash of the pages *before*.
-    """
-
-    generation: str = ""
-    version: int = 0
-    chain: str = ""
-    summary: str = ""
-    place: int = 0
-    sent: int = 1
-    page: int = 1
-    items: int = 0
-    gone: int = 0
-    before: str = FIRST_HASH
-
-    @classmethod
-    def read(cls, text: str) -> Self:
-        """Return what a page's last line named; "" begins. Raises InvalidValue."""
-        if not text:
-            return cls()
-        match = _CURSOR.fullmatch(text)
-        if match is None:
-            raise wrong_value("cursor", "what the last line of a page names", "another text")
-        generation, version, chain, summary, place, sent, page, items, gone, before = match.groups()
-        counts = int(place), int(sent), int(page), int(items), int(gone)
-        return cls(generation, int(version), chain, summary, *counts, before)
-
-    def __str__(self) -> str:
-        return ".".join(map(str, self))
-
 
 class Exporting:
     """The use case that reads all of a conversation."""

@@ -12,7 +12,8 @@ import orjson
 
 from shared.config import Settings
 from shared.conversations.batch import Prepared, prepared
-from shared.conversations.export_lines import FIRST_HASH, FORMAT, LINE, LINES_MAX, hash_of
+from shared.conversations.export_cursor import FIRST_HASH
+from shared.conversations.export_lines import FORMAT, LINE, LINES_MAX, hash_of
 from shared.conversations.summary_reading import FIRST_LINE
 from shared.errors import InvalidValue, Malformed, kind_of, missing_value, wrong_value
 from shared.items.normalize import normalize_item, write_metadata

@@ -4,6 +4,46 @@
  */
 
 export interface paths {
+    "/v1/conversations/{conversation_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All of it, to be kept
+         * @description a page of at most 4 MB of all that reads show, as lines of JSON; its last line names the `cursor` of the next, or ends the [export](backups.md). Every page is of the state that the first was of. It does not renew the expiry
+         */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conversations/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A conversation from its export
+         * @description a page of an export, as it is: when the last one has come, the conversation is there, with its id and those of its items. A page that comes again changes nothing
+         */
+        post: operations["import_conversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/conversations": {
         parameters: {
             query?: never;
@@ -2154,7 +2194,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Settled before, with other numbers, or made before and over; or an id that is taken */
+        /** @description Settled before, with other numbers, or made before and over; an id that is taken; an export or an import to begin anew */
         E409: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -2319,6 +2359,92 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    export: {
+        parameters: {
+            query?: {
+                /** @description what the last line of a page names, for the next one */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the conversation */
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page: a line of JSON for each thing; the last one names the next page, or ends the export */
+            200: {
+                headers: {
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["E400"];
+            401: components["responses"]["E401"];
+            404: components["responses"]["E404"];
+            409: components["responses"]["E409"];
+            413: components["responses"]["E413"];
+            429: components["responses"]["E429"];
+            503: components["responses"]["E503"];
+        };
+    };
+    import_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description How far it is; the conversation, when it is there */
+            200: {
+                headers: {
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "conversation.import";
+                        id: string;
+                        /** @enum {unknown} */
+                        status: "partial" | "complete";
+                        items: number;
+                        sha256: string;
+                        conversation?: components["schemas"]["conversation"];
+                    };
+                };
+            };
+            400: components["responses"]["E400"];
+            401: components["responses"]["E401"];
+            408: components["responses"]["E408"];
+            409: components["responses"]["E409"];
+            413: components["responses"]["E413"];
+            422: components["responses"]["E422"];
+            429: components["responses"]["E429"];
+            503: components["responses"]["E503"];
+        };
+    };
     list: {
         parameters: {
             query?: {

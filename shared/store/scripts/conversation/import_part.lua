@@ -115,8 +115,8 @@ local function added(before)
   local sums = {'v', version, 'o', version - place, 'n', live, 'w', tokens, 'd', tokens - live_tokens, 'b', bytes,
     'p', pinned, 'r', results, 's', tonumber(before.s or 0) + tonumber(ARGV[26])}
   for i = 1, #sums, 2 do set(sums[i], text(sums[i + 1])) end
-  for name, value in pairs({h = chain, pin = pins, y = summary, x = table.concat(gone), td = days or nil, tq = asked or nil,
-    docs = paths, t = now_s, im = (behind == '' and part or first_part) .. ' ' .. part}) do set(name, value) end
+  for name, value in pairs({h = chain, pin = pins, y = summary, x = table.concat(gone), td = days or nil,
+    tq = asked or nil, docs = paths, t = now_s, im = (behind == '' and part or first_part) .. ' ' .. part}) do set(name, value) end
   if index.items > 0 then
     set('ti', written_index(index, generation))
     set('to', index.block)
