@@ -31,7 +31,7 @@ AFTER = identifier("after", "item or conversation", "the page starts behind the 
 LIMIT = integer("limit", 1, 100, "elements of a page", default=20)
 INCLUDE = ignored(
     "include",
-    f"`{CREATED_AT}`: OpenAI's own clients get the `created_at` of items as well; all else that they send changes nothing",
+    f"`{CREATED_AT}`: OpenAI's own clients get the `created_at` of items as well; all else changes nothing",
 )
 METADATA = json(
     "metadata",

@@ -54,8 +54,8 @@ ROUTES = (
         CONVERSATION + "/export",
         export,
         "All of it, to be kept",
-        "a page of at most 4 MB of all that reads show, as lines of JSON; its last line names the `cursor` of the next, or "
-        "ends the [export](backups.md). Every page is of the state that the first was of. It does not renew the expiry",
+        "a page of at most 4 MB of all that reads show, as lines of JSON; its last line names the `cursor` of the "
+        "next, or ends the [export](backups.md). Every page is of the state that the first was of. It renews no expiry",
         "export",
         ids=ONE,
         query=(string("cursor", f"{OF}, for the next one", pattern=CURSOR, of=OF),),
@@ -68,8 +68,8 @@ ROUTES = (
         PREFIX + "/import",
         import_,
         "A conversation from its export",
-        "a page of an export, as it is: when the last one has come, the conversation is there, with its id and those of its "
-        "items. A page that comes again changes nothing",
+        "a page of an export, as it is: when the last one has come, the conversation is there, with its id and its "
+        "items' ids. A page that comes again changes nothing",
         "import",
         name="import_conversation",
         body=Body(schema="export_page", media_type=LINES),

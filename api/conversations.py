@@ -157,8 +157,8 @@ OWN = (
                 EXPIRY._replace(text="how long after its last use it expires, 0: never; else the setting holds"),
                 string(
                     "id",
-                    "its id, where you choose it: no other conversation of the tenant may have it, or have had it until it "
-                    "was deleted within the last day",
+                    "its id, where you choose it: no other conversation of the tenant may have it, or have had it "
+                    "until it was deleted within the last day",
                     pattern=CHOSEN_ID,
                     of="'conv_' and 1 to 59 letters, digits, underscores or dashes",
                 ),

@@ -39,9 +39,16 @@ def restore(api: httpx.Client, pages: list[bytes]) -> dict[str, Any]:
 
 
 def page(head: dict[str, Any], *lines: dict[str, Any], **last: Any) -> bytes:
-    """Return the page of an export that begins with *head*; it ends the export, if the *last* line does not say else."""
+    """Return the page that begins with *head*; it ends the export, if the *last* line does not say else."""
     raw = [head_line(head), *(orjson.dumps(line) + b"\n" for line in lines)]
-    told = {"type": "end", "written_tokens": 0, **last, "sha256": hash_of(head.get("behind", ""), raw)}
+    told = {
+        "type": "end",
+        "written_tokens": 0,
+        "results": 0,
+        "saved_tokens": 0,
+        **last,
+        "sha256": hash_of(head.get("behind", ""), raw),
+    }
     return b"".join([*raw, orjson.dumps(told) + b"\n"])
 
 
@@ -60,6 +67,4 @@ def edited(page: bytes, at: int, **members: Any) -> bytes:
 
 
 def send(api: httpx.Client, page: bytes) -> httpx.Response:
-    return api.post(
-        "/v1/conversations/import", content=page, headers={"content-type": "application/x-ndjson"}
-    )
+    return api.post("/v1/conversations/import", content=page, headers={"content-type": "application/x-ndjson"})

@@ -6,7 +6,6 @@ from typing import Any
 import httpx
 import pytest
 
-
 LISTED = ("id", "object", "created_at", "metadata", "last_active_at", "expires_at")
 """What lists say of a conversation."""
 

@@ -96,9 +96,7 @@ def test_a_client_that_lost_the_answer_gets_it_while_nothing_came_after(api: htt
     assert create(api, "conv_a", **retry).status_code == 409
 
 
-def test_the_store_client_that_lost_the_answer_gets_it(
-    server: FaultyServer, tenant_behind: Callable[[], Any]
-) -> None:
+def test_the_store_client_that_lost_the_answer_gets_it(server: FaultyServer, tenant_behind: Callable[[], Any]) -> None:
     with tenant_behind() as (_, api, faulty):
         server.faults.append(Fault.CLOSE)
         made = create(faulty, "conv_a")

@@ -2,7 +2,7 @@
 Keep a tenant's conversations in a folder: whole, checked, as often as you like.
 
     scripts/export acme backups/acme --from https://memory.example.com
-    scripts/import --from warmthread --source backups/acme --to https://…     brings them into a store where they are not
+    scripts/import --from warmthread --source backups/acme --to https://…     restores them
 
 A conversation is exported again when it was used since; what was deleted since stays in the folder. It goes on where it
 was stopped. Keys are read from the environment as well: WARMTHREAD_URL and WARMTHREAD_KEY. What an export is, and what
@@ -20,9 +20,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from scripts.exporting.backup import Backup, BackupError
 from scripts.exporting.taking import Conversations, State, Taken, Taker
 from scripts.importing.api import Api, Interrupted, Refused, Unreachable
+from scripts.importing.backup import Backup, BackupError
 from scripts.importing.running import Run, progress
 from scripts.local.signals import INTERRUPTED, Stop
 from shared.errors import ServiceError

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from scripts.exporting.backup import Backup, checked
 from scripts.importing.api import Api, Refused
+from scripts.importing.backup import Backup, checked
 from scripts.importing.source import Record, Session
 from shared.conversations.export_cursor import FIRST_HASH
 

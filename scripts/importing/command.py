@@ -26,8 +26,8 @@ from typing import Any
 
 from rich.console import Console
 
-from scripts.exporting.backup import Backup, BackupError
 from scripts.importing.api import Api, Interrupted, Refused, Unreachable
+from scripts.importing.backup import Backup, BackupError
 from scripts.importing.checking import Checker
 from scripts.importing.mapping import Map, MapError
 from scripts.importing.opening import KINDS, Wanted, opened

@@ -11,8 +11,8 @@ The service knows a page again by its hash, so no map is needed.
 import json
 from collections.abc import Callable, Iterator, Sequence
 
-from scripts.exporting.backup import Backup, BackupError, Kept
 from scripts.importing.api import Api, Refused
+from scripts.importing.backup import Backup, BackupError, Kept
 from scripts.importing.checking import Refusal
 from scripts.importing.sending import Outcome, State
 from scripts.importing.source import Record, Session, wanted
@@ -31,7 +31,7 @@ class Folder:
 
     def sessions(self, only: Sequence[str]) -> Iterator[Session]:
         wanted(only, set(self._backup.kept))
-        for kept in sorted(self._backup.kept.values(), key=lambda each: each.last_active_at):
+        for kept in sorted(reversed(self._backup.kept.values()), key=lambda each: each.last_active_at):
             if not only or kept.id in only:
                 yield Session(kept.id, _no_records)
 

@@ -78,7 +78,8 @@ RESERVED: Schema = {"id": {"type": "string"}, "object": {"const": "reservation"}
 ANSWERS: dict[str, Schema] = {
     "conversation": _answer_of("The conversation", {"$ref": "#/components/schemas/conversation"}),
     "export": _text(
-        "A page: a line of JSON for each thing; the last one names the next page, or ends the export", "application/x-ndjson"
+        "A page: a line of JSON for each thing; the last one names the next page, or ends the export",
+        "application/x-ndjson",
     ),
     "import": _answer(
         "How far it is; the conversation, when it is there",

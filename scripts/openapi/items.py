@@ -32,8 +32,8 @@ STORED: Schema = {
     "type": TEXT,
     "created_at": CREATED_AT
     | {
-        "description": "When it was appended, Unix seconds; null where an older release appended it. OpenAI's own clients "
-        "get it by `include[]=created_at` only: what these read is sent on to models"
+        "description": "When it was appended, Unix seconds; null where an older release appended it. OpenAI's own "
+        "clients get it by `include[]=created_at` only: what these read is sent on to models"
     },
 }
 TOOL: Schema = {

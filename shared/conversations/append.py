@@ -29,7 +29,7 @@ from shared.process.pool import Pool
 from shared.request.caller import Caller
 from shared.store.attempts import Attempt, Besides, Ids, Written, etag, send_as_first
 from shared.store.pipeline import SMALL_REPLY_BYTES
-from shared.store.refusals import raise_refusal
+from shared.store.refusals import id_taken, raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 from shared.tokens.where import Texts, naming
@@ -193,6 +193,8 @@ class Appending:
         )
         if reply[0] in SETTLE_REFUSALS:
             raise_settle_refusal(reply, settings)
+        if reply[0] == "exists":
+            raise id_taken(conversation.id)
         if reply[0] not in ("ok", "again"):
             raise_refusal(reply, conversation.id, settings, param=_item_over(reply, batch, settings))
         return reply

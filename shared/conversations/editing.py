@@ -105,8 +105,8 @@ class Conversations:
         self, conversation: Conversation, attempt: Attempt, facts: list[str], later: Later, told: str = ""
     ) -> Written[ConversationInfo]:
         """
-        Return what *facts* say, which may be a reply that a newer release kept: what it has behind them is left. What is
-        *told* of the conversation one that an older release kept does not have.
+        Return what *facts* say, which may be a reply that a newer release kept: what it has behind them is left. What
+        is *told* of the conversation one that an older release kept does not have.
         """
         seed, generation, version, chain, created_at, metadata, is_sparse, *_ = facts
         if is_sparse == "1":

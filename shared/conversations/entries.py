@@ -3,14 +3,14 @@ Entries: the records of a conversation's log, as text in the store.
 
     <chain hash> <tokens before it> <kind> <facts>\\n<body>[\\n<extras>]
 
-The store's script writes the first two, because only it knows what came before. The facts are what choosing a
-context needs, so that a read never parses an item: two counts, whose place the scripts know, then the rest. The last
-ones are left out where there is nothing to say: the paths of the documents that the item mentions, the mark of the
-message that it came in, the tokens of what names it in results, those of what other formats than chat send, the short
-forms of a result, and when it was appended (Unix seconds), which entries of older releases do not say. The body is the item's JSON, encoded once, at append, and spliced into answers ever after.
-Extras are JSON as well, of what a message brought along that items have no form for
-(shared/items/dialects/extras.py); they stand in no answer but a context in the format of that message. Encoded JSON
-holds no line break.
+The store's script writes the first two, because only it knows what came before. The facts are what choosing a context
+needs, so that a read never parses an item: two counts, whose place the scripts know, then the rest. The last ones are
+left out where there is nothing to say: the paths of the documents that the item mentions, the mark of the message that
+it came in, the tokens of what names it in results, those of what other formats than chat send, the short forms of a
+result, and when it was appended (Unix seconds), which entries of older releases do not say. The body is the item's
+JSON, encoded once, at append, and spliced into answers ever after. Extras are JSON as well, of what a message brought
+along that items have no form for (shared/items/dialects/extras.py); they stand in no answer but a context in the format
+of that message. Encoded JSON holds no line break.
 
 Kinds: those of items (shared/items/kinds.py), `x` a deleted item's blank, `-` a deletion of an item or a summary, `m`
 new metadata, `y` the summary, `z` the blank of one that was replaced or deleted; a capital is a record without an item

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple, Self
 from shared.errors import wrong_value
 
 CURSOR: Final = (
-    r"[0-9a-f]{1,32}\.[0-9]{1,9}\.[0-9a-f]{0,16}\.[0-9]{0,9}\.[0-9]{1,9}\.[0-9]{1,9}\."
-    r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}\.[0-9a-f]{64}"
+    r"[0-9a-f]{1,32}\.[0-9]{1,9}\.[0-9a-f]{0,16}\.[0-9]{0,9}(\.[0-9]{1,9}){5}"
+    r"(\.[0-9]{1,12}){2}(\.[0-9]{0,9}){2}\.[0-9a-f]{64}"
 )
 OF: Final = "what the last line of a page names"
 FIRST_HASH: Final = ""
@@ -20,7 +20,8 @@ class Cursor(NamedTuple):
     """
     The state that the export is of, the *summary*'s place in it, the *place* to go on at and how far that is *sent*
     (export.lua); the number of the next *page*, how many *items* and ids that are *gone* there were, and the hash of
-    the pages *before*.
+    the pages *before*. Of the state as well: how many *results* it ever had, the tokens that their short forms *saved*,
+    and how many items and terms there were when its newest user message *asked*, "" for none.
     """
 
     generation: str = ""
@@ -32,6 +33,10 @@ class Cursor(NamedTuple):
     page: int = 1
     items: int = 0
     gone: int = 0
+    results: int = 0
+    saved: int = 0
+    asked_items: str = ""
+    asked_terms: str = ""
     before: str = FIRST_HASH
 
     @classmethod
@@ -41,8 +46,10 @@ class Cursor(NamedTuple):
             return cls()
         if re.fullmatch(CURSOR, text) is None:
             raise wrong_value("cursor", OF, "another text")
-        generation, version, chain, summary, *numbers, before = text.split(".")
-        return cls(generation, int(version), chain, summary, *map(int, numbers), before=before)
+        generation, version, chain, summary, *numbers, items, terms, before = text.split(".")
+        place, sent, page, shown, gone, results, saved = map(int, numbers)
+        counts = place, sent, page, shown, gone, results, saved
+        return cls(generation, int(version), chain, summary, *counts, items, terms, before)
 
     def __str__(self) -> str:
         return ".".join(map(str, self))

@@ -8,6 +8,8 @@ deleted meanwhile that no page held yet, or the log was compacted, the state can
 export is no use of the conversation: its expiry stays what it is.
 """
 
+from typing import Any
+
 import orjson
 
 from shared.config import Settings
@@ -29,11 +31,17 @@ from shared.process.pool import Pool
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
-ENTRIES_BYTES_MAX = PAGE_BYTES_MAX - 64 * 1024
+BESIDE_BYTES = 64 * 1024
+"""What lines are longer than entries, and how a page begins and ends."""
+
+ENTRIES_BYTES_MAX = PAGE_BYTES_MAX - BESIDE_BYTES
 """Of entries as they are stored, whose lines are about as long; behind one that is larger there is no other."""
+
+PART_BYTES_MIN = 64 * 1024
 
 LARGE_BYTES = 64 * 1024
 """More than this takes over a millisecond to write, and goes to a thread."""
+
 
 class Exporting:
     """The use case that reads all of a conversation."""
@@ -51,7 +59,7 @@ class Exporting:
             [
                 conversation.caller.key_hash,
                 *cursor[:6],
-                min(ENTRIES_BYTES_MAX, self._settings.store_reply_bytes_max),
+                self._bytes_max(),
                 LINES_MAX,
             ],
             reply_bytes_max=max(self._settings.store_reply_bytes_max, self._settings.item_bytes_max),
@@ -63,14 +71,26 @@ class Exporting:
             )
         if reply[0] != "ok":
             raise_refusal(reply, conversation.id, self._settings)
-        is_large = sum(map(len, reply[4])) > LARGE_BYTES
+        is_large = sum(map(len, reply[5])) > LARGE_BYTES
         return await self._pool.run_when(is_large, _write, conversation.id, cursor, reply)
 
+    def _bytes_max(self) -> int:
+        """Return how much a page may hold: what an import takes as a body, too."""
+        settings = self._settings
+        return max(
+            PART_BYTES_MIN,
+            min(ENTRIES_BYTES_MAX, settings.store_reply_bytes_max, settings.body_bytes_max - BESIDE_BYTES),
+        )
 
-def _write(conversation_id: str, cursor: Cursor, reply: list[list[str]]) -> Pieces:
-    _, state, place, sent, entries = reply
+
+def _write(conversation_id: str, cursor: Cursor, reply: list[Any]) -> Pieces:
+    _, state, sums, place, sent, entries = reply
     generation, version, chain, created_at, metadata, expiry_s, forked_from, summary, written_tokens = state
     if cursor.page == 1:
+        results, saved, asked_items, asked_terms = sums
+        cursor = cursor._replace(
+            results=int(results), saved=int(saved), asked_items=asked_items, asked_terms=asked_terms
+        )
         head = head_line(
             {
                 "type": "conversation",
@@ -87,10 +107,21 @@ def _write(conversation_id: str, cursor: Cursor, reply: list[list[str]]) -> Piec
     lines = [head, *map(entry_line, entries)]
     items, gone = cursor.items + sum(map(is_item, lines)), cursor.gone + sum(map(is_gone, lines))
     digest = hash_of(cursor.before, lines)
+    told: dict[str, Any] = {}
     if place:
-        at = int(place), int(sent), cursor.page + 1, items, gone, digest
-        told = {"type": "more", "cursor": str(Cursor(generation, int(version), chain, summary, *at)), "sha256": digest}
+        state_of = {"generation": generation, "version": int(version), "chain": chain, "summary": summary}
+        at = {"place": int(place), "sent": int(sent), "page": cursor.page + 1, "items": items, "gone": gone}
+        told = {"type": "more", "cursor": str(cursor._replace(**state_of, **at, before=digest)), "sha256": digest}
     else:
-        counts = {"items": items, "gone": gone, "written_tokens": int(written_tokens)}
-        told = {"type": "end", **counts, "sha256": digest}
+        asked = (cursor.asked_items, cursor.asked_terms)
+        told = {
+            "type": "end",
+            "items": items,
+            "gone": gone,
+            "written_tokens": int(written_tokens),
+            "results": cursor.results,
+            "saved_tokens": cursor.saved,
+            "asked": dict(zip(("items", "terms"), map(int, asked), strict=True)) if all(asked) else None,
+            "sha256": digest,
+        }
     return [*lines, orjson.dumps(told) + LINE]

@@ -31,13 +31,26 @@ type Json = dict[str, Any]
 
 
 class Begun(NamedTuple):
-    """What the first part says of the conversation; *metadata* is JSON. Times are Unix seconds, expiry 0 means never."""
+    """What the first part says of the conversation; *metadata* is JSON. Times in Unix seconds, expiry 0 is never."""
 
     created_at_unix_s: int
     expiry_s: int
     metadata: str
     forked_from: str
     version: int
+
+
+class Ended(NamedTuple):
+    """
+    What the last part says of all that there ever was, deleted items too: tokens and results that were appended, tokens
+    that short forms saved; and how many items and terms there were when the newest user message asked, "" for none.
+    """
+
+    written_tokens: int
+    results: int
+    saved_tokens: int
+    asked_items: int | str
+    asked_terms: int | str
 
 
 class Line(NamedTuple):
@@ -54,7 +67,7 @@ class Line(NamedTuple):
 class Part(NamedTuple):
     """
     A page of an export, read. *begun* is there in the first. *digest* is its hash, *behind* that of the one before;
-    *written_tokens* is there in the last: how many were ever appended. *values*: what its lines say.
+    *values*: what its lines say. *ended* is there in the last.
     """
 
     conversation_id: str
@@ -62,8 +75,8 @@ class Part(NamedTuple):
     lines: list[Line]
     behind: str
     digest: str
-    written_tokens: int | None
     values: list[Json]
+    ended: Ended | None = None
 
 
 def read_part(raw: bytes, settings: Settings) -> Part:
@@ -92,8 +105,8 @@ def read_part(raw: bytes, settings: Settings) -> Part:
     begun = _begun(head, settings) if kind == "conversation" else None
     lines = [_line(value, f"lines[{index}]", settings) for index, value in enumerate(values[1:-1], 1)]
     _check_ids(lines)
-    written = _integer(last, "written_tokens", at_last, TOKENS_MAX) if is_end else None
-    return Part(conversation_id, begun, lines, behind, digest, written, values)
+    ended = _ended(last, at_last) if is_end else None
+    return Part(conversation_id, begun, lines, behind, digest, values, ended)
 
 
 def _value(text: bytes, at: str, settings: Settings) -> Json:
@@ -122,6 +135,16 @@ def _begun(head: Json, settings: Settings) -> Begun:
         raise InvalidValue(f"{at}.{error.detail}", param=f"{at}.{error.param}") from None
     created_at, version = _integer(head, "created_at", at, TIME_MAX), _integer(head, "version", at, VERSION_MAX)
     return Begun(created_at, expiry_s, metadata, forked_from or "", version)
+
+
+def _ended(last: Json, at: str) -> Ended:
+    sums = [_integer(last, name, at, TOKENS_MAX) for name in ("written_tokens", "results", "saved_tokens")]
+    asked = last.get("asked")
+    if asked is None:
+        return Ended(*sums, "", "")
+    if type(asked) is not dict:
+        raise wrong_value(f"{at}.asked", "an object", kind_of(asked))
+    return Ended(*sums, *(_integer(asked, name, f"{at}.asked", VERSION_MAX) for name in ("items", "terms")))
 
 
 def _line(value: Json, at: str, settings: Settings) -> Line:

@@ -26,14 +26,14 @@ from shared.process.pool import Pool
 from shared.request.caller import Caller
 from shared.store import keys
 from shared.store.attempts import Attempt, etag
-from shared.store.refusals import raise_refusal
+from shared.store.refusals import id_taken, raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 from shared.tokens.where import Texts, naming
 
 UNFINISHED_S = 86_400
 
-NOT_FIRST = Begun(0, 0, "", "", 0)
+NOT_FIRST, NOT_LAST = Begun(0, 0, "", "", 0), [""] * 5
 
 
 class Imported(NamedTuple):
@@ -87,7 +87,6 @@ class Importing:
         # The chain of the history comes from what was imported, so that a part that is sent twice is the same.
         attempt = Attempt(part.digest[:48], part.digest, "", "", is_client_retry=False)
         begun = part.begun or NOT_FIRST
-        is_end = part.written_tokens is not None
         reply: list[Any] = await self._store.eval(
             "import_part",
             [
@@ -98,7 +97,7 @@ class Importing:
             ],
             [
                 *conversation.arguments(attempt, settings.idempotency_s, now_us()),
-                *(part.digest, part.behind, "end" if is_end else "more"),
+                *(part.digest, part.behind, "more" if part.ended is None else "end"),
                 settings.conversation_entries_max,
                 settings.conversation_bytes_max,
                 settings.pinned_tokens_max,
@@ -111,11 +110,13 @@ class Importing:
                 begun.metadata,
                 begun.forked_from,
                 begun.version,
-                "" if part.written_tokens is None else part.written_tokens,
+                *(part.ended or NOT_LAST),
                 *arguments,
             ],
             is_idempotent=True,
         )
+        if reply[0] == "exists":
+            raise id_taken(conversation.id)
         if reply[0] != "ok":
             raise _refusal(reply, part) or raise_refusal(reply, conversation.id, settings, param="body")
         return reply
@@ -154,7 +155,10 @@ def _item(line: Line, item: Prepared, count: Counts, at_unix_s: int) -> list[str
 
 
 def _summary(line: Line, item: Prepared, count: Counts) -> list[str | int]:
-    facts, tokens = write_summary(item.id, line.through, item.traits, count), count.overhead_tokens + count.content_tokens
+    facts, tokens = (
+        write_summary(item.id, line.through, item.traits, count),
+        count.overhead_tokens + count.content_tokens,
+    )
     return ["summary", item.id, line.through, tokens, "", line.at_unix_s or 0, facts, item.body.decode()]
 
 

@@ -65,8 +65,8 @@ class Page(NamedTuple):
     """
     Part of a list: the JSON of each element, the ids of the first and the last one, whether there are more.
 
-    *next_after*: what to go on after where that need not be the last element, None where there is no more. *times*: when
-    each item was appended (Unix seconds), None where that is not known; of conversations there are none.
+    *next_after*: what to go on after where that need not be the last element, None where there is no more. *times*:
+    when each item was appended (Unix seconds), None where that is not known; of conversations there are none.
     """
 
     data: list[bytes]

@@ -35,8 +35,8 @@ class Header(NamedTuple):
     *written_tokens* counts every item ever appended, *deleted_tokens* those of them that are gone. *removed* entries
     were taken out by compaction: an entry's seq is its version less their number. *results*: how many were ever
     appended; their short forms save *saved_tokens*. *covered*: the id of an item, and the tokens of the live items up
-    to there, system items aside; None where no summary says it. *bytes*: what all of it takes in the store. *forked_from*: the
-    conversation that it is a copy of, "" for none.
+    to there, system items aside; None where no summary says it. *bytes*: what all of it takes in the store.
+    *forked_from*: the conversation that it is a copy of, "" for none.
     """
 
     generation: str

@@ -53,7 +53,11 @@ class _Streamed(StreamingResponse):
     """JSON sent in parts, at the pace of the instance."""
 
     def __init__(
-        self, pieces: Pieces, headers: Mapping[str, str], task: BackgroundTask | None, media_type: str = "application/json"
+        self,
+        pieces: Pieces,
+        headers: Mapping[str, str],
+        task: BackgroundTask | None,
+        media_type: str = "application/json",
     ) -> None:
         self._pieces = pieces
         super().__init__(iter(()), headers=headers, media_type=media_type, background=task)

@@ -7,8 +7,8 @@ From what a client sends to what is stored: whole items, checked, in the form in
 Filled in where absent: `type: "message"`, `id`, `status: "completed"`, `execution` of a tool search; `annotations` and
 `detail` of parts; and a message's string becomes its one text part. A text of a message becomes the text that its role
 puts in or out, as the Responses API takes no other. Null is absent: sent to a model, many a null is refused. All else
-comes out as it went in, and the caller's objects are never changed. `created_at` is what answers say of an item; it is left
-out.
+comes out as it went in, and the caller's objects are never changed. `created_at` is what answers say of an item; it is
+left out.
 
 Unknown fields of items and parts are refused; what is within a field stays open. A `name`, which chat messages have and
 items have not, is kept apart. The first thing wrong is refused with an InvalidValue whose `param` is the path to it.

@@ -31,6 +31,14 @@ def missing(what: str, name: str) -> NotFound:
     return NotFound(text.format(name), param=param)
 
 
+def id_taken(conversation_id: str) -> ConversationExists:
+    """Return the error for a conversation that cannot have the id that was chosen for it."""
+    return ConversationExists(
+        f"There is a conversation {conversation_id!r}, or one was deleted within the last day; nothing was stored.",
+        param="id",
+    )
+
+
 def raise_refusal(reply: list[Any], name: str, settings: Settings, *, param: str = "items") -> NoReturn:
     """
     Raise the error that the *reply* of a script stands for; *name* is the id it could not find, *param* what was too
@@ -55,10 +63,6 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings, *, param: str
                 param="If-Match",
                 etag=etag(generation, version, chain),
                 version=int(version),
-            )
-        case "exists":
-            raise ConversationExists(
-                f"There is a conversation {name!r}, or one was deleted within the last day; nothing was stored.", param="id"
             )
         case "taken":
             field = f"items[{reply[1]}].id"

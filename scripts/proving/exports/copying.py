@@ -61,7 +61,7 @@ def make(api: httpx.Client, drawn: Conversation, dice: random.Random) -> Made | 
     for at in sorted(drawn.deleted):
         if at < len(ids):
             _delete(api, made, ids[at])
-    if drawn.summary and 0 <= drawn.through:
+    if drawn.summary and drawn.through >= 0:
         _summarise(api, made, drawn.through)
     for _ in range(dice.randrange(5)):
         _change(api, made, dice)
@@ -169,6 +169,8 @@ def _json(batch: Mapping[str, Any]) -> bytes:
 
 def _ok(answer: httpx.Response) -> Json:
     if answer.status_code != httpx.codes.OK:
-        raise Broken(f"{answer.request.method} {answer.request.url.path} was answered {answer.status_code}: {answer.text}")
+        raise Broken(
+            f"{answer.request.method} {answer.request.url.path} was answered {answer.status_code}: {answer.text}"
+        )
     told: Json = answer.json()
     return told

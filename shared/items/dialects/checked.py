@@ -22,7 +22,7 @@ _PLAIN = {"type": "text", "text": "."}
 
 
 def check_extras(item: Mapping[str, Any], raw: object, at: str) -> Json:
-    """Return the extras *raw* of a normalised *item*. Raises InvalidValue: no message leaves them beside such an item."""
+    """Return the extras *raw* of a normalised *item*. Raises InvalidValue: no message leaves them there."""
     extras = read_fields(raw, at, MEMBERS)
     check = _CHECKS.get(str(extras.get("format")))
     if check is None:
@@ -109,7 +109,9 @@ def _chat(item: Mapping[str, Any], extras: Json) -> bool:
         called = {"name": "f", "input" if kind == "custom" else "arguments": "{}", **over.get(kind, {})}
         rest = {name: value for name, value in over.items() if name != kind}
         call = {"id": "c", "type": kind, kind: called, **rest}
-        return _is_read(chat.read([{"role": "assistant", "tool_calls": [call], **fields}], "m"), extras, "call", "fields")
+        return _is_read(
+            chat.read([{"role": "assistant", "tool_calls": [call], **fields}], "m"), extras, "call", "fields"
+        )
     if item["type"].endswith("_call_output"):
         message = {"role": "tool", "tool_call_id": "c", "content": ".", **fields}
         return _has_only(extras, "fields") and fields.keys() <= {"name"} and _is_read(
@@ -117,7 +119,10 @@ def _chat(item: Mapping[str, Any], extras: Json) -> bool:
         )  # fmt: skip
     if not _is_message(item) or not _has_only(extras, "content", "left_out", "fields", "refusal"):
         return False
-    if any(part["type"] != "input_image" or over != {"image_url": {"detail": "auto"}} for part, over in _overs(item, extras)):
+    if any(
+        part["type"] != "input_image" or over != {"image_url": {"detail": "auto"}}
+        for part, over in _overs(item, extras)
+    ):
         return False
     if "refusal" in extras and body_parts(item)[extras["refusal"]].get("type") != "refusal":
         return False
@@ -148,11 +153,14 @@ def _anthropic(item: Mapping[str, Any], extras: Json) -> bool:
         content = [_PLAIN, *foreign, *(_block(part, over) for part, over in _overs(item, extras))]
         result = {"type": "tool_result", "tool_use_id": "c", "content": content, **fields}
         drafts = anthropic.read([{"role": "user", "content": [result]}], "m")
-        return _has_only(extras, "content", "fields") and _is_read(drafts, extras, "fields") and _stand(drafts, item, extras)
+        return (
+            _has_only(extras, "content", "fields")
+            and _is_read(drafts, extras, "fields")
+            and _stand(drafts, item, extras)
+        )
     if not _is_message(item) or not _has_only(extras, "content", "left_out"):
         return False
-    if any(not extras["content"][at]["type"].startswith(_SERVER_SIDE) for at in extras.get("left_out", [])
-           if isinstance(extras["content"][at].get("type"), str) or _refuse("extras")):  # fmt: skip
+    if any(extras["content"][at].get("type") not in anthropic.LEFT_OUT for at in extras.get("left_out", [])):
         return False
     content = [_PLAIN, *foreign, *(_block(part, over) for part, over in _overs(item, extras))]
     if item["role"] == "system":
@@ -160,9 +168,6 @@ def _anthropic(item: Mapping[str, Any], extras: Json) -> bool:
     else:
         drafts = anthropic.read([{"role": item["role"], "content": content}], "m")
     return _stand(drafts, item, extras)
-
-
-_SERVER_SIDE = ("server_tool_use", "mcp_tool_use", "web_", "code_", "bash_", "text_editor_", "tool_search_", "mcp_", "advisor_")
 
 
 def _stand(drafts: list[Draft], item: Mapping[str, Any], extras: Json) -> bool:

@@ -6,7 +6,7 @@ local function compact(KEYS, ARGV, layout_of)
   local now_s, batches_s, conversation_id, shards = unpack(ARGV, 4, 7)
   local header = fields_of(conversation,
     {'v', 'o', 'n', 'b', 'h', 'w', 'd', 'p', 'pin', 'y', 'x', 'g', 'c', 'm', 'e', 't', 'docs', 'last', 'r', 's', 'sc',
-      'ti', 'to', 'tq', 'td', 'f'})
+      'ti', 'to', 'tq', 'td', 'f', 'im'})
   if not header.v then return {'unknown'} end
   local removed, live, bytes = tonumber(header.o or 0), tonumber(header.n), tonumber(header.b)
   local entries = tonumber(header.v) - removed
@@ -69,7 +69,8 @@ local function compact(KEYS, ARGV, layout_of)
 
   local pins = {}
   for pin in string.gmatch(header.pin, '%d+') do pins[#pins + 1] = text(place_of[tonumber(pin)]) end
-  for _, name in ipairs({'v', 'h', 'n', 'w', 'd', 'p', 'e', 't', 'c', 'm', 'docs', 'last', 'r', 's', 'sc', 'f'}) do
+  for _, name in ipairs({'v', 'h', 'n', 'w', 'd', 'p', 'e', 't', 'c', 'm', 'docs',
+    'last', 'r', 's', 'sc', 'f', 'im'}) do
     if header[name] then set(name, header[name]) end
   end
   kept_bytes = kept_bytes

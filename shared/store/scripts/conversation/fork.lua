@@ -48,7 +48,7 @@ local newest = tonumber(header.v) - removed
 local last = after ~= '' and math.floor(tonumber(header['i:' .. after])) or newest
 
 -- What does not belong to the fork; HDEL takes as many fields at once as unpack can hold.
-local doomed = {'last'}
+local doomed = {'last', 'im'}
 local function flush()
   if #doomed > 0 then redis.call('HDEL', side, unpack(doomed)) end
   doomed = {}

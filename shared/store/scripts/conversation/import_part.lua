@@ -8,8 +8,10 @@
 --       pinned_tokens_max, tenant_bytes_max, documents_max, how long it is kept unfinished,
 --       generation, created_at, expiry, metadata, what it was forked from ('' for nothing), version
 --       (these six of the first part),
---       tokens that were ever appended (of the last part), paths of the documents that the part mentions,
---       each behind a newline, tokens that the short forms of its results save, then per line:
+--       tokens and results that were ever appended, tokens that short forms saved of all these, items and terms that
+--       there were when the newest user message came, '' for none (these five of the last part),
+--       paths of the documents that the part mentions, each behind a newline,
+--       tokens that the short forms of its results save, then per line:
 --         'item', id, kind, tokens, tokens appended before it, its time, '<facts>\n<body>[\n<extras>]', its terms
 --         'gone', id, and six times ''
 --         'summary', id of the note, id of the item it goes through, tokens, '', its time, facts, body
@@ -22,7 +24,7 @@
 -- Parts come in order, each once: who sends one again is told how far it is. It counts as the tenant's from the first.
 local conversation, left, side = KEYS[2], KEYS[5], KEYS[6]
 local part, behind, is_end = ARGV[9], ARGV[10], ARGV[11] == 'end'
-local LINES_FROM, LINE_WIDTH = 27, 8
+local LINES_FROM, LINE_WIDTH = 31, 8
 
 -- The hashes of the first and of the newest part that it was made of.
 local function parts_of(of)
@@ -103,20 +105,28 @@ local function added(before)
       end
     end
   end
+  local saved = tonumber(before.s or 0) + tonumber(ARGV[30])
+  if is_end then
+    -- What was deleted counts on.
+    tokens, results = math.max(tokens, tonumber(ARGV[24])), math.max(results, tonumber(ARGV[25]))
+    saved = math.max(saved, tonumber(ARGV[26]))
+    local number, codes = string.match(asked or '', '^(%d+) %d+ %d+ (.*)$')
+    asked = number and ARGV[27] ~= '' and table.concat({number, ARGV[27], ARGV[28], codes}, ' ') or nil
+  end
   bytes = bytes + #(days or '') - #(before.td or '') + #(asked or '') - #(before.tq or '')
-  local documents, documents_count = with_documents(before.docs, ARGV[25])
+  local documents, documents_count = with_documents(before.docs, ARGV[29])
   paths = documents or before.docs or nil
   if version < place then return nil, {'version'} end
   if place > tonumber(ARGV[12]) then return nil, {'entries'} end
   if bytes > tonumber(ARGV[13]) then return nil, {'bytes'} end
   if pinned > tonumber(ARGV[14]) then return nil, {'pinned', text(pinned)} end
   if documents_count > tonumber(ARGV[16]) then return nil, {'documents', text(documents_count)} end
-  tokens = math.max(tokens, tonumber(ARGV[24]) or 0)
   local sums = {'v', version, 'o', version - place, 'n', live, 'w', tokens, 'd', tokens - live_tokens, 'b', bytes,
-    'p', pinned, 'r', results, 's', tonumber(before.s or 0) + tonumber(ARGV[26])}
+    'p', pinned, 'r', results, 's', saved}
   for i = 1, #sums, 2 do set(sums[i], text(sums[i + 1])) end
-  for name, value in pairs({h = chain, pin = pins, y = summary, x = table.concat(gone), td = days or nil,
-    tq = asked or nil, docs = paths, t = now_s, im = (behind == '' and part or first_part) .. ' ' .. part}) do set(name, value) end
+  local texts = {h = chain, pin = pins, y = summary, x = table.concat(gone), td = days or nil, tq = asked or '',
+    docs = paths, t = now_s, im = (behind == '' and part or first_part) .. ' ' .. part}
+  for name, value in pairs(texts) do set(name, value) end
   if index.items > 0 then
     set('ti', written_index(index, generation))
     set('to', index.block)

@@ -140,7 +140,7 @@ def _split(file: Path) -> Iterator[bytes]:
 
 
 def checked(page: bytes, before: str, at: str) -> str:
-    """Return the hash of a *page*; *before* is that of the one before it. Raises BackupError: it is not what it says."""
+    """Return the hash of a *page*, behind one of the hash *before*. Raises BackupError: it is not what it says."""
     *lines, last = page.splitlines(keepends=True)
     try:
         said = json.loads(last)["sha256"]
