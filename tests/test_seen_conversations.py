@@ -32,6 +32,11 @@ def create(api: httpx.Client, **body: Any) -> Json:
     return dict(answer.json())
 
 
+def _after(first: httpx.Response, second: httpx.Response) -> httpx.Response:
+    assert first.status_code == 200, first.text
+    return second
+
+
 def without_time(item: Json) -> Json:
     return {name: value for name, value in item.items() if name != "created_at"}
 
@@ -146,14 +151,15 @@ def test_every_answer_of_a_conversation_tells_what_it_is(api: httpx.Client, run:
     told = create(api, **said("one", "two", "three"), metadata={"k": "v"}, expires_after_s=1_000)
     path, seen = f"/v1/conversations/{told['id']}", [told]
     items = api.get(path + "/items", params={"order": "asc"}).json()["data"]
-    for answer in (
+    changes: list[Callable[[], httpx.Response]] = [
         lambda: api.post(path, json={"metadata": {"k": "w"}}),
         lambda: api.delete(f"{path}/items/{items[1]['id']}"),
-        lambda: api.post(path + "/summary", json={"through": items[0]["id"], "text": "so"}) and api.get(path),
+        lambda: _after(api.post(path + "/summary", json={"through": items[0]["id"], "text": "so"}), api.get(path)),
         lambda: api.delete(path + "/summary"),
         lambda: api.post(path + "/compact"),
-    ):
-        response = answer()
+    ]
+    for change in changes:
+        response = change()
         assert response.status_code == 200, response.text
         now = api.get(path)
         assert response.json() == now.json()

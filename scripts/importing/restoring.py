@@ -31,7 +31,9 @@ class Folder:
 
     def sessions(self, only: Sequence[str]) -> Iterator[Session]:
         wanted(only, set(self._backup.kept))
-        for kept in sorted(reversed(self._backup.kept.values()), key=lambda each: each.last_active_at):
+        newest_last = [*self._backup.kept.values()][::-1]  # The export lists the newest first.
+        newest_last.sort(key=lambda each: each.last_active_at)
+        for kept in newest_last:
             if not only or kept.id in only:
                 yield Session(kept.id, _no_records)
 

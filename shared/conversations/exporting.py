@@ -109,9 +109,10 @@ def _write(conversation_id: str, cursor: Cursor, reply: list[Any]) -> Pieces:
     digest = hash_of(cursor.before, lines)
     told: dict[str, Any] = {}
     if place:
-        state_of = {"generation": generation, "version": int(version), "chain": chain, "summary": summary}
-        at = {"place": int(place), "sent": int(sent), "page": cursor.page + 1, "items": items, "gone": gone}
-        told = {"type": "more", "cursor": str(cursor._replace(**state_of, **at, before=digest)), "sha256": digest}
+        state_of = generation, int(version), chain, summary
+        counts = int(place), int(sent), cursor.page + 1, items, gone, cursor.results, cursor.saved
+        further = Cursor(*state_of, *counts, cursor.asked_items, cursor.asked_terms, digest)
+        told = {"type": "more", "cursor": str(further), "sha256": digest}
     else:
         asked = (cursor.asked_items, cursor.asked_terms)
         told = {

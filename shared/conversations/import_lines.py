@@ -138,13 +138,16 @@ def _begun(head: Json, settings: Settings) -> Begun:
 
 
 def _ended(last: Json, at: str) -> Ended:
-    sums = [_integer(last, name, at, TOKENS_MAX) for name in ("written_tokens", "results", "saved_tokens")]
+    written, results, saved = (
+        _integer(last, name, at, TOKENS_MAX) for name in ("written_tokens", "results", "saved_tokens")
+    )
     asked = last.get("asked")
     if asked is None:
-        return Ended(*sums, "", "")
+        return Ended(written, results, saved, "", "")
     if type(asked) is not dict:
         raise wrong_value(f"{at}.asked", "an object", kind_of(asked))
-    return Ended(*sums, *(_integer(asked, name, f"{at}.asked", VERSION_MAX) for name in ("items", "terms")))
+    items, terms = (_integer(asked, name, f"{at}.asked", VERSION_MAX) for name in ("items", "terms"))
+    return Ended(written, results, saved, items, terms)
 
 
 def _line(value: Json, at: str, settings: Settings) -> Line:
