@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from shared.errors import InvalidValue, kind_of, wrong_value
 from shared.items.dialects import anthropic, chat, gemini
 from shared.items.dialects.extras import Json
-from shared.items.dialects.reading import Draft, read_fields
+from shared.items.dialects.reading import Draft, read_any_object, read_fields
 from shared.items.shown import body_parts
 
 MEMBERS = ("format", "content", "left_out", "fields", "block", "refusal", "is_id_made", "call")
@@ -70,6 +70,11 @@ def _check_places(item: Mapping[str, Any], extras: Json, at: str) -> None:
         raise InvalidValue(f"{at}.refusal names no part of the item.", param=f"{at}.refusal")
 
 
+def _object_in(members: Json, name: str) -> Json:
+    """Return a member that is an object, {} for none. Raises InvalidValue: it is no object."""
+    return read_any_object(members, name, "fields") if name in members else {}
+
+
 def _foreign(extras: Json) -> list[Json]:
     return [each for each in extras.get("content", []) if type(each) is dict]
 
@@ -106,7 +111,7 @@ def _chat(item: Mapping[str, Any], extras: Json) -> bool:
             return False
         over: Json = extras.get("call", {})
         kind = "custom" if item["type"] == "custom_tool_call" else "function"
-        called = {"name": "f", "input" if kind == "custom" else "arguments": "{}", **over.get(kind, {})}
+        called = {"name": "f", "input" if kind == "custom" else "arguments": "{}", **_object_in(over, kind)}
         rest = {name: value for name, value in over.items() if name != kind}
         call = {"id": "c", "type": kind, kind: called, **rest}
         return _is_read(
@@ -196,7 +201,7 @@ def _gemini(item: Mapping[str, Any], extras: Json) -> bool:
     if item["type"] in ("function_call", "custom_tool_call", "function_call_output", "custom_tool_call_output"):
         is_call = item["type"].endswith("_call")
         data = "functionCall" if is_call else "functionResponse"
-        within = {"name": "f", **({} if is_call else {"response": {}}), **fields.get(data, {})}
+        within = {"name": "f", **({} if is_call else {"response": {}}), **_object_in(fields, data)}
         rest = {name: value for name, value in fields.items() if name != data}
         part = {data: within if "is_id_made" in extras else {"id": "c", **within}, **rest}
         drafts = gemini.read([{"role": "model" if is_call else "user", "parts": [part]}], "m")
@@ -216,7 +221,7 @@ def _part(part: Json, over: Json) -> Json:
     if part["type"] in _TEXTS:
         return {"text": ".", **over}
     media_type, data = ("application/pdf", "AAAA") if part["type"] == "input_file" else ("image/png", "AAAA")
-    blob = {"mimeType": media_type, "data": data, **over.get("inlineData", {})}
+    blob = {"mimeType": media_type, "data": data, **_object_in(over, "inlineData")}
     return {**over, "inlineData": blob}
 
 
