@@ -62,7 +62,7 @@ def test_what_messages_leave_is_taken(source: str) -> None:
 
 
 SAMPLES = [each for dialogue in DIALOGUES for each in made_of(Conversation(batches(dialogue)))]
-JUNK = [None, True, 0, 7, -1, 10**20, 1.5, "", "text", "!", [], [1], [[0, {}]], {}, {"type": "text"}, {"a": {"b": 1}}]
+JUNK = [None, True, 0, 7, -1, 2**60, 1.5, "", "text", "!", [], [1], [[0, {}]], {}, {"type": "text"}, {"a": {"b": 1}}]
 """In the place of any member."""
 
 

@@ -88,6 +88,7 @@ def test_an_export_of_one_page_begins_and_ends(api: httpx.Client) -> None:
         "results": 0,
         "saved_tokens": 0,
         "asked": {"items": 0, "terms": 0},
+        "recalled_from": "m_1",
     }
 
 
@@ -172,10 +173,10 @@ def test_an_export_whose_state_is_gone_is_begun_anew(api: httpx.Client, how: str
 
 def test_a_cursor_that_is_none_is_refused(api: httpx.Client) -> None:
     told = begin(api)
-    for cursor in ("x", "1.2.3", "g" * 200, f"{'a' * 16}.1.{'b' * 16}..1.1.1.1.1.0.0...{'c' * 63}"):
+    for cursor in ("x", "1.2.3", "g" * 200, f"{'a' * 16}.1.{'b' * 16}..1.1.1.1.1.0.0....{'c' * 63}"):
         refused = api.get(f"/v1/conversations/{told.id}/export", params={"cursor": cursor})
         assert (refused.status_code, refused.json()["error"]["param"]) == (400, "cursor")
-    unknown = f"{'a' * 16}.1.{'b' * 16}..1.1.2.1.1.0.0...{'c' * 64}"
+    unknown = f"{'a' * 16}.1.{'b' * 16}..1.1.2.1.1.0.0....{'c' * 64}"
     assert api.get(f"/v1/conversations/{told.id}/export", params={"cursor": unknown}).status_code == 409
     assert api.get("/v1/conversations/conv_none/export").status_code == 404
 
@@ -246,6 +247,7 @@ def page(api: httpx.Client) -> bytes:
         (6, {"written_tokens": -1}, "lines[6].written_tokens"),
         (6, {"results": None}, "lines[6].results"),
         (6, {"asked": 7}, "lines[6].asked"),
+        (6, {"recalled_from": "ä"}, "lines[6].recalled_from"),
         (6, {"asked": {"items": 1}}, "lines[6].asked.terms"),
     ],
 )

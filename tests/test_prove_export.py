@@ -36,14 +36,19 @@ def test_a_read_that_differs_is_found(api: httpx.Client, other_api: httpx.Client
     assert [*differences(api, other_api, made, exported)] == []
     path = f"/v1/conversations/{made.id}"
     other_api.post(path, json={"metadata": {"of": "a third"}})
-    assert [*differences(api, other_api, made, exported)] == ["", *_tagged(made), "/export"]
+    contexts = [f"/context?{query}" for query in copying.QUERIES]  # They name the version that they are of.
+    recalling = [f"/context?{query} (compacted)" for query in copying.RECALLING]
+    found = [*differences(api, other_api, made, exported)]
+    assert found == [
+        "",
+        *contexts,
+        " (compacted)",
+        *(f"{each} (compacted)" for each in contexts),
+        *recalling,
+        "/export",
+    ]
     other_api.post(f"{path}/items", json={"items": [{"role": "user", "content": "more"}]})
     assert len([*differences(api, other_api, made, exported)]) > len(copying.QUERIES)
-
-
-def _tagged(made: copying.Made) -> list[str]:
-    """Contexts name the version that they are of."""
-    return [f"/context?{query}" for query in copying.QUERIES]
 
 
 def test_what_the_service_refuses_in_an_import_is_told(api: httpx.Client, other_api: httpx.Client) -> None:

@@ -87,10 +87,9 @@ def _write(conversation_id: str, cursor: Cursor, reply: list[Any]) -> Pieces:
     _, state, sums, place, sent, entries = reply
     generation, version, chain, created_at, metadata, expiry_s, forked_from, summary, written_tokens = state
     if cursor.page == 1:
-        results, saved, asked_items, asked_terms = sums
-        cursor = cursor._replace(
-            results=int(results), saved=int(saved), asked_items=asked_items, asked_terms=asked_terms
-        )
+        results, saved, asked_items, asked_terms, oldest = sums
+        cursor = cursor._replace(results=int(results), saved=int(saved), recalled_from=oldest)
+        cursor = cursor._replace(asked_items=asked_items, asked_terms=asked_terms)
         head = head_line(
             {
                 "type": "conversation",
@@ -111,7 +110,7 @@ def _write(conversation_id: str, cursor: Cursor, reply: list[Any]) -> Pieces:
     if place:
         state_of = generation, int(version), chain, summary
         counts = int(place), int(sent), cursor.page + 1, items, gone, cursor.results, cursor.saved
-        further = Cursor(*state_of, *counts, cursor.asked_items, cursor.asked_terms, digest)
+        further = Cursor(*state_of, *counts, cursor.asked_items, cursor.asked_terms, cursor.recalled_from, digest)
         told = {"type": "more", "cursor": str(further), "sha256": digest}
     else:
         asked = (cursor.asked_items, cursor.asked_terms)
@@ -123,6 +122,7 @@ def _write(conversation_id: str, cursor: Cursor, reply: list[Any]) -> Pieces:
             "results": cursor.results,
             "saved_tokens": cursor.saved,
             "asked": dict(zip(("items", "terms"), map(int, asked), strict=True)) if all(asked) else None,
+            "recalled_from": cursor.recalled_from or None,
             "sha256": digest,
         }
     return [*lines, orjson.dumps(told) + LINE]

@@ -43,7 +43,8 @@ class Begun(NamedTuple):
 class Ended(NamedTuple):
     """
     What the last part says of all that there ever was, deleted items too: tokens and results that were appended, tokens
-    that short forms saved; and how many items and terms there were when the newest user message asked, "" for none.
+    that short forms saved; how many items and terms there were when the newest user message asked, "" for none; the id
+    of the oldest item that may be recalled, "" for none.
     """
 
     written_tokens: int
@@ -51,6 +52,7 @@ class Ended(NamedTuple):
     saved_tokens: int
     asked_items: int | str
     asked_terms: int | str
+    recalled_from: str
 
 
 class Line(NamedTuple):
@@ -141,13 +143,15 @@ def _ended(last: Json, at: str) -> Ended:
     written, results, saved = (
         _integer(last, name, at, TOKENS_MAX) for name in ("written_tokens", "results", "saved_tokens")
     )
-    asked = last.get("asked")
+    asked, oldest = last.get("asked"), ""
+    if last.get("recalled_from") is not None:
+        oldest = _matching(last, "recalled_from", at, NAME_PATTERN, "an id")
     if asked is None:
-        return Ended(written, results, saved, "", "")
+        return Ended(written, results, saved, "", "", oldest)
     if type(asked) is not dict:
         raise wrong_value(f"{at}.asked", "an object", kind_of(asked))
     items, terms = (_integer(asked, name, f"{at}.asked", VERSION_MAX) for name in ("items", "terms"))
-    return Ended(written, results, saved, items, terms)
+    return Ended(written, results, saved, items, terms, oldest)
 
 
 def _line(value: Json, at: str, settings: Settings) -> Line:

@@ -33,7 +33,7 @@ from shared.tokens.where import Texts, naming
 
 UNFINISHED_S = 86_400
 
-NOT_FIRST, NOT_LAST = Begun(0, 0, "", "", 0), [""] * 5
+NOT_FIRST, NOT_LAST = Begun(0, 0, "", "", 0), [""] * 6
 
 
 class Imported(NamedTuple):

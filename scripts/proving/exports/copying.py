@@ -7,7 +7,7 @@ A conversation, its export, the import of that under another tenant, and what di
 """
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import httpx
@@ -28,8 +28,14 @@ QUERIES = (
     "budget=100000&format=chat&encoding=cl100k_base",
     "budget=400&format=chat&stable_prefix=true&explain=true",
     "budget=400&format=items&tool_results=short",
-    "budget=500&format=chat&recall_budget=120",
 )
+RECALLING = (
+    "budget=60&format=chat&recall_budget=50",
+    "budget=150&format=text&recall_budget=75",
+    "budget=90&recall_budget=25",
+)
+"""What is recalled ranks by how near items are, so as compaction leaves them."""
+
 GONE_MAX, ITEMS_MAX, PAGE = 4, 6, 7
 REFUSED = (400, 404, 413, 422)
 
@@ -125,14 +131,24 @@ def restore(api: httpx.Client, exported: list[bytes]) -> None:
 
 
 def differences(source: httpx.Client, copy: httpx.Client, made: Made, exported: list[bytes]) -> Iterator[str]:
-    """Yield the reads of the conversation that *source* and *copy* do not answer the same."""
-    for path in reads(made):
-        answers = [_shown(each.get(f"/v1/conversations/{made.id}{path}")) for each in (source, copy)]
-        if answers[0] != answers[1]:
-            yield path
+    """
+    Yield the reads of the conversation that *source* and *copy* do not answer the same; the original is compacted
+    meanwhile, which no read shows.
+    """
+    yield from _differing(source, copy, made, reads(made))
+    _ok(source.post(f"/v1/conversations/{made.id}/compact"))
+    recalling = [f"/context?{query}" for query in RECALLING]
+    yield from (f"{path} (compacted)" for path in _differing(source, copy, made, [*reads(made), *recalling]))
     again = pages(copy, made.id)
     if [_lines(page) for page in again] != [_lines(page) for page in exported]:
         yield "/export"
+
+
+def _differing(source: httpx.Client, copy: httpx.Client, made: Made, paths: Iterable[str]) -> Iterator[str]:
+    for path in paths:
+        answers = [_shown(each.get(f"/v1/conversations/{made.id}{path}")) for each in (source, copy)]
+        if answers[0] != answers[1]:
+            yield path
 
 
 def reads(made: Made) -> Iterator[str]:

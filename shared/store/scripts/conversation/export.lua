@@ -6,14 +6,15 @@
 --       summary ('' for none), the place to go on at, how far that is sent already (0: not at all; 1: its entry; …: so
 --       many less one of the ids of items that compaction took out behind it), bytes_max, lines_max
 -- Reply: 'ok', {g, v, h, c, m, e, f, y, tokens written} of the state, and of the newest {r, s, items and terms that
---        there were when the newest user message came ('' for none)}, place to go on at ('' for none), how far that is
+--        there were when the newest user message came ('' for none),
+--        id of the oldest item with terms}, place to go on at ('' for none), how far that is
 --        sent, {entry, or '=' and the id of an item that compaction took out}
 --        | 'unauthorised' | 'unknown' | 'moved': what the state held is there no more
 -- What was appended since is left out. What was deleted since, before it was sent, is gone for the export as well.
 local name = KEYS[2]
 local generation, chain, summary = ARGV[2], ARGV[4], ARGV[5]
 local place, sent, bytes_max, lines_max = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local header = fields_of(name, {'g', 'v', 'h', 'c', 'm', 'e', 'f', 'y', 'w', 'o', 'b', 'x', 'r', 's', 'tq'})
+local header = fields_of(name, {'g', 'v', 'h', 'c', 'm', 'e', 'f', 'y', 'w', 'o', 'b', 'x', 'r', 's', 'ti', 'tq'})
 if not header.v then return {'unknown'} end
 local removed, is_first = tonumber(header.o or 0), generation == ''
 local newest = tonumber(header.v) - removed
@@ -77,5 +78,7 @@ end
 if is_moved then return {'moved'} end
 local state = {header.g, text(last + removed), chain, header.c, header.m, header.e, header.f or '', summary, written}
 local asked_items, asked_terms = string.match(header.tq or '', '^%d+ (%d+) (%d+) ')
-local sums = {header.r or '0', header.s or '0', asked_items or '', asked_terms or ''}
+local of, items, oldest = string.match(header.ti or '', '^%S+ (%S+) %d+ %d+ (%d+) %d+ %d+ (%S*)$')
+if of ~= header.g or items == '0' then oldest = '' end
+local sums = {header.r or '0', header.s or '0', asked_items or '', asked_terms or '', oldest}
 return {'ok', state, sums, next_place, next_sent, lines}

@@ -9,7 +9,8 @@
 --       generation, created_at, expiry, metadata, what it was forked from ('' for nothing), version
 --       (these six of the first part),
 --       tokens and results that were ever appended, tokens that short forms saved of all these, items and terms that
---       there were when the newest user message came, '' for none (these five of the last part),
+--       there were when the newest user message came, '' for none, id of the oldest item with terms (these six of the
+--       last part),
 --       paths of the documents that the part mentions, each behind a newline,
 --       tokens that the short forms of its results save, then per line:
 --         'item', id, kind, tokens, tokens appended before it, its time, '<facts>\n<body>[\n<extras>]', its terms
@@ -24,7 +25,7 @@
 -- Parts come in order, each once: who sends one again is told how far it is. It counts as the tenant's from the first.
 local conversation, left, side = KEYS[2], KEYS[5], KEYS[6]
 local part, behind, is_end = ARGV[9], ARGV[10], ARGV[11] == 'end'
-local LINES_FROM, LINE_WIDTH = 31, 8
+local LINES_FROM, LINE_WIDTH = 32, 8
 
 -- The hashes of the first and of the newest part that it was made of.
 local function parts_of(of)
@@ -105,16 +106,17 @@ local function added(before)
       end
     end
   end
-  local saved = tonumber(before.s or 0) + tonumber(ARGV[30])
+  local saved = tonumber(before.s or 0) + tonumber(ARGV[31])
   if is_end then
     -- What was deleted counts on.
     tokens, results = math.max(tokens, tonumber(ARGV[24])), math.max(results, tonumber(ARGV[25]))
     saved = math.max(saved, tonumber(ARGV[26]))
     local number, codes = string.match(asked or '', '^(%d+) %d+ %d+ (.*)$')
     asked = number and ARGV[27] ~= '' and table.concat({number, ARGV[27], ARGV[28], codes}, ' ') or nil
+    if ARGV[29] ~= '' and index.items > 0 then index.from = ARGV[29] end
   end
   bytes = bytes + #(days or '') - #(before.td or '') + #(asked or '') - #(before.tq or '')
-  local documents, documents_count = with_documents(before.docs, ARGV[29])
+  local documents, documents_count = with_documents(before.docs, ARGV[30])
   paths = documents or before.docs or nil
   if version < place then return nil, {'version'} end
   if place > tonumber(ARGV[12]) then return nil, {'entries'} end
