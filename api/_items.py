@@ -18,13 +18,15 @@ from api._conversation import (
     ITEM,
     LIMIT,
     ONE,
-    answer_read,
+    answer_items,
     answer_written,
     editing,
+    shows_times,
     write_page,
 )
 from shared.context.wanted import read_context_member
 from shared.conversations.conversation import Conversation
+from shared.conversations.info import dated
 from shared.conversations.model_calls import read_settlement
 from shared.conversations.reading import Reader
 from shared.errors import AlreadySettled, DuplicateItem, ServiceError, TextNotCountable
@@ -47,7 +49,7 @@ async def items(asked: Asked, conversation_id: str, after: str, limit: int, orde
     page, provenance = await reader(asked).items(
         Conversation(asked.caller, conversation_id), after, limit, order, asked.freshness, asked.later
     )
-    return answer_read(asked, write_page(page), provenance)
+    return answer_items(asked, write_page(page, with_times=shows_times(asked)), provenance)
 
 
 async def append(asked: Asked, conversation_id: str, context: Any, **values: Any) -> Response:
@@ -62,7 +64,7 @@ async def append(asked: Asked, conversation_id: str, context: Any, **values: Any
     if context is None:
         page, etag, is_replay = await appending.append(conversation, asked.attempt, given, settlement)
         note({RECORDS: len(page.data)})
-        return answer_written(asked, write_page(page), etag, is_replay=is_replay)
+        return answer_written(asked, write_page(page, with_times=shows_times(asked)), etag, is_replay=is_replay)
     refuse_when_closed(CONTEXT_NEEDS, state["wrong"])
     wanted = read_context_member(context, CONTEXT.name)
     call = Call(conversation, asked.attempt, given, settlement)
@@ -73,15 +75,16 @@ async def append(asked: Asked, conversation_id: str, context: Any, **values: Any
         assert made.body is not None
         body = made.body
     note({RECORDS: len(page.data)})
-    answer = answer_written(asked, write_page(page, context=body), etag, is_replay=is_replay)
+    members = write_page(page, with_times=shows_times(asked), context=body)
+    answer = answer_written(asked, members, etag, is_replay=is_replay)
     if not isinstance(made, ServiceError):
         answer.headers.update(tier_headers(made.provenance))
     return answer
 
 
 async def item(asked: Asked, conversation_id: str, item_id: str) -> Response:
-    body, provenance = await reader(asked).item(Conversation(asked.caller, conversation_id), item_id, asked.freshness)
-    return answer_read(asked, body, provenance)
+    info, provenance = await reader(asked).item(Conversation(asked.caller, conversation_id), item_id, asked.freshness)
+    return answer_items(asked, dated(*info) if shows_times(asked) else info.body, provenance)
 
 
 async def delete_item(asked: Asked, conversation_id: str, item_id: str) -> Response:

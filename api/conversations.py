@@ -2,7 +2,7 @@
 GET    /v1/conversations                   the tenant's conversations, newest activity first
 POST   /v1/conversations                   a new conversation
 GET    /v1/conversations/{id}              the conversation
-POST   /v1/conversations/{id}              new metadata; the conversation
+POST   /v1/conversations/{id}              new metadata, or another expiry; the conversation
 DELETE /v1/conversations/{id}              gone, with its items
 POST   /v1/conversations/{id}/fork         a copy up to one of its items, as a new conversation
 GET    /v1/conversations/{id}/summary      the text that contexts show in the place of items
@@ -11,14 +11,14 @@ DELETE /v1/conversations/{id}/summary      blank it; the conversation
 POST   /v1/conversations/{id}/compact      take out what deletions left behind; the conversation
 POST   /api/conversations                  warm this instance; for the cron
 
-Its items and its contexts: api/_items.py, api/_contexts.py.
+Its items, its contexts, exports and imports: api/_items.py, api/_contexts.py, api/_exports.py.
 """
 
 from typing import Any
 
 from starlette.responses import Response
 
-from api import _contexts, _items
+from api import _contexts, _exports, _items
 from api._conversation import (
     AFTER,
     CONVERSATION,
@@ -33,15 +33,17 @@ from api._conversation import (
 )
 from shared.app import create_app
 from shared.conversations.conversation import Conversation
-from shared.errors import DuplicateItem, NotFound, TextNotCountable
+from shared.errors import ConversationExists, DuplicateItem, NotFound, TextNotCountable, missing_value
 from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.items.document_paths import INSTANCE_PATH
 from shared.items.given import FIELDS, given_forms, read_given
 from shared.request.parameters import identifier, integer, json, pairs, string
-from shared.routes import CREATE, READ, WRITE, Body, Route
+from shared.routes import CREATE, READ, WRITE, Body, Form, Route
 
-EXPIRY_S_MAX = 3_650 * 86_400
+EXPIRY = integer("expires_after_s", 0, 3_650 * 86_400, "")
+
+CHOSEN_ID = "conv_[A-Za-z0-9_-]{1,59}"
 
 # What only some writes need is imported by the first of them: 10 ms of every cold read.
 
@@ -52,7 +54,9 @@ async def create(asked: Asked, metadata: Any, expires_after_s: int | None, **val
     state = asked.state
     appending = Appending(state["store"], state["counter"], state["pool"], state["settings"])
     given = read_given(values, or_none=True)
-    info, etag, is_replay = await appending.create(asked.caller, asked.attempt, given, metadata, expires_after_s)
+    info, etag, is_replay = await appending.create(
+        asked.caller, asked.attempt, given, metadata, expires_after_s, values["id"] or ""
+    )
     return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
 
 
@@ -65,12 +69,14 @@ async def retrieve(asked: Asked, conversation_id: str) -> Response:
     info, provenance = await _items.reader(asked).retrieve(
         Conversation(asked.caller, conversation_id), asked.freshness, asked.later
     )
-    return answer_read(asked, info.as_json(), provenance)
+    return answer_read(asked, info.as_json(), provenance, provenance.etag_with(f"{provenance.used_at_unix_s:x}"))
 
 
-async def update(asked: Asked, conversation_id: str, metadata: Any) -> Response:
+async def update(asked: Asked, conversation_id: str, metadata: Any, expires_after_s: int | None) -> Response:
+    if metadata is None and expires_after_s is None:
+        raise missing_value("metadata")
     info, etag, is_replay = await editing(asked).update(
-        Conversation(asked.caller, conversation_id), asked.attempt, metadata, asked.later
+        Conversation(asked.caller, conversation_id), asked.attempt, metadata, expires_after_s, asked.later
     )
     return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
 
@@ -154,18 +160,20 @@ OWN = (
                 json("items", "items_or_none", "its first items, at most 100"),
                 *FIELDS,
                 METADATA,
-                integer(
-                    "expires_after_s",
-                    0,
-                    EXPIRY_S_MAX,
-                    "how long after its last use it expires, 0: never; else the setting holds",
+                EXPIRY._replace(text="how long after its last use it expires, 0: never; else the setting holds"),
+                string(
+                    "id",
+                    "its id, where you choose it: no other conversation of the tenant may have it, or have had it "
+                    "until it was deleted within the last day",
+                    pattern=CHOSEN_ID,
+                    of="'conv_' and 1 to 59 letters, digits, underscores or dashes",
                 ),
             ),
             given_forms(listed="messages_or_none"),
         ),
         headers=CREATE,
-        refuses=(DuplicateItem, TextNotCountable),
-        billed="9",
+        refuses=(ConversationExists, DuplicateItem, TextNotCountable),
+        billed="9; 10 with `id`",
         is_prepared=True,
         memory="create_memory_store",
     ),
@@ -197,13 +205,19 @@ OWN = (
         "POST",
         CONVERSATION,
         update,
-        "New metadata",
-        "`{metadata}`: replaces the metadata",
+        "New metadata, or another expiry",
+        "`{metadata?, expires_after_s?}`: replaces the metadata, or changes the expiry, or both in one step",
         "conversation",
         ids=ONE,
-        body=Body((METADATA._replace(is_required=True),)),
+        body=Body(
+            (
+                METADATA._replace(null={}),
+                EXPIRY._replace(text="how long after its last use it expires from now on; null, or 0: never", null=0),
+            ),
+            (Form(("metadata",)), Form(("expires_after_s",))),
+        ),
         headers=WRITE,
-        billed="8",
+        billed="8; 9 where the expiry becomes shorter",
     ),
     Route(
         "DELETE",
@@ -302,5 +316,5 @@ OWN = (
     ),
 )
 
-ROUTES = (*OWN, *_items.ROUTES, *_contexts.ROUTES)
+ROUTES = (*_exports.ROUTES, *OWN, *_items.ROUTES, *_contexts.ROUTES)
 app = create_app(ROUTES)

@@ -89,6 +89,27 @@ class VersionMoved(ServiceError):
     status, slug, title = 412, "version-moved", "Version moved"
 
 
+class ConversationExists(ServiceError):
+    """There is a conversation of the `id` that was to get it, or there was one until it was deleted, within a day."""
+
+    status, slug, title = 409, "conversation-exists", "Conversation exists"
+    is_worth_retry = False
+
+
+class ExportMoved(ServiceError):
+    """An item of the export was deleted before its page, or the conversation was compacted: begin anew."""
+
+    status, slug, title = 409, "export-moved", "Export moved"
+    is_worth_retry = False
+
+
+class ImportOutOfOrder(ServiceError):
+    """The part does not follow what there is of the import; `sha256` names the newest part that there is, if any."""
+
+    status, slug, title = 409, "import-out-of-order", "Import out of order"
+    is_worth_retry = False
+
+
 class AlreadySettled(ServiceError):
     """The reservation was settled before, with other numbers; those stand."""
 
@@ -284,15 +305,8 @@ def _kinds() -> list[type[ServiceError]]:
     return found
 
 
-KINDS = {
-    dict: "an object",
-    list: "a list",
-    str: "a string",
-    bool: "a boolean",
-    int: "a number",
-    float: "a number",
-    type(None): "null",
-}
+KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+KINDS |= dict.fromkeys((int, float), "a number")
 
 
 def kind_of(value: object) -> str:

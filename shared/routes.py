@@ -20,6 +20,9 @@ READ = (*FRESHNESS, "If-None-Match")
 CREATE = ("Idempotency-Key", "x-stainless-retry-count")
 WRITE = (*CREATE, "If-Match")
 
+JSON_TYPE, LINES = "application/json", "application/x-ndjson"
+"""What bodies are."""
+
 TENANT = "key"
 """The credential of a route that tenants call, with their key; the others have a secret of Settings, or nothing."""
 
@@ -41,13 +44,15 @@ class Body(NamedTuple):
     A JSON object of *fields*. *forms*: what is right together; none: whatever has the required fields.
 
     *bytes_max*: how large it may be, 0 for Settings.body_bytes_max. *schema* instead of *fields*: the handler gets all
-    of it as `body`, and the schema of that name says what it may be.
+    of it as `body`, and the schema of that name says what it may be. *media_type*: LINES where it is lines of JSON; the
+    handler gets the bytes then.
     """
 
     fields: tuple[Field, ...] = ()
     forms: tuple[Form, ...] = ()
     bytes_max: int = 0
     schema: str = ""
+    media_type: str = JSON_TYPE
 
 
 class Route(NamedTuple):

@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx
 
+from tests.exports import pages_of, renamed, send
+
 Call = Callable[[httpx.Client, str], httpx.Response]
 Prepare = Callable[[httpx.Client, str], tuple[Any, Callable[[Any], httpx.Response]]]
 
@@ -19,10 +21,13 @@ SUMMARY = {"through": "msg_1", "text": "They said hi."}
 
 CALLS: dict[str, tuple[int, Call]] = {
     "create": (9, lambda api, _: api.post("/v1/conversations", json=items(10))),
+    "create_as": (10, lambda api, _: api.post("/v1/conversations", json={**items(10), "id": "conv_mine"})),
     "list": (4, lambda api, _: api.get("/v1/conversations")),
     "list_filtered": (4, lambda api, _: api.get("/v1/conversations", params={"metadata[a]": "b"})),
     "retrieve": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}")),
     "update": (8, lambda api, id_: api.post(f"/v1/conversations/{id_}", json={"metadata": {"a": "b"}})),
+    "update_shorter": (9, lambda api, id_: api.post(f"/v1/conversations/{id_}", json={"expires_after_s": 60})),
+    "export": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/export")),
     "append": (6, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=items(10))),
     "append_context": (7, lambda api, id_: api.post(f"/v1/conversations/{id_}/items", json=TURN)),
     "page": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/items", params={"limit": 20})),
@@ -99,6 +104,7 @@ PREPARED: dict[str, tuple[int, Prepare]] = {
             lambda name: api.post(f"/v1/conversations/{id_}/items", json={**TURN, **RESERVED, "reservation": name}),
         ),
     ),
+    "import": (14, lambda api, id_: (renamed(pages_of(api, id_)[0], "conv_copy"), lambda page: send(api, page))),
     "settle": (
         9,
         lambda api, _: (reserved(api), lambda name: api.post(f"/v1/reservations/{name}/settle", json={"tokens": 1})),

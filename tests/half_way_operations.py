@@ -5,7 +5,23 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from tests.exports import page
+
 Call = Callable[[httpx.Client, str, dict[str, str]], httpx.Response]
+
+
+def _message(text: str, **more: Any) -> dict[str, Any]:
+    return {"role": "user", "content": text, **more}
+
+
+EXPORT = page(
+    {"type": "conversation", "id": "conv_copy", "created_at": 7, "metadata": {"k": "v"}, "version": 9},
+    {"type": "item", "created_at": 7, "tokens_before": 0, "item": _message("one", id="one")},
+    {"type": "gone", "id": "two"},
+    {"type": "item", "created_at": 8, "tokens_before": 20, "item": {**_message("three", id="three"), "role": "system"}},
+    {"type": "summary", "id": "note", "through": "two", "created_at": 9, "text": "so far"},
+    {"type": "item", "created_at": 9, "tokens_before": 40, "item": _message("four", id="four")},
+)
 
 
 class Operation(NamedTuple):
@@ -16,10 +32,6 @@ class Operation(NamedTuple):
     again: tuple[int, ...] = (200,)
     deleted: int = 0
     """How many of the conversation's items were deleted before."""
-
-
-def _message(text: str, **more: Any) -> dict[str, Any]:
-    return {"role": "user", "content": text, **more}
 
 
 def _post(path: str, **body: Any) -> Call:
@@ -34,10 +46,16 @@ def _delete(path: str) -> Call:
     )
 
 
+def _import(api: httpx.Client, _: str, headers: dict[str, str]) -> httpx.Response:
+    """An import of one part: it comes again as it is, whatever its headers."""
+    return api.post("/v1/conversations/import", content=EXPORT, headers=headers)
+
+
 OPERATIONS = {
     "create": Operation("append", _post("", items=[_message("a"), _message("b", id="mine")], metadata={"k": "v"})),
     "create for ever": Operation("append", _post("", items=[_message("a")], expires_after_s=0)),
     "create empty": Operation("append", _post("")),
+    "create by an id": Operation("append", _post("", items=[_message("a")], id="conv_of-a-client")),
     "append": Operation(
         "append", _post("/ID/items", items=[_message("a"), _message("b"), {**_message("c"), "role": "system"}])
     ),
@@ -45,6 +63,9 @@ OPERATIONS = {
         "append_read", _post("/ID/items", items=[_message("a"), _message("b")], context={"budget": 500})
     ),
     "update": Operation("update", _post("/ID", metadata={"k": "new"})),
+    "update to live longer": Operation("update", _post("/ID", expires_after_s=50_000)),
+    "update to live shorter": Operation("update", _post("/ID", expires_after_s=500, metadata={"k": "new"})),
+    "update to live for ever": Operation("update", _post("/ID", expires_after_s=None)),
     "delete item": Operation("delete_item", _delete("/ID/items/item_1"), again=(200, 404)),
     "summary": Operation("summary", _post("/ID/summary", through="item_1", text="so far")),
     "summary again": Operation("summary", _post("/ID/summary", through="item_1", text="so far"), deleted=1),
@@ -53,6 +74,7 @@ OPERATIONS = {
     "fork after": Operation("fork", _post("/ID/fork", after="item_2", metadata={"k": "fork"}), deleted=1),
     "delete": Operation("delete", _delete("/ID"), again=(200, 404)),
     "compact": Operation("compact", _post("/ID/compact"), deleted=3),
+    "import": Operation("import_part", _import),
 }
 
 

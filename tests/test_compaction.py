@@ -19,7 +19,7 @@ def other(make_api: Callable[[], httpx.Client]) -> httpx.Client:
 
 
 def version(api: httpx.Client, told: Told) -> tuple[str, int]:
-    generation, number, _ = api.get(f"/v1/conversations/{told.id}").headers["etag"].strip('"').split(".")
+    generation, number, *_ = api.get(f"/v1/conversations/{told.id}").headers["etag"].strip('"').split(".")
     return generation, int(number)
 
 

@@ -76,10 +76,10 @@ def test_the_routes_table_holds_every_route() -> None:
 
 
 BILLED = {
-    "POST /v1/conversations": ["create"],
+    "POST /v1/conversations": ["create", "create_as"],
     "GET /v1/conversations": ["list", "list_after"],
     "GET /v1/conversations/{id}": ["retrieve", "retrieve_again"],
-    "POST /v1/conversations/{id}": ["update"],
+    "POST /v1/conversations/{id}": ["update", "update_shorter"],
     "DELETE /v1/conversations/{id}": ["delete"],
     "POST /v1/conversations/{id}/items": ["append", "append_settling", "append_context", "append_context_again"],
     "GET /v1/conversations/{id}/items": ["page", "page_again"],

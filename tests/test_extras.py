@@ -5,7 +5,7 @@ What stands beside an item in its entry: extras, and the mark of the message tha
 import orjson
 
 from shared.context.units import extend, fold
-from shared.conversations.entries import read_body, read_entry, write_entry
+from shared.conversations.entries import read_entry, write_entry
 from shared.items.counts import Counts
 from shared.items.item import Item
 from shared.items.kinds import Kind
@@ -21,14 +21,14 @@ def test_an_entry_gives_back_body_extras_and_mark() -> None:
         for extras in (b"", orjson.dumps({"format": "chat", "fields": {"name": "a\nb"}})):
             for message in ("", "0badcafe.3"):
                 traits, body = describe(item), orjson.dumps(item)
-                raw = "0a 7 u " + write_entry("msg_1", traits, Counts(5, 3, 0), body, extras, message)
+                for at in (None, 1_764_000_000):
+                    raw = "0a 7 u " + write_entry("msg_1", traits, Counts(5, 3, 0), body, extras, message, at)
 
-                read = read_entry(4, raw).item
+                    read = read_entry(4, raw).item
 
-                assert read is not None
-                assert (read.body, read.extras, read.message) == (body, extras, message)
-                assert read.documents == traits.documents
-                assert read_body(raw) == body
+                    assert read is not None
+                    assert (read.body, read.extras, read.message) == (body, extras, message)
+                    assert (read.documents, read.created_at_unix_s) == (traits.documents, at)
 
 
 def said(seq: int, message: str, kind: Kind = Kind.ASSISTANT) -> Item:

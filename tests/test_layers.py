@@ -53,7 +53,7 @@ FLOORS: list[set[str]] = [
         ),
         "scripts.pack_encodings",
     },
-    {"scripts.platform"},
+    {"scripts.exporting", "scripts.platform"},
     {"scripts.clients", "scripts.docs", "scripts.grafana", "scripts.pictures", "scripts.proving"},
     {"scripts.benchmarks", "scripts.releasing", "scripts.storing", "scripts.validating"},
     {"tests"},

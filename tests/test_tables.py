@@ -27,10 +27,11 @@ Between.
 """
 
 BILLED = {
-    "create": ["create"],
+    "create": ["create", "create_as"],
     "list": ["list", "list_after"],
     "retrieve": ["retrieve", "retrieve_again"],
-    "update": ["update"],
+    "update": ["update", "update_shorter"],
+    "export": ["export"],
     "delete": ["delete"],
     "append": ["append", "append_settling", "append_context", "append_context_again"],
     "items": ["page", "page_again"],

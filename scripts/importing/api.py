@@ -25,6 +25,7 @@ ATTEMPT_S = 60.0
 
 PAUSE_S, PAUSE_S_MAX = 0.1, 5.0
 WAIT_S_MAX = 3_600.0
+LINES = "application/x-ndjson"
 AGAIN = (408, 429, 500, 502, 503, 504)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -79,8 +80,15 @@ class Api:
 
     def get(self, path: str, query: Mapping[str, object] = {}) -> Answer:
         """Raises as `call`."""
-        pairs = "&".join(f"{quote(name, safe='')}={quote(str(value), safe='')}" for name, value in query.items())
-        return self.call("GET", f"{path}?{pairs}" if pairs else path)
+        return self.call("GET", _with_query(path, query))
+
+    def lines(self, path: str, query: Mapping[str, object] = {}) -> bytes:
+        """Return the body of an answer that is lines of JSON. Raises as `call`."""
+        return self._answered("GET", _with_query(path, query), None, {})[0]
+
+    def send_lines(self, path: str, lines: bytes) -> Answer:
+        """Send lines of JSON, which the API takes twice as once. Raises as `call`."""
+        return self._read(*self._answered("POST", path, lines, {"content-type": LINES}))
 
     def call(self, method: str, path: str, body: Json | None = None, headers: Mapping[str, str] = {}) -> Answer:
         """
@@ -89,6 +97,16 @@ class Api:
         Raises:   Refused: nothing was done. Unreachable: unknown what was. Interrupted: nothing was sent (again).
         """
         content = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        return self._read(*self._answered(method, path, content, headers))
+
+    def _read(self, raw: bytes, told: Mapping[str, str]) -> Answer:
+        is_replay = told.get("idempotency-replayed") == "true"
+        return Answer(_object(raw, self.url), told.get("etag") or "", is_replay)
+
+    def _answered(
+        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
+    ) -> tuple[bytes, Mapping[str, str]]:
+        """Return body and headers of the answer. Raises as `call`."""
         give_up_at_s, attempt = time.monotonic() + self._patience_s, 0
         while True:
             self._wait_until_free()
@@ -104,8 +122,7 @@ class Api:
                 said = f"{type(error).__name__}: {error}"
             else:
                 if status < 400:
-                    is_replay = told.get("idempotency-replayed") == "true"
-                    return Answer(_object(raw, self.url), told.get("etag") or "", is_replay)
+                    return raw, told
                 refused = _refusal(status, raw)
                 if status not in AGAIN or told.get("x-should-retry") == "false":
                     raise refused
@@ -136,6 +153,11 @@ class Api:
         self._stop.wait_for(seconds)
         if self._stop.requested:
             raise Interrupted
+
+
+def _with_query(path: str, query: Mapping[str, object]) -> str:
+    pairs = "&".join(f"{quote(name, safe='')}={quote(str(value), safe='')}" for name, value in query.items())
+    return f"{path}?{pairs}" if pairs else path
 
 
 def _object(raw: bytes, url: str) -> Json:

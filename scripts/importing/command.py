@@ -9,7 +9,8 @@ What is there already stays, and what came since is added: run it once while the
 again. It goes on where it was stopped. The map says which conversation each became; keep it until you are done.
 
 --source is redis://… (openai-agents, langchain, agent-memory-server), a file of SQLiteSession (openai-agents), a file
-or folder of JSON, or https://api.openai.com/v1 (assistants), the address of another Warmthread (warmthread).
+or folder of JSON, or https://api.openai.com/v1 (assistants), the address of another Warmthread, or a folder of
+scripts/export (warmthread): that comes back as it was, under its own ids, and needs no map.
 
 Keys are read from the environment as well, where nobody sees them among processes: WARMTHREAD_URL and WARMTHREAD_KEY,
 IMPORT_SOURCE and IMPORT_SOURCE_KEY (OPENAI_API_KEY for assistants).
@@ -26,13 +27,14 @@ from typing import Any
 from rich.console import Console
 
 from scripts.importing.api import Api, Interrupted, Refused, Unreachable
+from scripts.importing.backup import Backup, BackupError
 from scripts.importing.checking import Checker
 from scripts.importing.mapping import Map, MapError
 from scripts.importing.opening import KINDS, Wanted, opened
 from scripts.importing.running import Run, progress
 from scripts.importing.sending import Options, Outcome, Sender, looked_at
 from scripts.importing.showing import SHOWN, Tally, as_line, show_verified
-from scripts.importing.source import Source, SourceError
+from scripts.importing.source import Session, Source, SourceError
 from scripts.importing.target import Target
 from scripts.importing.verifying import Verified, verify
 from scripts.local.signals import INTERRUPTED, Stop
@@ -106,7 +108,7 @@ def run(argv: Sequence[str], stop: Stop) -> int:
     except Interrupted:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
-    except (SourceError, MapError, Unreachable) as error:
+    except (BackupError, SourceError, MapError, Unreachable) as error:
         print(f"could not go on: {error}", file=sys.stderr)
     except Refused as error:
         print(f"could not go on: {error} ({error.status}); is --key one of --to?", file=sys.stderr)
@@ -125,13 +127,17 @@ def _run(
     name = arguments.name or arguments.kind
     if not 1 <= len(name) <= NAME_CHARS_MAX:
         raise UsageError(f"a name has 1 to {NAME_CHARS_MAX} characters")
-    if not arguments.dry_run and arguments.map is None:
+    wanted = _wanted(arguments, environ)
+    is_backup = wanted.kind == "warmthread" and bool(wanted.where) and "://" not in wanted.where
+    if not arguments.dry_run and arguments.map is None and not is_backup:
         raise UsageError("--map FILE is needed, unless it is a --dry-run")
     url = arguments.to or environ.get("WARMTHREAD_URL", "")
     key = arguments.key or environ.get("WARMTHREAD_KEY", "")
     if not arguments.dry_run and not (url and key):
         raise UsageError("--to URL and --key KEY are needed, unless it is a --dry-run")
-    source = opened(_wanted(arguments, environ), stop)
+    if is_backup:
+        return _restore(arguments, wanted.where, (url, key), stop, console, stack)
+    source = opened(wanted, stop)
     stack.callback(source.close)
     checker = Checker()
     if arguments.dry_run:
@@ -146,6 +152,32 @@ def _run(
         return _verify(arguments, source, mapping, target, checker, stop, console)
     sender = Sender(target, mapping, checker, Options(arguments.skip_bad, arguments.expires_after_s))
     return _bring(arguments, source, sender.bring, stop, console)
+
+
+def _restore(
+    arguments: argparse.Namespace,
+    folder: str,
+    target: tuple[str, str],
+    stop: Stop,
+    console: Console,
+    stack: contextlib.ExitStack,
+) -> int:
+    """Bring a folder of scripts/export to the service at *target*, an address with a key."""
+    from scripts.importing.restoring import Folder, Restorer
+
+    backup = Backup(Path(folder))
+    source = Folder(backup)
+    if arguments.dry_run:
+        return _bring(arguments, source, Restorer(backup).look, stop, console)
+    try:
+        api = Api(*target, stop=stop, patience_s=arguments.patience_s)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    stack.callback(api.close)
+    restorer = Restorer(backup, api)
+    if arguments.verify:
+        return _compare(arguments, source, restorer.compare, stop, console)
+    return _bring(arguments, source, restorer.bring, stop, console)
 
 
 def _wanted(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Wanted:
@@ -181,6 +213,13 @@ def _verify(
     stop: Stop,
     console: Console,
 ) -> int:
+    def work(session: Session, count: Callable[[], None]) -> Verified:
+        return verify(session, mapping, target, checker, count)
+
+    return _compare(arguments, source, work, stop, console)
+
+
+def _compare(arguments: argparse.Namespace, source: Source, work: Any, stop: Stop, console: Console) -> int:
     wrong: list[Verified] = []
     right: list[Verified] = []
     counts = [0, 0]
@@ -194,7 +233,7 @@ def _verify(
         if arguments.json:
             print(as_line(found))
 
-    _go(arguments, source, lambda session, count: verify(session, mapping, target, checker, count), stop, tell)
+    _go(arguments, source, work, stop, tell)
     if not arguments.json:
         show_verified(console, [*sorted(wrong), *sorted(right)][:SHOWN], *counts)
     return 1 if counts[1] else 0

@@ -5,7 +5,7 @@ Which source is meant by --from and --source.
     langchain              redis://…
     agent-memory-server    redis://…
     assistants             https://api.openai.com/v1 with the ids of --threads or --only, or a file or folder
-    warmthread             https://…, another Warmthread
+    warmthread             https://…, another Warmthread; a folder of scripts/export is not opened here (restoring.py)
 """
 
 from collections.abc import Callable, Mapping, Sequence

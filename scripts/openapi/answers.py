@@ -77,10 +77,26 @@ RESERVED: Schema = {"id": {"type": "string"}, "object": {"const": "reservation"}
 
 ANSWERS: dict[str, Schema] = {
     "conversation": _answer_of("The conversation", {"$ref": "#/components/schemas/conversation"}),
+    "export": _text(
+        "A page: a line of JSON for each thing; the last one names the next page, or ends the export",
+        "application/x-ndjson",
+    ),
+    "import": _answer(
+        "How far it is; the conversation, when it is there",
+        {
+            "object": {"const": "conversation.import"},
+            "id": ID,
+            "status": {"enum": ["partial", "complete"]},
+            "items": COUNT,
+            "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            "conversation": {"$ref": "#/components/schemas/conversation"},
+        },
+        optional=("conversation",),
+    ),
     "deleted": _answer(
         "It is gone", {"id": ID, "object": {"const": "conversation.deleted"}, "deleted": {"const": True}}
     ),
-    "conversations": _answer("A page", _page("conversation") | {"next_after": NEXT_AFTER}),
+    "conversations": _answer("A page", _page("listed_conversation") | {"next_after": NEXT_AFTER}),
     "page": _answer("A page", _page("stored_item")),
     "appended": _answer(
         "The items; the context right after them, where it was asked for",

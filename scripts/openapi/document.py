@@ -8,13 +8,13 @@ import json
 import sys
 
 from scripts.openapi import contexts as openapi_contexts
-from scripts.openapi import dialects
+from scripts.openapi import conversations, dialects
 from scripts.openapi import headers as openapi_headers
 from scripts.openapi import items as openapi_items
 from scripts.openapi.links import add_links
 from scripts.openapi.operation import operation
 from scripts.openapi.routes import routes
-from scripts.openapi.shapes import COUNT, ERRORS, ID, METADATA, Schema
+from scripts.openapi.shapes import ERRORS, Schema
 from shared.config import SETTINGS
 from shared.routes import TENANT
 
@@ -52,13 +52,6 @@ PROBLEM = {
 }
 
 
-CONVERSATION = {
-    "type": "object",
-    "required": ["id", "object", "created_at", "metadata"],
-    "properties": {"id": ID, "object": {"const": "conversation"}, "created_at": COUNT, "metadata": METADATA},
-}
-
-
 def keys() -> dict[str, str]:
     """Return what each credential is."""
     secrets = sorted({route.key for route in routes()} - {TENANT, ""})
@@ -83,7 +76,8 @@ def document() -> Schema:
             "securitySchemes": {
                 name: {"type": "http", "scheme": "bearer", "description": text} for name, text in keys().items()
             },
-            "schemas": {"Problem": PROBLEM, "conversation": CONVERSATION}
+            "schemas": {"Problem": PROBLEM}
+            | conversations.schemas()
             | openapi_items.schemas()
             | dialects.schemas()
             | openapi_contexts.schemas(),

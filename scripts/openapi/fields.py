@@ -49,7 +49,8 @@ def _form(body: Body, form: Form) -> Schema:
         elif field.kind in UNREAD and field.name not in form.without:
             members[field.name] = {"description": field.text, **(NULL if field.kind == REFUSED else {})}
         elif field.kind not in UNREAD and field.name not in form.without:
-            is_there = field.name in form.required and not (field.is_required and field.is_nullable)
+            takes_null = field.is_nullable and (field.is_required or field.null is not None)
+            is_there = field.name in form.required and not takes_null
             schema = schema_of(field) if is_there or not field.is_nullable else optional(schema_of(field))
             members[field.name] = {"description": field.text, **schema, **_default(field)}
     return obj(members, form.required)

@@ -13,6 +13,11 @@ from shared.items.types_check import adapter, known_fields
 
 CALLER_ROLES = [role for role, kind in ROLE_KINDS.items() if kind != Kind.ASSISTANT]
 TEXT: Schema = {"type": "string"}
+CREATED_AT: Schema = {
+    "type": ["integer", "null"],
+    "minimum": 0,
+    "description": "What answers say of it; of an item that is sent it changes nothing",
+}
 FUNCTION: Schema = {
     "type": "object",
     "required": ["name"],
@@ -20,6 +25,15 @@ FUNCTION: Schema = {
         "name": TEXT,
         "description": optional(TEXT),
         "parameters": optional({"type": "object", "properties": {"properties": optional({"type": "object"})}}),
+    },
+}
+STORED: Schema = {
+    "id": ID,
+    "type": TEXT,
+    "created_at": CREATED_AT
+    | {
+        "description": "When it was appended, Unix seconds; null where an older release appended it. OpenAI's own "
+        "clients get it by `include[]=created_at` only: what these read is sent on to models"
     },
 }
 TOOL: Schema = {
@@ -48,7 +62,7 @@ def schemas() -> Schema:
     for name, item_type in ITEM_TYPES.items():
         if name == "message":
             continue
-        own: Schema = {"id": optional(ID), "type": {"const": name}}
+        own: Schema = {"id": optional(ID), "type": {"const": name}, "created_at": CREATED_AT}
         required = ["type"]
         if item_type.parts.field:
             own[item_type.parts.field] = _parts(item_type.parts, item_type.parts.types)
@@ -62,8 +76,8 @@ def schemas() -> Schema:
         "anyOf": [_ref(name) for name in sorted(made) if name.startswith("item_")],
     }
     made["stored_item"] = {
-        "description": "An item as it is stored, with all that was filled in",
-        "allOf": [_ref("item"), {"type": "object", "required": ["id", "type"], "properties": {"id": ID, "type": TEXT}}],
+        "description": "An item as it is stored, with all that was filled in, and when it was appended",
+        "allOf": [_ref("item"), {"type": "object", "required": ["id", "type"], "properties": STORED}],
     }
     typed = [name for name in sorted(made) if name.startswith("item_") and "message" not in name]
     made["item_typed"] = {"anyOf": [_ref(name) for name in typed]}
@@ -75,6 +89,7 @@ def schemas() -> Schema:
 def _message(roles: list[str], types: tuple[str, ...]) -> Schema:
     parts = ITEM_TYPES["message"].parts
     own: Schema = {"id": optional(ID), "type": optional({"const": "message"}), "name": optional(TEXT)}
+    own["created_at"] = CREATED_AT
     schema = _shape("message", own, parts.field)
     schema["properties"] |= {"role": {"enum": roles}, parts.field: _parts(parts, types)}
     return schema

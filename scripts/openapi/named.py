@@ -90,4 +90,5 @@ NAMED: dict[str, Schema] = {
     "reservation_id": {"type": "string", "pattern": "^rsv_[0-9a-f]{5,6}_[ro][0-9a-f]{32}$"},
     "path": {"type": "string", "minLength": 1},
     "notice": _notice(),
+    "export_page": {"type": "string", "description": "A page of an export: lines of JSON"},
 }

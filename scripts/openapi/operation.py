@@ -83,5 +83,5 @@ def operation(route: Route) -> Schema:
     if route.body is not None:
         schema = body_schema(route.body)
         is_required = bool(schema.get("required") or schema.get("anyOf"))
-        made["requestBody"] = {"content": {"application/json": {"schema": schema}}, "required": is_required}
+        made["requestBody"] = {"content": {route.body.media_type: {"schema": schema}}, "required": is_required}
     return made

@@ -26,7 +26,7 @@ ERRORS = {
     401: "No API key, or one that is not valid",
     404: "Unknown, or another tenant's",
     408: "The body did not come in time",
-    409: "Settled before, with other numbers, or made before and over",
+    409: "Settled before, with other numbers, or made before and over; an id that is taken; to be begun anew",
     415: "A document that is no text",
     412: "If-Match names another version",
     413: "Over a limit of size",

@@ -14,6 +14,7 @@ SUBCOMMANDS = {
     "memory": "scripts.proving.memory.command",
     "contexts": "scripts.proving.contexts.command",
     "borders": "scripts.proving.borders.command",
+    "export": "scripts.proving.exports.command",
     "metrics": "scripts.proving.metrics.command",
     "load": "scripts.proving.load.command",
     "cost": "scripts.proving.cost.command",

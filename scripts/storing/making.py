@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import orjson
 
 from scripts.faults.server import FaultyServer
 from scripts.proving.releases.samples import EVERY_TYPE, MESSAGES, with_document
+from shared.conversations.export_lines import hash_of
 from shared.store.script import scripts
 
 DOCUMENTS = {"manual.txt": "Press the button twice.", "shared/terms.txt": "Be kind.", "unread.txt": "Half of it."}
@@ -50,6 +52,7 @@ class Making:
         self._summaries()
         self._documents()
         self._budgets()
+        self._imports()
         for name in ("sweep", "warm"):
             self._answer("GET", f"/api/cron/{name}", headers=self._cron)
         self._read_in_second_encoding()
@@ -138,6 +141,26 @@ class Making:
                 self._write("POST", f"{path}/summary", said)
             if name == "no summary":
                 self._write("DELETE", f"{path}/summary", None)
+
+    def _imports(self) -> None:
+        """A conversation that was imported, and one of which a part was; another expiry."""
+        exported = self._answer("GET", f"/v1/conversations/{self.conversations['summarised']}/export").content
+        lines = [orjson.loads(line) for line in exported.splitlines()]
+        lines[0]["id"] = self.conversations["imported"] = "conv_imported"
+        self._import(lines)
+        begun = [{**lines[0], "id": "conv_begun"}, lines[1], {"type": "more", "cursor": ""}]
+        self._import(begun)
+        path = f"/v1/conversations/{self.conversations['imported']}"
+        self._write("POST", path, {"expires_after_s": EXPIRY_S})
+        self._write("POST", path, {"expires_after_s": None, "metadata": {"of": "an export"}})
+
+    def _import(self, lines: list[dict[str, Any]]) -> None:
+        """Import a page of *lines*, with the hash that they have."""
+        raw = [orjson.dumps(line) + b"\n" for line in lines[:-1]]
+        last = orjson.dumps({**lines[-1], "sha256": hash_of("", raw)})
+        answer = self._api.post("/v1/conversations/import", content=b"".join([*raw, last]))
+        if answer.status_code != httpx.codes.OK:
+            raise RuntimeError(f"an import was answered {answer.status_code}: {answer.text[:500]}")
 
     def _documents(self) -> None:
         path = self._create("documents", {"items": [with_document("manual.txt")], "expires_after_s": 0})

@@ -8,37 +8,28 @@ script replies, all else from the body, which is the same.
 """
 
 import secrets
-import time
 from collections.abc import Iterator
 from copy import copy
 from itertools import accumulate
-from typing import Any, NamedTuple
-
-import orjson
+from typing import Any
 
 from shared.budgets.refusals import SETTLE_REFUSALS, raise_settle_refusal
 from shared.config import Settings
-from shared.conversations.conversation import Conversation
-from shared.conversations.entries import write_entry
-from shared.conversations.indexing import terms_of
+from shared.conversations.batch import Batch, Prepared, prepared, write_batch
+from shared.conversations.conversation import Conversation, now_us
 from shared.conversations.info import ConversationInfo, Page
-from shared.errors import InvalidValue, TooLarge
 from shared.items.checking import run_checks
-from shared.items.counts import PRIMARY_ENCODING, Counts
+from shared.items.counts import PRIMARY_ENCODING
 from shared.items.given import Given, count_given
 from shared.items.kinds import Kind
 from shared.items.messages import normal_items
 from shared.items.normalize import write_metadata
-from shared.items.short import saving
-from shared.items.short_counts import Result, count_with_shorts, result_of
-from shared.items.traits import Traits, describe
-from shared.jsonbytes.read import is_crowded
-from shared.jsonbytes.write import PIECE_BYTES, dumps, dumps_apart
+from shared.items.short_counts import count_with_shorts
 from shared.process.pool import Pool
 from shared.request.caller import Caller
 from shared.store.attempts import Attempt, Besides, Ids, Written, etag, send_as_first
 from shared.store.pipeline import SMALL_REPLY_BYTES
-from shared.store.refusals import raise_refusal
+from shared.store.refusals import id_taken, raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 from shared.tokens.where import Texts, naming
@@ -51,51 +42,6 @@ send other things of it, and for as many bytes of JSON in one result 0.4 ms, 1.5
 """
 
 
-class Prepared(NamedTuple):
-    """
-    An item that is ready to be stored: *body* and *extras* are JSON. *given_id*: the client chose its id. *at*: the
-    path to what it was made of. *result*: a result of a tool that may have short forms. *terms*: by which it
-    is recalled, "-" where they are not to be kept.
-    """
-
-    id: str
-    given_id: bool
-    traits: Traits
-    body: bytes
-    extras: bytes
-    message: str
-    at: str
-    result: Result | None
-    terms: str
-
-
-class Batch(NamedTuple):
-    """
-    Items that are ready to be sent. *entries*: what the store keeps of each, but for what its script adds; *paths*: of
-    the documents that they mention, each behind a newline.
-    """
-
-    items: list[Prepared]
-    counts: list[Counts]
-    entries: list[str]
-    paths: str
-
-    def arguments(self) -> list[str | int]:
-        """Return what the script takes of all items together, and of each."""
-        arguments: list[str | int] = [self.paths, sum(map(saving, self.counts))]
-        for each, count, entry in zip(self.items, self.counts, self.entries, strict=True):
-            tokens = count.overhead_tokens + count.content_tokens
-            arguments += [each.id, "1" if each.given_id else "0", each.traits.kind, tokens, entry, each.terms]
-        return arguments
-
-    def stored(self, heads: list[str]) -> list[str]:
-        """Return the entries as they are in the store, by the *heads* that its script gave them; none without."""
-        if not heads:
-            return []
-        together = zip(heads, self.items, self.entries, strict=True)
-        return [f"{head} {item.traits.kind} {entry}" for head, item, entry in together]
-
-
 class Appending:
     """The use cases that add items."""
 
@@ -106,27 +52,39 @@ class Appending:
         self._settings = settings
 
     async def create(
-        self, caller: Caller, attempt: Attempt, given: Given, raw_metadata: object, expires_after_s: int | None
+        self,
+        caller: Caller,
+        attempt: Attempt,
+        given: Given,
+        raw_metadata: object,
+        expires_after_s: int | None,
+        chosen_id: str = "",
     ) -> Written[ConversationInfo]:
         """
-        Create a conversation that holds what is *given*, which is checked and stored as by `append`.
+        Create a conversation that holds what is *given*, which is checked and stored as by `append`. It gets the
+        *chosen_id*, where there is one.
 
-        Without an Idempotency-Key nothing tells a client's retry from a second conversation, so it makes one.
+        Without a chosen id and an Idempotency-Key nothing tells a client's retry from a second conversation, so it
+        makes one. Raises ConversationExists: the id is taken, or was until the conversation was deleted lately.
         """
         metadata = write_metadata(raw_metadata, self._settings.metadata_bytes_max)
         expiry_s = self._settings.conversation_expiry_s if expires_after_s is None else expires_after_s
-        born: list[str | int] = [secrets.token_hex(8), expiry_s, int(time.time()), metadata]
+        generation = secrets.token_hex(8)
+        mode = "create_as" if chosen_id else "create"
 
         async def send(one: Attempt) -> list[str]:
             ids = one.ids()
-            conversation = Conversation(caller, ids("conv"))
+            conversation = Conversation(caller, chosen_id or ids("conv"))
             batch = await self._batch(given, ids, attempt.body_bytes, allow_empty=True)
-            names = [*one.record_keys(caller.tenant), conversation.left_name] if one.has_key else []
-            return await self._send(conversation, one, "create", batch, born, names)
+            names = [conversation.left_name, *one.record_keys(caller.tenant)]
+            born: list[str | int] = [generation, expiry_s, batch.at_us // 1_000_000, metadata]
+            return await self._send(conversation, one, mode, batch, born, names)
 
-        _, seed, generation, version, chain, created_at, *_ = await send_as_first(attempt, send)
-        info = ConversationInfo(Ids(seed)("conv"), int(created_at), metadata)
-        return Written(info, etag(generation, version, chain), is_replay=seed != attempt.seed)
+        _, seed, generation, version, chain, created_at, *more = await send_as_first(attempt, send)
+        conversation_id, told = chosen_id or Ids(seed)("conv"), more[1] if len(more) > 1 else ""
+        info = ConversationInfo.told(conversation_id, created_at, metadata, version, told)
+        tag = etag(generation, version, chain, info.used_at_unix_s)
+        return Written(info, tag, is_replay=seed != attempt.seed)
 
     async def append(
         self,
@@ -171,11 +129,13 @@ class Appending:
 
     async def written(self, attempt: Attempt, given: Given, batch: Batch, reply: list[Any]) -> Written[Page]:
         """Return what the *reply* to *batch* says: the items, as the attempt that it tells of stored them."""
-        _, seed, generation, version, chain, *_ = reply
+        _, seed, generation, version, chain, _, *more = reply
         items, is_replay = batch.items, seed != attempt.seed
+        at = int(more[0]) if more else None  # An older release kept replies that do not say it, of entries that do not.
         if is_replay:
             items = await self._prepare(given, Ids(seed), attempt.body_bytes, allow_empty=False)
-        page = Page([each.body for each in items], items[0].id, items[-1].id, has_more=False)
+        bodies = [each.body for each in items]
+        page = Page(bodies, items[0].id, items[-1].id, has_more=False, times=[at] * len(bodies))
         return Written(page, etag(generation, version, chain), is_replay)
 
     async def _batch(self, given: Given, ids: Ids, body_bytes: int, *, allow_empty: bool) -> Batch:
@@ -183,7 +143,7 @@ class Appending:
         async with naming(self._pool, given.value, given.field, _texts(items)):
             traits, results = [each.traits for each in items], [each.result for each in items]
             counts = await count_with_shorts(self._counter, PRIMARY_ENCODING, traits, results)
-        return await self._pool.run_when(body_bytes > LARGE_BYTES, _write, items, counts)
+        return await self._pool.run_when(body_bytes > LARGE_BYTES, write_batch, items, counts, now_us())
 
     async def _prepare(self, given: Given, ids: Ids, body_bytes: int, *, allow_empty: bool) -> list[Prepared]:
         def prepare() -> list[Prepared]:
@@ -216,7 +176,7 @@ class Appending:
                 *(name for each in besides for name in each.keys),
             ],
             [
-                *conversation.arguments(attempt, settings.idempotency_s),
+                *conversation.arguments(attempt, settings.idempotency_s, batch.at_us),
                 mode,
                 int(attempt.is_client_retry),
                 settings.conversation_entries_max,
@@ -233,6 +193,8 @@ class Appending:
         )
         if reply[0] in SETTLE_REFUSALS:
             raise_settle_refusal(reply, settings)
+        if reply[0] == "exists":
+            raise id_taken(conversation.id)
         if reply[0] not in ("ok", "again"):
             raise_refusal(reply, conversation.id, settings, param=_item_over(reply, batch, settings))
         return reply
@@ -240,37 +202,7 @@ class Appending:
 
 def _prepare(given: Given, ids: Ids, allow_empty: bool, settings: Settings) -> list[Prepared]:
     normal = normal_items(given, ids, ids.mark, allow_empty=allow_empty, count_max=settings.batch_items_max)
-    prepared = []
-    for each in normal:
-        traits = describe(each.item, each.extras)
-        is_long = any(len(text) > PIECE_BYTES for text in (*traits.texts, *traits.hosted_texts))
-        body = _encode(each.item, each.at, is_long=is_long)
-        extras = _encode(each.extras, each.at, is_long=True) if each.extras else b""
-        _check_size(body, extras, each.at, settings)
-        result = result_of(each.item, each.extras)
-        terms = terms_of(traits) if settings.recall == "on" else "-"
-        prepared.append(Prepared(each.id, each.given_id, traits, body, extras, each.message, each.at, result, terms))
-    return prepared
-
-
-def _encode(value: object, param: str, *, is_long: bool) -> bytes:
-    try:
-        return dumps_apart(value) if is_long else dumps(value)
-    except orjson.JSONEncodeError as error:
-        raise InvalidValue(f"{param} cannot be stored: {error}.", param=param) from None
-
-
-def _check_size(body: bytes, extras: bytes, param: str, settings: Settings) -> None:
-    size, limit = len(body) + len(extras), settings.item_bytes_max
-    if size > limit:
-        raise TooLarge(f"{param} must take at most {limit} bytes, not {size}.", param=param, limit_bytes=limit)
-    limit = settings.item_structure_max
-    if is_crowded(body + extras, limit):
-        raise TooLarge(
-            f"{param} must have at most {limit} commas, colons and brackets outside its strings.",
-            param=param,
-            limit_structure=limit,
-        )
+    return [prepared(each, settings) for each in normal]
 
 
 def _texts(items: list[Prepared]) -> Iterator[Texts]:
@@ -306,12 +238,3 @@ def _new_documents(items: list[Prepared]) -> list[int]:
         seen |= new
         added.append(len(new))
     return added
-
-
-def _write(items: list[Prepared], counts: list[Counts]) -> Batch:
-    paths = dict.fromkeys(path for each in items for path in each.traits.documents)
-    entries = [
-        write_entry(each.id, each.traits, count, each.body, each.extras, each.message)
-        for each, count in zip(items, counts, strict=True)
-    ]
-    return Batch(items, counts, entries, "".join(f"\n{path}" for path in paths))

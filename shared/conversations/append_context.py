@@ -10,7 +10,8 @@ the context from coming stands in its place.
 from typing import Any, NamedTuple
 
 from shared.context.wanted import ContextRequest
-from shared.conversations.append import Appending, Batch
+from shared.conversations.append import Appending
+from shared.conversations.batch import Batch
 from shared.conversations.contexts import Context, Contexts
 from shared.conversations.conversation import Conversation
 from shared.conversations.info import Page

@@ -60,10 +60,10 @@ class Compaction:
         reply = await self._store.eval("compact", names, arguments, is_idempotent=True)
         if reply[0] != "ok":
             raise_refusal(reply, conversation.id, self._settings)
-        _, generation, version, chain, created_at, metadata, count, lacks_terms, *_ = reply
-        info = ConversationInfo(conversation.id, int(created_at), metadata)
-        written = Written(info, etag(generation, version, chain), is_replay=count == "0")
-        return Compacted(written, lacks_terms == "1")
+        _, generation, version, chain, created_at, metadata, count, lacks_terms, told = reply
+        info = ConversationInfo.told(conversation.id, created_at, metadata, version, told)
+        tag = etag(generation, version, chain, info.used_at_unix_s)
+        return Compacted(Written(info, tag, is_replay=count == "0"), lacks_terms == "1")
 
     def compact_later(self, conversation: Conversation, later: Later) -> None:
         """Do it after the response, when it is still worth its while then."""

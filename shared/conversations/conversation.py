@@ -38,10 +38,10 @@ class Conversation(NamedTuple):
         """What is left of it for a day when it was deleted."""
         return keys.left_key(self.caller.tenant, self.id)
 
-    def arguments(self, attempt: Attempt, record_s: int) -> list[str | int | Spread]:
-        """Return the first arguments of every script that changes one."""
-        tenant = self.caller.tenant
-        return [self.caller.key_hash, *attempt.arguments(record_s), now_us(), self.id, Spread(tenant)]
+    def arguments(self, attempt: Attempt, record_s: int, at_us: int | None = None) -> list[str | int | Spread]:
+        """Return the first arguments of every script that changes one; *at_us*: when, now if it does not say."""
+        at_us = now_us() if at_us is None else at_us
+        return [self.caller.key_hash, *attempt.arguments(record_s), at_us, self.id, Spread(self.caller.tenant)]
 
 
 def now_us() -> int:

@@ -36,8 +36,11 @@ LEFT_S = 86_400
 
 REPAIRS_MAX = 3
 """How often one list is asked for anew because rows had to be made right first."""
+ROW = 5
+"""How many texts list.lua replies of one conversation."""
+
 ROW_BYTES_MAX = 10_000
-"""What a list holds of one conversation: id, creation, metadata."""
+"""What they are at the most, about."""
 
 
 class DeletedItem(NamedTuple):
@@ -55,49 +58,61 @@ class Conversations:
         self._settings = settings
 
     async def update(
-        self, conversation: Conversation, attempt: Attempt, raw_metadata: object, later: Later
+        self,
+        conversation: Conversation,
+        attempt: Attempt,
+        raw_metadata: object | None,
+        expires_after_s: int | None,
+        later: Later,
     ) -> Written[ConversationInfo]:
-        """Replace the metadata of a conversation. Raises NotFound, VersionMoved, KeyReused."""
-        metadata = write_metadata(raw_metadata, self._settings.metadata_bytes_max)
+        """
+        Replace the metadata of a conversation, or change how long after its last use it expires, 0 for never, or both;
+        None leaves what there is. Raises NotFound, VersionMoved, KeyReused.
+        """
         settings = self._settings
+        metadata = "" if raw_metadata is None else write_metadata(raw_metadata, settings.metadata_bytes_max)
         reply = await self._write(
             "update",
             conversation,
             attempt,
             [
                 metadata,
+                "" if expires_after_s is None else expires_after_s,
                 settings.conversation_entries_max,
                 settings.conversation_bytes_max,
                 settings.tenant_bytes_max,
             ],
         )
-        _, seed, generation, version, chain, created_at, is_sparse, *_ = reply
-        facts = [seed, generation, version, chain, created_at, metadata, is_sparse]
-        return self._written(conversation, attempt, facts, later)
+        _, seed, generation, version, chain, created_at, is_sparse, *more = reply
+        facts = [seed, generation, version, chain, created_at, metadata or more[0], is_sparse]
+        return self._written(conversation, attempt, facts, later, *more[1:2])
 
     async def delete_item(
         self, conversation: Conversation, attempt: Attempt, item_id: str, later: Later
     ) -> DeletedItem:
         """Blank one item and return its conversation. Raises NotFound, VersionMoved, KeyReused."""
         _, *facts = await self._write("delete_item", conversation, attempt, [item_id])
-        return DeletedItem(self._written(conversation, attempt, facts, later), facts[7] == "1")
+        return DeletedItem(self._written(conversation, attempt, facts, later, *facts[8:9]), facts[7] == "1")
 
     async def delete_summary(
         self, conversation: Conversation, attempt: Attempt, later: Later
     ) -> Written[ConversationInfo]:
         """Blank the summary and return its conversation. Raises NotFound, VersionMoved, KeyReused."""
         _, *facts = await self._write("delete_summary", conversation, attempt, [])
-        return self._written(conversation, attempt, facts, later)
+        return self._written(conversation, attempt, facts, later, *facts[7:8])
 
     def _written(
-        self, conversation: Conversation, attempt: Attempt, facts: list[str], later: Later
+        self, conversation: Conversation, attempt: Attempt, facts: list[str], later: Later, told: str = ""
     ) -> Written[ConversationInfo]:
-        """Return what *facts* say, which may be a reply that a newer release kept: what it has behind them is left."""
+        """
+        Return what *facts* say, which may be a reply that a newer release kept: what it has behind them is left. What
+        is *told* of the conversation one that an older release kept does not have.
+        """
         seed, generation, version, chain, created_at, metadata, is_sparse, *_ = facts
         if is_sparse == "1":
             Compaction(self._store, self._settings).compact_later(conversation, later)
-        info = ConversationInfo(conversation.id, int(created_at), metadata)
-        return Written(info, etag(generation, version, chain), is_replay=seed != attempt.seed)
+        info = ConversationInfo.told(conversation.id, created_at, metadata, version, told)
+        return Written(info, etag(generation, version, chain, info.used_at_unix_s), is_replay=seed != attempt.seed)
 
     async def _write(
         self,
@@ -223,18 +238,18 @@ class Conversations:
         if reply[0] != "ok":
             raise_refusal(reply, after, self._settings)
         _, more, last, rows = reply
-        read = (self._read_row(caller, rows[at : at + 3], metadata) for at in range(0, len(rows), 3))
+        read = (self._read_row(caller, rows[at : at + ROW], metadata) for at in range(0, len(rows), ROW))
         found = [each for each in await asyncio.gather(*read) if each is not None]
         return found, last, more == "1"
 
     async def _read_row(self, caller: Caller, row: list[str], wanted: dict[str, str]) -> ConversationInfo | None:
         """Return what a *row* of a list says, or the conversation where it is in doubt: None if it is not *wanted*."""
-        conversation_id, created_at, metadata = row
+        conversation_id, created_at, metadata, used_at, expiry_s = row
         if created_at == "?":
             name = Conversation(caller, conversation_id).names[1]
-            version, created_at, metadata = await self._store.command(
-                "HMGET", name, "v", "c", "m", is_idempotent=True, reply_bytes_max=ROW_BYTES_MAX
+            version, created_at, metadata, used_at, expiry_s = await self._store.command(
+                "HMGET", name, "v", "c", "m", "t", "e", is_idempotent=True, reply_bytes_max=ROW_BYTES_MAX
             )
             if version is None or not wanted.items() <= orjson.loads(metadata).items():
                 return None
-        return ConversationInfo(conversation_id, int(created_at), metadata)
+        return ConversationInfo(conversation_id, int(created_at), metadata, int(used_at), int(expiry_s))

@@ -53,6 +53,7 @@ class Forks:
                 [
                     *fork.arguments(one, settings.idempotency_s),
                     *(after, metadata, secrets.token_hex(8), settings.tenant_bytes_max, BLOCK_ENTRIES),
+                    conversation.id,
                     *COUNTED_ENCODINGS,
                 ],
                 is_idempotent=True,
@@ -61,10 +62,10 @@ class Forks:
                 raise_refusal(reply, after if reply[0] == "after" else conversation.id, settings)
             return reply
 
-        _, seed, generation, version, chain, created_at, metadata, expiry_s, used_at, *_ = await send_as_first(
+        _, seed, generation, version, chain, created_at, metadata, expiry_s, used_at, *more = await send_as_first(
             attempt, send
         )
         provenance = Provenance("", 0, int(expiry_s), int(used_at))
         touch_when_due(self._store, conversation, provenance, later)
-        info = ConversationInfo(Ids(seed)("conv"), int(created_at), metadata)
-        return Written(info, etag(generation, version, chain), is_replay=seed != attempt.seed)
+        info = ConversationInfo.told(Ids(seed)("conv"), created_at, metadata, version, *more[:1])
+        return Written(info, etag(generation, version, chain, info.used_at_unix_s), is_replay=seed != attempt.seed)

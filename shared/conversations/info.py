@@ -2,34 +2,71 @@
 What callers see of conversations, contexts apart: one of them, and a page of items or of conversations.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import orjson
 
 
+class Size(NamedTuple):
+    """
+    How much a conversation is: live *items*, their *tokens* as they were counted when they were appended, the *bytes*
+    that all of it takes in the store. *forked_from*: the conversation that it is a copy of, None for none.
+    """
+
+    items: int
+    tokens: int
+    bytes: int
+    version: int
+    forked_from: str | None
+
+
 class ConversationInfo(NamedTuple):
-    """A conversation without its items; *metadata* is JSON."""
+    """
+    A conversation without its items; *metadata* is JSON. Times are Unix seconds; expiry 0 means never.
+
+    Its last use is None, and so is its size, where what was kept of an answer does not say it.
+    """
 
     id: str
     created_at_unix_s: int
     metadata: str
+    used_at_unix_s: int | None = None
+    expiry_s: int = 0
+    size: Size | None = None
+
+    @classmethod
+    def told(cls, conversation_id: str, created_at: str, metadata: str, version: str, told: str = "") -> Self:
+        """Return what a script's reply says; *told* is what told.lua writes, "" of a reply that an older one kept."""
+        if not told:
+            return cls(conversation_id, int(created_at), metadata)
+        items, tokens, size_bytes, used_at, expiry_s, forked_from = told.split(" ")
+        size = Size(int(items), int(tokens), int(size_bytes), int(version), forked_from or None)
+        return cls(conversation_id, int(created_at), metadata, int(used_at), int(expiry_s), size)
 
     def as_json(self) -> bytes:
-        return orjson.dumps(
-            {
-                "id": self.id,
-                "object": "conversation",
-                "created_at": self.created_at_unix_s,
-                "metadata": orjson.Fragment(self.metadata),
-            }
-        )
+        return orjson.dumps(self.as_dict())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what answers say of it."""
+        life: dict[str, int | None] = {}
+        if (used_at := self.used_at_unix_s) is not None:
+            life = {"last_active_at": used_at, "expires_at": used_at + self.expiry_s if self.expiry_s else None}
+        return {
+            "id": self.id,
+            "object": "conversation",
+            "created_at": self.created_at_unix_s,
+            "metadata": orjson.Fragment(self.metadata),
+            **life,
+            **({} if self.size is None else self.size._asdict()),
+        }
 
 
 class Page(NamedTuple):
     """
     Part of a list: the JSON of each element, the ids of the first and the last one, whether there are more.
 
-    *next_after*: what to go on after where that need not be the last element, None where there is no more.
+    *next_after*: what to go on after where that need not be the last element, None where there is no more. *times*:
+    when each item was appended (Unix seconds), None where that is not known; of conversations there are none.
     """
 
     data: list[bytes]
@@ -37,3 +74,16 @@ class Page(NamedTuple):
     last_id: str | None
     has_more: bool
     next_after: str | None = None
+    times: list[int | None] | None = None
+
+
+class ItemInfo(NamedTuple):
+    """The JSON of an item, and when it was appended (Unix seconds), None where that is not known."""
+
+    body: bytes
+    created_at_unix_s: int | None
+
+
+def dated(body: bytes, created_at_unix_s: int | None) -> bytes:
+    """Return the JSON of an item with the time at which it was appended, spliced behind what is stored of it."""
+    return b'%b,"created_at":%b}' % (body[:-1], orjson.dumps(created_at_unix_s))

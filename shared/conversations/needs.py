@@ -16,9 +16,9 @@ from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 from shared.config import Settings
-from shared.conversations.entries import read_body, read_entry
+from shared.conversations.entries import read_entry
 from shared.conversations.held import Held
-from shared.conversations.info import Page
+from shared.conversations.info import ItemInfo, Page
 from shared.conversations.kept_counts import BLOCK_ENTRIES
 from shared.conversations.snapshot import Snapshot
 from shared.items.item import Item
@@ -202,12 +202,11 @@ class PageNeed(NamedTuple):
             earlier = _earlier_items(snapshot)
             if earlier and not (is_cut or len(chosen) == self.limit or told.is_full):
                 return None
-        return _page([item.body for item in chosen], [item.id for item in chosen], is_cut or earlier > 0)
+        return _page(chosen, has_more=is_cut or earlier > 0)
 
     def read_apart(self, reply: list[Any]) -> Page:
         more, entries = reply[3:5]
-        ids = [entry.item.id for raw in entries[:1] + entries[-1:] if (entry := read_entry(0, raw)).item]
-        return _page([read_body(raw) for raw in entries], ids, more == "1")
+        return _page([item for raw in entries if (item := read_entry(0, raw).item)], has_more=more == "1")
 
     def _window(self, snapshot: Snapshot, place: float | None) -> range | None:
         """Return where the items stand that come into question, in order; None where that is not known."""
@@ -262,14 +261,16 @@ class ItemNeed(NamedTuple):
     def arguments(self, held: Held | None, *, has_all: bool) -> list[str | int]:
         return [self.whole_bytes_max, self.item_id]
 
-    def cut(self, snapshot: Snapshot, told: Told = NOTHING) -> bytes | None:
-        body = next((item.body for item in snapshot.items if item.id == self.item_id), None)
-        if body is None and snapshot.is_whole:
+    def cut(self, snapshot: Snapshot, told: Told = NOTHING) -> ItemInfo | None:
+        item = next((item for item in snapshot.items if item.id == self.item_id), None)
+        if item is None and snapshot.is_whole:
             raise missing("unknown_item", self.item_id)
-        return body
+        return _info(item) if item is not None else None
 
-    def read_apart(self, reply: list[Any]) -> bytes:
-        return read_body(reply[4][0])
+    def read_apart(self, reply: list[Any]) -> ItemInfo:
+        item = read_entry(0, reply[4][0]).item
+        assert item is not None
+        return _info(item)
 
 
 class HeadNeed(NamedTuple):
@@ -322,6 +323,11 @@ def _seq_of(items: Sequence[Item], item_id: str, first: int) -> int | None:
     return next((items[at].seq for at in range(len(items) - 1, first - 1, -1) if items[at].id == item_id), None)
 
 
-def _page(bodies: list[bytes], ids: list[str], has_more: bool) -> Page:
-    first_id, last_id = (ids[0], ids[-1]) if ids else (None, None)
-    return Page(bodies, first_id, last_id, has_more)
+def _page(items: list[Item], *, has_more: bool) -> Page:
+    first_id, last_id = (items[0].id, items[-1].id) if items else (None, None)
+    times = [item.created_at_unix_s for item in items]
+    return Page([item.body for item in items], first_id, last_id, has_more, times=times)
+
+
+def _info(item: Item) -> ItemInfo:
+    return ItemInfo(item.body, item.created_at_unix_s)

@@ -7,7 +7,7 @@ Each is cut from what L1 holds, after asking for its news where the caller wants
 from shared.config import Settings
 from shared.conversations.conversation import Conversation
 from shared.conversations.history import History
-from shared.conversations.info import ConversationInfo, Page
+from shared.conversations.info import ConversationInfo, ItemInfo, Page, Size
 from shared.conversations.needs import HeadNeed, ItemNeed, PageNeed
 from shared.conversations.provenance import Provenance, touch_when_due
 from shared.conversations.snapshot import Snapshot
@@ -37,7 +37,10 @@ class Reader:
         """Return a conversation. Raises as `head`."""
         snapshot, provenance = await self.head(conversation, freshness, later)
         header = snapshot.header
-        return ConversationInfo(conversation.id, header.created_at_unix_s, header.metadata), provenance
+        tokens, forked_from = header.written_tokens - header.deleted_tokens, header.forked_from or None
+        size = Size(header.live_items, tokens, header.bytes, header.version, forked_from)
+        life = header.used_at_unix_s, header.expiry_s
+        return ConversationInfo(conversation.id, header.created_at_unix_s, header.metadata, *life, size), provenance
 
     async def items(
         self,
@@ -56,6 +59,6 @@ class Reader:
         touch_when_due(self._store, conversation, provenance, later)
         return page, provenance
 
-    async def item(self, conversation: Conversation, item_id: str, freshness: Freshness) -> tuple[bytes, Provenance]:
-        """Return the JSON of one item."""
+    async def item(self, conversation: Conversation, item_id: str, freshness: Freshness) -> tuple[ItemInfo, Provenance]:
+        """Return one item."""
         return await self._history.view(conversation, ItemNeed(item_id, self._history.whole_bytes_max), freshness)

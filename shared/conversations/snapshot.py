@@ -35,7 +35,8 @@ class Header(NamedTuple):
     *written_tokens* counts every item ever appended, *deleted_tokens* those of them that are gone. *removed* entries
     were taken out by compaction: an entry's seq is its version less their number. *results*: how many were ever
     appended; their short forms save *saved_tokens*. *covered*: the id of an item, and the tokens of the live items up
-    to there, system items aside; None where no summary says it.
+    to there, system items aside; None where no summary says it. *bytes*: what all of it takes in the store.
+    *forked_from*: the conversation that it is a copy of, "" for none.
     """
 
     generation: str
@@ -52,6 +53,8 @@ class Header(NamedTuple):
     results: int = 0
     saved_tokens: int = 0
     covered: tuple[str, int] | None = None
+    bytes: int = 0
+    forked_from: str = ""
 
     def log_tokens(self, summary: Summary | None) -> int:
         """Return what the live items count, those aside that *summary* stands for."""
@@ -96,7 +99,7 @@ class Snapshot(NamedTuple):
 def read_header(fields: list[Any]) -> Header:
     """Return the header that the read script replied, in Header's order."""
     generation, version, chain, live, expiry_s, used_at, created_at, metadata, written, deleted, removed = fields[:11]
-    results, saved, covered = fields[13:16]
+    results, saved, covered, size_bytes, forked_from = fields[13:18]
     covered_id, _, covered_tokens = covered.partition(" ")
     return Header(
         generation,
@@ -113,6 +116,8 @@ def read_header(fields: list[Any]) -> Header:
         int(results or 0),
         int(saved or 0),
         (covered_id, int(covered_tokens)) if covered else None,
+        int(size_bytes),
+        forked_from,
     )
 
 

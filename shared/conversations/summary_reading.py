@@ -42,7 +42,12 @@ def summary_of(conversation_id: str, summary: Summary | None) -> SummaryInfo:
     if summary is None:
         raise missing("unknown_summary", conversation_id)
     item = summary.item
-    [part] = orjson.loads(item.body)["content"]
-    text = part["text"].removeprefix(FIRST_LINE)
     tokens = item.overhead_tokens + item.content_tokens
-    return SummaryInfo(conversation_id, summary.through_id, tokens, summary.created_at_unix_s, text)
+    return SummaryInfo(conversation_id, summary.through_id, tokens, summary.created_at_unix_s, text_of(summary))
+
+
+def text_of(summary: Summary) -> str:
+    """Return the caller's text of a *summary*."""
+    [part] = orjson.loads(summary.item.body)["content"]
+    text: str = part["text"]
+    return text.removeprefix(FIRST_LINE)

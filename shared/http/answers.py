@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from shared.http.pace import Pace
 from shared.jsonbytes.write import Pieces, in_parts
 from shared.request.after_response import Later
+from shared.routes import LINES
 
 STREAMED_BYTES = 1_000_000
 """Answers above this are sent in pieces: Vercel limits a whole response to 4.5 MB, a streamed one not."""
@@ -35,6 +36,13 @@ def json_response(
     return _Streamed(pieces, headers, task)
 
 
+def lines_response(pieces: Pieces) -> Response:
+    """Return lines of JSON as the answer."""
+    if sum(map(len, pieces)) <= STREAMED_BYTES:
+        return Response(b"".join(pieces), headers=HEADERS, media_type=LINES)
+    return _Streamed(pieces, HEADERS, None, LINES)
+
+
 def unchanged_response(later: Later | None = None, headers: Mapping[str, str] | None = None) -> Response:
     """Return a 304: the caller has what it asks for."""
     task = BackgroundTask(later.run) if later else None
@@ -44,9 +52,15 @@ def unchanged_response(later: Later | None = None, headers: Mapping[str, str] | 
 class _Streamed(StreamingResponse):
     """JSON sent in parts, at the pace of the instance."""
 
-    def __init__(self, pieces: Pieces, headers: Mapping[str, str], task: BackgroundTask | None) -> None:
+    def __init__(
+        self,
+        pieces: Pieces,
+        headers: Mapping[str, str],
+        task: BackgroundTask | None,
+        media_type: str = "application/json",
+    ) -> None:
         self._pieces = pieces
-        super().__init__(iter(()), headers=headers, media_type="application/json", background=task)
+        super().__init__(iter(()), headers=headers, media_type=media_type, background=task)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.body_iterator = _parts(self._pieces, scope["state"]["pace"])

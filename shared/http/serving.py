@@ -21,7 +21,7 @@ from shared.request.freshness import Freshness, read_freshness
 from shared.request.invocation import is_confirmed, was_confirmed
 from shared.request.parameters import read_members, read_path, read_query
 from shared.request.tracing import NOTHING, OPERATION, Kind, part
-from shared.routes import TENANT, Route
+from shared.routes import LINES, TENANT, Route
 from shared.store.attempts import Attempt, read_attempt
 
 
@@ -70,7 +70,9 @@ async def serve(route: Route, request: Request) -> Response:
         raw = await body.rest()
     if "Idempotency-Key" in route.headers:
         asked.attempt = await read_attempt(request.method, request.url.path, headers, raw, pool)
-    if route.body is not None:
+    if route.body is not None and route.body.media_type == LINES:
+        values["body"] = raw
+    elif route.body is not None:
         parsed = await parse_json(raw, settings, pool)
         values |= {"body": parsed} if route.body.schema else read_members(route.body.fields, parsed)
     with part(route.memory, Kind.INTERNAL, {OPERATION: route.memory}) if route.memory else NOTHING:

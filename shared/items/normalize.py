@@ -7,7 +7,8 @@ From what a client sends to what is stored: whole items, checked, in the form in
 Filled in where absent: `type: "message"`, `id`, `status: "completed"`, `execution` of a tool search; `annotations` and
 `detail` of parts; and a message's string becomes its one text part. A text of a message becomes the text that its role
 puts in or out, as the Responses API takes no other. Null is absent: sent to a model, many a null is refused. All else
-comes out as it went in, and the caller's objects are never changed.
+comes out as it went in, and the caller's objects are never changed. `created_at` is what answers say of an item; it is
+left out.
 
 Unknown fields of items and parts are refused; what is within a field stays open. A `name`, which chat messages have and
 items have not, is kept apart. The first thing wrong is refused with an InvalidValue whose `param` is the path to it.
@@ -153,6 +154,8 @@ def normalize_item(raw: object, new_id: Callable[[str], str], at: str) -> Normal
     """Return the item that *raw*, which stands *at* a path, is stored as. Raises InvalidValue."""
     if type(raw) is not dict:
         raise _wrong(at, "an object", raw)
+    if "created_at" in raw:
+        raw = _without_time(raw, at)
     type_name = _type_name(raw, at)
     item_type = ITEM_TYPES[type_name]
     name = ""
@@ -175,6 +178,14 @@ def normalize_item(raw: object, new_id: Callable[[str], str], at: str) -> Normal
         item[parts_field] = _parts(item_type.parts, raw, at)
     extras = extras_of("chat", fields={"name": name}) if name else {}
     return NormalItem(item_id, item, given_id is not None, extras, "", at)
+
+
+def _without_time(raw: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """Return *raw* without what answers say of when it was appended: what was read may be appended elsewhere."""
+    value = raw["created_at"]
+    if value is not None and (type(value) is not int or value < 0):
+        raise _wrong(f"{at}.created_at", "a number of seconds", value)
+    return {field: value for field, value in raw.items() if field != "created_at"}
 
 
 def _name(raw: object, at: str) -> str:

@@ -48,6 +48,8 @@ class Field(NamedTuple):
     is_required: bool = False
     is_nullable: bool = True
     """In a body, null stands for absence."""
+    null: Any = None
+    """What it stands for instead, where that is not None."""
 
     def has_name(self, name: str) -> bool:
         """Tell whether a query parameter of that *name* is this one."""
@@ -185,6 +187,8 @@ def _read(field: Field, values: Mapping[str, Any], *, is_text: bool) -> Any:
     value = values.get(field.name)
     if value is not None:
         return READERS[field.kind](field, value, is_text)
+    if field.name in values and field.null is not None:
+        return field.null
     if field.name in values and not field.is_nullable:
         return READERS[field.kind](field, None, is_text)
     if field.is_required and field.name not in values:

@@ -107,9 +107,13 @@ class Written[T](NamedTuple):
     is_replay: bool
 
 
-def etag(generation: str, version: str | int, chain: str) -> str:
-    """Return the entity tag of a conversation: its physical history, its version, and the hash of all it says."""
-    return f'"{generation}.{version}.{chain or NO_CHAIN}"'
+def etag(generation: str, version: str | int, chain: str, used_at_unix_s: int | None = None) -> str:
+    """
+    Return the entity tag of a conversation: its physical history, its version, and the hash of all it says; of an
+    answer that says when it was last used, that as well, because reading alone may move it.
+    """
+    used = "" if used_at_unix_s is None else f".{used_at_unix_s:x}"
+    return f'"{generation}.{version}.{chain or NO_CHAIN}{used}"'
 
 
 async def send_as_first(attempt: Attempt, send: Callable[[Attempt], Awaitable[list[str]]]) -> list[str]:

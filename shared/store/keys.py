@@ -28,11 +28,12 @@ def conversation_key(tenant: str, conversation_id: str) -> str:
 
     `g` generation, `v` version, `o` entries that compaction took out, `h` chain hash, `n` live items, `w` tokens ever
     appended, `d` those of deleted items, `b` bytes of the entries, `p` pinned tokens, `e` expiry in seconds, `t` last
-    use, `c` creation, `m` metadata; `<place>` each entry, its version less `o`; `i:<item id>` its place, half-way
-    between two others for an item that is gone (compaction.lua), `x` a list of those; `pin` places of pinned items, `y`
-    that of the newest summary; `docs` paths of the documents it mentions, one a line; `b:<batch>` the version, chain
-    hash and time after a batch (change.lua), `last` the newest append (appending.lua); `q:<encoding>:<block>`
-    counts kept for a second encoding.
+    use, `c` creation, `m` metadata, `f` the id of what it was forked from, `im` hashes of the first and the last part
+    that it was imported of; `<place>` each entry, its version less `o`; `i:<item id>` its place, half-way between two
+    others for an item that is gone (compaction.lua), `x` a list of those; `pin` places of pinned items, `y` that of the
+    newest summary; `docs` paths of the documents it mentions, one a line; `b:<batch>` the version, chain hash and time
+    after a batch (change.lua), `last` the newest append (appending.lua); `q:<encoding>:<block>` counts kept for a
+    second encoding.
     """
     return f"{SCHEMA}:{{{tenant}}}:conversation:{conversation_id}"
 
@@ -40,6 +41,14 @@ def conversation_key(tenant: str, conversation_id: str) -> str:
 def built_key(tenant: str) -> str:
     """Hash: the conversation that a script builds, until it gets its own name with the script's last write."""
     return f"{SCHEMA}:{{{tenant}}}:built"
+
+
+def import_key(tenant: str, conversation_id: str) -> str:
+    """
+    Hash: a conversation of which parts were imported, as conversation_key, until it gets that name with the last part;
+    for a day (import_part.lua).
+    """
+    return f"{SCHEMA}:{{{tenant}}}:import:{conversation_id}"
 
 
 def left_key(tenant: str, conversation_id: str) -> str:

@@ -3,7 +3,16 @@
 from typing import Any, NoReturn
 
 from shared.config import Settings
-from shared.errors import DuplicateItem, InvalidValue, KeyReused, NotFound, StorageExceeded, TooLarge, VersionMoved
+from shared.errors import (
+    ConversationExists,
+    DuplicateItem,
+    InvalidValue,
+    KeyReused,
+    NotFound,
+    StorageExceeded,
+    TooLarge,
+    VersionMoved,
+)
 from shared.request.invocation import invalid_key
 from shared.store.attempts import etag
 
@@ -20,6 +29,14 @@ def missing(what: str, name: str) -> NotFound:
     """Return the error for *what*, one of MISSING, that is not there by the id *name*."""
     text, param = MISSING[what]
     return NotFound(text.format(name), param=param)
+
+
+def id_taken(conversation_id: str) -> ConversationExists:
+    """Return the error for a conversation that cannot have the id that was chosen for it."""
+    return ConversationExists(
+        f"There is a conversation {conversation_id!r}, or one was deleted within the last day; nothing was stored.",
+        param="id",
+    )
 
 
 def raise_refusal(reply: list[Any], name: str, settings: Settings, *, param: str = "items") -> NoReturn:

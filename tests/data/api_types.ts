@@ -84,7 +84,7 @@ export const counted: operations["count"]["requestBody"]["content"]["application
 };
 export type Listed = operations["list"]["responses"]["200"]["content"]["application/json"];
 export const cursor = (page: Listed): string | null => (page.has_more ? page.next_after : page.last_id);
-export const conversation = (page: Listed): components["schemas"]["conversation"] | undefined => page.data[0];
+export const conversation = (page: Listed): components["schemas"]["listed_conversation"] | undefined => page.data[0];
 export const problem = (body: components["schemas"]["Problem"]): string => `${body.status} ${body.error.param ?? ""}`;
 export type Path = keyof paths;
 export const known: Path = "/v1/conversations/{conversation_id}/context";

@@ -4,6 +4,46 @@
  */
 
 export interface paths {
+    "/v1/conversations/{conversation_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All of it, to be kept
+         * @description a page of at most 4 MB of all that reads show, as lines of JSON; its last line names the `cursor` of the next, or ends the [export](backups.md). Every page is of the state that the first was of. It does not renew the expiry
+         */
+        get: operations["export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conversations/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A conversation from its export
+         * @description a page of an export, as it is: when the last one has come, the conversation is there, with its id and those of its items. A page that comes again changes nothing
+         */
+        post: operations["import_conversation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/conversations": {
         parameters: {
             query?: never;
@@ -42,8 +82,8 @@ export interface paths {
         get: operations["retrieve"];
         put?: never;
         /**
-         * New metadata
-         * @description `{metadata}`: replaces the metadata
+         * New metadata, or another expiry
+         * @description `{metadata?, expires_after_s?}`: replaces the metadata, or changes the expiry, or both in one step
          */
         post: operations["update"];
         /**
@@ -465,14 +505,45 @@ export interface components {
                 code: string | null;
             };
         };
+        /** @description A conversation, without its items */
         conversation: {
             id: string;
             /** @constant */
             object: "conversation";
+            /** @description Unix seconds */
             created_at: number;
             metadata: {
                 [key: string]: string;
             };
+            /** @description Its newest write, or a read that renewed its expiry; Unix seconds */
+            last_active_at: number;
+            /** @description When it is gone unless it is used until then, Unix seconds; null: it does not expire */
+            expires_at: number | null;
+            /** @description Those that are there: deleted ones do not count */
+            items: number;
+            /** @description Of these items in o200k_base, as they were counted when they were appended */
+            tokens: number;
+            /** @description What all of it takes in the store, and counts of the tenant's share */
+            bytes: number;
+            /** @description How many entries were ever written to it; it only grows */
+            version: number;
+            /** @description The conversation that it was forked from */
+            forked_from: string | null;
+        };
+        /** @description A conversation as lists have it */
+        listed_conversation: {
+            id: string;
+            /** @constant */
+            object: "conversation";
+            /** @description Unix seconds */
+            created_at: number;
+            metadata: {
+                [key: string]: string;
+            };
+            /** @description Its newest write, or a read that renewed its expiry; Unix seconds */
+            last_active_at: number;
+            /** @description When it is gone unless it is used until then, Unix seconds; null: it does not expire */
+            expires_at: number | null;
         };
         function: {
             name: string;
@@ -494,6 +565,8 @@ export interface components {
             }[];
             /** @constant */
             type: "additional_tools";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_apply_patch_call: {
             call_id: string;
@@ -511,6 +584,8 @@ export interface components {
             status?: ("in_progress" | "completed") | null;
             /** @constant */
             type: "apply_patch_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_apply_patch_call_output: {
             call_id: string;
@@ -524,6 +599,8 @@ export interface components {
             status?: ("completed" | "failed") | null;
             /** @constant */
             type: "apply_patch_call_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_code_interpreter_call: {
             code?: string | null;
@@ -538,6 +615,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete" | "interpreting" | "failed") | null;
             /** @constant */
             type: "code_interpreter_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_compaction: {
             created_by?: unknown;
@@ -546,6 +625,8 @@ export interface components {
             status?: unknown;
             /** @constant */
             type: "compaction";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_computer_call: {
             action?: {
@@ -587,6 +668,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "computer_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_computer_call_output: {
             acknowledged_safety_checks?: {
@@ -606,6 +689,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete" | "failed") | null;
             /** @constant */
             type: "computer_call_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_configuration_update: {
             created_by?: unknown;
@@ -627,6 +712,8 @@ export interface components {
             } | null;
             /** @constant */
             type: "configuration_update";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_custom_tool_call: {
             async?: boolean | null;
@@ -643,6 +730,8 @@ export interface components {
             status?: unknown;
             /** @constant */
             type: "custom_tool_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_custom_tool_call_output: {
             call_id: string;
@@ -656,6 +745,8 @@ export interface components {
             status?: unknown;
             /** @constant */
             type: "custom_tool_call_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_file_search_call: {
             created_by?: unknown;
@@ -673,6 +764,8 @@ export interface components {
             status?: ("in_progress" | "searching" | "completed" | "incomplete" | "failed") | null;
             /** @constant */
             type: "file_search_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_function_call: {
             arguments: string;
@@ -689,6 +782,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "function_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_function_call_output: {
             call_id?: string | null;
@@ -704,6 +799,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "function_call_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_image_generation_call: {
             action?: string | null;
@@ -724,6 +821,8 @@ export interface components {
             } | null;
             /** @constant */
             type: "image_generation_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_local_shell_call: {
             action: {
@@ -743,6 +842,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "local_shell_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_local_shell_call_output: {
             call_id?: string | null;
@@ -752,6 +853,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "local_shell_call_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_mcp_approval_request: {
             arguments: string;
@@ -762,6 +865,8 @@ export interface components {
             status?: unknown;
             /** @constant */
             type: "mcp_approval_request";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_mcp_approval_response: {
             approval_request_id: string;
@@ -772,6 +877,8 @@ export interface components {
             status?: unknown;
             /** @constant */
             type: "mcp_approval_response";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_mcp_call: {
             approval_request_id?: string | null;
@@ -787,6 +894,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete" | "calling" | "failed") | null;
             /** @constant */
             type: "mcp_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_mcp_list_tools: {
             created_by?: unknown;
@@ -802,6 +911,8 @@ export interface components {
             }[];
             /** @constant */
             type: "mcp_list_tools";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_message: {
             content: string | (components["schemas"]["part_input_text"] | components["schemas"]["part_input_image"] | components["schemas"]["part_input_file"] | components["schemas"]["part_text"] | components["schemas"]["part_summary_text"] | components["schemas"]["part_reasoning_text"] | components["schemas"]["part_computer_screenshot"])[];
@@ -813,6 +924,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             type?: "message" | null;
             name?: string | null;
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_message_of_assistant: {
             content: string | (components["schemas"]["part_output_text"] | components["schemas"]["part_refusal"] | components["schemas"]["part_input_text"] | components["schemas"]["part_text"] | components["schemas"]["part_summary_text"] | components["schemas"]["part_reasoning_text"])[];
@@ -824,6 +937,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             type?: "message" | null;
             name?: string | null;
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_program: {
             call_id: string;
@@ -834,6 +949,8 @@ export interface components {
             status?: unknown;
             /** @constant */
             type: "program";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_program_output: {
             call_id: string;
@@ -843,6 +960,8 @@ export interface components {
             status?: ("completed" | "incomplete") | null;
             /** @constant */
             type: "program_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_reasoning: {
             content?: {
@@ -857,6 +976,8 @@ export interface components {
             summary: components["schemas"]["part_summary_text"][];
             /** @constant */
             type: "reasoning";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_shell_call: {
             action: {
@@ -881,6 +1002,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "shell_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_shell_call_output: {
             call_id: string;
@@ -902,6 +1025,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "shell_call_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_tool_search_call: {
             arguments: unknown;
@@ -912,6 +1037,8 @@ export interface components {
             status?: ("in_progress" | "completed" | "incomplete") | null;
             /** @constant */
             type: "tool_search_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_tool_search_output: {
             call_id?: string | null;
@@ -924,6 +1051,8 @@ export interface components {
             }[];
             /** @constant */
             type: "tool_search_output";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         item_typed: components["schemas"]["item_additional_tools"] | components["schemas"]["item_apply_patch_call"] | components["schemas"]["item_apply_patch_call_output"] | components["schemas"]["item_code_interpreter_call"] | components["schemas"]["item_compaction"] | components["schemas"]["item_computer_call"] | components["schemas"]["item_computer_call_output"] | components["schemas"]["item_configuration_update"] | components["schemas"]["item_custom_tool_call"] | components["schemas"]["item_custom_tool_call_output"] | components["schemas"]["item_file_search_call"] | components["schemas"]["item_function_call"] | components["schemas"]["item_function_call_output"] | components["schemas"]["item_image_generation_call"] | components["schemas"]["item_local_shell_call"] | components["schemas"]["item_local_shell_call_output"] | components["schemas"]["item_mcp_approval_request"] | components["schemas"]["item_mcp_approval_response"] | components["schemas"]["item_mcp_call"] | components["schemas"]["item_mcp_list_tools"] | components["schemas"]["item_program"] | components["schemas"]["item_program_output"] | components["schemas"]["item_reasoning"] | components["schemas"]["item_shell_call"] | components["schemas"]["item_shell_call_output"] | components["schemas"]["item_tool_search_call"] | components["schemas"]["item_tool_search_output"] | components["schemas"]["item_web_search_call"];
         item_web_search_call: {
@@ -943,6 +1072,8 @@ export interface components {
             status?: ("in_progress" | "searching" | "completed" | "incomplete" | "failed") | null;
             /** @constant */
             type: "web_search_call";
+            /** @description What answers say of it; of an item that is sent it changes nothing */
+            created_at?: number | null;
         };
         part_computer_screenshot: {
             detail?: string | null;
@@ -1030,10 +1161,12 @@ export interface components {
             /** @constant */
             type: "text";
         };
-        /** @description An item as it is stored, with all that was filled in */
+        /** @description An item as it is stored, with all that was filled in, and when it was appended */
         stored_item: components["schemas"]["item"] & {
             id: string;
             type: string;
+            /** @description When it was appended, Unix seconds; null where an older release appended it. OpenAI's own clients get it by `include[]=created_at` only: what these read is sent on to models */
+            created_at?: number | null;
         };
         /** @description As in the Responses or in the Chat Completions API; what is no function counts as its JSON */
         tool: {
@@ -2061,7 +2194,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Settled before, with other numbers, or made before and over */
+        /** @description Settled before, with other numbers, or made before and over; an id that is taken; an export or an import to begin anew */
         E409: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -2226,6 +2359,92 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    export: {
+        parameters: {
+            query?: {
+                /** @description what the last line of a page names, for the next one */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description the conversation */
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page: a line of JSON for each thing; the last one names the next page, or ends the export */
+            200: {
+                headers: {
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                };
+            };
+            400: components["responses"]["E400"];
+            401: components["responses"]["E401"];
+            404: components["responses"]["E404"];
+            409: components["responses"]["E409"];
+            413: components["responses"]["E413"];
+            429: components["responses"]["E429"];
+            503: components["responses"]["E503"];
+        };
+    };
+    import_conversation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/x-ndjson": string;
+            };
+        };
+        responses: {
+            /** @description How far it is; the conversation, when it is there */
+            200: {
+                headers: {
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "conversation.import";
+                        id: string;
+                        /** @enum {unknown} */
+                        status: "partial" | "complete";
+                        items: number;
+                        sha256: string;
+                        conversation?: components["schemas"]["conversation"];
+                    };
+                };
+            };
+            400: components["responses"]["E400"];
+            401: components["responses"]["E401"];
+            408: components["responses"]["E408"];
+            409: components["responses"]["E409"];
+            413: components["responses"]["E413"];
+            422: components["responses"]["E422"];
+            429: components["responses"]["E429"];
+            503: components["responses"]["E503"];
+        };
+    };
     list: {
         parameters: {
             query?: {
@@ -2256,7 +2475,7 @@ export interface operations {
                     "application/json": {
                         /** @constant */
                         object: "list";
-                        data: components["schemas"]["conversation"][];
+                        data: components["schemas"]["listed_conversation"][];
                         first_id: string | null;
                         /** @description Of the page's last element; null when it is empty */
                         last_id: string | null;
@@ -2297,6 +2516,8 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
+                    id?: string | null;
                 } | {
                     /** @description messages in place of items: the model's own replies, and what it was asked */
                     messages: components["schemas"]["message_of_chat"][];
@@ -2308,6 +2529,8 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
+                    id?: string | null;
                 } | {
                     /** @description messages in place of items: the model's own replies, and what it was asked */
                     messages: components["schemas"]["message_of_anthropic"][];
@@ -2328,6 +2551,8 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
+                    id?: string | null;
                 } | {
                     /** @description messages in place of items: the model's own replies, and what it was asked */
                     messages: components["schemas"]["message_of_gemini"][];
@@ -2349,6 +2574,8 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
+                    id?: string | null;
                 } | {
                     /** @description the same by Gemini's name */
                     contents: components["schemas"]["message_of_gemini"][];
@@ -2367,6 +2594,8 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
+                    id?: string | null;
                 } | {
                     /** @description the same by Gemini's name */
                     contents: components["schemas"]["message_of_gemini"][];
@@ -2385,6 +2614,8 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
+                    id?: string | null;
                 };
             };
         };
@@ -2408,6 +2639,7 @@ export interface operations {
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
             408: components["responses"]["E408"];
+            409: components["responses"]["E409"];
             413: components["responses"]["E413"];
             422: components["responses"]["E422"];
             429: components["responses"]["E429"];
@@ -2498,6 +2730,15 @@ export interface operations {
                     metadata: {
                         [key: string]: string;
                     } | null;
+                    /** @description how long after its last use it expires from now on; null, or 0: never */
+                    expires_after_s?: number | null;
+                } | {
+                    /** @description at most 16 pairs of strings; keys of 64 characters and values of 512 */
+                    metadata?: {
+                        [key: string]: string;
+                    } | null;
+                    /** @description how long after its last use it expires from now on; null, or 0: never */
+                    expires_after_s: number | null;
                 };
             };
         };
@@ -2861,7 +3102,7 @@ export interface operations {
                 after?: string;
                 /** @description oldest or newest first */
                 order?: "asc" | "desc";
-                /** @description OpenAI's clients send it; it changes nothing */
+                /** @description `created_at`: OpenAI's own clients get the `created_at` of items as well; all else that they send changes nothing */
                 "include[]"?: string[];
             };
             header?: {
@@ -2932,7 +3173,7 @@ export interface operations {
     append: {
         parameters: {
             query?: {
-                /** @description OpenAI's clients send it; it changes nothing */
+                /** @description `created_at`: OpenAI's own clients get the `created_at` of items as well; all else that they send changes nothing */
                 "include[]"?: string[];
             };
             header?: {
@@ -3999,7 +4240,7 @@ export interface operations {
     item: {
         parameters: {
             query?: {
-                /** @description OpenAI's clients send it; it changes nothing */
+                /** @description `created_at`: OpenAI's own clients get the `created_at` of items as well; all else that they send changes nothing */
                 "include[]"?: string[];
             };
             header?: {

@@ -51,6 +51,8 @@ _OF_ASSISTANT = (
 _THOUGHTS = ("thinking", "redacted_thinking")
 _SERVER_CALLS = ("server_tool_use", "mcp_tool_use")
 _SERVER_RESULTS = tuple(each for each in _OF_ASSISTANT if each.endswith("_tool_result"))
+LEFT_OUT = (*_SERVER_CALLS, *_SERVER_RESULTS)
+"""Blocks that may be left out: what the provider's own tools did."""
 
 BLOCKS = {"user": (*_OF_BOTH, "tool_result"), "assistant": ("text", *_OF_ASSISTANT, "container_upload")}
 IN_RESULT = ("text", "image", "document", "search_result", "tool_reference")

@@ -33,8 +33,7 @@ local ASKED_MAX = 24
 local function question(index, place, terms)
   local codes = {}
   for at = 1, math.min(#terms, ASKED_MAX * TERM), TERM do codes[#codes + 1] = string.sub(terms, at, at + TERM - 2) end
-  return table.concat({text(place), text(index.first), text(index.items), text(index.terms),
-    index.from == '' and '-' or index.from, table.concat(codes)}, ' ')
+  return question_line(place, index.first, index.items, index.terms, index.from, table.concat(codes))
 end
 
 -- Adds the items of ARGV to *fields*, and returns what the conversation's sums, as they are in *header*, become. An
@@ -95,43 +94,46 @@ end
 -- conversation's header as it was found, *beside* in it, and, if nobody had appended the batch before, with the fields
 -- that were set (name, value, …); what it returns is replied.
 local function append(KEYS, ARGV, before, after, beside)
-  local conversation, record = KEYS[2], KEYS[5]
-  local mode, is_retry = ARGV[9], ARGV[10] == '1'
+  local conversation, is_creation, is_retry = KEYS[2], ARGV[9] ~= 'append', ARGV[10] == '1'
+  local record, left = KEYS[is_creation and 6 or 5], is_creation and KEYS[5]
   local entries_max, bytes_max, pinned_max = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
   local count = (#ARGV - FIRST + 1) / WIDTH
   local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'last', 'docs', 'r', 's',
     'ti', 'to', 'tq', 'td', unpack(beside or {})}
+  if is_creation then and_told(wanted) end
   local kept, refused = look_back(record, wanted)
   if refused then return refused end
   if is_retry then wanted[#wanted + 1] = 't' end
   -- The conversation of another attempt has another name: only its own attempt can tell what became of it.
-  if kept and mode == 'create' and kept[2] ~= seed then return {'again', kept[2]} end
+  if kept and is_creation and kept[2] ~= seed then return {'again', kept[2]} end
 
   for at = FIRST, #ARGV, WIDTH do
     if ARGV[at + 1] == '1' then wanted[#wanted + 1] = 'i:' .. ARGV[at] end
   end
   local header = fields_of(conversation, wanted)
-  local created = mode == 'create' and ARGV[17] or header.c
+  local created = header.v and header.c or ARGV[17]
   -- What is not there was not made, or is there no more.
-  local was_made = mode == 'append' or header.v or (kept and redis.call('EXISTS', KEYS[6]) == 1)
-  local done = was_made and replayed(kept, header, created)
+  local was_left = is_creation and (kept or ARGV[9] == 'create_as') and redis.call('EXISTS', left) == 1
+  local was_made = not is_creation or header.v or (kept and was_left)
+  local told = is_creation and header.v and told_of(header) or nil
+  local done = was_made and replayed(kept, header, created, done_at(header), told)
   if done then return after and after(done, header) or done end
-  if mode == 'create' then
-    if header.v then return {'taken', '-1'} end
-    header = {}
-  elseif not header.v then
-    return {'unknown'}
-  end
-  local generation, expiry = header.g or ARGV[15], header.e or ARGV[16]
+  if not is_creation and not header.v then return {'unknown'} end
   if is_retry and header.last then
     -- A batch that anything came after is stored again, because it may have been meant anew.
     local seed_then, version_then, at = string.match(header.last, '^' .. fingerprint .. ' (%x+) (%d+) (%d+)$')
     if version_then == header.v and age_s(conversation, header, at) <= RETRY_S then
-      done = {'ok', seed_then, generation, version_then, header.h, created}
+      done = {'ok', seed_then, header.g, version_then, header.h, created, at, told}
       return after and after(done, header) or done
     end
   end
-  if mode == 'append' and has_moved(expected, header) then return moved(header) end
+  if is_creation then
+    -- What was deleted keeps its id for as long as something is left of it.
+    if header.v or was_left then return {'exists'} end
+    header = {}
+  end
+  local generation, expiry = header.g or ARGV[15], header.e or ARGV[16]
+  if not is_creation and has_moved(expected, header) then return moved(header) end
   for at = FIRST, #ARGV, WIDTH do
     if header['i:' .. ARGV[at]] then return {'taken', text((at - FIRST) / WIDTH)} end
   end
@@ -142,7 +144,7 @@ local function append(KEYS, ARGV, before, after, beside)
   local fields = {}
   local chain, tokens, bytes, pinned, pins, results = add_items(fields, ARGV, header, generation)
   local bytes_before = tonumber(header.b or 0)
-  if mode == 'create' then bytes = bytes + #ARGV[18] end
+  if is_creation then bytes = bytes + #ARGV[18] end
   if bytes > bytes_max then return {'bytes'} end
   if pinned > pinned_max then return {'pinned', text(pinned)} end
   local refusal = refusal_of_room(bytes - bytes_before, ARGV[14]) or (before and before())
@@ -161,7 +163,7 @@ local function append(KEYS, ARGV, before, after, beside)
   if results > 0 then set('r', text(tonumber(header.r or 0) + results)) end
   if ARGV[21] ~= '0' then set('s', text(tonumber(header.s or 0) + tonumber(ARGV[21]))) end
   local metadata = nil
-  if mode == 'create' then
+  if is_creation then
     metadata = ARGV[18]
     set('g', generation)
     set('e', expiry)
@@ -170,7 +172,8 @@ local function append(KEYS, ARGV, before, after, beside)
   end
   local change = {conversation = conversation, activity = KEYS[3], rows = KEYS[4], record = record,
     generation = generation, version = version, chain = chain, bytes = bytes, bytes_before = bytes_before,
-    expiry = expiry, created = created, metadata = metadata, is_new = mode == 'create'}
-  local reply = commit(change, fields, created)
+    expiry = expiry, created = created, metadata = metadata, is_new = is_creation,
+    told = is_creation and {n = text(count), w = text(tokens)} or nil}
+  local reply = commit(change, fields, created, now_s)
   return after and after(reply, header, fields) or reply
 end

@@ -1,6 +1,6 @@
 -- How an operation that writes to a conversation knows what was done before, and how it ends.
 -- @part
--- @include batches, charge, index, once, room, text
+-- @include batches, charge, index, once, room, text, told
 --
 -- Redis takes nothing back, and any command of a script may be refused. So an operation is one HSET of the
 -- conversation, its last write but for one: what is written before it means nothing without it, and what comes behind
@@ -39,6 +39,11 @@ local function replayed(kept, header, ...)
   return version and {'ok', seed, header.g, version, chain, ...}
 end
 
+-- When this operation was done, nil when it was not.
+local function done_at(header)
+  return string.match(header['b:' .. batch] or '', '(%d+)$')
+end
+
 -- The chain hash of the entry at *place*: of all that precedes it, of its batch and of its place.
 local function linked(chain, place)
   return string.sub(redis.sha1hex(chain .. batch .. place), 1, 16)
@@ -52,26 +57,40 @@ end
 -- The end of an operation that changes a conversation. change: the names *conversation*, *activity*, *rows* of its
 -- shard, *record* (nil without an Idempotency-Key); what has become of *generation*, *version* and *bytes* (numbers),
 -- *chain*, *expiry*; *bytes_before*; *created*, *used* and *metadata* where the row changes. *is_new*: nothing is there
--- yet. fields: what else to set, name, value, …; all that was set stands in it afterwards.
+-- yet. *expiry_before*: what the expiry was, where it changes. *told*: where the reply tells of the conversation behind
+-- all else, a header of its sums as they have become (told.lua). fields: what else to set, name, value, …; all that was
+-- set stands in it afterwards.
 -- Reply: 'ok', seed, generation, version, chain, and what the operation adds; `replayed` finds it.
 local function commit(change, fields, ...)
   local conversation, version, bytes = change.conversation, text(change.version), text(change.bytes + BATCH_BYTES)
   local reply = {'ok', seed, change.generation, version, change.chain, ...}
+  local told = change.told
+  if told then
+    told.b, told.t, told.e = bytes, now_s, change.expiry
+    reply[#reply + 1] = told_of(told)
+  end
   local line = change.metadata and row(change.created, change.expiry, now_s, bytes, change.metadata)
   remember(change.record, fingerprint, record_s, reply)
   charge(conversation_id, change.bytes_before, change.bytes + BATCH_BYTES)
   redis.call('ZADD', change.activity, now_us, conversation_id)
   if line then redis.call('HSET', change.rows, conversation_id, PENDING .. line) end
-  if change.expiry ~= '0' then
+  -- Before it is done, what expires may come to live longer than it should, never shorter.
+  local before = change.expiry_before or change.expiry
+  local is_shorter = change.expiry ~= '0' and (before == '0' or tonumber(before) > tonumber(change.expiry))
+  local lasting = is_shorter and before or change.expiry
+  if lasting ~= '0' then
     -- Only what exists can expire; without a version it is no conversation.
     if change.is_new then redis.call('HSET', conversation, 'c', change.created) end
-    redis.call('EXPIRE', conversation, change.expiry)
+    redis.call('EXPIRE', conversation, lasting)
+  elseif before ~= '0' then
+    redis.call('PERSIST', conversation)
   end
   for _, part in ipairs({'v', version, 'h', change.chain, 'b', bytes, 't', now_s,
     'b:' .. batch, version .. ' ' .. change.chain .. ' ' .. now_s}) do
     fields[#fields + 1] = part
   end
   redis.call('HSET', conversation, unpack(fields))
+  if is_shorter then redis.pcall('EXPIRE', conversation, change.expiry) end
   -- It is done: a row that stays in doubt is asked about by whoever meets it.
   if line then redis.pcall('HSET', change.rows, conversation_id, line) end
   return reply

@@ -5,7 +5,7 @@
 -- ARGV: key hash, generation to give it, '1' to do it however little there is to take out, now_s,
 --       for how long it is known which batches were applied, conversation id, shards
 -- Reply: 'ok', generation, version, chain hash, created_at, metadata, entries taken out,
---        '1' if terms are lacking | 'unauthorised'
+--        '1' if terms are lacking, what told.lua tells of it | 'unauthorised'
 --        | 'shards', how many | 'unknown'
 -- Content, tokens and the version stay; so do the ids of deleted items, which are never used again and from which a
 -- page may start: their places are from then on half-way between two others.

@@ -1,17 +1,18 @@
 -- Compact, with the KEYS and ARGV of compact.lua. *layout_of*: returns how the tenant's indexes are spread.
 -- @part
--- @include batches, charge, entries, fields, index, sparse, summarised, terms_changed, text
+-- @include batches, charge, entries, fields, index, sparse, summarised, terms_changed, text, told
 local function compact(KEYS, ARGV, layout_of)
   local conversation, side, generation, is_forced = KEYS[2], KEYS[3], ARGV[2], ARGV[3] == '1'
   local now_s, batches_s, conversation_id, shards = unpack(ARGV, 4, 7)
   local header = fields_of(conversation,
     {'v', 'o', 'n', 'b', 'h', 'w', 'd', 'p', 'pin', 'y', 'x', 'g', 'c', 'm', 'e', 't', 'docs', 'last', 'r', 's', 'sc',
-      'ti', 'to', 'tq', 'td'})
+      'ti', 'to', 'tq', 'td', 'f', 'im'})
   if not header.v then return {'unknown'} end
   local removed, live, bytes = tonumber(header.o or 0), tonumber(header.n), tonumber(header.b)
   local entries = tonumber(header.v) - removed
   local function done(count)
-    return {'ok', header.g, header.v, header.h, header.c, header.m, text(count), is_indexed(header) and '0' or '1'}
+    return {'ok', header.g, header.v, header.h, header.c, header.m, text(count), is_indexed(header) and '0' or '1',
+      told_of(header)}
   end
   if not is_sparse(entries, live) and not (is_forced and live < entries) then return done(0) end
   local told = layout_of()
@@ -69,17 +70,19 @@ local function compact(KEYS, ARGV, layout_of)
 
   local pins = {}
   for pin in string.gmatch(header.pin, '%d+') do pins[#pins + 1] = text(place_of[tonumber(pin)]) end
-  for _, name in ipairs({'v', 'h', 'n', 'w', 'd', 'p', 'e', 't', 'c', 'm', 'docs', 'last', 'r', 's', 'sc'}) do
+  for _, name in ipairs({'v', 'h', 'n', 'w', 'd', 'p', 'e', 't', 'c', 'm', 'docs',
+    'last', 'r', 's', 'sc', 'f', 'im'}) do
     if header[name] then set(name, header[name]) end
   end
   kept_bytes = kept_bytes
     + move_terms(conversation, header, function(place) return place_of[place] end, generation, set)
+  header.b = text(kept_bytes)
   -- What is told of the index is the same of the one that was written: it was made of it.
   local reply = done(entries - kept)
   reply[2] = generation
   set('g', generation)
   set('o', text(removed + entries - kept))
-  set('b', text(kept_bytes))
+  set('b', header.b)
   set('pin', table.concat(pins, ','))
   set('x', table.concat(gone))
   if header.y and header.y ~= '' then set('y', text(place_of[tonumber(header.y)])) end

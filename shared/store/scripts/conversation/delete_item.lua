@@ -3,19 +3,18 @@
 -- KEYS: tenant, conversation, activity index, rows, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards, item id
 -- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, '1' if compaction is worth its while,
---        '1' if the summary stands for the item as well
+--        '1' if the summary stands for the item as well, what told.lua tells of it
 --        | 'unauthorised' | 'shards', how many | 'reused' | 'unknown' | 'unknown_item'
 --        | 'moved', generation, version, chain hash
 -- The limit on entries does not hold here: an item can be deleted once, so deletions are bounded by it already.
 local conversation, record, item_id = KEYS[2], KEYS[5], ARGV[9]
-local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'e', 'c', 'm', 'i:' .. item_id, 'd', 'g', 'o', 'y', 'sc',
-  'ti', 'to', 'tq'}
+local wanted = and_told({'v', 'h', 'p', 'pin', 'c', 'm', 'i:' .. item_id, 'g', 'o', 'y', 'sc', 'ti', 'to', 'tq'})
 local kept, refused = look_back(record, wanted)
 if refused then return refused end
 local header = fields_of(conversation, wanted)
 local target = header['i:' .. item_id]
 local told = is_summarised(conversation, header.y, target) and '1' or '0'
-local done = replayed(kept, header, header.c, header.m, '0', told)
+local done = replayed(kept, header, header.c, header.m, '0', told, header.v and told_of(header))
 if done then return done end
 if not header.v then return {'unknown'} end
 if has_moved(expected, header) then return moved(header) end
@@ -39,9 +38,9 @@ if kind_of(entry) == 's' then
 end
 local change = {conversation = conversation, activity = KEYS[3], record = record,
   generation = header.g, version = version, chain = chain, expiry = header.e,
-  bytes = tonumber(header.b) - #entry + #blank + #news, bytes_before = tonumber(header.b)}
-local fields = {target, blank, place, news, 'n', text(live), 'p', text(pinned), 'pin', pins,
-  'd', text(tonumber(header.d or 0) + tokens)}
+  bytes = tonumber(header.b) - #entry + #blank + #news, bytes_before = tonumber(header.b),
+  told = {n = text(live), w = header.w, d = text(tonumber(header.d or 0) + tokens), f = header.f}}
+local fields = {target, blank, place, news, 'n', text(live), 'p', text(pinned), 'pin', pins, 'd', change.told.d}
 if told == '1' and kind_of(entry) ~= 's' then
   local covered, id = covered_by(header)
   if covered then fields[#fields + 1], fields[#fields + 2] = 'sc', id .. ' ' .. text(covered - tokens) end

@@ -2,16 +2,17 @@
 -- @include change, entries, fields, sparse, summarised
 -- KEYS: tenant, conversation, activity index, rows, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards
--- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, '1' if compaction is worth its while
+-- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, '1' if compaction is worth its while, what
+--        told.lua tells of it
 --        | 'unauthorised' | 'shards', how many | 'reused' | 'unknown' | 'unknown_summary'
 --        | 'moved', generation, version, chain hash
 -- The limit on entries does not hold here: a summary can be deleted once.
 local conversation, record = KEYS[2], KEYS[5]
-local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'y', 'e', 'c', 'm', 'g', 'o'}
+local wanted = and_told({'v', 'h', 'p', 'y', 'c', 'm', 'g', 'o'})
 local kept, refused = look_back(record, wanted)
 if refused then return refused end
 local header = fields_of(conversation, wanted)
-local done = replayed(kept, header, header.c, header.m, '0')
+local done = replayed(kept, header, header.c, header.m, '0', header.v and told_of(header))
 if done then return done end
 if not header.v then return {'unknown'} end
 if has_moved(expected, header) then return moved(header) end
@@ -25,6 +26,6 @@ local blank = without_summary(entry)
 local news = chain .. ' ' .. header.w .. ' - [' .. header.y .. ']\n'
 local change = {conversation = conversation, activity = KEYS[3], record = record,
   generation = header.g, version = version, chain = chain, expiry = header.e,
-  bytes = tonumber(header.b) - #entry + #blank + #news, bytes_before = tonumber(header.b)}
+  bytes = tonumber(header.b) - #entry + #blank + #news, bytes_before = tonumber(header.b), told = header}
 local fields = {header.y, blank, place, news, 'p', text(tonumber(header.p) - tokens_of(entry)), 'y', '', 'sc', ''}
 return commit(change, fields, header.c, header.m, is_sparse(entries, header.n) and '1' or '0')

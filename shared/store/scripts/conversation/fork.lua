@@ -4,8 +4,10 @@
 --       record (only with an Idempotency-Key), what is left of the fork if it was deleted (only with one)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, id of the fork, shards,
 --       id of the last item ('' for all there is), metadata ('' for the conversation's own), generation of the fork,
---       tenant_bytes_max, how many entries share a field of kept counts, then the encodings whose counts may be kept
--- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, expiry and last use of the conversation
+--       tenant_bytes_max, how many entries share a field of kept counts, id of the conversation,
+--       then the encodings whose counts may be kept
+-- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, expiry and last use of the conversation,
+--        what told.lua tells of the fork
 --        | 'unauthorised' | 'shards', how many | 'reused' | 'again', seed | 'unknown'
 --        | 'moved', generation, version, chain hash | 'after' | 'tenant_bytes', limit
 -- Entries that are kept keep their places, so all that names one stays right. What was deleted after the cut is as
@@ -13,7 +15,7 @@
 -- It is built under another name, and gets its own with the last write; what an attempt left there that ended half-way
 -- is overwritten by the next.
 local conversation, fork, side, record = KEYS[2], KEYS[5], KEYS[6], KEYS[7]
-local after, generation, block_entries, FIRST_ENCODING = ARGV[9], ARGV[11], tonumber(ARGV[13]), 14
+local after, generation, block_entries, FIRST_ENCODING = ARGV[9], ARGV[11], tonumber(ARGV[13]), 15
 local kept, refused = look_back(record, {})
 if refused then return refused end
 if kept and kept[2] ~= seed then return {'again', kept[2]} end
@@ -22,9 +24,9 @@ local header = fields_of(conversation,
   {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'd', 'y', 'e', 'm', 'g', 't', 'i:' .. after, 'x', 'r', 's',
   'ti', 'to', 'tq', 'td'})
 -- The id of the fork comes from the seed: where it is or was, this very attempt made it and its answer was lost.
-local made = fields_of(fork, {'g', 'v', 'h', 'c', 'm'})
+local made = fields_of(fork, and_told({'g', 'v', 'h', 'c', 'm'}))
 if made.g then
-  return {'ok', seed, made.g, made.v, made.h, made.c, made.m, header.e or '0', header.t or '0'}
+  return {'ok', seed, made.g, made.v, made.h, made.c, made.m, header.e or '0', header.t or '0', told_of(made)}
 elseif kept and redis.call('EXISTS', KEYS[8]) == 1 then
   return kept
 elseif not header.v then
@@ -46,7 +48,7 @@ local newest = tonumber(header.v) - removed
 local last = after ~= '' and math.floor(tonumber(header['i:' .. after])) or newest
 
 -- What does not belong to the fork; HDEL takes as many fields at once as unpack can hold.
-local doomed = {'last'}
+local doomed = {'last', 'im'}
 local function flush()
   if #doomed > 0 then redis.call('HDEL', side, unpack(doomed)) end
   doomed = {}
@@ -132,7 +134,8 @@ end
 flush()
 local version = text(last + removed)
 local fields = {'g', generation, 'v', version, 'h', chain, 'n', text(live), 'w', text(written), 'b', text(bytes),
-  'p', text(pinned), 'pin', pins, 'd', text(deleted), 'c', now_s, 't', now_s, 'm', metadata}
+  'p', text(pinned), 'pin', pins, 'd', text(deleted), 'c', now_s, 't', now_s, 'm', metadata,
+  'f', ARGV[14]}
 local function set(name, value)
   fields[#fields + 1] = name
   fields[#fields + 1] = value
@@ -145,7 +148,8 @@ for _, part in ipairs(terms_fields) do fields[#fields + 1] = part end
 redis.call('HSET', side, unpack(fields))
 if expiry ~= '0' then redis.call('EXPIRE', side, expiry) end
 local reply = remember(record, fingerprint, record_s,
-  {'ok', seed, generation, version, chain, now_s, metadata, expiry, header.t})
+  {'ok', seed, generation, version, chain, now_s, metadata, expiry, header.t,
+  told_of({n = live, w = written, d = deleted, b = text(bytes), t = now_s, e = expiry, f = ARGV[14]})})
 charge(conversation_id, 0, bytes)
 local line = row(now_s, expiry, now_s, text(bytes), metadata)
 redis.call('ZADD', KEYS[3], now_us, conversation_id)

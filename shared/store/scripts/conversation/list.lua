@@ -5,8 +5,8 @@
 -- KEYS: tenant, what is left of the one to start after, the activity index of each shard, the rows of each
 -- ARGV: key hash, shards, id to start after ('' for none), limit, now_s, scan_max,
 --       '1' to name also conversations whose rows are in doubt, then pairs: metadata key, value
--- Reply: 'ok', '1' if there may be more, id to go on after, {id, created_at, metadata, …}, '?' and '' for a row in
---        doubt | 'unauthorised'
+-- Reply: 'ok', '1' if there may be more, id to go on after, {id, created_at, metadata, last use, expiry, …}, '?' and ''
+--        for a row in doubt | 'unauthorised'
 --        | 'shards', how many | 'after' | 'pending', {ids whose rows are to be made right first}
 local shards, after, limit, now_s, scan_max = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 if shards ~= owner.shards then return {'shards', owner.shards} end
@@ -82,12 +82,15 @@ local function is_wanted(written_us, expiry, used, metadata)
   return true
 end
 
+-- How many texts tell of one conversation.
+local ROW = 5
+
 local found, last, pending, looked_at = {}, '', {}, 0
 local more = '0'
 while true do
   local source = newest_source()
   if not source then break end
-  if #found == 3 * limit or (filtered and looked_at == scan_max) then
+  if #found == ROW * limit or (filtered and looked_at == scan_max) then
     more = '1'
     break
   end
@@ -97,13 +100,15 @@ while true do
   local mark, created, expiry, used, _, metadata = read_row(line or '')
   local is_doubtful = mark ~= ''
   if is_doubtful then
-    created, metadata = PENDING, ''
+    created, metadata, used, expiry = PENDING, '', '', ''
     pending[#pending + 1] = id
   end
   if is_doubtful or is_wanted(time, expiry, used, metadata) then
     found[#found + 1] = id
     found[#found + 1] = created
     found[#found + 1] = metadata
+    found[#found + 1] = is_doubtful and '' or text(math.max(math.floor(time / 1000000), tonumber(used)))
+    found[#found + 1] = expiry
   end
 end
 if #pending > 0 and not names_doubtful then return {'pending', pending} end

@@ -6,6 +6,8 @@
 -- Reply: 'ok', '1' if it is there
 local header = fields_of(KEYS[1], {'v', 'b', 'c', 'e', 't', 'm'})
 if header.v then
+  -- An expiry that was to change may have been taken away (change.lua).
+  if header.e ~= '0' then redis.call('EXPIRE', KEYS[1], header.e, 'NX') end
   redis.call('HSET', KEYS[3], ARGV[1], row(header.c, header.e, header.t, header.b, header.m))
   return {'ok', '1'}
 end

@@ -14,6 +14,8 @@ for i, id in ipairs(ARGV) do
     gone[#gone + 1], gone_keys[#gone_keys + 1] = id, KEYS[i + 2]
   else
     bytes = bytes + tonumber(header.b)
+    -- An expiry that was to change may have been taken away (change.lua).
+    if header.e ~= '0' then redis.call('EXPIRE', KEYS[i + 2], header.e, 'NX') end
     lines[#lines + 1] = id
     lines[#lines + 1] = row(header.c, header.e, header.t, header.b, header.m)
     if is_sparse(tonumber(header.v) - tonumber(header.o or 0), tonumber(header.n)) then sparse[#sparse + 1] = id end

@@ -94,12 +94,16 @@ local function written_index(index, generation)
     text(index.terms), text(index.open), text(index.lowest), index.written, index.from}, ' ')
 end
 
+local function question_line(place, first, items, terms, from, codes)
+  return table.concat({text(place), text(first), text(items), text(terms), from == '' and '-' or from, codes}, ' ')
+end
+
 -- What *tq* says of the message that asks, nil where there is none.
 local function question_of(tq)
   local place, first, items, terms, from, codes =
     string.match(tq or '', '^(%d+) (%d+) (%d+) (%d+) (%S+) (%S*)$')
   return place and {place = tonumber(place), first = tonumber(first), items = tonumber(items),
-    terms = tonumber(terms), from = from == '-' and '' or from, codes = codes}
+    terms = tonumber(terms), from = from == '-' and '' or from, codes = codes, line = tq}
 end
 
 -- The lines of an open *block*, one by one: place, terms.

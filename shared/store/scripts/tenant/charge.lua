@@ -1,13 +1,13 @@
 -- How it is counted what a tenant's conversations take.
 -- @part
--- @include text
+-- @include digits, text
 
 -- Counted are whole portions: one command more for 16 KiB, not for each write. Where a conversation's first portion
--- begins, its id decides, so that the sum over many is right, and what was charged for one is taken away with it to
+-- begins, its digits decide, so that the sum over many is right, and what was charged for one is taken away with it to
 -- the byte. The sweep adds up what there is.
 local PORTION_BYTES = 16384
 local function portions_of(id, bytes)
-  local offset = (tonumber(string.sub(id, -8, -5), 16) or 0) % PORTION_BYTES
+  local offset = tonumber(string.sub(digits_of(id), 1, 4), 16) % PORTION_BYTES
   return math.floor((bytes + offset) / PORTION_BYTES)
 end
 
