@@ -41,13 +41,20 @@ class Body(NamedTuple):
     A JSON object of *fields*. *forms*: what is right together; none: whatever has the required fields.
 
     *bytes_max*: how large it may be, 0 for Settings.body_bytes_max. *schema* instead of *fields*: the handler gets all
-    of it as `body`, and the schema of that name says what it may be.
+    of it as `body`, and the schema of that name says what it may be. *is_document*: it is no JSON, but the bytes of a
+    document, which the handler gets as `body`; Settings.document_bytes_max says how many.
     """
 
     fields: tuple[Field, ...] = ()
     forms: tuple[Form, ...] = ()
     bytes_max: int = 0
     schema: str = ""
+    is_document: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the handler gets all of it."""
+        return self.schema != "" or self.is_document
 
 
 class Route(NamedTuple):
@@ -123,7 +130,7 @@ class Route(NamedTuple):
         """Return the names of what the handler gets."""
         members = self.body.fields if self.body else ()
         names = [field.name for field in (*self.ids, *self.query, *members) if field.kind not in UNREAD]
-        return [*names, "body"] if self.body and self.body.schema else names
+        return [*names, "body"] if self.body and self.body.is_whole else names
 
 
 TAKES_ANY = 0x08

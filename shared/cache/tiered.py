@@ -217,13 +217,20 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
         return found
 
     async def _share(
-        self, key: K, mark: Mark | None, work: "Callable[[], Awaitable[Found[V]]]", *, linger_s: float = 0.0
+        self,
+        key: K,
+        mark: Mark | None,
+        work: "Callable[[], Awaitable[Found[V]]]",
+        *,
+        linger_s: float = 0.0,
+        came_at_s: float = 0.0,
     ) -> Found[V]:
         """
         Share one load among all who came with the same mark, also while it is under way, or up to *linger_s* after it
-        brought a value. Past L2 that is stale for who came later, and what did not exist is looked for again.
+        brought a value. Past L2 that is stale for who came later; what did not exist is looked for again, and so is
+        everything where L2 is there, and only takes no more names: who came may have been told of a change.
         """
-        came_at_s = time.monotonic()
+        came_at_s = came_at_s or time.monotonic()
         name = (*key, mark, linger_s)
         task = self._under_way.get(name)
         if task is None:
@@ -234,8 +241,8 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
         found = await asyncio.shield(task)
         if found.asked_at_s is None or found.asked_at_s >= came_at_s:
             return found
-        if found.value is None:
-            return await self._share(key, mark, work, linger_s=linger_s)
+        if found.value is None or not linger_s:
+            return await self._share(key, mark, work, linger_s=linger_s, came_at_s=came_at_s)
         return found._replace(origin=Origin.STALE, age_s=time.monotonic() - found.asked_at_s)
 
     def _land(self, name: tuple[object, ...], task: asyncio.Task[Found[V]], linger_s: float) -> None:
