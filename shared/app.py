@@ -47,6 +47,7 @@ from shared.request.invocation import CURRENT
 from shared.request.permits import Permits
 from shared.routes import Route, check_route
 from shared.store.upstash import Store
+from shared.telemetry.last_uses import tell_uses
 from shared.telemetry.telemetry import Telemetry
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import Encodings
@@ -73,6 +74,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     try:
         counter = Counter(encodings, pool)
         history, documents = History(store, settings, pool=pool), Documents(store, counter, settings)
+        permits = Permits()
         yield {
             "settings": settings,
             "wrong": wrong,
@@ -80,7 +82,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "pool": pool,
             "counter": counter,
             "history": history,
-            "permits": Permits(),
+            "permits": permits,
             "documents": documents,
             "deadlines": Deadlines(settings.max_duration_s),
             "pressure": pressure,
@@ -94,6 +96,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
                 sources_of(store, history, documents, counter, pressure),
                 time.monotonic() - STARTED_AT_S,
                 ending,
+                beside=partial(tell_uses, store, permits.uses),
             ),
             "spans": spans,
         }

@@ -78,6 +78,14 @@ SUMMARY: Schema = {
 }
 PATH: Schema = {"type": "string", "description": "In the tenant's folder, or `shared/…`"}
 WRITTEN: Schema = {"object": {"const": "document"}, "path": PATH, "etag": {"type": "string"}, "bytes": COUNT}
+STORED: Schema = obj(
+    {
+        "bytes": {**COUNT, "description": "What the tenant's conversations take, about"},
+        "limit_bytes": {**COUNT, "description": "What they may take"},
+        "conversations": {**COUNT, "description": "About: one that has just expired still counts"},
+    },
+    ("bytes", "limit_bytes", "conversations"),
+)
 AMOUNT: Schema = {"tokens": COUNT, "usd": USD}
 RESERVED: Schema = {"id": {"type": "string"}, "object": {"const": "reservation"}, **AMOUNT}
 
@@ -116,8 +124,8 @@ ANSWERS: dict[str, Schema] = {
     ),
     "release": _answer("What it is now", RESERVED | {"status": {"enum": ["released", "expired", "settled"]}}),
     "usage": _answer(
-        "This day and month",
-        {"object": {"const": "usage"}, "day": WINDOW, "month": WINDOW, "models": {"type": "object"}},
+        "This day and month, and what is stored",
+        {"object": {"const": "usage"}, "day": WINDOW, "month": WINDOW, "models": {"type": "object"}, "stored": STORED},
     ),
     "document": _text("Its text", "text/*"),
     "put_document": _answer("It is stored", WRITTEN | {"tokens": COUNT, "encoding": ENCODING}),
