@@ -47,7 +47,7 @@ from shared.request.invocation import CURRENT
 from shared.request.permits import Permits
 from shared.routes import Route, check_route
 from shared.store.upstash import Store
-from shared.telemetry.last_uses import tell_uses
+from shared.telemetry.last_uses import telling_uses
 from shared.telemetry.telemetry import Telemetry
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import Encodings
@@ -96,7 +96,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
                 sources_of(store, history, documents, counter, pressure),
                 time.monotonic() - STARTED_AT_S,
                 ending,
-                beside=partial(tell_uses, store, permits.uses),
+                beside=partial(telling_uses, store, permits.uses),
             ),
             "spans": spans,
         }

@@ -1,5 +1,6 @@
 """What operators see of keys and tenants: labels, when a key was used last, and what every tenant has."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from shared.request.caller import Caller, make_key, read_key
 from shared.request.key_uses import HOUR_S, KeyUses
 from shared.store.keys import TENANTS_KEY, activity_key, tenant_key
 from shared.store.upstash import Store
-from shared.telemetry.last_uses import tell_uses
+from shared.telemetry.last_uses import telling_uses
 from shared.telemetry.telemetry import Sources, Telemetry
 from tests.half_way import failures, wait_until
 from tests.instances import client_of
@@ -161,7 +162,7 @@ async def test_last_uses_make_no_request_of_their_own(
     settings, uses = read_settings(), KeyUses()
     store = Store(settings)
     callers = [read_key(mint()) for _ in range(3)]
-    telemetry = Telemetry(store, settings, Sources(dict, dict), 0, Ending(), beside=partial(tell_uses, store, uses))
+    telemetry = Telemetry(store, settings, Sources(dict, dict), 0, Ending(), beside=partial(telling_uses, store, uses))
     for caller in callers:
         uses.note(caller)
     await telemetry.flush()
@@ -190,7 +191,7 @@ async def test_last_uses_are_written_once_an_hour_whole_or_not_at_all(
         uses = KeyUses(lambda: now_s)
         for each in (caller, gone):
             uses.note(each)
-        await tell_uses(store, uses)
+        await asyncio.gather(*telling_uses(store, uses))
 
     for nth in failures(server, "key_uses"):
         before = used()

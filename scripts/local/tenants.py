@@ -131,7 +131,7 @@ async def tenants(store: Store) -> AsyncIterator[list[Summary]]:
     redis, cursor = TypedCommands(store), 0
     while True:
         cursor, page = await redis.hscan(TENANTS_KEY, cursor, count=PAGE_TENANTS)
-        for names in batched(sorted(page), TOGETHER, strict=False):
+        for names in batched(sorted(page), TOGETHER):
             yield list(await asyncio.gather(*(_summary(redis, name) for name in names)))
         if cursor == 0:
             return

@@ -5,7 +5,7 @@ Coarse, and that is enough for who asks whether a key is still in use: to the ho
 instance is first. An instance that ends before its flush tells nothing, nor does one that never flushes.
 """
 
-import asyncio
+from collections.abc import Awaitable
 from contextlib import suppress
 
 from shared.errors import StoreUnavailable
@@ -20,10 +20,10 @@ KEYS_MAX = 1_000
 """Of one script: Lua unpacks fewer than 8,000."""
 
 
-async def tell_uses(store: Store, uses: KeyUses) -> None:
-    """Note which keys were used in this hour. What the store does not take is lost, and it is no matter."""
+def telling_uses(store: Store, uses: KeyUses) -> list[Awaitable[None]]:
+    """Return what notes the keys that were used in this hour. What the store does not take is lost; it is no matter."""
     hour_at_unix_s, found = uses.take(TENANTS_MAX)
-    await asyncio.gather(*(_tell(store, tenant, hour_at_unix_s, hashes) for tenant, hashes in found.items()))
+    return [_tell(store, tenant, hour_at_unix_s, hashes) for tenant, hashes in found.items()]
 
 
 async def _tell(store: Store, tenant: str, hour_at_unix_s: int, hashes: list[str]) -> None:

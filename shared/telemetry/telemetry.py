@@ -12,7 +12,7 @@ have been added is forgotten, so that nothing is counted twice; what certainly w
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from shared.config import Settings
@@ -92,7 +92,7 @@ class Telemetry:
         ready_s: float,
         ending: Ending,
         clock: Callable[[], float] = time.time,
-        beside: Callable[[], Awaitable[None]] | None = None,
+        beside: Callable[[], Iterable[Awaitable[None]]] = tuple,
     ) -> None:
         self._store = store
         self._beside = beside
@@ -204,7 +204,7 @@ class Telemetry:
         names = [keys.metrics_key(self._deployment), keys.METRICS_KEY]
         try:
             [reply, *_] = await asyncio.gather(
-                self._store.eval("metrics", names, arguments), *([self._beside()] if self._beside else [])
+                self._store.eval("metrics", names, arguments), *self._beside()
             )
         except StoreUnavailable as error:
             if not error.extensions["outcome_unknown"]:
