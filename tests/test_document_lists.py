@@ -66,7 +66,9 @@ def test_pages_go_on_where_the_last_one_ended(filled: httpx.Client, limit: int) 
     assert seen == KNOWN
 
 
-@pytest.mark.parametrize("prefix", ["a", "a/", "a/b", "a/b/", "a ", "ü", "s", "shared", "none", "b.txt", "b.txt/", ".."])
+@pytest.mark.parametrize(
+    "prefix", ["a", "a/", "a/b", "a/b/", "a ", "ü", "s", "shared", "none", "b.txt", "b.txt/", ".."]
+)
 @pytest.mark.parametrize("after", ["", "a/1", "a/2", "zzz"])
 def test_a_prefix_and_a_place_choose(filled: httpx.Client, prefix: str, after: str) -> None:
     found = paths(filled.get("/v1/documents", params={"prefix": prefix, "after": after}))
@@ -139,10 +141,12 @@ def test_more_than_a_page_of_the_object_store_is_gone_through(
 
     assert paths(first) + paths(second) == [f"x/{number:04}" for number in range(1_100)]
     assert (first.json()["has_more"], second.json()["has_more"]) == (True, False)
-    assert paths(service.get("/v1/documents?prefix=x/10&limit=1000")) == [f"x/{number}" for number in range(1_000, 1_100)]
+    assert paths(service.get("/v1/documents?prefix=x/10&limit=1000")) == [
+        f"x/{number}" for number in range(1_000, 1_100)
+    ]
 
 
-NAME = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=4)
+NAME = st.text(st.characters(codec="utf-8"), min_size=1, max_size=4)
 
 
 @given(NAME, NAME)

@@ -32,9 +32,10 @@ def outcomes(answers: list[httpx.Response]) -> list[int]:
     return sorted(each.status_code for each in answers)
 
 
-def at_once(calls: list[Callable[[], httpx.Response]]) -> list[httpx.Response]:
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return [each.result() for each in [pool.submit(call) for call in calls]]
+def at_once(call: Callable[[int], httpx.Response]) -> list[httpx.Response]:
+    """Return what WRITERS calls are answered, each with its number."""
+    with ThreadPoolExecutor(WRITERS) as pool:
+        return list(pool.map(call, range(WRITERS)))
 
 
 def test_what_is_put_is_what_every_instance_shows(instances: list[httpx.Client]) -> None:
@@ -90,7 +91,9 @@ def test_a_context_shows_the_new_text_right_after_the_answer(instances: list[htt
     one.put(PATH, content="old text")
     part = {"type": "input_file", "file_url": "document:notes/a.md"}
     body = {"items": [{"role": "user", "content": [part]}]}
-    context = f"/v1/conversations/{one.post('/v1/conversations', json=body).json()['id']}/context?format=text&budget=500"
+    context = (
+        f"/v1/conversations/{one.post('/v1/conversations', json=body).json()['id']}/context?format=text&budget=500"
+    )
     assert ["old text" in each.get(context).text for each in instances] == [True] * 2
     other.put(PATH, content="new text")
 
@@ -134,27 +137,30 @@ def test_if_none_match_makes_what_does_not_exist(instances: list[httpx.Client]) 
 
 
 def test_of_writers_who_know_the_same_exactly_one_wins(instances: list[httpx.Client]) -> None:
-    headers = {"if-none-match": "*"}
+    known, turn = {"if-none-match": "*"}, 0
+
+    def put(at: int) -> httpx.Response:
+        return instances[at % 2].put(PATH, content=f"{turn}.{at}", headers=known)
+
     for turn in range(6):
-        answers = at_once(
-            [
-                lambda at=at, headers=headers: instances[at % 2].put(PATH, content=f"{turn}.{at}", headers=headers)
-                for at in range(WRITERS)
-            ]
-        )
+        answers = at_once(put)
         [won] = [at for at, each in enumerate(answers) if each.status_code == 200]
         assert outcomes(answers) == [200] + [412] * (WRITERS - 1)
         seen = [each.get(PATH) for each in instances]
         assert [each.text for each in seen] == [f"{turn}.{won}"] * 2
         assert {each.headers["etag"] for each in seen} == {answers[won].headers["etag"]}
-        headers = {"if-match": answers[won].headers["etag"]}
+        known = {"if-match": answers[won].headers["etag"]}
 
 
 def test_of_those_who_delete_the_same_one_finds_it(instances: list[httpx.Client]) -> None:
+    known: dict[str, str] = {}
+
+    def delete(at: int) -> httpx.Response:
+        return instances[at % 2].delete(PATH, headers=known)
+
     for _ in range(4):
-        headers = {"if-match": instances[0].put(PATH, content="text").headers["etag"]}
-        answers = at_once([lambda at=at: instances[at % 2].delete(PATH, headers=headers) for at in range(WRITERS)])
-        assert outcomes(answers) == [200] + [412] * (WRITERS - 1)
+        known = {"if-match": instances[0].put(PATH, content="text").headers["etag"]}
+        assert outcomes(at_once(delete)) == [200] + [412] * (WRITERS - 1)
 
 
 def test_a_key_has_a_write_done_once(instances: list[httpx.Client]) -> None:

@@ -41,7 +41,9 @@ class Writes(RuleBasedStateMachine):
         self.old_tags: dict[str, str] = {}
         parts = [{"type": "input_file", "file_url": f"document:{self.folder}/{path}"} for path in PATHS]
         body = {"items": [{"role": "user", "content": parts}]}
-        self.context = f"/v1/conversations/{self.instances[0].post('/v1/conversations', json=body).json()['id']}/context"
+        self.context = (
+            f"/v1/conversations/{self.instances[0].post('/v1/conversations', json=body).json()['id']}/context"
+        )
 
     def url(self, path: str) -> str:
         return f"/v1/documents/{self.folder}/{path}"
@@ -132,15 +134,18 @@ def test_every_answer_is_that_of_one_text_a_path(
     documents_folder: Path,
     tenant: str,
 ) -> None:
-    def write_file(path: str, text: str) -> None:
+    s3: ObjectStore | None = request.getfixturevalue("s3") if kind == "s3" else None
+    if s3 is not None:
+        s3.use(monkeypatch)
+
+    def write_outside(path: str, text: str) -> None:
+        if s3 is not None:
+            s3.put(path, text)
+            return
         (documents_folder / path).parent.mkdir(parents=True, exist_ok=True)
         (documents_folder / path).write_text(text)
 
-    Writes.write_outside = staticmethod(write_file)
-    if kind == "s3":
-        s3: ObjectStore = request.getfixturevalue("s3")
-        s3.use(monkeypatch)
-        Writes.write_outside = staticmethod(lambda path, text: str(s3.put(path, text)))
+    Writes.write_outside = staticmethod(write_outside)
     Writes.instances, Writes.tenant = [make_api() for _ in range(INSTANCES)], tenant
     run_state_machine_as_test(
         Writes,

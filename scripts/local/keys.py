@@ -159,7 +159,7 @@ def _key_line(tenant: Mapping[str, Any], key: str) -> str:
 
 
 def _tenant_line(each: Summary) -> str:
-    limits = ", ".join(f"{name} {value:g}" for name, value in each.limits.items() if value is not None)
+    limits = ", ".join(f"{name} {value}" for name, value in each.limits.items() if value is not None)
     facts = [f"keys {each.keys}", f"conversations {each.conversations}", f"bytes {each.bytes_used}"]
     return "  ".join([each.tenant, *facts, limits or "no limits"])
 
@@ -224,7 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     for action in (replace, naming, end):
         action.add_argument("key", help="the key, or its hash together with --tenant")
         action.add_argument("--tenant", type=_tenant, help="the tenant of a hash")
-    naming.add_argument("label", type=_labelled, help="at most 64 characters; \"\": none")
+    naming.add_argument("label", type=_labelled, help='at most 64 characters; "": none')
     everybody = actions.add_parser("tenants", help="print what every tenant has, one a line")
     for action in (create, listing, replace, everybody):
         action.add_argument("--json", action="store_true", help="print JSON")

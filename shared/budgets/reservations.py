@@ -23,7 +23,7 @@ from shared.errors import StoreUnavailable
 from shared.request.caller import Caller
 from shared.store import keys
 from shared.store.attempts import Attempt
-from shared.store.indexes import Spread, activity_names
+from shared.store.indexes import Names, Spread, activity_names
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
@@ -174,7 +174,7 @@ class Budgets:
     async def usage(self, caller: Caller) -> dict[str, Any]:
         """Return what the tenant used and reserved in this day and month, and what is stored for it."""
         tenant = caller.tenant
-        names = [keys.tenant_key(tenant), keys.reservations_key(tenant), activity_names(tenant)]
+        names: list[str | Names] = [keys.tenant_key(tenant), keys.reservations_key(tenant), activity_names(tenant)]
         reply = await self._store.eval("usage", names, [caller.key_hash, Spread(tenant)])
         if reply[0] != "ok":
             raise_refusal(reply, "", self._settings)

@@ -1,5 +1,5 @@
 """
-Conditions of a write to the object store: that a document is one of those which the caller knows, or that there is none.
+Conditions of a write to the object store: that a document is one of those that the caller knows, or that there is none.
 """
 
 from collections.abc import Mapping

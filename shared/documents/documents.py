@@ -38,6 +38,7 @@ TIERS = {Origin.L1: "L1", Origin.L2: "L2", Origin.SOURCE: "source", Origin.STALE
 NO_TIER = "none"
 """What answered nothing: the source is away, and no copy will do."""
 
+
 class Documents:
     """The documents of one instance."""
 

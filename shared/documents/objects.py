@@ -82,9 +82,7 @@ class Objects:
             kind = {"Content-Type": media_type(path)}
             with _refusals():
                 try:
-                    result = await obstore.put_async(
-                        store, path, body, mode=mode, attributes=kind, use_multipart=False
-                    )
+                    result = await obstore.put_async(store, path, body, mode=mode, attributes=kind, use_multipart=False)
                 except (AlreadyExistsError, PreconditionError, FileNotFoundError):
                     raise ObjectMoved from None
             return result["e_tag"]
@@ -268,7 +266,7 @@ def _refusals() -> Iterator[None]:
 def _check_file(folder: str, path: str) -> None:
     """Raise InvalidValue: no file can be called *path* in *folder*."""
     *above, name = path.split("/")
-    head, mark, digits = name.rpartition("#")
+    _, mark, digits = name.rpartition("#")
     if any(len(segment.encode()) > SEGMENT_BYTES_MAX for segment in (*above, name)) or (mark and digits.isdigit()):
         raise InvalidValue("path is no name that a file can have.", param="path")
     places = ["/".join(above[: at + 1]) for at in range(len(above))]

@@ -120,7 +120,7 @@ class Writer:
             *(keys.tenant_key(caller.tenant), keys.document_marks_key(place.scope), keys.document_lease_key(*place)),
             *attempt.record_keys(caller.tenant),
         ]
-        arguments = [
+        arguments: list[str | int] = [
             *(caller.key_hash, attempt.fingerprint, place.path, owner, int(self._lease_s * 1_000), _now_ms()),
             *(settings.documents_max, int(time.time()) - self._due_s),
         ]
@@ -130,12 +130,12 @@ class Writer:
                 place.scope, self._store.eval("document_write", names, arguments, is_idempotent=True)
             )
         except StoreUnavailable as error:
-            raise _same(error, "The store did not answer as it should. Nothing was stored.", is_open=False) from error
-        match reply[0]:
-            case "ok":
-                return Begun(reply[1], owner)
-            case "done":
-                return Done(reply[1] if reply[1] != ABSENT else UNKNOWN, is_replay=True)
+            text = "The store did not answer as it should. Nothing was stored."
+            raise _same(error, text, is_open=False) from error.__cause__
+        if reply[0] == "ok":
+            return Begun(reply[1], owner)
+        if reply[0] == "done":
+            return Done(reply[1] if reply[1] != ABSENT else UNKNOWN, is_replay=True)
         raise_refusal(reply, place.path, settings)
 
     async def _write[T](self, place: Place, begun: Begun, condition: Condition, work: Awaitable[T]) -> T:
@@ -167,10 +167,14 @@ class Writer:
                 "The object store did not answer as it should. Nothing was stored.", outcome_unknown=False
             ) from error
 
-    def _unavailable(self, text: str, *, retry_after_s: float = 1, **extensions: bool) -> SourceUnavailable:
+    def _unavailable(
+        self, text: str, *, retry_after_s: float = 1, outcome_unknown: bool | None = None
+    ) -> SourceUnavailable:
         if not self._source.is_there:
             text = NO_STORE
-        return SourceUnavailable(text, retry_after_s=retry_after_s, **extensions)
+        if outcome_unknown is None:
+            return SourceUnavailable(text, retry_after_s=retry_after_s)
+        return SourceUnavailable(text, retry_after_s=retry_after_s, outcome_unknown=outcome_unknown)
 
     async def _end(
         self, place: Place, begun: Begun, attempt: Attempt, etag: str, asked_at_unix_s: int, *fields: str | int
@@ -188,7 +192,7 @@ class Writer:
         except StoreUnavailable as error:
             seconds = round(self._lease_s)
             text = f"It was written, and may not be seen for {seconds} s: the store did not answer as it should."
-            raise _same(error, text, is_open=True) from error
+            raise _same(error, text, is_open=True) from error.__cause__
 
     async def _give_back(self, place: Place, begun: Begun) -> None:
         """Nothing was written: let others load the document."""

@@ -203,9 +203,7 @@ class Telemetry:
             arguments += [field, at_unix_s, value]
         names = [keys.metrics_key(self._deployment), keys.METRICS_KEY]
         try:
-            [reply, *_] = await asyncio.gather(
-                self._store.eval("metrics", names, arguments), *self._beside()
-            )
+            [reply, *_] = await asyncio.gather(self._store.eval("metrics", names, arguments), *self._beside())
         except StoreUnavailable as error:
             if not error.extensions["outcome_unknown"]:
                 self._deltas.take_back(deltas)

@@ -4,7 +4,7 @@
 -- KEYS: marks of the scope, lease, document, record (only with an Idempotency-Key)
 -- ARGV: path, owner, fence, mode ('value', 'absent', 'none': nothing was changed), checked_at, expiry_s, entity tag,
 --       now_ms, fingerprint, record_s, then with 'value' the fields of the document
--- Reply: 'ok' | 'late': somebody else wrote or reported a change meanwhile, so nothing is kept, and what was is outdated
+-- Reply: 'ok' | 'late': somebody else wrote or reported a change meanwhile: nothing is kept, and what was is outdated
 -- The mark is what commits, as in document_store.lua. The record comes after it: what it says was done is seen by all.
 local is_late = false
 if ARGV[4] ~= 'none' then

@@ -38,6 +38,6 @@ local function keep(document, fields, expiry_s)
   redis.call('HSET', document, unpack(fields))
 end
 
-local function give_back(lease, owner)
-  if redis.call('GET', lease) == owner then redis.call('DEL', lease) end
+local function give_back(lease, holder)
+  if redis.call('GET', lease) == holder then redis.call('DEL', lease) end
 end
