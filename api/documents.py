@@ -109,8 +109,11 @@ async def list_documents(asked: Asked, prefix: str | None, after: str | None, li
     page = await asked.state["documents"].writer.page(scope, within, behind, limit)
     data = [
         {
-            **{"object": "document", "path": folder + each.path, "etag": each.etag},
-            **{"bytes": each.size_bytes, "modified_at": each.modified_at_unix_s},
+            "object": "document",
+            "path": folder + each.path,
+            "etag": each.etag,
+            "bytes": each.size_bytes,
+            "modified_at": each.modified_at_unix_s,
         }
         for each in page.objects
     ]
@@ -156,7 +159,7 @@ ROUTES = (
             integer("limit", 1, 1_000, "documents of a page", default=100),
         ),
         refuses=(SourceUnavailable,),
-        billed="1",
+        billed="2",
         needs=("documents",),
         is_confirmed_first=True,
         permits=PERMITS,
@@ -192,7 +195,7 @@ ROUTES = (
         headers=("Idempotency-Key", "If-Match", "If-None-Match"),
         answered=("ETag", "Idempotency-Replayed"),
         refuses=(UnsupportedMedia, SourceUnavailable, TextNotCountable),
-        billed="",
+        billed="15; 18 for one that is new; 2 more with an `Idempotency-Key`",
         needs=("documents",),
         is_prepared=True,
         permits=PERMITS,
@@ -208,7 +211,7 @@ ROUTES = (
         headers=("Idempotency-Key", "If-Match"),
         answered=("Idempotency-Replayed",),
         refuses=(SourceUnavailable,),
-        billed="",
+        billed="12; 2 more with an `Idempotency-Key`",
         needs=("documents",),
         permits=PERMITS,
     ),

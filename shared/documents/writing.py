@@ -132,11 +132,10 @@ class Writer:
         except StoreUnavailable as error:
             text = "The store did not answer as it should. Nothing was stored."
             raise _same(error, text, is_open=False) from error.__cause__
-        if reply[0] == "ok":
-            return Begun(reply[1], owner)
-        if reply[0] == "done":
-            return Done(reply[1] if reply[1] != ABSENT else UNKNOWN, is_replay=True)
-        raise_refusal(reply, place.path, settings)
+        if reply[0] not in ("ok", "done"):
+            raise_refusal(reply, place.path, settings)
+        is_new = reply[0] == "ok"
+        return Begun(reply[1], owner) if is_new else Done(reply[1].removeprefix(ABSENT), is_replay=True)
 
     async def _write[T](self, place: Place, begun: Begun, condition: Condition, work: Awaitable[T]) -> T:
         """Return what the object store says to *work*. Where nothing was written, the lease is given back."""

@@ -1,8 +1,8 @@
 """
 Prove that changed documents are seen, or refute it: a document is overwritten behind the service's back, with --api
-through it, while four instances, each in a process of its own, are read. With --outage-s the object store is away for so long instead, and
-contexts have to go on; with --halfway the store refuses one write of about every tenth script. Exits with 1 when a
-promise is broken.
+through it, while four instances, each in a process of its own, are read. With --outage-s the object store is away for
+so long instead, and contexts have to go on; with --halfway the store refuses one write of about every tenth script.
+Exits with 1 when a promise is broken.
 """
 
 import argparse

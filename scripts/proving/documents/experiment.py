@@ -15,8 +15,8 @@ A version is a number in the text. What may not happen:
 A request may be told that the source is away: moto's server fails a read of what is just being overwritten. Such a
 request showed nothing, or without notices an old text that is marked as such, and is counted.
 
-The store may refuse writes meanwhile, so that scripts end half-way; who writes then reports or puts the same again, until
-it is acknowledged.
+The store may refuse writes meanwhile, so that scripts end half-way; who writes then reports or puts the same again,
+until it is acknowledged.
 """
 
 import random
