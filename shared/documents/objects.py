@@ -254,12 +254,12 @@ class Objects:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """Have what the object store forbids say so: it is there."""
+    """Have what the object store forbids, or is set to do without, say so: it is there."""
     from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
     try:
         yield
-    except (PermissionDeniedError, UnauthenticatedError) as error:
+    except (PermissionDeniedError, UnauthenticatedError, NotImplementedError) as error:
         raise SourceRefused from error
 
 
