@@ -70,11 +70,10 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     take_short_turns()
     remember_missing()
     encodings, spans, ending = Encodings(pool), _spans(settings), Ending()
+    counter, permits = Counter(encodings, pool), Permits()
+    history, documents = History(store, settings, pool=pool), Documents(store, counter, settings)
     ending.listen()
     try:
-        counter = Counter(encodings, pool)
-        history, documents = History(store, settings, pool=pool), Documents(store, counter, settings)
-        permits = Permits()
         yield {
             "settings": settings,
             "wrong": wrong,
@@ -102,6 +101,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
         }
     finally:
         ending.close()
+        await documents.close()
         await encodings.settle()
         if spans is not None:
             await spans.close()

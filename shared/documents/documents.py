@@ -64,6 +64,11 @@ class Documents:
 
         return Writer(self._store, self.source, self.shelf, self.l1, self._settings)
 
+    async def close(self) -> None:
+        """Close what was opened to write."""
+        if "writer" in vars(self):
+            await self.writer.close()
+
     async def read(self, caller: Caller, path: str, later: Later) -> Answer:
         """
         Return the document at *path* as *caller* names it, which exists.

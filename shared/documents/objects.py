@@ -8,6 +8,7 @@ Writes to the object store, each in one step with its condition, and its listing
 What may be done and what was found is for the object store to say. A write is sent once.
 """
 
+import asyncio
 import fcntl
 import os
 import threading
@@ -28,6 +29,7 @@ from shared.items.document_paths import SHARED, check_path
 if TYPE_CHECKING:
     from obstore import PutMode
     from obstore.store import ObjectStore
+    from pyreqwest.client import Client
 
 SEGMENT_BYTES_MAX = 255
 """What file systems take as one name."""
@@ -57,6 +59,8 @@ class Objects:
         self._source = source
         self._timeout = timedelta(seconds=settings.document_timeout_s)
         self._lock = threading.Lock()
+        self._opening = asyncio.Lock()
+        self._http: Client | None = None
 
     async def put(self, path: str, body: bytes, condition: Condition) -> str:
         """
@@ -88,11 +92,14 @@ class Objects:
             return result["e_tag"]
 
         etag = await self._sent(put())
-        # Those that name none with the answer have one that is made of what they list.
-        etag = etag or await self.find(path)
         if etag is None:
-            raise ObjectMoved
+            raise OutcomeUnknown("it names no entity tag")
         return etag
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._http is not None:
+            await self._http.close()
 
     async def delete(self, path: str, condition: Condition) -> bool:
         """Delete what stands at *path* if *condition* allows it; return whether there was anything. Raises as `put`."""
@@ -171,15 +178,14 @@ class Objects:
         """Delete what has *etag*, "" for whatever it is: obstore knows no condition for that, but it signs."""
         import obstore
         from obstore.store import S3Store
-        from pyreqwest.client import ClientBuilder
         from pyreqwest.exceptions import PyreqwestError
 
         store = await self._source.opened()
         assert isinstance(store, S3Store)
         address = await obstore.sign_async(store, "DELETE", path, self._timeout)
         try:
-            async with ClientBuilder().timeout(self._timeout).follow_redirects(False).build() as client:
-                answer = await client.delete(address).headers({"if-match": etag} if etag else {}).build().send()
+            client = await self._client()
+            answer = await client.delete(address).headers({"if-match": etag} if etag else {}).build().send()
         except PyreqwestError as error:
             raise SourceDown(type(error).__name__) from error
         if answer.status in (CONFLICT, FAILED_CONDITION) or (etag and answer.status == GONE):
@@ -188,6 +194,17 @@ class Objects:
             raise SourceRefused
         if not (answer.status < 300 or answer.status == GONE):
             raise SourceDown(f"status {answer.status}")
+
+    async def _client(self) -> "Client":
+        """Return what sends signed requests; made in a thread, as it reads the certificates."""
+        from pyreqwest.client import ClientBuilder
+
+        async with self._opening:
+            if self._http is None:
+                self._http = await to_thread.run_sync(
+                    lambda: ClientBuilder().timeout(self._timeout).follow_redirects(False).build()
+                )
+            return self._http
 
     async def _in_folder[T](self, work: "Callable[[ObjectStore], T]") -> T:
         async def run() -> T:

@@ -106,6 +106,10 @@ class Writer:
         self._l1.forget(place)
         return Done(UNKNOWN)
 
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._objects.close()
+
     async def page(self, scope: str, prefix: str, after: str, count: int) -> Page:
         """Return documents of *scope*; the object store is asked each time. Raises SourceUnavailable."""
         try:
