@@ -17,6 +17,18 @@ RESERVING, DOCUMENT_HELD = 17, 5
 DOCUMENT_LISTED, DOCUMENT_DELETED = 2, 12
 DOCUMENT_WRITTEN, DOCUMENT_MADE, KEYED = 15, 18, 2
 """What there is written anew, what there is not, and what an Idempotency-Key adds."""
+
+OTHERS = {
+    "reserving": RESERVING,
+    "document_held": DOCUMENT_HELD,
+    "document_listed": DOCUMENT_LISTED,
+    "document_written": DOCUMENT_WRITTEN,
+    "document_made": DOCUMENT_MADE,
+    "document_keyed": KEYED,
+    "document_deleted": DOCUMENT_DELETED,
+}
+"""What is billed for calls that are more than one request, or need what a test makes."""
+
 TURN = {**items(2), "context": {"budget": 500}}
 SUMMARY = {"through": "msg_1", "text": "They said hi."}
 

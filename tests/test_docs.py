@@ -18,17 +18,7 @@ from shared import errors
 from shared.config import SETTINGS
 from shared.http.problems import TYPE_PREFIX
 from shared.request.caller import read_key
-from tests.api_calls import (
-    CALLS,
-    DOCUMENT_DELETED,
-    DOCUMENT_HELD,
-    DOCUMENT_LISTED,
-    DOCUMENT_MADE,
-    DOCUMENT_WRITTEN,
-    KEYED,
-    PREPARED,
-    RESERVING,
-)
+from tests.api_calls import CALLS, OTHERS, PREPARED
 from tests.pages import PAGES, ROOT, anchors, blocks, code, commands, links, prose, read, section, table
 
 pytestmark = pytest.mark.unmeasured
@@ -117,9 +107,7 @@ BILLED = {
 
 def test_the_routes_table_names_the_commands_that_the_store_counts() -> None:
     counted = {name: commands for name, (commands, _) in (CALLS | PREPARED).items()}
-    counted |= {"reserving": RESERVING, "document_held": DOCUMENT_HELD, "document_listed": DOCUMENT_LISTED}
-    counted |= {"document_written": DOCUMENT_WRITTEN, "document_made": DOCUMENT_MADE, "document_keyed": KEYED}
-    counted |= {"document_deleted": DOCUMENT_DELETED}
+    counted |= OTHERS
     rows = [row.strip("| ").split(" | ") for row in table(API, "routes").splitlines() if row.startswith("| `")]
     routes = [re.sub(r"\{(?:conversation|reservation)_id\}", "{id}", row[0].strip("`")) for row in rows]
     billed = [[int(number) for number in re.findall(r"(?:^|; )(\d+)", row[-1])] for row in rows]
