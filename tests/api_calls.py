@@ -15,7 +15,7 @@ def items(count: int) -> dict[str, Any]:
 
 RESERVING, DOCUMENT_HELD = 17, 5
 DOCUMENT_LISTED, DOCUMENT_DELETED = 2, 12
-DOCUMENT_WRITTEN, DOCUMENT_MADE, KEYED = 15, 18, 2
+DOCUMENT_WRITTEN, DOCUMENT_MADE, DOCUMENT_KEYED = 15, 16, 2
 """What there is written anew, what there is not, and what an Idempotency-Key adds."""
 
 OTHERS = {
@@ -24,7 +24,7 @@ OTHERS = {
     "document_listed": DOCUMENT_LISTED,
     "document_written": DOCUMENT_WRITTEN,
     "document_made": DOCUMENT_MADE,
-    "document_keyed": KEYED,
+    "document_keyed": DOCUMENT_KEYED,
     "document_deleted": DOCUMENT_DELETED,
 }
 """What is billed for calls that are more than one request, or need what a test makes."""

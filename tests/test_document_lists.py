@@ -28,7 +28,7 @@ def filled(
         request.getfixturevalue("s3").use(monkeypatch)
     api = make_api()
     for name in NAMES:
-        assert api.put(f"/v1/documents/{name}", content=name).status_code == (200 if name.isprintable() else 400)
+        assert api.put(f"/v1/documents/{name}", content=name).status_code == (200 if name.isprintable() else 404)
     return api
 
 
@@ -66,14 +66,16 @@ def test_pages_go_on_where_the_last_one_ended(filled: httpx.Client, limit: int) 
     assert seen == KNOWN
 
 
-@pytest.mark.parametrize(
-    "prefix", ["a", "a/", "a/b", "a/b/", "a ", "ü", "s", "shared", "none", "b.txt", "b.txt/", ".."]
-)
-@pytest.mark.parametrize("after", ["", "a/1", "a/2", "zzz"])
-def test_a_prefix_and_a_place_choose(filled: httpx.Client, prefix: str, after: str) -> None:
-    found = paths(filled.get("/v1/documents", params={"prefix": prefix, "after": after}))
+PREFIXES = ("", "a", "a/", "a/b", "a/b/", "a ", "ü", "s", "shared", "none", "b.txt", "b.txt/", "..")
+WITHOUT_NAMES = ("a//", "../x", "a\0", "a\\", "ü" * 300)
+AFTERS = ("", "a/1", "a/2", "zzz", "a\\", "a/", "a//", "..", "b\0", "\U0010ffff", "ü" * 512)
 
-    assert found == [each for each in KNOWN if each.startswith(prefix) and each > after]
+
+def test_a_prefix_and_a_place_choose_whether_or_not_anything_can_be_called_so(filled: httpx.Client) -> None:
+    for prefix in (*PREFIXES, *WITHOUT_NAMES):
+        for after in AFTERS:
+            found = paths(filled.get("/v1/documents", params={"prefix": prefix, "after": after}))
+            assert found == [each for each in KNOWN if each.startswith(prefix) and each > after], (prefix, after)
 
 
 def test_what_was_written_is_listed_and_what_was_deleted_is_not(filled: httpx.Client) -> None:
@@ -113,11 +115,6 @@ def test_tenants_list_their_own_and_what_all_read(
 @pytest.mark.parametrize(
     ("query", "param"),
     [
-        ("prefix=a//b", "prefix"),
-        ("prefix=../x", "prefix"),
-        ("prefix=a%00", "prefix"),
-        ("after=..", "after"),
-        ("after=a%5cb", "after"),
         ("limit=0", "limit"),
         ("limit=1001", "limit"),
         ("limit=x", "limit"),

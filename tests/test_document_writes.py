@@ -231,8 +231,8 @@ def test_the_largest_document_comes_back_whole(instances: list[httpx.Client]) ->
 def test_a_path_that_cannot_be_is_refused(api: httpx.Client, path: str) -> None:
     put, deleted = api.put(f"/v1/documents/{path}", content="x"), api.delete(f"/v1/documents/{path}")
 
-    assert (put.status_code, put.json()["param"]) == (400, "path")
-    assert deleted.status_code == 404
+    assert (put.status_code, deleted.status_code) == (404, 404)
+    assert put.json()["param"] == "path"
 
 
 @pytest.mark.parametrize("headers", [{"if-none-match": '"x"'}, {"if-match": "x"}, {"idempotency-key": "ä".encode()}])
@@ -263,7 +263,7 @@ def test_in_a_folder_no_document_is_called_like_a_folder(api: httpx.Client) -> N
     names = ("a", "a/b/c", "x#1", "y" * 300)
     answers = [api.put(f"/v1/documents/{name.replace('#', '%23')}", content="x") for name in names]
 
-    assert [(each.status_code, each.json().get("param")) for each in answers] == [(400, "path")] * 4
+    assert [(each.status_code, each.json().get("param")) for each in answers] == [(404, "path")] * 4
     assert api.delete("/v1/documents/a/b/c").status_code == 404
     assert api.get("/v1/documents/a/b").text == "x"
 
@@ -319,7 +319,7 @@ def test_an_object_store_that_lets_nobody_write_is_no_outage(
 def test_a_write_whose_answer_was_lost_is_seen_when_its_lease_has_run_out(
     front: FaultyServer, make_api: Callable[[], httpx.Client], monkeypatch: pytest.MonkeyPatch, run: Any, tenant: str
 ) -> None:
-    monkeypatch.setenv("WARMTHREAD_DOCUMENT_TIMEOUT_S", "0.5")
+    monkeypatch.setenv("WARMTHREAD_DOCUMENT_TIMEOUT_S", "1")
     monkeypatch.setenv("WARMTHREAD_DOCUMENT_LEASE_S", "1")
     one, other = make_api(), make_api()
     one.put(PATH, content="old")

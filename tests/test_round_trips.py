@@ -13,10 +13,10 @@ from tests.api_calls import (
     CONDITIONAL,
     DOCUMENT_DELETED,
     DOCUMENT_HELD,
+    DOCUMENT_KEYED,
     DOCUMENT_LISTED,
     DOCUMENT_MADE,
     DOCUMENT_WRITTEN,
-    KEYED,
     PREPARED,
     RESERVING,
     items,
@@ -101,15 +101,16 @@ def test_a_document_is_written_and_deleted_in_two_requests_and_listed_in_one(
     api: httpx.Client, upstash: LocalUpstash, billed_commands: Callable[[], int]
 ) -> None:
     path, keyed = "/v1/documents/a.md", {"idempotency-key": "a"}
-    assert api.get("/v1/usage").status_code == 200
+    assert api.get("/v1/documents").status_code == 200
     costs = []
-    for call in (
+    calls: list[Callable[[], httpx.Response]] = [
         lambda: api.put(path, content="new"),
         lambda: api.put(path, content="newer"),
         lambda: api.put(path, content="newest", headers=keyed),
         lambda: api.get("/v1/documents"),
         lambda: api.delete(path),
-    ):
+    ]
+    for call in calls:
         before = billed_commands()
         upstash.reset()
         assert call().status_code == 200
@@ -118,7 +119,7 @@ def test_a_document_is_written_and_deleted_in_two_requests_and_listed_in_one(
     assert costs == [
         (2, DOCUMENT_MADE),
         (2, DOCUMENT_WRITTEN),
-        (2, DOCUMENT_WRITTEN + KEYED),
+        (2, DOCUMENT_WRITTEN + DOCUMENT_KEYED),
         (1, DOCUMENT_LISTED),
         (2, DOCUMENT_DELETED),
     ]

@@ -29,6 +29,9 @@ FOR_ALL = (InvalidValue, Misconfigured, OutOfTime, StoreUnavailable)
 FOR_KEYS = (Malformed, Unauthorized, TooLarge, QuotaExceeded, MemoryPressed)
 """What may become of any request, and of any with a credential."""
 
+DOCUMENT = {"type": "string", "pattern": r"^(?!%PDF-)[^\u0000]*$"}
+"""Of the bytes that are text in UTF-8, those that are a document."""
+
 NOT_MODIFIED = "304"
 
 
@@ -81,7 +84,7 @@ def operation(route: Route) -> Schema:
     if parameters:
         made["parameters"] = parameters
     if route.body is not None and route.body.is_document:
-        made["requestBody"] = {"content": {"text/plain": {"schema": {"type": "string"}}}, "required": False}
+        made["requestBody"] = {"content": {"text/plain": {"schema": DOCUMENT}}, "required": False}
     elif route.body is not None:
         schema = body_schema(route.body)
         is_required = bool(schema.get("required") or schema.get("anyOf"))

@@ -23,8 +23,8 @@ from shared.config import Settings
 from shared.documents.condition import Condition
 from shared.documents.document import media_type
 from shared.documents.source import Listed, ObjectMoved, Source, SourceAway, SourceDown, SourceRefused, etag_of
-from shared.errors import InvalidValue
-from shared.items.document_paths import SHARED, check_path
+from shared.errors import InvalidValue, NotFound
+from shared.items.document_paths import PATH_BYTES_MAX, SHARED, check_path
 
 if TYPE_CHECKING:
     from obstore import PutMode
@@ -66,8 +66,8 @@ class Objects:
         """
         Store *body* at *path* if *condition* allows it; return its entity tag.
 
-        Raises:   ObjectMoved, SourceRefused, InvalidValue: nothing was stored. SourceDown: nor then, unless it is
-                  OutcomeUnknown.
+        Raises:   ObjectMoved, SourceRefused, NotFound (nothing can be called so): nothing was stored. SourceDown: nor
+                  then, unless it is OutcomeUnknown.
         """
         await self._source.ensure_opened()
         if condition.is_impossible:
@@ -134,9 +134,11 @@ class Objects:
         Return the first *count* objects of *scope* whose paths begin with *prefix* and come behind *after*, in the
         order of their UTF-8. Raises SourceDown. Objects that no path can name are passed over.
         """
+        if not _has_name(f"{prefix}x"):
+            return Page([], has_more=False)
         folder = prefix.rpartition("/")[0]
         found: list[Listed] = []
-        start = max(after, _before(prefix))
+        start = max(_nameable(after), _before(prefix))
         async with aclosing(self._behind(scope, folder, start)) as objects:
             async for each in objects:
                 path = each.path
@@ -281,21 +283,29 @@ def _refusals() -> Iterator[None]:
 
 
 def _check_file(folder: str, path: str) -> None:
-    """Raise InvalidValue: no file can be called *path* in *folder*."""
+    """Raise NotFound: no file can be called *path* in *folder*, so none can be there."""
     *above, name = path.split("/")
     _, mark, digits = name.rpartition("#")
     if any(len(segment.encode()) > SEGMENT_BYTES_MAX for segment in (*above, name)) or (mark and digits.isdigit()):
-        raise InvalidValue("path is no name that a file can have.", param="path")
+        raise NotFound("There is no such document: no file can be called so.", param="path")
     places = ["/".join(above[: at + 1]) for at in range(len(above))]
     is_taken = any(os.path.isfile(os.path.join(folder, each)) for each in places)
     if is_taken or os.path.isdir(os.path.join(folder, path)):
-        raise InvalidValue("path is that of a folder, or goes through a document, which no file can.", param="path")
+        raise NotFound("There is no such document: a folder is called so, or a document like one of it.", param="path")
 
 
 def _has_name(path: str) -> bool:
     with suppress(InvalidValue):
         return bool(check_path(path, "path"))
     return False
+
+
+def _nameable(after: str) -> str:
+    """Return as much of the beginning of *after* as an object can be called: it comes before all that is behind that."""
+    start = after.encode()[:PATH_BYTES_MAX].decode(errors="ignore")
+    while start and not _has_name(start):
+        start = start[:-1]
+    return start
 
 
 def _before(prefix: str) -> str:

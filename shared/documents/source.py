@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from anyio import to_thread
 
 from shared.config import SETTINGS, Settings
-from shared.errors import InvalidValue
+from shared.errors import NotFound
 from shared.store.breaker import Breaker
 from shared.store.failure import Sign
 
@@ -202,7 +202,7 @@ class Source:
         except (BaseError, OSError, ValueError, TimeoutError, SourceDown) as error:
             sign = Sign.AWAY
             raise SourceDown(f"{type(error).__name__}") from error
-        except (ObjectMoved, SourceRefused, InvalidValue):
+        except (ObjectMoved, SourceRefused, NotFound):
             sign = Sign.THERE
             raise
         finally:

@@ -76,7 +76,7 @@ class Writer:
         """
         Store *document*, whose tag is not known yet, at *place* of the caller's own folder.
 
-        Raises:   VersionMoved, KeyReused, Unauthorized, InvalidValue: nothing was stored. SourceUnavailable,
+        Raises:   VersionMoved, KeyReused, Unauthorized, NotFound: nothing was stored. SourceUnavailable,
                   StoreUnavailable: `outcome_unknown` says whether it may have been.
         """
         begun = await self._begin(caller, place, attempt)
@@ -151,6 +151,9 @@ class Writer:
             with suppress(SourceDown, SourceRefused):
                 etag = await self._objects.find(place.object_path)
             raise moved(condition, etag) from None
+        except NotFound:
+            await self._give_back(place, begun)
+            raise
         except SourceRefused as error:
             await self._give_back(place, begun)
             raise self._unavailable(
