@@ -301,7 +301,7 @@ def _has_name(path: str) -> bool:
 
 
 def _nameable(after: str) -> str:
-    """Return as much of the beginning of *after* as an object can be called: it comes before all that is behind that."""
+    """Return as much of the beginning of *after* as an object can be called: it comes before what is behind that."""
     start = after.encode()[:PATH_BYTES_MAX].decode(errors="ignore")
     while start and not _has_name(start):
         start = start[:-1]
