@@ -1,5 +1,5 @@
 """
-GET    /v1/usage                        what the tenant used and reserved in this day and month
+GET    /v1/usage                        what the tenant used and reserved in this day and month, and has stored
 POST   /v1/reservations                 set tokens and money aside before a model call
 POST   /v1/reservations/{id}/settle     write down what it used; the same again changes nothing
 DELETE /v1/reservations/{id}            give it back
@@ -58,10 +58,11 @@ ROUTES = (
         "GET",
         "/v1/usage",
         usage,
-        "What is used and reserved",
-        "what the tenant used and reserved in this day and month, and by model",
+        "What is used, reserved and stored",
+        "what the tenant used and reserved in this day and month, and by model; what its conversations take and may "
+        "take, and how many there are, about",
         "usage",
-        billed="5",
+        billed="6",
     ),
     Route(
         "POST",

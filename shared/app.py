@@ -47,6 +47,7 @@ from shared.request.invocation import CURRENT
 from shared.request.permits import Permits
 from shared.routes import Route, check_route
 from shared.store.upstash import Store
+from shared.telemetry.last_uses import telling_uses
 from shared.telemetry.telemetry import Telemetry
 from shared.tokens.counter import Counter
 from shared.tokens.encodings import Encodings
@@ -69,10 +70,10 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
     take_short_turns()
     remember_missing()
     encodings, spans, ending = Encodings(pool), _spans(settings), Ending()
+    counter, permits = Counter(encodings, pool), Permits()
+    history, documents = History(store, settings, pool=pool), Documents(store, counter, settings)
     ending.listen()
     try:
-        counter = Counter(encodings, pool)
-        history, documents = History(store, settings, pool=pool), Documents(store, counter, settings)
         yield {
             "settings": settings,
             "wrong": wrong,
@@ -80,7 +81,7 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
             "pool": pool,
             "counter": counter,
             "history": history,
-            "permits": Permits(),
+            "permits": permits,
             "documents": documents,
             "deadlines": Deadlines(settings.max_duration_s),
             "pressure": pressure,
@@ -94,11 +95,13 @@ async def lifespan(app: Starlette) -> AsyncIterator[State]:
                 sources_of(store, history, documents, counter, pressure),
                 time.monotonic() - STARTED_AT_S,
                 ending,
+                beside=partial(telling_uses, store, permits.uses),
             ),
             "spans": spans,
         }
     finally:
         ending.close()
+        await documents.close()
         await encodings.settle()
         if spans is not None:
             await spans.close()

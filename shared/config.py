@@ -173,7 +173,7 @@ class Settings(NamedTuple):
         1_048_576,
         1_000,
         1_048_576,
-        "what the tiers keep of one document; of a larger one, its beginning",
+        "what the tiers keep of one document, of a larger one its beginning; and what tenants may write as one",
         "documents",
     )
     document_l1_bytes_max: int = number(

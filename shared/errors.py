@@ -84,7 +84,10 @@ class NotFound(ServiceError):
 
 
 class VersionMoved(ServiceError):
-    """`If-Match` names another version of the conversation than the newest, which `version` says."""
+    """
+    `If-Match` names another version than the newest, which the `ETag` of the answer says, and of a conversation
+    `version`; or `If-None-Match: *` is said of a document that exists.
+    """
 
     status, slug, title = 412, "version-moved", "Version moved"
 
@@ -131,7 +134,7 @@ class TooLarge(ServiceError):
 
 
 class UnsupportedMedia(ServiceError):
-    """The document is binary, or not UTF-8."""
+    """The document is binary, or not UTF-8, or is sent as what is no text; nothing was stored."""
 
     status, slug, title = 415, "unsupported-media", "Unsupported media"
 
@@ -274,7 +277,10 @@ class Misconfigured(ServiceError):
 
 
 class SourceUnavailable(ServiceError):
-    """The object store that documents come from did not answer, or refused, and no copy will do."""
+    """
+    The object store that documents come from did not answer, or refused, and no copy will do; of a write
+    `outcome_unknown` says whether it may have been stored.
+    """
 
     status, slug, title = 503, "source-unavailable", "Source unavailable"
     error_type = "server_error"

@@ -44,8 +44,9 @@ class Body(NamedTuple):
     A JSON object of *fields*. *forms*: what is right together; none: whatever has the required fields.
 
     *bytes_max*: how large it may be, 0 for Settings.body_bytes_max. *schema* instead of *fields*: the handler gets all
-    of it as `body`, and the schema of that name says what it may be. *media_type*: LINES where it is lines of JSON; the
-    handler gets the bytes then.
+    of it as `body`, and the schema of that name says what it may be. *media_type*: what it is sent as; where that is no
+    JSON, such as LINES of it, the handler gets the bytes. *is_document*: it is what a document consists of, of any type;
+    Settings.document_bytes_max says how many.
     """
 
     fields: tuple[Field, ...] = ()
@@ -53,6 +54,17 @@ class Body(NamedTuple):
     bytes_max: int = 0
     schema: str = ""
     media_type: str = JSON_TYPE
+    is_document: bool = False
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether the handler gets the bytes as they came."""
+        return self.is_document or self.media_type != JSON_TYPE
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the handler gets all of it as `body`."""
+        return self.schema != "" or self.is_raw
 
 
 class Route(NamedTuple):
@@ -128,7 +140,7 @@ class Route(NamedTuple):
         """Return the names of what the handler gets."""
         members = self.body.fields if self.body else ()
         names = [field.name for field in (*self.ids, *self.query, *members) if field.kind not in UNREAD]
-        return [*names, "body"] if self.body and self.body.schema else names
+        return [*names, "body"] if self.body and self.body.is_whole else names
 
 
 TAKES_ANY = 0x08

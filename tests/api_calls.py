@@ -16,6 +16,21 @@ def items(count: int) -> dict[str, Any]:
 
 
 RESERVING, DOCUMENT_HELD = 17, 5
+DOCUMENT_LISTED, DOCUMENT_DELETED = 2, 12
+DOCUMENT_WRITTEN, DOCUMENT_MADE, DOCUMENT_KEYED = 15, 16, 2
+"""What there is written anew, what there is not, and what an Idempotency-Key adds."""
+
+OTHERS = {
+    "reserving": RESERVING,
+    "document_held": DOCUMENT_HELD,
+    "document_listed": DOCUMENT_LISTED,
+    "document_written": DOCUMENT_WRITTEN,
+    "document_made": DOCUMENT_MADE,
+    "document_keyed": DOCUMENT_KEYED,
+    "document_deleted": DOCUMENT_DELETED,
+}
+"""What is billed for calls that are more than one request, or need what a test makes."""
+
 TURN = {**items(2), "context": {"budget": 500}}
 SUMMARY = {"through": "msg_1", "text": "They said hi."}
 
@@ -35,7 +50,7 @@ CALLS: dict[str, tuple[int, Call]] = {
     "delete_item": (7, lambda api, id_: api.delete(f"/v1/conversations/{id_}/items/msg_1")),
     "context": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}/context", params={"budget": 500})),
     "count": (2, lambda api, _: api.post("/v1/tokens/count", json={"model": "gpt-4o", "input": "x"})),
-    "usage": (5, lambda api, _: api.get("/v1/usage")),
+    "usage": (6, lambda api, _: api.get("/v1/usage")),
     "reserve": (10, lambda api, _: api.post("/v1/reservations", json={"tokens": 1})),
     "delete": (9, lambda api, id_: api.delete(f"/v1/conversations/{id_}")),
     "fork": (13, lambda api, id_: api.post(f"/v1/conversations/{id_}/fork")),

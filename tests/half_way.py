@@ -27,8 +27,10 @@ ENDED: set[tuple[str, int]] = set()
 
 ELSEWHERE = {
     "tests of budgets": ("append_settle", "append_settle_read", "read_reserve", "release", "reserve", "settle"),
+    "tests of keys": ("key_uses",),
     "tests of documents": (
         *("document_begin", "document_count", "document_notice", "document_store", "document_sweep"),
+        *("document_write", "document_written"),
         *("heat", "lease", "metrics"),
     ),
 }

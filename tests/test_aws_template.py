@@ -103,8 +103,8 @@ def test_the_function_is_what_the_zip_holds_and_has_time_for_its_crons() -> None
 
 
 def test_the_roles_may_do_what_is_needed_and_no_more() -> None:
-    granted = {
-        (action, resource)
+    stated = {
+        (statement["Effect"], action, resource)
         for role in of_type("AWS::IAM::Role").values()
         for policy in role["Policies"]
         for statement in policy["PolicyDocument"]["Statement"]
@@ -112,11 +112,17 @@ def test_the_roles_may_do_what_is_needed_and_no_more() -> None:
         for resource in [statement["Resource"]]
     }
 
-    assert granted == {
+    assert {each for each in stated if each[0] == "Deny"} == {
+        ("Deny", action, "arn:aws:s3:::documents-of-the-template/shared/*")
+        for action in ("s3:PutObject", "s3:DeleteObject")
+    }
+    assert {(action, resource) for effect, action, resource in stated if effect == "Allow"} == {
         ("logs:CreateLogStream", VARIABLES["Log"]),
         ("logs:PutLogEvents", VARIABLES["Log"]),
         ("ssm:GetParametersByPath", "arn:aws:ssm:us-east-1:123456789012:parameter/warmthread/tests"),
         ("s3:GetObject", "arn:aws:s3:::documents-of-the-template/*"),
+        ("s3:PutObject", "arn:aws:s3:::documents-of-the-template/*"),
+        ("s3:DeleteObject", "arn:aws:s3:::documents-of-the-template/*"),
         ("s3:ListBucket", "arn:aws:s3:::documents-of-the-template"),
         ("lambda:InvokeFunction", VARIABLES["Function"]),
     }

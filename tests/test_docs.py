@@ -18,7 +18,7 @@ from shared import errors
 from shared.config import SETTINGS
 from shared.http.problems import TYPE_PREFIX
 from shared.request.caller import read_key
-from tests.api_calls import CALLS, DOCUMENT_HELD, PREPARED, RESERVING
+from tests.api_calls import CALLS, OTHERS, PREPARED
 from tests.pages import PAGES, ROOT, anchors, blocks, code, commands, links, prose, read, section, table
 
 pytestmark = pytest.mark.unmeasured
@@ -98,13 +98,16 @@ BILLED = {
     "DELETE /v1/reservations/{id}": ["release"],
     "GET /v1/usage": ["usage"],
     "GET /v1/documents/{path}": ["document_held"],
+    "GET /v1/documents": ["document_listed"],
+    "PUT /v1/documents/{path}": ["document_written", "document_made", "document_keyed"],
+    "DELETE /v1/documents/{path}": ["document_deleted", "document_keyed"],
 }
 """Route -> the calls of test_round_trips.py that its row names the commands of, in order."""
 
 
 def test_the_routes_table_names_the_commands_that_the_store_counts() -> None:
     counted = {name: commands for name, (commands, _) in (CALLS | PREPARED).items()}
-    counted |= {"reserving": RESERVING, "document_held": DOCUMENT_HELD}
+    counted |= OTHERS
     rows = [row.strip("| ").split(" | ") for row in table(API, "routes").splitlines() if row.startswith("| `")]
     routes = [re.sub(r"\{(?:conversation|reservation)_id\}", "{id}", row[0].strip("`")) for row in rows]
     billed = [[int(number) for number in re.findall(r"(?:^|; )(\d+)", row[-1])] for row in rows]

@@ -28,6 +28,21 @@ def test_nor_while_scripts_end_half_way(monkeypatch: pytest.MonkeyPatch) -> None
     assert report.ended_half_way > 4
 
 
+@pytest.mark.parametrize("halfway", [False, True])
+def test_after_a_write_through_the_api_no_process_shows_the_old_text(
+    halfway: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WARMTHREAD_DOCUMENT_LEASE_S", "1")
+    monkeypatch.setenv("WARMTHREAD_DOCUMENT_TIMEOUT_S", "0.7")
+    report = experiment(Options(reads=250 if halfway else 600, halfway=halfway, through_api=True))
+
+    assert report.violations == []
+    assert report.refused < 25
+    assert {read.instance for read in report.reads} == set(range(INSTANCES))
+    assert len({read.number for read in report.reads}) > 5
+    assert not halfway or report.ended_half_way > 4
+
+
 def test_without_a_notice_no_process_shows_it_for_longer_than_a_copy_is_fresh() -> None:
     report = experiment(Options(reads=800, with_notices=False, fresh_s=1))
 

@@ -60,6 +60,31 @@ def test_a_store_and_a_source_that_are_away_are_a_503(
     assert held.headers["cache-status"].endswith("detail=STALE")
 
 
+def test_who_comes_during_a_load_of_a_document_too_many_gets_what_is_there_by_then(
+    front: FaultyServer,
+    make_api: Callable[[], httpx.Client],
+    s3: ObjectStore,
+    tenant: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WARMTHREAD_DOCUMENTS_MAX", "1")
+    for name in ("first", "second"):
+        s3.put(f"{tenant}/{name}.txt", "old")
+    instance = make_api()
+    assert instance.get("/v1/documents/first.txt").text == "old"
+    front.delay_s = 0.5
+    with ThreadPoolExecutor() as pool:
+        early = pool.submit(instance.get, "/v1/documents/second.txt")
+        while gets(front, f"{tenant}/second.txt") == 0:
+            time.sleep(0.01)
+        time.sleep(0.1)  # Its answer is under way.
+        s3.put(f"{tenant}/second.txt", "new")
+        late = instance.get("/v1/documents/second.txt")
+
+    assert early.result().text in ("old", "new")
+    assert (late.text, late.headers["cache-status"]) == ("new", "Warmthread; fwd=miss; detail=source")
+
+
 def test_a_document_too_many_for_the_store_is_answered_and_not_kept(
     front: FaultyServer,
     make_api: Callable[[], httpx.Client],

@@ -42,6 +42,8 @@ def test_a_key_is_made_with_limits_and_listed_without_its_secret(tenant: str, st
         "tenant": tenant,
         "keys": [read_key(made["key"]).key_hash],
         "ends_at": {},
+        "labels": {},
+        "last_used": {},
         "rate": 600,
         "burst": 100,
         "tokens-day": 100_000,

@@ -8,7 +8,19 @@ import httpx
 import pytest
 
 from scripts.local.upstash import LocalUpstash
-from tests.api_calls import CALLS, CONDITIONAL, DOCUMENT_HELD, PREPARED, RESERVING, items
+from tests.api_calls import (
+    CALLS,
+    CONDITIONAL,
+    DOCUMENT_DELETED,
+    DOCUMENT_HELD,
+    DOCUMENT_KEYED,
+    DOCUMENT_LISTED,
+    DOCUMENT_MADE,
+    DOCUMENT_WRITTEN,
+    PREPARED,
+    RESERVING,
+    items,
+)
 from tests.instances import client_of
 
 
@@ -83,6 +95,34 @@ def test_a_document_that_the_instance_has_is_one_request(
 
     # Some of them also have what the first one left to do after its answer.
     assert min(costs) == (1, DOCUMENT_HELD)
+
+
+def test_a_document_is_written_and_deleted_in_two_requests_and_listed_in_one(
+    api: httpx.Client, upstash: LocalUpstash, billed_commands: Callable[[], int]
+) -> None:
+    path, keyed = "/v1/documents/a.md", {"idempotency-key": "a"}
+    assert api.get("/v1/documents").status_code == 200
+    costs = []
+    calls: list[Callable[[], httpx.Response]] = [
+        lambda: api.put(path, content="new"),
+        lambda: api.put(path, content="newer"),
+        lambda: api.put(path, content="newest", headers=keyed),
+        lambda: api.get("/v1/documents"),
+        lambda: api.delete(path),
+    ]
+    for call in calls:
+        before = billed_commands()
+        upstash.reset()
+        assert call().status_code == 200
+        costs.append((upstash.requests, billed_commands() - before))
+
+    assert costs == [
+        (2, DOCUMENT_MADE),
+        (2, DOCUMENT_WRITTEN),
+        (2, DOCUMENT_WRITTEN + DOCUMENT_KEYED),
+        (1, DOCUMENT_LISTED),
+        (2, DOCUMENT_DELETED),
+    ]
 
 
 def test_a_request_that_comes_again_costs_less_than_the_first_time(

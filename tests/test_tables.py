@@ -11,7 +11,7 @@ from scripts.openapi.document import document
 from scripts.openapi.routes import routes
 from shared import errors
 from shared.config import SETTINGS
-from tests.api_calls import CALLS, DOCUMENT_HELD, PREPARED, RESERVING
+from tests.api_calls import CALLS, OTHERS, PREPARED
 
 PAGE = """# Title
 
@@ -50,6 +50,9 @@ BILLED = {
     "release": ["release"],
     "usage": ["usage"],
     "document": ["document_held"],
+    "list_documents": ["document_listed"],
+    "put_document": ["document_written", "document_made", "document_keyed"],
+    "delete_document": ["document_deleted", "document_keyed"],
 }
 """Operation -> the calls of test_round_trips.py whose commands its declaration names, in order."""
 
@@ -106,7 +109,7 @@ def test_every_route_setting_and_problem_has_its_row() -> None:
 
 def test_routes_name_the_commands_that_the_store_counts() -> None:
     counted = {name: commands for name, (commands, _) in (CALLS | PREPARED).items()}
-    counted |= {"reserving": RESERVING, "document_held": DOCUMENT_HELD}
+    counted |= OTHERS
     named = {
         route.operation: [int(number) for number in re.findall(r"(?:^|; )(\d+)", route.billed)] for route in routes()
     }

@@ -256,7 +256,7 @@ class _Upstream:
         is_kept = False
         try:
             writer.write(request)
-            answer = await _read_message(reader)
+            answer = await _read_message(reader, has_body=not request.startswith(b"HEAD "))
             is_kept = LAST.search(answer.partition(b"\r\n\r\n")[0]) is None
         finally:
             if not is_kept:
@@ -276,8 +276,11 @@ def _note[T](noted: list[T], new: T) -> None:
     noted.append(new)
 
 
-async def _read_message(reader: asyncio.StreamReader) -> bytes:
+async def _read_message(reader: asyncio.StreamReader, *, has_body: bool = True) -> bytes:
+    """Return the next message; the answer to a HEAD has no body, whatever length it names."""
     head = await reader.readuntil(b"\r\n\r\n")
+    if not has_body:
+        return head
     if CHUNKED.search(head):
         body = b"".join([chunk async for chunk in read_chunks(reader)])
         return CHUNKED.sub(b"\r\ncontent-length: %d\r\n" % len(body), head) + body

@@ -1,10 +1,12 @@
 """
 Make, replace, list and revoke API keys, and set what a tenant may use.
 
-    scripts/keys create acme --rate 600 --burst 100 --tokens-day 100000 --usd-month 100
+    scripts/keys create acme --label CI --rate 600 --burst 100 --tokens-day 100000 --usd-month 100
     scripts/keys set acme --rate none --price gpt-4o=2.5,10 --bytes 500MB
     scripts/keys rotate wt_acme_… --overlap 3600     a new key; the old one ends an hour later
+    scripts/keys label wt_acme_… "CI of the site"    what the list calls it; "" takes the label away
     scripts/keys list acme                           the tenant's keys by their hashes, and its bytes; --json: all
+    scripts/keys tenants                             every tenant: its keys, conversations, bytes and limits
     scripts/keys revoke wt_acme_…                    end a key at once; a hash from the list does as well
 
 A new key is shown once and stored only as its SHA-256. The store is the one of UPSTASH_REDIS_REST_URL/_TOKEN or
@@ -18,12 +20,27 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from scripts.local.dev_store import STORE_FILE, running
-from scripts.local.tenants import BUDGETS, WrongValue, describe, is_known, mint, read_limits, revoke, rotate, set_limits
+from scripts.local.tenants import (
+    BUDGETS,
+    Summary,
+    WrongValue,
+    describe,
+    is_known,
+    mint,
+    read_label,
+    read_limits,
+    revoke,
+    rotate,
+    set_label,
+    set_limits,
+    tenants,
+)
 from shared.config import STORE_VARIABLES
 from shared.environment import read_settings
 from shared.errors import ServiceError
@@ -58,7 +75,7 @@ async def _create(store: Store, arguments: argparse.Namespace) -> int:
         return _fail(f"the key does not name the tenant {tenant}", 2)
     # Limits first: the key must not be valid for a moment without them.
     await set_limits(store, tenant, read_limits(vars(arguments)))
-    await mint(store, key)
+    await mint(store, key, arguments.label)
     return _show(arguments, tenant, key)
 
 
@@ -84,7 +101,20 @@ async def _list(store: Store, arguments: argparse.Namespace) -> int:
     if not await is_known(store, arguments.tenant):
         return _unknown(arguments.tenant)
     tenant = await describe(store, arguments.tenant)
-    print(json.dumps(tenant) if arguments.json else "\n".join([*tenant["keys"], _space(tenant)]))
+    lines = [_key_line(tenant, key) for key in tenant["keys"]]
+    print(json.dumps(tenant) if arguments.json else "\n".join([*lines, _space(tenant)]))
+    return 0
+
+
+async def _label(store: Store, arguments: argparse.Namespace) -> int:
+    is_there = await set_label(store, _caller(arguments), arguments.label)
+    return 0 if is_there else _fail("there is no such key", 1)
+
+
+async def _tenants(store: Store, arguments: argparse.Namespace) -> int:
+    async for page in tenants(store):
+        for each in page:
+            print(json.dumps(each.as_json()) if arguments.json else _tenant_line(each), flush=True)
     return 0
 
 
@@ -92,7 +122,15 @@ async def _revoke(store: Store, arguments: argparse.Namespace) -> int:
     return 0 if await revoke(store, _caller(arguments)) else _fail("there is no such key", 1)
 
 
-ACTIONS = {"create": _create, "rotate": _rotate, "set": _set, "list": _list, "revoke": _revoke}
+ACTIONS = {
+    "create": _create,
+    "rotate": _rotate,
+    "set": _set,
+    "label": _label,
+    "list": _list,
+    "tenants": _tenants,
+    "revoke": _revoke,
+}
 
 
 def _caller(arguments: argparse.Namespace) -> Caller:
@@ -113,6 +151,23 @@ def _space(tenant: Mapping[str, Any]) -> str:
     return f"bytes: {tenant['bytes_used']} used of {'the default' if limit is None else limit}"
 
 
+def _key_line(tenant: Mapping[str, Any], key: str) -> str:
+    """Return a key's hash, and what is known of it behind two spaces each."""
+    used, ends = tenant["last_used"].get(key), tenant["ends_at"].get(key)
+    times = [f"{what} {_day(at)}" for what, at in (("used", used), ("ends", ends)) if at]
+    return "  ".join(filter(None, [key, tenant["labels"].get(key, ""), *times]))
+
+
+def _tenant_line(each: Summary) -> str:
+    limits = ", ".join(f"{name} {value}" for name, value in each.limits.items() if value is not None)
+    facts = [f"keys {each.keys}", f"conversations {each.conversations}", f"bytes {each.bytes_used}"]
+    return "  ".join([each.tenant, *facts, limits or "no limits"])
+
+
+def _day(at_unix_s: int) -> str:
+    return time.strftime("%Y-%m-%d", time.gmtime(at_unix_s))
+
+
 def _unknown(tenant: str, way_out: str = "") -> int:
     return _fail(f"there is no tenant {tenant}: scripts/keys create {tenant} makes it{way_out}", 1)
 
@@ -126,6 +181,13 @@ def _tenant(value: str) -> str:
     if TENANT_PATTERN.fullmatch(value) is None:
         raise argparse.ArgumentTypeError("a tenant is 1 to 40 of a-z, 0-9 and -, and does not start with -")
     return value
+
+
+def _labelled(value: str) -> str:
+    try:
+        return read_label(value)
+    except WrongValue as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _overlap(value: str) -> int:
@@ -142,6 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     create = actions.add_parser("create", help="make a new key and print it")
     create.add_argument("tenant", type=_tenant)
     create.add_argument("--key", help="mint this key instead of a random one")
+    create.add_argument("--label", type=_labelled, default="", help="what the list calls the key")
     change = actions.add_parser("set", help="change what a tenant may use; what is not named stays as it is")
     change.add_argument("tenant", type=_tenant)
     change.add_argument("--new", action="store_true", help="also for a tenant that has no key yet")
@@ -156,11 +219,14 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("tenant", type=_tenant)
     replace = actions.add_parser("rotate", help="make a new key, and let the old one end after an overlap")
     replace.add_argument("--overlap", type=_overlap, default=OVERLAP_S, metavar="S", help=f"seconds ({OVERLAP_S})")
+    naming = actions.add_parser("label", help="say what the list calls a key")
     end = actions.add_parser("revoke", help="end a key")
-    for action in (replace, end):
+    for action in (replace, naming, end):
         action.add_argument("key", help="the key, or its hash together with --tenant")
         action.add_argument("--tenant", type=_tenant, help="the tenant of a hash")
-    for action in (create, listing, replace):
+    naming.add_argument("label", type=_labelled, help='at most 64 characters; "": none')
+    everybody = actions.add_parser("tenants", help="print what every tenant has, one a line")
+    for action in (create, listing, replace, everybody):
         action.add_argument("--json", action="store_true", help="print JSON")
     return parser
 

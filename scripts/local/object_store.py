@@ -4,8 +4,9 @@ The object store of tests: moto's S3 server on loopback, written to past the ser
 
 import contextlib
 import logging
+import threading
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import httpx
@@ -63,6 +64,21 @@ class ObjectStore:
         self._http.close()
 
 
+class _WritesInTurn:
+    """A WSGI app whose writes come one after the other: moto compares and writes in two steps, S3 in one."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] not in ("PUT", "DELETE"):
+            answer: Iterable[bytes] = self._app(environ, start_response)
+            return answer
+        with self._lock:
+            return list(self._app(environ, start_response))
+
+
 @contextlib.contextmanager
 def running_s3() -> Iterator[ObjectStore]:
     # Two seconds, which who asks a script for its --help does not wait for.
@@ -71,6 +87,8 @@ def running_s3() -> Iterator[ObjectStore]:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
+    assert server._server is not None
+    server._server.app = _WritesInTurn(server._server.app)
     host, port = server.get_host_and_port()
     store = ObjectStore(f"http://{host}:{port}")
     try:

@@ -8,8 +8,12 @@ from scripts.openapi.shapes import COUNT, ENCODING, ID, USD, Schema, obj
 
 def _answer(description: str, properties: Schema, *, optional: tuple[str, ...] = ()) -> Schema:
     """Return a response whose members are all there, but the *optional* ones."""
+    return _answer_of(description, _all_of(properties, *optional))
+
+
+def _all_of(properties: Schema, *optional: str) -> Schema:
     required = [name for name in properties if name not in optional]
-    return _answer_of(description, {"type": "object", "properties": properties, "required": required})
+    return {"type": "object", "properties": properties, "required": required}
 
 
 def _answer_of(description: str, schema: Schema) -> Schema:
@@ -72,6 +76,16 @@ SUMMARY: Schema = {
     "tokens": COUNT,
     "created_at": COUNT,
 }
+PATH: Schema = {"type": "string", "description": "In the tenant's folder, or `shared/…`"}
+WRITTEN: Schema = {"object": {"const": "document"}, "path": PATH, "etag": {"type": "string"}, "bytes": COUNT}
+STORED: Schema = obj(
+    {
+        "bytes": {**COUNT, "description": "What the tenant's conversations take, about"},
+        "limit_bytes": {**COUNT, "description": "What they may take"},
+        "conversations": {**COUNT, "description": "About: one that has just expired still counts"},
+    },
+    ("bytes", "limit_bytes", "conversations"),
+)
 AMOUNT: Schema = {"tokens": COUNT, "usd": USD}
 RESERVED: Schema = {"id": {"type": "string"}, "object": {"const": "reservation"}, **AMOUNT}
 
@@ -126,10 +140,23 @@ ANSWERS: dict[str, Schema] = {
     ),
     "release": _answer("What it is now", RESERVED | {"status": {"enum": ["released", "expired", "settled"]}}),
     "usage": _answer(
-        "This day and month",
-        {"object": {"const": "usage"}, "day": WINDOW, "month": WINDOW, "models": {"type": "object"}},
+        "This day and month, and what is stored",
+        {"object": {"const": "usage"}, "day": WINDOW, "month": WINDOW, "models": {"type": "object"}, "stored": STORED},
     ),
     "document": _text("Its text", "text/*"),
+    "put_document": _answer("It is stored", WRITTEN | {"tokens": COUNT, "encoding": ENCODING}),
+    "deleted_document": _answer(
+        "It is gone", {"object": {"const": "document.deleted"}, "path": PATH, "deleted": {"const": True}}
+    ),
+    "documents": _answer(
+        "A page",
+        {
+            "object": {"const": "list"},
+            "data": {"type": "array", "items": _all_of(WRITTEN | {"modified_at": COUNT})},
+            "has_more": {"type": "boolean"},
+            "next_after": {"type": ["string", "null"], "description": "What to go on after when there are more"},
+        },
+    ),
     "changes": _answer("What was reported", {"object": {"const": "changes"}, "reported": COUNT, "kept": COUNT}),
     "sweep": _answer("What it did", SWEPT),
     "warm": _answer("What it did", WARMED),

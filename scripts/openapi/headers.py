@@ -24,13 +24,22 @@ REQUESTS: dict[str, Schema] = {
             "Any copy of at least this version will do; as `V.h`, if it also came after the state whose tag says so",
             pattern=POSITION,
         ),
-        _header("If-None-Match", "Entity tags that the caller has: 304 for one of them"),
+        _header(
+            "If-None-Match", "Entity tags that the caller has: 304 for one of them; of a write `*`: there is none yet"
+        ),
         _header("Idempotency-Key", "The same key and request within 24 h are answered, not done", pattern=KEY),
         _header("x-stainless-retry-count", "OpenAI's clients count here how often they sent this before"),
         _header("If-Match", "The versions at which this may happen, as entity tags", pattern=ENTITY_TAGS),
     )
 }
 """What declared routes may heed."""
+
+IS_NEW = _header("If-None-Match", "`*`: write it only if there is none yet", enum=["*"])
+
+
+def request(name: str, method: str) -> Schema:
+    """Return what a request of *method* may say by the header *name*."""
+    return IS_NEW if method == "PUT" and name == "If-None-Match" else REQUESTS[name]
 
 
 def _answered(description: str, schema: Schema | None = None, *, required: bool = False) -> Schema:

@@ -29,6 +29,9 @@ FOR_ALL = (InvalidValue, Misconfigured, OutOfTime, StoreUnavailable)
 FOR_KEYS = (Malformed, Unauthorized, TooLarge, QuotaExceeded, MemoryPressed)
 """What may become of any request, and of any with a credential."""
 
+DOCUMENT = {"type": "string", "pattern": r"^(?!%PDF-)[^\u0000]*$"}
+"""Of the bytes that are text in UTF-8, those that are a document."""
+
 NOT_MODIFIED = "304"
 
 
@@ -62,7 +65,7 @@ def operation(route: Route) -> Schema:
     """Return one operation."""
     said = headers.headers(*answered_headers(route))
     responses: Schema = {"200": {**ANSWERS[route.answer], "headers": said}}
-    if "If-None-Match" in route.headers:
+    if route.method == "GET" and "If-None-Match" in route.headers:
         responses[NOT_MODIFIED] = {"description": "The caller has it", "headers": said}
     for status in sorted({each.status for each in problems(route)}):
         responses[str(status)] = {"$ref": f"#/components/responses/E{status}"}
@@ -76,11 +79,13 @@ def operation(route: Route) -> Schema:
     parameters = [
         *(parameter(field, "path") for field in route.ids),
         *(parameter(field, "query") for field in route.query),
-        *(headers.REQUESTS[name] for name in route.headers),
+        *(headers.request(name, route.method) for name in route.headers),
     ]
     if parameters:
         made["parameters"] = parameters
-    if route.body is not None:
+    if route.body is not None and route.body.is_document:
+        made["requestBody"] = {"content": {"text/plain": {"schema": DOCUMENT}}, "required": False}
+    elif route.body is not None:
         schema = body_schema(route.body)
         is_required = bool(schema.get("required") or schema.get("anyOf"))
         made["requestBody"] = {"content": {route.body.media_type: {"schema": schema}}, "required": is_required}

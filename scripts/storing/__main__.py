@@ -123,7 +123,7 @@ def _made(documents: Path, stop: Stop) -> tuple[list[bytes], list[dict[str, Any]
         front = stack.enter_context(FaultyServer(upstash.url))
         past = Past(upstash.url, upstash.token)
         stack.callback(past.close)
-        mint(upstash.url, upstash.token, key)
+        mint(upstash.url, upstash.token, key, "of the fixture")
         replaced = read_key(make_key(TENANT)).key_hash
         past.run("HSET", keys.tenant_key(TENANT), *_limits(replaced))
         environment = _environment(STORE_VARIABLES) | SETTINGS

@@ -168,6 +168,9 @@ class Making:
         self._write("POST", f"{path}/items", {"items": more})
         for model in ("gpt-4o", "gpt-4"):
             self._answer("GET", f"{path}/context?model={model}&budget=2000")
+        for name in ("written", "gone"):
+            self._write("PUT", f"/v1/documents/{name}.json", {"closed": "on Mondays"})
+        self._write("DELETE", "/v1/documents/gone.json", None)
 
     def _budgets(self) -> None:
         """Reservations of every state; one that a context made and an append settled."""

@@ -23,6 +23,7 @@ from shared.errors import StoreUnavailable
 from shared.request.caller import Caller
 from shared.store import keys
 from shared.store.attempts import Attempt
+from shared.store.indexes import Names, Spread, activity_names
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
@@ -171,18 +172,24 @@ class Budgets:
         return reply
 
     async def usage(self, caller: Caller) -> dict[str, Any]:
-        """Return what the tenant used and reserved in this day and month."""
-        names = [keys.tenant_key(caller.tenant), keys.reservations_key(caller.tenant)]
-        reply = await self._store.eval("usage", names, [caller.key_hash])
+        """Return what the tenant used and reserved in this day and month, and what is stored for it."""
+        tenant = caller.tenant
+        names: list[str | Names] = [keys.tenant_key(tenant), keys.reservations_key(tenant), activity_names(tenant)]
+        reply = await self._store.eval("usage", names, [caller.key_hash, Spread(tenant)])
         if reply[0] != "ok":
             raise_refusal(reply, "", self._settings)
-        _, limits, day, month, models = reply
+        _, limits, day, month, models, (stored_bytes, bytes_max, conversations) = reply
         tokens_day, tokens_month, usd_day, usd_month = (int(limit) if limit else None for limit in limits)
         return {
             "object": "usage",
             "day": _window(day, tokens_day, usd_day),
             "month": _window(month, tokens_month, usd_month),
             "models": _models(models),
+            "stored": {
+                "bytes": int(stored_bytes),
+                "limit_bytes": int(bytes_max or self._settings.tenant_bytes_max),
+                "conversations": int(conversations),
+            },
         }
 
 

@@ -221,22 +221,22 @@ class TieredCache[K: tuple[str, ...], V: Tagged]:
     ) -> Found[V]:
         """
         Share one load among all who came with the same mark, also while it is under way, or up to *linger_s* after it
-        brought a value. Past L2 that is stale for who came later, and what did not exist is looked for again.
+        brought a value. Past L2 that is stale for who came later; what did not exist is looked for again, and so is
+        everything where L2 is there and takes no more names: who came may have been told of a change.
         """
-        came_at_s = time.monotonic()
-        name = (*key, mark, linger_s)
-        task = self._under_way.get(name)
-        if task is None:
-            task = self._under_way[name] = asyncio.ensure_future(work())
-            task.add_done_callback(lambda done: self._land(name, done, linger_s))
-        else:
-            self.shared += 1
-        found = await asyncio.shield(task)
-        if found.asked_at_s is None or found.asked_at_s >= came_at_s:
-            return found
-        if found.value is None:
-            return await self._share(key, mark, work, linger_s=linger_s)
-        return found._replace(origin=Origin.STALE, age_s=time.monotonic() - found.asked_at_s)
+        came_at_s, name = time.monotonic(), (*key, mark, linger_s)
+        while True:
+            task = self._under_way.get(name)
+            if task is None:
+                task = self._under_way[name] = asyncio.ensure_future(work())
+                task.add_done_callback(lambda done: self._land(name, done, linger_s))
+            else:
+                self.shared += 1
+            found = await asyncio.shield(task)
+            if found.asked_at_s is None or found.asked_at_s >= came_at_s:
+                return found
+            if found.value is not None and linger_s:
+                return found._replace(origin=Origin.STALE, age_s=time.monotonic() - found.asked_at_s)
 
     def _land(self, name: tuple[object, ...], task: asyncio.Task[Found[V]], linger_s: float) -> None:
         # The error is looked at also because its callers may all have gone.

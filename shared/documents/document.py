@@ -7,7 +7,7 @@ What is larger than Settings.document_bytes_max is kept as its beginning, cut be
 """
 
 import codecs
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 from shared.documents.source import Loaded
@@ -48,6 +48,9 @@ class Document:
     @property
     def is_whole(self) -> bool:
         return self.held_bytes >= self.total_bytes
+
+    def with_etag(self, etag: str) -> "Document":
+        return replace(self, etag=etag)
 
     @property
     def size_bytes(self) -> int:

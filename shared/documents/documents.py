@@ -2,20 +2,23 @@
 Documents: what tenants have in the object store, through the tiers.
 
     path -> place (shared/items/document_paths.py) -> L1 -> single flight -> L2 -> lease -> source
+
+What tenants write of them is in writing.py.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from shared.cache.l1 import L1
 from shared.cache.tiered import Found, Limits, LoadError, Mark, Origin, TieredCache, Unmodified
-from shared.config import SETTINGS, Settings
+from shared.config import Settings
 from shared.documents.document import Document, read_document
 from shared.documents.embedded import count_document
 from shared.documents.heat import Heat
 from shared.documents.shelf import Shelf
-from shared.documents.source import Loaded, Missing, NotModified, ObjectMoved, Source, SourceDown
+from shared.documents.source import NO_STORE, Loaded, Missing, NotModified, ObjectMoved, Source, SourceDown
 from shared.errors import NotFound, SourceUnavailable, StoreUnavailable
 from shared.items.document_paths import Place, place_for
 from shared.request.after_response import Later
@@ -26,13 +29,14 @@ from shared.store import keys
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 
+if TYPE_CHECKING:
+    from shared.documents.writing import Writer
+
 Answer = Found[Document]
 
 TIERS = {Origin.L1: "L1", Origin.L2: "L2", Origin.SOURCE: "source", Origin.STALE: "STALE"}
 NO_TIER = "none"
 """What answered nothing: the source is away, and no copy will do."""
-
-VARIABLE = SETTINGS["documents_url"].names("documents_url")[0]
 
 
 class Documents:
@@ -48,9 +52,22 @@ class Documents:
         """What the source was asked for, by what it said."""
         self._store = store
         self._counter = counter
+        self._settings = settings
         self.l1: L1[Document] = L1(settings.document_l1_bytes_max)
         limits = Limits(settings.document_fresh_s, settings.document_missing_s, settings.document_stale_s)
         self.tiers: TieredCache[Place, Document] = TieredCache(self.l1, self.shelf, self._load, limits)
+
+    @cached_property
+    def writer(self) -> "Writer":
+        """What writes them, which few instances are asked to do."""
+        from shared.documents.writing import Writer
+
+        return Writer(self._store, self.source, self.shelf, self.l1, self._settings)
+
+    async def close(self) -> None:
+        """Close what was opened to write."""
+        if "writer" in vars(self):
+            await self.writer.close()
 
     async def read(self, caller: Caller, path: str, later: Later) -> Answer:
         """
@@ -64,10 +81,7 @@ class Documents:
             self.answers[NO_TIER] += 1
             if self.source.is_there:
                 raise
-            raise SourceUnavailable(
-                f"There is no object store; setting {VARIABLE} on the deployment says where documents come from.",
-                retry_after_s=error.retry_after_s,
-            ) from error
+            raise SourceUnavailable(NO_STORE, retry_after_s=error.retry_after_s) from error
         if found.value is None:
             raise NotFound(f"There is no document {path[:64]!r}.", param="path")
         return found
@@ -119,11 +133,15 @@ class Documents:
         document = found.value
         assert document is not None
         is_new = encoding not in document.counts
-        tokens = await count_document(self._counter, encoding, path, document)
+        tokens = await self.count_new(path, document, encoding)
         if is_new and found.mark is not None:
             keep = partial(self.shelf.keep_count, place, document, encoding)
             later.offer(keep, "keeping the count of a document", place.object_path)
         return tokens
+
+    async def count_new(self, path: str, document: Document, encoding: str) -> int:
+        """Return the same of one that is not kept yet. Raises TextNotCountable."""
+        return await count_document(self._counter, encoding, path, document)
 
     async def rest(self, place: Place, document: Document) -> AsyncIterator[bytes]:
         """Yield what a document has behind the part that is held. Raises SourceUnavailable."""

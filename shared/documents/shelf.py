@@ -5,6 +5,7 @@ The second tier of documents: marks, documents and leases in the store, each ste
 import asyncio
 import secrets
 import time
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Any
 
@@ -48,8 +49,7 @@ class Shelf:
                 self._settings.documents_max,
             ],
         )
-        # They travel together, in this order.
-        _, reply = await asyncio.gather(self._note_scope(key.scope), begin)
+        reply = await self.with_scope(key.scope, begin)
         return Grant(int(reply[1]), owner) if reply[0] == "ok" else Refusal(reply[0])
 
     async def store(self, key: Place, grant: Grant, value: Document | None, checked_at_unix_s: int) -> bool:
@@ -81,8 +81,16 @@ class Shelf:
         self.noticed["unknown"] += len(paths) - outdated
         return outdated
 
+    async def with_scope[T](self, scope: str, begin: Awaitable[T]) -> T:
+        """
+        Return what *begin* does, which makes a mark, and have the sweep look at *scope*: each load and each write says
+        so anew, so what the sweep forgets too early comes back.
+        """
+        # They travel together, in this order.
+        _, reply = await asyncio.gather(self._note_scope(scope), begin)
+        return reply
+
     async def _note_scope(self, scope: str) -> None:
-        """Have the sweep look at *scope*. Each load says so anew: what the sweep forgets too early comes back."""
         with suppress(StoreUnavailable):
             await self._store.command("SADD", keys.SCOPES_KEY, scope, is_idempotent=True)
 

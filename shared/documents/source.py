@@ -7,12 +7,12 @@ The source: the object store that documents come from, by obstore.
 
 `load` asks once, with the entity tag that is held, and reads no more than the beginning that is kept; `slices` brings
 the rest of a large object in pieces of one version. Whatever goes wrong is SourceDown: a refusal, a timeout, an answer
-that ends too early. While the source is away a breaker lets calls fail at once.
+that ends too early. While the source is away a breaker lets calls fail at once. What writes is in objects.py.
 """
 
 import asyncio
 import os.path
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 from anyio import to_thread
 
 from shared.config import SETTINGS, Settings
+from shared.errors import NotFound
 from shared.store.breaker import Breaker
 from shared.store.failure import Sign
 
@@ -33,12 +34,26 @@ PAGE_OBJECTS = 1_000
 CONNECT_TIMEOUT_S = 1.0
 
 
+NO_STORE = (
+    f"There is no object store; setting {SETTINGS['documents_url'].names('documents_url')[0]} on the deployment says "
+    "where documents come from."
+)
+
+
 class SourceDown(Exception):
     """The object store did not answer as it should."""
 
 
+class SourceAway(SourceDown):
+    """It was not asked: it is taken for away."""
+
+
+class SourceRefused(Exception):
+    """The object store forbids it, and did nothing: what may only read must not keep others from reading."""
+
+
 class ObjectMoved(Exception):
-    """The object is another version than the one whose slices were asked for."""
+    """The object is another version than the one that was asked for."""
 
 
 class Loaded(NamedTuple):
@@ -62,6 +77,8 @@ class Listed(NamedTuple):
 
     path: str
     etag: str
+    size_bytes: int = 0
+    modified_at_unix_s: int = 0
 
 
 class Source:
@@ -90,6 +107,18 @@ class Source:
         return self._opened is not None or self._url != SETTINGS["documents_url"].default
 
     @property
+    def is_s3(self) -> bool:
+        return urlsplit(self._url).scheme == "s3"
+
+    @property
+    def folder(self) -> str:
+        """The folder that it is, "" for what is none."""
+        parts = urlsplit(self._url)
+        if parts.scheme in ("s3", "memory"):
+            return ""
+        return os.path.abspath(unquote(parts.path) if parts.scheme == "file" else self._url)
+
+    @property
     def bucket(self) -> tuple[str, str]:
         """The bucket and the prefix in it; "" where there is none."""
         parts = urlsplit(self._url)
@@ -101,7 +130,7 @@ class Source:
         from obstore.exceptions import NotModifiedError
 
         async def get() -> Loaded | NotModified | Missing:
-            store = await self._store()
+            store = await self.opened()
             try:
                 result = await obstore.get_async(
                     store, path, options={"if_none_match": held_etag} if held_etag else None
@@ -118,9 +147,9 @@ class Source:
                     break
             if len(body) < wanted:
                 raise SourceDown(f"{len(body)} bytes of {wanted}")
-            return Loaded(_etag(result.meta), bytes(body[:wanted]), size_bytes)
+            return Loaded(etag_of(result.meta), bytes(body[:wanted]), size_bytes)
 
-        return await self._guard(get())
+        return await self.guard(get())
 
     async def slices(self, path: str, etag: str, start: int, end: int) -> AsyncIterator[bytes]:
         """Yield the bytes *start* to *end* of the version *etag*. Raises ObjectMoved, SourceDown."""
@@ -128,7 +157,7 @@ class Source:
         from obstore.exceptions import PreconditionError
 
         async def get(at: int, stop: int) -> bytes:
-            store = await self._store()
+            store = await self.opened()
             try:
                 result = await obstore.get_async(store, path, options={"if_match": etag, "range": (at, stop)})
             except (PreconditionError, FileNotFoundError):
@@ -136,32 +165,35 @@ class Source:
             return bytes(await result.bytes_async())
 
         for at in range(start, end, SLICE_BYTES):
-            yield await self._guard(get(at, min(at + SLICE_BYTES, end)))
+            yield await self.guard(get(at, min(at + SLICE_BYTES, end)))
 
-    async def list(self, prefix: str, after: str) -> AsyncIterator[list[Listed]]:
+    async def list(self, prefix: str, after: str) -> AsyncGenerator[list[Listed]]:
         """Yield pages of what stands below *prefix*, by path, behind the path *after*. Raises SourceDown."""
         import obstore
 
-        store = await self._store()
+        store = await self.opened()
         stream = obstore.list(store, prefix, offset=after or None, chunk_size=PAGE_OBJECTS)
-        if urlsplit(self._url).scheme != "s3":
+        if not self.is_s3:
             # Folders come in no order.
-            objects = await self._guard(_all(stream))
+            objects = await self.guard(_all(stream))
             ordered = sorted((_listed(each) for each in objects), key=lambda each: each.path.encode())
             for at in range(0, len(ordered), PAGE_OBJECTS):
                 yield ordered[at : at + PAGE_OBJECTS]
             return
-        while page := await self._guard(_next(stream)):
+        while page := await self.guard(_next(stream)):
             yield [_listed(each) for each in page]
 
-    async def _guard[T](self, work: Coroutine[Any, Any, T]) -> T:
-        """Return what *work* does in time. Raises SourceDown for all that goes wrong with the source itself."""
+    async def guard[T](self, work: Coroutine[Any, Any, T]) -> T:
+        """
+        Return what *work* does in time. Raises SourceDown for all that goes wrong with the source itself; SourceAway:
+        nothing was sent.
+        """
         from obstore.exceptions import BaseError
 
         ticket = self._breaker.enter()
         if ticket is None:
             work.close()
-            raise SourceDown("away")
+            raise SourceAway("away")
         sign = Sign.NONE
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -170,14 +202,20 @@ class Source:
         except (BaseError, OSError, ValueError, TimeoutError, SourceDown) as error:
             sign = Sign.AWAY
             raise SourceDown(f"{type(error).__name__}") from error
-        except ObjectMoved:
+        except (ObjectMoved, SourceRefused, NotFound):
             sign = Sign.THERE
             raise
         finally:
             self._breaker.record(ticket, sign)
         return value
 
-    async def _store(self) -> "ObjectStore":
+    async def ensure_opened(self) -> None:
+        """Open it, so that what fails behind this failed on its way or there. Raises SourceDown."""
+        if self._opened is None:
+            await self.guard(self.opened())
+
+    async def opened(self) -> "ObjectStore":
+        """Return what obstore asks."""
         async with self._opening:
             if self._opened is None:
                 self._opened = await to_thread.run_sync(self._open)
@@ -200,8 +238,7 @@ class Source:
             )
         if parts.scheme == "memory":
             return MemoryStore()
-        folder = unquote(parts.path) if parts.scheme == "file" else self._url
-        return LocalStore(os.path.abspath(folder), mkdir=True)
+        return LocalStore(self.folder, mkdir=True)
 
 
 async def _all(stream: "ListStream[Sequence[ObjectMeta]]") -> "list[ObjectMeta]":
@@ -213,9 +250,9 @@ async def _next(stream: "ListStream[Sequence[ObjectMeta]]") -> "Sequence[ObjectM
 
 
 def _listed(meta: "ObjectMeta") -> Listed:
-    return Listed(meta["path"], _etag(meta))
+    return Listed(meta["path"], etag_of(meta), meta["size"], int(meta["last_modified"].timestamp()))
 
 
-def _etag(meta: "ObjectMeta") -> str:
+def etag_of(meta: "ObjectMeta") -> str:
     """Return the entity tag; an object store without any is told apart by time and size."""
     return meta["e_tag"] or f'"{meta["last_modified"].timestamp():.6f}-{meta["size"]}"'

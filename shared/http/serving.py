@@ -8,12 +8,15 @@ Whom the store did not confirm here holds no slot while its body comes, and has 
 worked on.
 """
 
+from typing import Any
+
 from starlette.responses import Response
 
-from shared.config import SETTINGS
+from shared.config import SETTINGS, Settings
 from shared.http.guard import Body, admit, confirm, parse_json, take_slot
 from shared.http.headers import read_etags
 from shared.http.state import Request, State
+from shared.process.pool import Pool
 from shared.request.after_response import Later
 from shared.request.bearer import check_bearer
 from shared.request.caller import Caller
@@ -21,7 +24,8 @@ from shared.request.freshness import Freshness, read_freshness
 from shared.request.invocation import is_confirmed, was_confirmed
 from shared.request.parameters import read_members, read_path, read_query
 from shared.request.tracing import NOTHING, OPERATION, Kind, part
-from shared.routes import LINES, TENANT, Route
+from shared.routes import TENANT, Route
+from shared.routes import Body as Declared
 from shared.store.attempts import Attempt, read_attempt
 
 
@@ -59,7 +63,7 @@ async def serve(route: Route, request: Request) -> Response:
         asked.known = read_etags(headers.get("if-none-match"))
     values = read_path(route.ids, request.path_params)
     values |= read_query(route.query, request.query_params)
-    body = Body(request, route.body.bytes_max or settings.body_bytes_max) if route.body is not None else None
+    body = Body(request, _bytes_max(route.body, settings)) if route.body is not None else None
     if body is not None:
         await body.begin()
     await take_slot(request, is_known=route.key not in (TENANT, ""))
@@ -70,14 +74,20 @@ async def serve(route: Route, request: Request) -> Response:
         raw = await body.rest()
     if "Idempotency-Key" in route.headers:
         asked.attempt = await read_attempt(request.method, request.url.path, headers, raw, pool)
-    if route.body is not None and route.body.media_type == LINES:
-        values["body"] = raw
-    elif route.body is not None:
-        parsed = await parse_json(raw, settings, pool)
-        values |= {"body": parsed} if route.body.schema else read_members(route.body.fields, parsed)
+    if route.body is not None:
+        values |= {"body": raw} if route.body.is_raw else await _read_json(route.body, raw, settings, pool)
     with part(route.memory, Kind.INTERNAL, {OPERATION: route.memory}) if route.memory else NOTHING:
         response: Response = await route.handler(asked, **values)
     return response
+
+
+def _bytes_max(body: Declared, settings: Settings) -> int:
+    return settings.document_bytes_max if body.is_document else body.bytes_max or settings.body_bytes_max
+
+
+async def _read_json(body: Declared, raw: bytes, settings: Settings, pool: Pool) -> dict[str, Any]:
+    parsed = await parse_json(raw, settings, pool)
+    return {"body": parsed} if body.schema else read_members(body.fields, parsed)
 
 
 def _is_confirmed_first(route: Route, body: Body | None) -> bool:

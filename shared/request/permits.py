@@ -16,6 +16,7 @@ from cachetools import LRUCache
 
 from shared.process.clock import Clock, Instant
 from shared.request.caller import Caller
+from shared.request.key_uses import KeyUses
 
 KNOWN_S = 5.0
 """How long a key that the store confirmed needs no other confirmation: a revoked one ends everywhere within this."""
@@ -75,11 +76,12 @@ class Standing:
 
 
 class Permits:
-    """The standings of one instance's callers."""
+    """The standings of one instance's callers. *uses*: which of them the store confirmed, for whoever tells it so."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
         self._standings: LRUCache[Caller, Standing] = LRUCache(CALLERS_MAX)
+        self.uses = KeyUses()
 
     def now(self) -> Instant:
         return self._clock.now()
@@ -146,6 +148,7 @@ class Permits:
 
         A lot counts from then: the store took it no earlier. A refusal counts from now.
         """
+        self.uses.note(caller)
         if rate is None:
             self._standings[caller] = Standing(asked_at, None)
             return True

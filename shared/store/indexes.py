@@ -94,6 +94,11 @@ def every_place(tenant: str, conversation_id: str) -> Names:
     return Names(tenant, of)
 
 
+def activity_names(tenant: str) -> Names:
+    """Return the names of all activity indexes."""
+    return Names(tenant, lambda layout: [keys.activity_key(tenant, each) for each in range(layout.shards)])
+
+
 def all_indexes(tenant: str) -> Names:
     """Return the names of all activity indexes, then those of all rows."""
 

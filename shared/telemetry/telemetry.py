@@ -10,8 +10,9 @@ request comes. There is no timer besides, and no more than one of them waits. A 
 have been added is forgotten, so that nothing is counted twice; what certainly was not, goes with the next one.
 """
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from shared.config import Settings
@@ -79,7 +80,8 @@ class Ended(NamedTuple):
 
 class Telemetry:
     """
-    The counts of one instance, which was ready *ready_s* after its process began.
+    The counts of one instance, which was ready *ready_s* after its process began. *beside*: what goes to the store in
+    the request of a flush, and keeps its failures to itself.
     """
 
     def __init__(
@@ -90,8 +92,10 @@ class Telemetry:
         ready_s: float,
         ending: Ending,
         clock: Callable[[], float] = time.time,
+        beside: Callable[[], Iterable[Awaitable[None]]] = tuple,
     ) -> None:
         self._store = store
+        self._beside = beside
         self._deployment = settings.deployment
         self._flush_s = settings.metrics_flush_s
         self._hold_s = settings.metrics_hold_s
@@ -197,8 +201,9 @@ class Telemetry:
                 arguments += [field, value]
         for field, (at_unix_s, value) in deltas.latest.items():
             arguments += [field, at_unix_s, value]
+        names = [keys.metrics_key(self._deployment), keys.METRICS_KEY]
         try:
-            reply = await self._store.eval("metrics", [keys.metrics_key(self._deployment), keys.METRICS_KEY], arguments)
+            [reply, *_] = await asyncio.gather(self._store.eval("metrics", names, arguments), *self._beside())
         except StoreUnavailable as error:
             if not error.extensions["outcome_unknown"]:
                 self._deltas.take_back(deltas)

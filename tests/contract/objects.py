@@ -49,7 +49,7 @@ def make_source(url: str, **changes: Any) -> Source:
 
 
 async def put(source: Source, path: str, body: bytes) -> None:
-    await obstore.put_async(await source._store(), path, body)
+    await obstore.put_async(await source.opened(), path, body)
 
 
 @contextmanager

@@ -236,6 +236,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/documents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Documents by path
+         * @description what the tenant's folder has, by path, as the object store says; `next_after` goes on where there is more
+         */
+        get: operations["list_documents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/documents/{path}": {
         parameters: {
             query?: never;
@@ -248,9 +268,17 @@ export interface paths {
          * @description a document of the tenant's folder, or of `shared/`, with its tag and its token count; HEAD as well
          */
         get: operations["document"];
-        put?: never;
+        /**
+         * Write a document
+         * @description the text of a document of the tenant's folder, which is written anew: once it is answered, no instance shows the old one
+         */
+        put: operations["put_document"];
         post?: never;
-        delete?: never;
+        /**
+         * Delete a document
+         * @description deletes a document of the tenant's folder: once it is answered, no instance shows it
+         */
+        delete: operations["delete_document"];
         options?: never;
         head?: never;
         patch?: never;
@@ -284,8 +312,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What is used and reserved
-         * @description what the tenant used and reserved in this day and month, and by model
+         * What is used, reserved and stored
+         * @description what the tenant used and reserved in this day and month, and by model; what its conversations take and may take, and how many there are, about
          */
         get: operations["usage"];
         put?: never;
@@ -2209,7 +2237,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description A document that is no text */
+        /** @description A document that is no text, or is sent as none */
         E415: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -2223,7 +2251,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description If-Match names another version */
+        /** @description If-Match names another version, or If-None-Match: * a document that exists */
         E412: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -2654,7 +2682,7 @@ export interface operations {
                 "Cache-Control"?: string;
                 /** @description Any copy of at least this version will do; as `V.h`, if it also came after the state whose tag says so */
                 "Warmthread-Min-Version"?: string;
-                /** @description Entity tags that the caller has: 304 for one of them */
+                /** @description Entity tags that the caller has: 304 for one of them; of a write `*`: there is none yet */
                 "If-None-Match"?: string;
             };
             path: {
@@ -2886,7 +2914,7 @@ export interface operations {
                 "Cache-Control"?: string;
                 /** @description Any copy of at least this version will do; as `V.h`, if it also came after the state whose tag says so */
                 "Warmthread-Min-Version"?: string;
-                /** @description Entity tags that the caller has: 304 for one of them */
+                /** @description Entity tags that the caller has: 304 for one of them; of a write `*`: there is none yet */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3110,7 +3138,7 @@ export interface operations {
                 "Cache-Control"?: string;
                 /** @description Any copy of at least this version will do; as `V.h`, if it also came after the state whose tag says so */
                 "Warmthread-Min-Version"?: string;
-                /** @description Entity tags that the caller has: 304 for one of them */
+                /** @description Entity tags that the caller has: 304 for one of them; of a write `*`: there is none yet */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4248,7 +4276,7 @@ export interface operations {
                 "Cache-Control"?: string;
                 /** @description Any copy of at least this version will do; as `V.h`, if it also came after the state whose tag says so */
                 "Warmthread-Min-Version"?: string;
-                /** @description Entity tags that the caller has: 304 for one of them */
+                /** @description Entity tags that the caller has: 304 for one of them; of a write `*`: there is none yet */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4391,7 +4419,7 @@ export interface operations {
                 "Cache-Control"?: string;
                 /** @description Any copy of at least this version will do; as `V.h`, if it also came after the state whose tag says so */
                 "Warmthread-Min-Version"?: string;
-                /** @description Entity tags that the caller has: 304 for one of them */
+                /** @description Entity tags that the caller has: 304 for one of them; of a write `*`: there is none yet */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4565,6 +4593,58 @@ export interface operations {
             504: components["responses"]["E504"];
         };
     };
+    list_documents: {
+        parameters: {
+            query?: {
+                /** @description those whose paths begin so; `shared/` for those that everybody reads */
+                prefix?: string;
+                /** @description those behind this path */
+                after?: string;
+                /** @description documents of a page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "list";
+                        data: {
+                            /** @constant */
+                            object: "document";
+                            /** @description In the tenant's folder, or `shared/…` */
+                            path: string;
+                            etag: string;
+                            bytes: number;
+                            modified_at: number;
+                        }[];
+                        has_more: boolean;
+                        /** @description What to go on after when there are more */
+                        next_after: string | null;
+                    };
+                };
+            };
+            400: components["responses"]["E400"];
+            401: components["responses"]["E401"];
+            413: components["responses"]["E413"];
+            429: components["responses"]["E429"];
+            503: components["responses"]["E503"];
+        };
+    };
     document: {
         parameters: {
             query?: {
@@ -4574,7 +4654,7 @@ export interface operations {
                 encoding?: "o200k_base" | "cl100k_base";
             };
             header?: {
-                /** @description Entity tags that the caller has: 304 for one of them */
+                /** @description Entity tags that the caller has: 304 for one of them; of a write `*`: there is none yet */
                 "If-None-Match"?: string;
             };
             path: {
@@ -4630,6 +4710,116 @@ export interface operations {
             404: components["responses"]["E404"];
             413: components["responses"]["E413"];
             415: components["responses"]["E415"];
+            422: components["responses"]["E422"];
+            429: components["responses"]["E429"];
+            503: components["responses"]["E503"];
+        };
+    };
+    put_document: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request within 24 h are answered, not done */
+                "Idempotency-Key"?: string;
+                /** @description The versions at which this may happen, as entity tags */
+                "If-Match"?: string;
+                /** @description `*`: write it only if there is none yet */
+                "If-None-Match"?: "*";
+            };
+            path: {
+                /** @description in the tenant's folder */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description It is stored */
+            200: {
+                headers: {
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "document";
+                        /** @description In the tenant's folder, or `shared/…` */
+                        path: string;
+                        etag: string;
+                        bytes: number;
+                        tokens: number;
+                        /** @enum {unknown} */
+                        encoding: "o200k_base" | "cl100k_base";
+                    };
+                };
+            };
+            400: components["responses"]["E400"];
+            401: components["responses"]["E401"];
+            404: components["responses"]["E404"];
+            408: components["responses"]["E408"];
+            412: components["responses"]["E412"];
+            413: components["responses"]["E413"];
+            415: components["responses"]["E415"];
+            422: components["responses"]["E422"];
+            429: components["responses"]["E429"];
+            503: components["responses"]["E503"];
+        };
+    };
+    delete_document: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key and request within 24 h are answered, not done */
+                "Idempotency-Key"?: string;
+                /** @description The versions at which this may happen, as entity tags */
+                "If-Match"?: string;
+            };
+            path: {
+                /** @description in the tenant's folder */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            200: {
+                headers: {
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "document.deleted";
+                        /** @description In the tenant's folder, or `shared/…` */
+                        path: string;
+                        /** @constant */
+                        deleted: true;
+                    };
+                };
+            };
+            400: components["responses"]["E400"];
+            401: components["responses"]["E401"];
+            404: components["responses"]["E404"];
+            412: components["responses"]["E412"];
+            413: components["responses"]["E413"];
             422: components["responses"]["E422"];
             429: components["responses"]["E429"];
             503: components["responses"]["E503"];
@@ -5367,7 +5557,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description This day and month */
+            /** @description This day and month, and what is stored */
             200: {
                 headers: {
                     "Server-Timing": components["headers"]["Server-Timing"];
@@ -5414,6 +5604,14 @@ export interface operations {
                             };
                         };
                         models: Record<string, never>;
+                        stored: {
+                            /** @description What the tenant's conversations take, about */
+                            bytes: number;
+                            /** @description What they may take */
+                            limit_bytes: number;
+                            /** @description About: one that has just expired still counts */
+                            conversations: number;
+                        };
                     };
                 };
             };

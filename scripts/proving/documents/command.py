@@ -1,8 +1,8 @@
 """
-Prove that changed documents are seen, or refute it: a document is overwritten behind the service's back while four
-instances, each in a process of its own, are read. With --outage-s the object store is away for so long instead, and
-contexts have to go on; with --halfway the store refuses one write of about every tenth script. Exits with 1 when a
-promise is broken.
+Prove that changed documents are seen, or refute it: a document is overwritten behind the service's back, with --api
+through it, while four instances, each in a process of its own, are read. With --outage-s the object store is away for
+so long instead, and contexts have to go on; with --halfway the store refuses one write of about every tenth script.
+Exits with 1 when a promise is broken.
 """
 
 import argparse
@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--fresh-s", type=int, help="how long a copy is an answer; 60, without notices 2, with --outage-s 1"
     )
+    parser.add_argument("--api", action="store_true", help="write through the API, by one instance after the other")
     fault = parser.add_mutually_exclusive_group()
     fault.add_argument("--outage-s", type=float, metavar="S", help="how long the object store is away")
     fault.add_argument("--halfway", action="store_true", help="refuse a write in the middle of some scripts")
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         return verify(partial(outage.experiment, away), Pulse("second", round(away.outage_s)), read_outage)
     fresh_s = arguments.fresh_s or (2 if arguments.without_notices else 60)
     options = documents.Options(
-        arguments.reads, not arguments.without_notices, fresh_s, arguments.seed, arguments.halfway
+        arguments.reads, not arguments.without_notices, fresh_s, arguments.seed, arguments.halfway, arguments.api
     )
     return verify(partial(documents.experiment, options), Pulse("read", options.reads), read_changes)
 

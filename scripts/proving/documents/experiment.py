@@ -1,7 +1,9 @@
 """
-Documents that are overwritten behind the service's back, read through instances in processes of their own.
+Documents that are overwritten behind the service's back, or through it, read through instances in processes of their
+own.
 
-    writer     puts a version into S3 (moto's server), reports it (or not), records when the report was acknowledged
+    writer     puts a version into S3 (moto's server), reports it (or not), records when the report was acknowledged;
+               or puts it through the API, each time by another instance, and records when that was acknowledged
     readers    read the document and contexts that show it, at any instance, and record which version they saw, and when
 
 A version is a number in the text. What may not happen:
@@ -13,8 +15,8 @@ A version is a number in the text. What may not happen:
 A request may be told that the source is away: moto's server fails a read of what is just being overwritten. Such a
 request showed nothing, or without notices an old text that is marked as such, and is counted.
 
-The store may refuse writes meanwhile, so that scripts end half-way; who writes then reports the same again, until it is
-acknowledged.
+The store may refuse writes meanwhile, so that scripts end half-way; who writes then reports or puts the same again,
+until it is acknowledged.
 """
 
 import random
@@ -42,13 +44,14 @@ CLOCK_S = 1.0
 
 
 class Options(NamedTuple):
-    """*fresh_s* only matters without notices."""
+    """*fresh_s* only matters without notices. *through_api*: a write is its own notice."""
 
     reads: int
     with_notices: bool = True
     fresh_s: int = 60
     seed: int = 0
     halfway: bool = False
+    through_api: bool = False
 
 
 class Write(NamedTuple):
@@ -146,6 +149,13 @@ class _Run:
 
     def _write(self, number: int) -> None:
         begin_s = time.monotonic()
+        if self._options.through_api:
+            url, text = f"{self._fleet.instances[number % INSTANCES].url}/v1/documents/a.txt", f"version {number}."
+            with self._client() as http:
+                _acknowledged(lambda: http.put(url, content=text))
+            acknowledged_s = time.monotonic()
+            self.writes.append(Write(number, begin_s, acknowledged_s, acknowledged_s))
+            return
         self._s3.put(f"{self._tenant}/a.txt", f"version {number}.")
         written_s = time.monotonic()
         if self._options.with_notices:

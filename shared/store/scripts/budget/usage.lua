@@ -1,9 +1,15 @@
--- What a tenant has used and reserved in this day and month.
+-- What a tenant has used and reserved in this day and month, and what is stored for it.
 -- @reads
 -- @include reservation
--- KEYS: tenant, live reservations
--- ARGV: key hash
--- Reply: 'ok', {four limits, '' for none}, {day, resets at, its window}, {month, resets at, its window}, usage by model
+-- KEYS: tenant, live reservations, the activity index of each shard
+-- ARGV: key hash, shards
+-- Reply: 'ok', {four limits, '' for none}, {day, resets at, its window}, {month, resets at, its window}, usage by
+--        model, {bytes of conversations, what they may take ('' for the default), how many there are, about}
+--        | 'shards', how many
+if ARGV[2] ~= owner.shards then return {'shards', owner.shards} end
+local conversations = 0
+for i = 3, #KEYS do conversations = conversations + redis.call('ZCARD', KEYS[i]) end
+local stored = {text(math.max(0, owner.bytes)), owner.bytes_max or '', text(conversations)}
 local now_s = now_seconds()
 local _, this_month = windows_at(now_s)
 local book = open_book(KEYS[1], now_s, {'u:' .. this_month})
@@ -26,4 +32,4 @@ end
 local limits = {}
 for i, name in ipairs(LIMITS) do limits[i] = book.fields[name] or '' end
 local models = book.fields['u:' .. book.month] or ''
-return {'ok', limits, shown(book.day, day_resets), shown(book.month, month_resets), models}
+return {'ok', limits, shown(book.day, day_resets), shown(book.month, month_resets), models, stored}

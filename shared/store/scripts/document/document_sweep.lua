@@ -1,6 +1,6 @@
 -- Carry out what a sweep found, where nothing has happened since it looked.
 -- @keyless
--- @include text
+-- @include keeping
 -- KEYS: marks of the scope
 -- ARGV: now_ms, then path, mark that the sweep saw, verdict, …
 --       'changed': outdated; 'gone': nothing needs this mark
@@ -18,7 +18,7 @@ for i, path in ipairs(paths) do
       gone[#gone + 1] = path
     else
       set[#set + 1] = path
-      set[#set + 1] = text(math.max(tonumber(string.match(seen, '^%d+')) + 1, tonumber(ARGV[1]))) .. ' 0 '
+      set[#set + 1] = outdated(seen, ARGV[1])
     end
   end
 end
