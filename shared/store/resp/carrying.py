@@ -6,8 +6,9 @@ connection was lost counts. A server says, before it runs anything, when a comma
 or not now (TRYAGAIN, CLUSTERDOWN, LOADING, READONLY): it is sent again, as often as that is said and there is time.
 What may have been carried out is never sent again.
 
-With WARMTHREAD_REPLICAS_ACKNOWLEDGE a WAIT goes behind what may write, on the same connection. It counts the replicas
-that have all that the server had written by then: so also what an earlier attempt wrote, and this one only found.
+With WARMTHREAD_REPLICAS_ACKNOWLEDGE a WAIT goes behind what may write, on the same connection. WAIT asks about the last
+write of its own connection; who only finds what an earlier attempt wrote has none there. So a write of ours, that
+expires by itself, goes directly before it: the replicas that have this one have all that the server wrote until then.
 Where they are too few, nobody knows whether the write outlives its server: its outcome is unknown.
 """
 
@@ -20,9 +21,9 @@ from typing import Any, NamedTuple
 from shared.store.command import Command
 from shared.store.failure import Failure, Sign
 from shared.store.replies import WITHIN, refused
-from shared.store.resp.connection import LATE, Exchange, Refusal
+from shared.store.resp.connection import LATE, Refusal
 from shared.store.resp.server import Address, NotConnected, Server, packed
-from shared.store.resp.slots import OneServer, Slots, key_of
+from shared.store.resp.slots import OneServer, Slots, key_of, tag_of
 
 PAUSE_S = (0.01, 0.03)
 """Before a command is sent again to a store that is changing."""
@@ -49,6 +50,9 @@ READS = frozenset(
 
 REPLY_MARGIN_S = 0.005
 """WAIT replies so much before time is up: its reply has to get here."""
+
+MARK = "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], '', 'EX', 1)"
+"""A write that every replica hears of. What only makes room is acknowledged in a full store as well."""
 
 MISSING = object()
 
@@ -123,7 +127,8 @@ class Carrying:
         pieces = [piece for each in commands for piece in ([ASKING, each.body] if route.is_asking else [each.body])]
         if writes:
             left_ms = int((self._end_at_s - self._loop.time() - REPLY_MARGIN_S) * 1_000)
-            pieces.append(packed(["WAIT", self._replicas, max(1, left_ms)]))
+            mark = packed(["EVAL", MARK, 1, _mark_key(writes[0])])
+            pieces += [*([ASKING] if route.is_asking else []), mark, packed(["WAIT", self._replicas, max(1, left_ms)])]
         try:
             replies, lost, size_bytes = await route.server.exchange(b"".join(pieces), len(pieces), self._end_at_s)
         except NotConnected as error:
@@ -134,25 +139,19 @@ class Carrying:
             self._results.update(dict.fromkeys(commands, failure))
             return
         commands[0].reply_bytes = size_bytes
-        whole = Exchange(replies + [MISSING] * (len(pieces) - len(replies)), lost, size_bytes)
-        acknowledged = whole.replies.pop() if writes else None
-        for command, reply in zip(commands, whole.replies[1::2] if route.is_asking else whole.replies, strict=True):
+        replies += [MISSING] * (len(pieces) - len(replies))
+        acknowledged = _acknowledged(*replies[-2:]) if writes else None
+        for command, reply in zip(commands, replies[1::2] if route.is_asking else replies, strict=False):
             if reply is MISSING:
                 self._results[command] = self._lost(command, lost)
             elif isinstance(reply, Refusal):
                 self._refused(command, str(reply), route.server)
-            elif command in writes and not self._is_enough(acknowledged):
-                self._results[command] = self._unacknowledged(acknowledged)
+            elif command in writes and (acknowledged is None or acknowledged < self._replicas):
+                count = "nobody knows how many" if acknowledged is None else acknowledged
+                reason = f"{count} of {self._replicas} replicas have it in time"
+                self._results[command] = Failure(reason, outcome_unknown=True, sign=Sign.THERE)
             else:
                 self._results[command] = reply
-
-    def _is_enough(self, acknowledged: Any) -> bool:
-        return isinstance(acknowledged, int) and acknowledged >= self._replicas
-
-    def _unacknowledged(self, acknowledged: Any) -> Failure:
-        count = acknowledged if isinstance(acknowledged, int) else "nobody knows how many"
-        reason = f"{count} of {self._replicas} replicas have it in time"
-        return Failure(reason, outcome_unknown=True, sign=Sign.THERE)
 
     def _lost(self, command: Command, why: str) -> Failure:
         """Return the failure of what was sent, and has no reply."""
@@ -207,6 +206,17 @@ class Carrying:
             said = self._said.get(command, "no time left")
             sign = Sign.AWAY if said.partition(" ")[0] in AWAY else Sign.THERE
             self._results[command] = Failure(said, outcome_unknown=False, sign=sign)
+
+
+def _mark_key(command: Command) -> str:
+    """Return a name in the slot of a command's key."""
+    key = key_of(command.parts) or ""
+    return f"{{{tag_of(key)}}}:acknowledged"
+
+
+def _acknowledged(marked: Any, waited: Any) -> int | None:
+    """Return how many replicas have what was written, None where that is not known."""
+    return waited if isinstance(waited, int) and marked == "OK" else None
 
 
 def _may_write(command: Command) -> bool:

@@ -34,12 +34,16 @@ TOLD_S = 0.5
 """For so long one of them is waited for."""
 
 
-def slot_of(name: str) -> int:
-    """Return the slot of the key *name*: that of what stands in its first braces, or of all where that is nothing."""
+def tag_of(name: str) -> str:
+    """Return what decides the slot of the key *name*: what stands in its first braces, or all where that is nothing."""
     start = name.find("{")
-    if start >= 0 and (end := name.find("}", start + 1)) > start + 1:
-        name = name[start + 1 : end]
-    return crc_hqx(name.encode(), 0) % SLOTS
+    end = name.find("}", start + 1)
+    return name[start + 1 : end] if start >= 0 and end > start + 1 else name
+
+
+def slot_of(name: str) -> int:
+    """Return the slot of the key *name*."""
+    return crc_hqx(tag_of(name).encode(), 0) % SLOTS
 
 
 def key_of(parts: Parts) -> str | None:
