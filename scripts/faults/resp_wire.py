@@ -100,11 +100,13 @@ class RespNetwork:
         self.commands.extend(_name_of(command) for command in commands)
         self.arrived.set()
         fault = self.faults.popleft() if self.faults else self.fault
+        is_cut = False
         if fault in REFUSALS:
             answer = REFUSALS[fault] * len(commands)
         else:
             upstream.write(request)
-            answer = _spoil(await _read_replies(from_store, len(commands)), fault, len(commands))
+            whole, is_cut = await _read_replies(from_store, len(commands))
+            answer = _spoil(whole, fault, len(commands))
         await asyncio.sleep(self.delay_s)
         if fault is Fault.SILENT:
             await reader.read()  # Until the client gives up.
@@ -113,7 +115,7 @@ class RespNetwork:
             writer.write(answer[start : start + size_bytes])
             await writer.drain()
             await asyncio.sleep(pause_s)
-        if fault in (Fault.CLOSE, Fault.TRUNCATE):
+        if is_cut or fault in (Fault.CLOSE, Fault.TRUNCATE):
             writer.close()
             return False
         return True
@@ -139,15 +141,16 @@ async def _read_whole(reader: asyncio.StreamReader) -> tuple[bytes, list[Reply]]
     return bytes(raw), commands
 
 
-async def _read_replies(reader: asyncio.StreamReader, count: int) -> bytes:
+async def _read_replies(reader: asyncio.StreamReader, count: int) -> tuple[bytes, bool]:
+    """Return *count* replies, or what came of them, and whether the store ended the connection."""
     parser, raw, replies = ReplyParser(), bytearray(), 0
     while replies < count:
         data = await reader.read(READ_BYTES)
         if not data:
-            raise EOFError
+            return bytes(raw), True
         raw += data
         replies += len(parser.feed(data))
-    return bytes(raw)
+    return bytes(raw), False
 
 
 def _name_of(command: Reply) -> str:

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ class ValkeyCluster:
     def wait_until_in_order(self) -> None:
         """Wait until every slot has a primary, and every replica has all that its primary has."""
         for server in self.living:
-            _until(lambda server=server: _is_in_order(server))
+            _until(partial(_is_in_order, server))
 
     def flush(self) -> None:
         for server in self.primaries():
@@ -194,7 +195,7 @@ def running_cluster() -> Iterator[ValkeyCluster]:
 
 def _join(servers: list[Server]) -> None:
     for epoch, server in enumerate(servers, 1):
-        _until(lambda server=server: server.call("PING") == "PONG")
+        _until(partial(server.call, "PING"))
         server.id = str(server.call("CLUSTER", "MYID"))
         server.call("CLUSTER", "SET-CONFIG-EPOCH", epoch)
     bounds = [SLOTS * number // PRIMARIES for number in range(PRIMARIES + 1)]
@@ -203,18 +204,22 @@ def _join(servers: list[Server]) -> None:
     for server in servers[1:]:
         servers[0].call("CLUSTER", "MEET", "127.0.0.1", server.port, server.bus_port)
     for server in servers:
-        _until(lambda server=server: _known(server) == len(servers))
+        _until(partial(_knows, server, len(servers)))
     for primary, replica in zip(servers, servers[PRIMARIES:], strict=False):
         replica.call("CLUSTER", "REPLICATE", primary.id)
     for server in servers:
-        _until(lambda server=server: _is_in_order(server))
+        _until(partial(_is_in_order, server))
     for primary in servers[:PRIMARIES]:
-        _until(lambda server=primary: server.info("replication").get("connected_slaves") == "1")
+        _until(partial(_has_replica, primary))
 
 
-def _known(server: Server) -> int:
+def _knows(server: Server, count: int) -> bool:
     lines = str(server.call("CLUSTER", "NODES")).splitlines()
-    return sum("handshake" not in line and "noaddr" not in line for line in lines)
+    return sum("handshake" not in line and "noaddr" not in line for line in lines) == count
+
+
+def _has_replica(server: Server) -> bool:
+    return server.info("replication").get("connected_slaves") == "1"
 
 
 def _is_in_order(server: Server) -> bool:

@@ -67,9 +67,13 @@ def ran(cluster: ValkeyCluster) -> set[str]:
 def full(cluster: ValkeyCluster) -> Iterator[Callable[[], None]]:
     """Let no server have memory left, until the test's end."""
     servers = cluster.primaries()
-    yield lambda: [server.call("CONFIG", "SET", "maxmemory", "1") for server in servers] and None
-    for server in servers:
-        server.call("CONFIG", "SET", "maxmemory", "0")
+
+    def limit(memory_bytes: int = 1) -> None:
+        for server in servers:
+            server.call("CONFIG", "SET", "maxmemory", memory_bytes)
+
+    yield limit
+    limit(0)
 
 
 def test_every_script_runs_on_a_cluster(

@@ -57,8 +57,9 @@ class Agent:
         while not self._is_ending.is_set() and not self.failure:
             number, began_at_s = len(self.acknowledged), time.monotonic()
             while not self._is_appended(number):
-                if self.failure or time.monotonic() - began_at_s > PATIENCE_S:
-                    self.failure = self.failure or f"{number} was never acknowledged"
+                if time.monotonic() - began_at_s > PATIENCE_S:
+                    self.failure += f" {number} was never acknowledged"
+                if self.failure:
                     return
                 time.sleep(AGAIN_S)
             self.longest_s = max(self.longest_s, time.monotonic() - began_at_s)

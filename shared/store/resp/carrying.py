@@ -48,8 +48,9 @@ READS = frozenset(
 )
 """Commands that write nothing; of scripts their heads tell."""
 
-REPLY_MARGIN_S = 0.005
-"""WAIT replies so much before time is up: its reply has to get here."""
+REPLY_SHARE, REPLY_S_MAX = 0.5, 0.2
+"""WAIT gives up before time is up, by this share of it and at most so long: an idle server looks every 100 ms, and its
+reply has to get here, for too few replicas are no sign that the server is away."""
 
 MARK = "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], '', 'EX', 1)"
 """A write that every replica hears of. What only makes room is acknowledged in a full store as well."""
@@ -126,7 +127,8 @@ class Carrying:
         writes = [each for each in commands if self._replicas and _may_write(each)]
         pieces = [piece for each in commands for piece in ([ASKING, each.body] if route.is_asking else [each.body])]
         if writes:
-            left_ms = int((self._end_at_s - self._loop.time() - REPLY_MARGIN_S) * 1_000)
+            left_s = self._end_at_s - self._loop.time()
+            left_ms = int((left_s - min(REPLY_S_MAX, left_s * REPLY_SHARE)) * 1_000)
             mark = packed(["EVAL", MARK, 1, _mark_key(writes[0])])
             pieces += [*([ASKING] if route.is_asking else []), mark, packed(["WAIT", self._replicas, max(1, left_ms)])]
         try:
