@@ -36,7 +36,6 @@ from scripts.local.ending import let_go, tell_to_end
 from scripts.local.valkey import STOP_TIMEOUT_S, WATCHDOG, ValkeyError, server_path
 from shared.store.resp.slots import SLOTS, key_of, slot_of
 
-PRIMARIES = REPLICAS = 3
 NODE_TIMEOUT_MS = 1_500
 """A server that says nothing for so long is taken for dead. With less, a busy machine has failovers of its own."""
 
@@ -100,7 +99,9 @@ class ValkeyCluster:
         return next(server for server in self.servers if server.port == port)
 
     def run(self, *command: object) -> Any:
-        """Return what the primary of a command's first key replies."""
+        """Return what the primary of a command's first key replies; KEYS of all primaries."""
+        if command[0] == "KEYS":
+            return [name for server in self.primaries() for name in server.call(*command)]
         return self.primary_of(slot_of(key_of([str(each) for each in command]) or "")).call(*command)
 
     def kill(self, server: Server) -> None:
@@ -169,18 +170,18 @@ class ValkeyCluster:
 
 
 @contextlib.contextmanager
-def running_cluster() -> Iterator[ValkeyCluster]:
-    """Yield a cluster in order. Raises ValkeyError: it did not come to that."""
+def running_cluster(primaries: int = 3) -> Iterator[ValkeyCluster]:
+    """Yield a cluster in order: *primaries*, and as many replicas. Raises ValkeyError: it did not come to that."""
     folder = Path(tempfile.mkdtemp(prefix="wt-cluster-"))
     servers: list[Server] = []
     try:
-        ports = _free_ports(2 * (PRIMARIES + REPLICAS))
-        for number in range(PRIMARIES + REPLICAS):
+        ports = _free_ports(4 * primaries)
+        for number in range(2 * primaries):
             own = folder / str(number)
             own.mkdir()
             servers.append(Server(own, ports[2 * number], ports[2 * number + 1]))
             _start(servers[-1])
-        _join(servers)
+        _join(servers, primaries)
         yield ValkeyCluster(servers)
     finally:
         running = [each.process for each in servers if each.process is not None]
@@ -193,23 +194,23 @@ def running_cluster() -> Iterator[ValkeyCluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _join(servers: list[Server]) -> None:
+def _join(servers: list[Server], primaries: int) -> None:
     for epoch, server in enumerate(servers, 1):
         _until(partial(server.call, "PING"))
         server.id = str(server.call("CLUSTER", "MYID"))
         server.call("CLUSTER", "SET-CONFIG-EPOCH", epoch)
-    bounds = [SLOTS * number // PRIMARIES for number in range(PRIMARIES + 1)]
-    for number in range(PRIMARIES):
+    bounds = [SLOTS * number // primaries for number in range(primaries + 1)]
+    for number in range(primaries):
         servers[number].call("CLUSTER", "ADDSLOTSRANGE", bounds[number], bounds[number + 1] - 1)
     for server in servers[1:]:
         servers[0].call("CLUSTER", "MEET", "127.0.0.1", server.port, server.bus_port)
     for server in servers:
         _until(partial(_knows, server, len(servers)))
-    for primary, replica in zip(servers, servers[PRIMARIES:], strict=False):
+    for primary, replica in zip(servers, servers[primaries:], strict=False):
         replica.call("CLUSTER", "REPLICATE", primary.id)
     for server in servers:
         _until(partial(_is_in_order, server))
-    for primary in servers[:PRIMARIES]:
+    for primary in servers[:primaries]:
         _until(partial(_has_replica, primary))
 
 
