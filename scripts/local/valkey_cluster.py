@@ -99,10 +99,17 @@ class ValkeyCluster:
         return next(server for server in self.servers if server.port == port)
 
     def run(self, *command: object) -> Any:
-        """Return what the primary of a command's first key replies; KEYS of all primaries."""
+        """Return what the primary of a command's first key replies; of some, for all keys or primaries."""
+        if command[0] in ("DEL", "EXISTS", "UNLINK") and len(command) > 2:
+            return sum(self.run(command[0], name) for name in command[1:])
+        if command[0] == "CONFIG":
+            replies = [server.call(*command) for server in self.primaries()]
+            return replies[0]
         if command[0] == "KEYS":
             return [name for server in self.primaries() for name in server.call(*command)]
-        return self.primary_of(slot_of(key_of([str(each) for each in command]) or "")).call(*command)
+        parts = [str(each) for each in command]
+        key = parts[2] if parts[0] == "MEMORY" else key_of(parts) or ""
+        return self.primary_of(slot_of(key)).call(*command)
 
     def kill(self, server: Server) -> None:
         """Let *server* die without a word."""
