@@ -31,7 +31,7 @@ NOT_HERE = {
     "test_closed.py::test_a_wrong_setting_closes_what_needs_it_and_nothing_else[UPSTASH*": "another store is named",
     "test_l1.py::*": OWN,
     "test_limits.py::test_a_conversation_over_half_a_record_is_compacted_whole": OWN,
-    "test_limits.py::test_a_tag_of_a_lost_history_expects_nothing_of_the_true_one": "it copies to a key of another slot",
+    "test_limits.py::test_a_tag_of_a_lost_history_expects_nothing_of_the_true_one": "it copies across slots",
 }
 """Tests -> why they cannot hold on a cluster. A star ends a name that others begin with."""
 
