@@ -8,6 +8,12 @@ VENV=$PWD/.venv
 # Where an image sets it, each of the processes that tests start would compile every module that it imports.
 unset PYTHONDONTWRITEBYTECODE
 
+# These three use the store that their caller names. All else has one of its own, before which this would come.
+case $0 in
+    */dev | */keys | */look) ;;
+    *) unset WARMTHREAD_STORE_URL ;;
+esac
+
 # A shim of pyenv exists for every version and fails for those not selected: only running it tells.
 has_version() {
     "$1" -c 'import sys; sys.exit(not (3, 12) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1

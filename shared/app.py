@@ -62,7 +62,7 @@ GET, HEAD = "GET", "HEAD"
 @asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[State]:
     settings, wrong = read_configuration()
-    log.begin(settings.log_level, settings.store_token)
+    log.begin(settings.log_level, settings.store_token or settings.store_url)
     report(wrong)
     pool = Pool(settings.pool_threads)
     store = Store(settings, pool=pool)

@@ -1,15 +1,15 @@
 """
 Settings of one function instance: read from the environment once (environment.py), in lifespan, and frozen.
 
-Each setting is declared once, with its default, its bounds, its meaning and who needs it: checks and the table of the
-docs come from that. A named tuple and neither a pydantic model nor a dataclass: for so many fields these cost a cold
-start 50 ms and 2 ms.
+Each is declared once, with default, bounds, meaning and who needs it: checks and the docs' table come from it. A named
+tuple and neither a pydantic model nor a dataclass: for so many fields these cost a cold start 50 ms and 2 ms.
 """
 
 from typing import NamedTuple
 
 from shared.setting import (
     EVERYTHING,
+    RESP_VARIABLE,
     Secret,
     Setting,
     choice,
@@ -36,12 +36,19 @@ STORE_URLS, STORE_TOKENS = zip(*STORE_VARIABLES, strict=True)
 class Settings(NamedTuple):
     """Every limit and address."""
 
-    store_url: str = required("the store: the address of its REST API", STORE_URLS)
+    store_url: str = required(
+        "the store: the address of Upstash's REST API; the first of them, which wins, is for Redis 7, Valkey and their "
+        "like: `redis(s)://[user:password@]host:port[/database]`, or `…host:port?cluster`; it needs `libvalkey`",
+        (RESP_VARIABLE, *STORE_URLS),
+    )
     store_token: Secret = required(
-        "its token; the second of each two is what Vercel's integration of Upstash sets", STORE_TOKENS
+        "that API's token; the second of each two is what Vercel's integration of Upstash sets", STORE_TOKENS
     )
     store_timeout_s: float = number(2.0, 0.05, 30, "the longest that one request to the store may take")
     store_connect_timeout_s: float = number(1.0, 0.05, 30, "of which connecting")
+    replicas_acknowledge: int = number(
+        0, 0, 5, "with `WARMTHREAD_STORE_URL`: replicas that have a write before it is acknowledged"
+    )
     store_reply_bytes_max: int = number(
         4_000_000,
         1_000,

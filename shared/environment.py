@@ -9,7 +9,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from shared.config import SETTINGS, STORE_URLS, STORE_VARIABLES, Settings
-from shared.setting import EVERYTHING, PREFIX, VISIBLE, ConfigError, Secret, Wrong, is_address, read_value
+from shared.setting import (
+    EVERYTHING,
+    PREFIX,
+    RESP_ADDRESS,
+    RESP_VARIABLE,
+    VISIBLE,
+    ConfigError,
+    Secret,
+    Wrong,
+    is_address,
+    read_value,
+)
 
 TEST_PREFIX = "WARMTHREAD_LIVE_"
 """What the tests of a real store are told by."""
@@ -67,6 +78,8 @@ def read_settings(environ: Mapping[str, str] | None = None, *, only: str | None 
 
 
 def _read_store(environ: Mapping[str, str]) -> tuple[str, Secret] | Wrong:
+    if raw := environ.get(RESP_VARIABLE, "").strip():
+        return _read_resp(raw)
     for url_name, token_name in STORE_VARIABLES:
         url, token = environ.get(url_name, "").strip(), environ.get(token_name, "").strip()
         if not url and not token:
@@ -80,6 +93,20 @@ def _read_store(environ: Mapping[str, str]) -> tuple[str, Secret] | Wrong:
             return Wrong(token_name, "must have visible ASCII characters only", EVERYTHING)
         return url.rstrip("/"), Secret(token)
     return Wrong(STORE_URLS[0], f"or {STORE_URLS[1]} must be set, with its token", EVERYTHING)
+
+
+def _read_resp(raw: str) -> tuple[str, Secret] | Wrong:
+    """Return address and login of a store that speaks Redis' own protocol: what is shown has no password in it."""
+    found = RESP_ADDRESS.fullmatch(raw)
+    if found is None or int(found["port"] or 1) > 65_535 or (found["cluster"] and found["database"].strip("0")):
+        rule = "must be redis(s)://[user:password@]host:port[/database], or end in ?cluster without a database"
+        return Wrong(RESP_VARIABLE, rule, EVERYTHING)
+    from importlib.util import find_spec  # Who has another store is spared the import.
+
+    if find_spec("libvalkey") is None:
+        return Wrong(RESP_VARIABLE, "needs what requirements-resp.txt names, which is not installed", EVERYTHING)
+    login = found["login"] or ""
+    return raw.replace(f"{login}@", "", 1), Secret(login)
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[Wrong]:

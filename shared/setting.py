@@ -112,6 +112,14 @@ def required(text: str, variables: tuple[str, ...]) -> Any:
 ADDRESS = re.compile(r"https?://([A-Za-z0-9_.-]+|\[::1\])(?::([0-9]{1,5}))?(?:/[!$-;=@-~]*)?")
 """With no user, query or fragment, in ASCII; of addresses of IPv6 that of this machine."""
 
+RESP_VARIABLE = "WARMTHREAD_STORE_URL"
+RESP_SCHEMES = ("redis://", "rediss://")
+RESP_ADDRESS = re.compile(
+    r"(?P<scheme>rediss?)://(?:(?P<login>[!-~]*)@)?(?P<host>[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+    r"/?(?P<database>[0-9]{0,5})(?P<cluster>\?cluster)?"
+)
+"""The address of a store that speaks Redis' own protocol: `redis(s)://[user:password@]host:port[/database][?cluster]`."""
+
 VISIBLE = re.compile(r"[!-~]+")
 """What a header can carry."""
 

@@ -18,9 +18,11 @@ from scripts.faults.server import FaultyServer
 from scripts.local.object_store import ObjectStore, running_s3
 from scripts.local.tenants import read_limits
 from scripts.local.upstash import LocalUpstash
+from scripts.local.valkey_cluster import ValkeyCluster, running_cluster
 from shared.process import log
 from shared.request.caller import make_key, read_key
 from shared.store import keys
+from tests import on_cluster
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
 from tests.instances import client_of, running_instance
 from tests.log_lines import LogLines
@@ -39,8 +41,7 @@ LONGEST = (
     *("test_openapi", "test_sweep_conversations", "test_compaction", "test_dev_server", "test_dashboard"),
     *("test_budget_state", "test_chaos_run", "test_load_run", "test_prove_memory"),
 )
-"""Files that take 20 s or more. They go first: one process would else have a long file left at the end, and the
-others nothing."""
+"""Files that take 20 s or more. They go first: one process would else have a long one left at the end."""
 
 SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
 
@@ -50,13 +51,19 @@ settings.register_profile("warmthread", deadline=None)
 settings.load_profile("warmthread")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--store", choices=("upstash", "cluster"), default="upstash", help="what instances have")
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """A run of the tests that measure time, and of no others, imports their files alone."""
     is_alone = config.getoption("markexpr") == "timing" and collection_path.name.startswith("test_")
     return True if is_alone and "mark.timing" not in collection_path.read_text() else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("store") == "cluster":
+        on_cluster.select(config, items)
     for item in items:
         if is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker("unmeasured")
@@ -70,9 +77,18 @@ def documents_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def upstash(documents_folder: Path) -> Iterator[LocalUpstash]:
+def cluster_in_use(pytestconfig: pytest.Config) -> Iterator[ValkeyCluster | None]:
+    """The store of instances, where it is a cluster."""
+    with running_cluster() if pytestconfig.getoption("store") == "cluster" else contextlib.nullcontext() as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def upstash(documents_folder: Path, cluster_in_use: ValkeyCluster | None) -> Iterator[LocalUpstash]:
     """The store. `requests` counts what reached it since the last `reset`."""
     with LocalUpstash() as server, pytest.MonkeyPatch.context() as patch:
+        if cluster_in_use is not None:
+            patch.setenv("WARMTHREAD_STORE_URL", cluster_in_use.url)
         for name in SETTINGS_TO_CLEAR:
             patch.delenv(name, raising=False)
         patch.setenv("UPSTASH_REDIS_REST_URL", server.url)
@@ -185,8 +201,11 @@ def tenant_of() -> Callable[[str], str]:
 
 
 @pytest.fixture
-def run(upstash: LocalUpstash) -> Iterator[Callable[..., Any]]:
+def run(upstash: LocalUpstash, cluster_in_use: ValkeyCluster | None) -> Iterator[Callable[..., Any]]:
     """Run one command on the store, past the service."""
+    if cluster_in_use is not None:
+        yield cluster_in_use.run
+        return
     headers = {"authorization": f"Bearer {upstash.token}"}
     with httpx.Client(base_url=upstash.url, headers=headers, verify=CONTEXT) as client:
 

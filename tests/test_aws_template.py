@@ -61,9 +61,16 @@ VARIABLES = {
 }
 
 
-def resolved(value: Any) -> Any:
-    """Return a part of the template with values in the places of what it refers to."""
+NO_VALUE = "what is not there"
+
+
+def resolved(value: Any, true: frozenset[str] = frozenset()) -> Any:
+    """Return a part of the template with values in the places of what it refers to; *true*: conditions that hold."""
     match value:
+        case {"Ref": "AWS::NoValue"}:
+            return NO_VALUE
+        case {"Fn::If": [name, then, other]}:
+            return resolved(then if name in true else other, true)
         case {"Ref": str(name)}:
             return VARIABLES[name]
         case {"Fn::GetAtt": str(name)}:
@@ -71,9 +78,10 @@ def resolved(value: Any) -> Any:
         case {"Fn::Sub": str(text)}:
             return re.sub(r"\$\{([\w:]+)\}", lambda reference: VARIABLES[reference[1]], text)
         case dict():
-            return {str(name): resolved(inner) for name, inner in value.items()}
+            inner = {str(name): resolved(each, true) for name, each in value.items()}
+            return {name: each for name, each in inner.items() if each != NO_VALUE}
         case list():
-            return [resolved(inner) for inner in value]
+            return [resolved(inner, true) for inner in value]
         case _:
             return value
 
@@ -135,6 +143,20 @@ def test_no_secret_stands_in_the_configuration_of_the_function() -> None:
         "PARAMETERS_PATH": "/warmthread/tests",
         "WARMTHREAD_DOCUMENTS_URL": "s3://documents-of-the-template",
     }
+
+
+def test_another_store_is_named_and_reached_where_it_is() -> None:
+    function, role = (RESOURCES[name]["Properties"] for name in ("Function", "Role"))
+    in_vpc = resolved(function, frozenset({"HasStoreUrl", "IsInVpc"}))
+
+    assert set(CONTENT["Conditions"]) == {"HasStoreUrl", "IsInVpc"}
+    assert in_vpc["Environment"]["Variables"]["WARMTHREAD_STORE_URL"] == VARIABLES["StoreUrl"]
+    assert set(in_vpc["VpcConfig"]) == {"SubnetIds", "SecurityGroupIds"}
+    assert resolved(role, frozenset({"IsInVpc"}))["ManagedPolicyArns"] == [
+        "arn:aws:iam::aws:policy/service-role/AWSLambdaVPCAccessExecutionRole"
+    ]
+    assert "VpcConfig" not in resolved(function)
+    assert "ManagedPolicyArns" not in resolved(role)
 
 
 class Account(NamedTuple):

@@ -18,6 +18,7 @@ from scripts.benchmarks import (
     neighbours,
     parse,
     peers,
+    primaries,
     store,
     warm,
 )
@@ -112,14 +113,24 @@ def test_the_proxy_closes_what_has_no_server() -> None:
 
 @pytest.mark.timing
 def test_every_operation_of_ours_has_its_row_with_requests_and_commands() -> None:
-    operations, l1, at_once = store.measure([1], runs=2, rounds=1)
+    operations, protocols, l1, at_once = store.measure([1], runs=2, rounds=1)
 
     rows = [line.strip("| ").split(" | ") for line in operations.splitlines()[2:]]
     assert [row[0] for row in rows] == list(store.ROWS.values())
     # Deleting takes the most: 9, and 1 where a portion of the bytes of its tenant goes with it.
     assert [row for row in rows if float(row[1]) > 1 or float(row[2]) > 10] == []
+    assert len(protocols.splitlines()) == 2 + len(store.ROWS)
+    assert "1 ms, HTTP | 1 ms, RESP" in protocols
     assert "µs (p50 / p95)" in l1
     assert len(at_once.splitlines()) == 2 + len(store.AT_ONCE_ROWS)
+
+
+def test_what_a_primary_carries_is_measured_for_one_and_three(capsys: pytest.CaptureFixture[str]) -> None:
+    assert primaries.run(argparse.Namespace(quick=True, rounds=20)) == 0
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+
+    assert [row[:2] for row in rows] == [[one, replicas] for one in "13" for replicas in "01"]
+    assert all(float(row[4]) < 10 and float(row[5].replace(",", "")) > 0 for row in rows)
 
 
 def test_two_checkouts_are_measured_in_turns_and_do_the_same_here() -> None:

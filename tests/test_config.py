@@ -8,7 +8,7 @@ from scripts.openapi.routes import routes
 from shared.config import SETTINGS, Settings
 from shared.environment import read_configuration, read_settings
 from shared.setting import ADDRESS, AREAS, EVERYTHING, ConfigError, Secret, is_address
-from shared.store.transport import Transport
+from shared.store.transport import HttpTransport
 from tests.examples import examples
 
 STORE = {"UPSTASH_REDIS_REST_URL": "https://example.upstash.io/", "UPSTASH_REDIS_REST_TOKEN": "very-secret"}
@@ -128,7 +128,7 @@ def test_a_store_that_is_not_named_rightly_closes_everything(environ: dict[str, 
 @given(st.from_regex(ADDRESS, fullmatch=True).filter(is_address))
 async def test_the_client_takes_every_address_that_the_rule_takes(address: str) -> None:
     read = read_settings({**STORE, "UPSTASH_REDIS_REST_URL": address})
-    await Transport(read).close()
+    await HttpTransport(read).close()
 
 
 def test_a_name_that_is_no_setting_is_told_the_nearest_and_closes_nothing() -> None:

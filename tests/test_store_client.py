@@ -13,7 +13,8 @@ from scripts.local.upstash import LocalUpstash
 from shared.config import Settings
 from shared.setting import Secret
 from shared.store import pipeline
-from shared.store.transport import IDLE_S, Transport
+from shared.store.command import REPLIES_BYTES_MAX
+from shared.store.transport import IDLE_S, HttpTransport
 from shared.store.turns import AT_ONCE
 from shared.store.upstash import Store
 
@@ -133,7 +134,7 @@ async def test_a_connection_serves_many_requests(server: FaultyServer, upstash: 
 
 async def test_an_instance_that_slept_opens_a_new_connection(server: FaultyServer, upstash: LocalUpstash) -> None:
     now_unix_s = [1_000.0]
-    transport = Transport(settings(server.url, upstash.token), lambda: now_unix_s[0])
+    transport = HttpTransport(settings(server.url, upstash.token), lambda: now_unix_s[0])
     connections = []
     for pause_s in (0.0, IDLE_S, IDLE_S + 1, 6.0):
         now_unix_s[0] += pause_s
@@ -147,7 +148,7 @@ async def test_an_instance_that_slept_opens_a_new_connection(server: FaultyServe
 async def test_what_may_bring_a_large_reply_travels_alone_and_a_few_at_once(
     server: FaultyServer, upstash: LocalUpstash
 ) -> None:
-    store, most = Store(settings(server.url, upstash.token)), pipeline.REPLIES_BYTES_MAX
+    store, most = Store(settings(server.url, upstash.token)), REPLIES_BYTES_MAX
     sizes = [1, most + 1, 1, most + 1, most // 2, most // 3, 1]
     values = [f"{number}" for number in range(len(sizes))]
     calls = [store.command("ECHO", value, reply_bytes_max=size) for value, size in zip(values, sizes, strict=True)]

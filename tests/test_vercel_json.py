@@ -98,8 +98,7 @@ def test_what_is_not_the_product_stays_out_of_the_bundle(glob: str) -> None:
         "scripts/**",
         "tests/**",
         "*.md",
-        "requirements-aws.txt",
-        "requirements-dev.txt",
+        "requirements-*.txt",
         "requirements*.lock",
     }
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unmeasured
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / ".github/workflows").iterdir())
 MAIN = ROOT / ".github/workflows/ci.yml"
-ALL, SUITE = "all", "suite"
+ALL, SUITE, CLUSTER = "all", "suite", "cluster"
 
 PREPARING = {"actions/checkout", "actions/setup-python", "actions/setup-node"}
 """What brings the code, Python and Node; what else is needed, the scripts bring themselves."""
@@ -66,6 +66,7 @@ def test_they_call_what_a_person_calls_and_nothing_else() -> None:
     assert {name: commands(job) for name, job in jobs(MAIN)} == {
         ALL: [".ci/run"],
         SUITE: ["python -m venv .venv", "scripts/test --parallel --without-timing"],
+        CLUSTER: ["scripts/test --parallel --without-timing --store cluster"],
     }
     # The suite as .ci/run has it.
     assert "run scripts/test --parallel --without-timing\n" in (ROOT / ".ci/run").read_text()

@@ -10,7 +10,7 @@ from scripts.measuring.subcommands import run
 
 BENCHMARKS = (
     *("context", "store", "against", "peers", "guard", "neighbours", "lag"),
-    *("parse", "cold", "memory", "suspend", "compression", "warm", "cache", "recall"),
+    *("parse", "cold", "memory", "suspend", "compression", "warm", "cache", "recall", "primaries"),
 )
 SUBCOMMANDS = {name: f"scripts.benchmarks.{name}" for name in BENCHMARKS}
 

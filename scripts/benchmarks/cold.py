@@ -59,6 +59,8 @@ class Probe(NamedTuple):
     function: str
     path: str
     body: str = ""
+    is_resp: bool = False
+    """The store is spoken to in its own protocol."""
 
 
 class Start(NamedTuple):
@@ -86,6 +88,16 @@ PROBES = {
         '{"items":[{"type":"mcp_list_tools","server_label":"s","tools":[]}]}',
     ),
     "POST tokens/count": Probe("api/tokens.py", "/v1/tokens/count", '{"model":"gpt-4o","input":"Hello"}'),
+    "GET /api/health, by RESP": Probe("api/health.py", "/api/health", is_resp=True),
+    "GET its context, by RESP": Probe(
+        "api/conversations.py", "/v1/conversations/{id}/context?budget=2000", is_resp=True
+    ),
+    "POST items (counts), by RESP": Probe(
+        "api/conversations.py",
+        "/v1/conversations/{id}/items",
+        '{"items":[{"role":"user","content":"Hello"}]}',
+        is_resp=True,
+    ),
     "GET its context, on Lambda": Probe(LAMBDA, "/v1/conversations/{id}/context?budget=2000"),
     "POST items (counts), on Lambda": Probe(
         LAMBDA, "/v1/conversations/{id}/items", '{"items":[{"role":"user","content":"Hello"}]}'
@@ -121,11 +133,12 @@ def measure(starts: int) -> dict[str, list[Start]]:
 
 def measure_in_turns(starts: int, checkouts: Sequence[Path]) -> list[dict[str, list[Start]]]:
     """Return the starts by row for each of *checkouts*, over one store. Raises OSError: as `measure`."""
-    # A checkout may be from before there was a function for AWS.
+    # A checkout may be from before there was a function for AWS, or another protocol.
     probes = {
         name: probe
         for name, probe in PROBES.items()
-        if probe.function != LAMBDA or all((root / LAMBDA).exists() for root in checkouts)
+        if (probe.function != LAMBDA or all((root / LAMBDA).exists() for root in checkouts))
+        and (not probe.is_resp or all((root / "requirements-resp.txt").exists() for root in checkouts))
     }
     rows: list[dict[str, list[Start]]] = [{name: [] for name in probes} for _ in checkouts]
     with counted_store() as store, tempfile.TemporaryDirectory() as folder:
@@ -199,6 +212,8 @@ def _package(name: str) -> str:
 
 def _start(project: Path, probe: Probe, store: CountedStore) -> Start:
     variables = {"UPSTASH_REDIS_REST_URL": store.url, "UPSTASH_REDIS_REST_TOKEN": store.token}
+    if probe.is_resp:
+        variables = {"WARMTHREAD_STORE_URL": f"redis://127.0.0.1:{store.redis_port}"}
     begin_s = time.perf_counter()
     if probe.function == LAMBDA:
         with invoked(project, variables) as lambda_:

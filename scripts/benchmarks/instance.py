@@ -19,9 +19,11 @@ from shared.conversations.history import History
 from shared.conversations.needs import Need
 from shared.request.caller import read_key
 from shared.request.freshness import Freshness, Tier
+from shared.setting import RESP_SCHEMES, RESP_VARIABLE
 from shared.store.upstash import Store
 
 CREATE_BATCH = 100
+HOLD = "WARMTHREAD_METRICS_HOLD_S"
 NOTHING_ELSE: Mapping[str, Any] = {}
 
 
@@ -43,15 +45,17 @@ class Instance:
 
     async def start(self) -> "Instance":
         before = dict(os.environ)
+        if self._place.store_url.startswith(RESP_SCHEMES):
+            os.environ[RESP_VARIABLE] = self._place.store_url
         os.environ["UPSTASH_REDIS_REST_URL"] = self._place.store_url
         os.environ["UPSTASH_REDIS_REST_TOKEN"] = self._place.store_token
         os.environ.setdefault("WARMTHREAD_LOG_LEVEL", "off")  # Tables and replies go to stdout.
-        os.environ["WARMTHREAD_METRICS_HOLD_S"] = "0"  # `settle` would wait for it.
+        os.environ[HOLD] = "0"  # `settle` would wait for it.
         try:
             self._state = dict(await self._resources.enter_async_context(lifespan(app)))
         finally:
-            for name in ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN", "WARMTHREAD_METRICS_HOLD_S"):
-                os.environ.pop(name)
+            for name in (RESP_VARIABLE, "UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN", HOLD):
+                os.environ.pop(name, None)
                 os.environ |= {name: before[name]} if name in before else {}
         return self
 

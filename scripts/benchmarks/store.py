@@ -4,8 +4,9 @@ replies.
 
 The routes of one warm instance, called as an ASGI application, over the local Upstash server and a Valkey, each in a
 process of its own; directly, and through a proxy on loopback that stands for a network of 1 and 5 ms round trip. The
-conversation is recorded: customer service with tool calls, 400 items. Then 100 reads at once, beside Upstash's own
-client doing the least that any design on it can do: one LRANGE for each read.
+conversation is recorded: customer service with tool calls, 400 items. The same by Redis' own protocol, without that
+server, to the same Valkey. Then 100 reads at once, beside Upstash's own client doing the least that any design on it
+can do: one LRANGE for each read.
 """
 
 import argparse
@@ -85,9 +86,24 @@ def measure(delays_ms: Sequence[float], runs: int, rounds: int) -> list[str]:
     from scripts.local.mint import mint
 
     ours: Results = {}
+    resp: Results = {}
     stock: Results = {}
-    with counted_store() as store, DelayProxy(Target(port=store.port)) as proxy, items_file(HISTORY_ITEMS) as path:
+    with (
+        counted_store() as store,
+        DelayProxy(Target(port=store.port)) as proxy,
+        DelayProxy(Target(path=store.path)) as resp_proxy,
+        items_file(HISTORY_ITEMS) as path,
+    ):
         mint(store.url, store.token, KEY)
+        for port in (store.redis_port, resp_proxy.port):
+            resp_proxy.delay_ms = 0
+            with Worker(Path(sys.executable), OURS, Place(0, f"redis://127.0.0.1:{port}", "", KEY, path)) as worker:
+                worker.open()
+                for delay_ms in (each for each in delays_ms if (each > 0) == (port == resp_proxy.port)):
+                    resp_proxy.delay_ms = delay_ms
+                    for name in ROWS:
+                        _say(f"{delay_ms:g} ms, RESP: {name}")
+                        resp[name, delay_ms] = _figures(store, worker, name, runs)
         for url in (store.url, f"http://127.0.0.1:{proxy.port}"):
             delays = [delay_ms for delay_ms in delays_ms if (delay_ms > 0) == (url != store.url)]
             if not delays:
@@ -106,7 +122,12 @@ def measure(delays_ms: Sequence[float], runs: int, rounds: int) -> list[str]:
                         _say(f"{proxy.delay_ms:g} ms: 100 {name}")
                         ours[name, proxy.delay_ms] = _figures(store, our, name, rounds)
                         stock[name, proxy.delay_ms] = _figures(store, theirs, name, rounds)
-    return [_operations_table(ours, delays_ms), _l1_line(ours, delays_ms[0]), _at_once_table(ours, stock, delays_ms)]
+    return [
+        _operations_table(ours, delays_ms),
+        _protocols_table(ours, resp, delays_ms),
+        _l1_line(ours, delays_ms[0]),
+        _at_once_table(ours, stock, delays_ms),
+    ]
 
 
 @contextlib.contextmanager
@@ -142,6 +163,15 @@ def _operations_table(results: Results, delays_ms: Sequence[float]) -> str:
         if delays_ms[-1]:
             row.append(f"{statistics.median(figures[-1].samples_ms) / delays_ms[-1]:.2f}")
         rows.append(row)
+    return markdown(header, rows)
+
+
+def _protocols_table(ours: Results, resp: Results, delays_ms: Sequence[float]) -> str:
+    header = ["operation: p50 / p95 ms", *(f"{ms:g} ms, {by}" for ms in delays_ms for by in ("HTTP", "RESP"))]
+    rows = [
+        [title, *(spread(results[name, ms].samples_ms) for ms in delays_ms for results in (ours, resp))]
+        for name, title in ROWS.items()
+    ]
     return markdown(header, rows)
 
 

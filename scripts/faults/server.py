@@ -25,13 +25,14 @@ import random
 import re
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from scripts.faults.compression import Compression
 from scripts.faults.halfway import REASON, end_half_way
+from scripts.faults.threaded import InThread
 from scripts.local.messages import read_chunks
 
 DRIP_S = 0.02
@@ -60,6 +61,9 @@ class Fault(Enum):
     REFUSE_400 = auto()
     REFUSE_401 = auto()
     REFUSE_403 = auto()
+    NOT_RESP = auto()  # This one and the next ones are of a store that speaks its own protocol (resp_wire.py).
+    REFUSE_NOAUTH = auto()
+    REFUSE_NOPERM = auto()
 
 
 REFUSALS = {
@@ -183,35 +187,12 @@ class Network:
         return answer
 
 
-class FaultyServer(Network):
+class FaultyServer(InThread, Network):
     """The network in its own thread with its own loop, from `with` to its end."""
 
     def __init__(self, upstream_url: str) -> None:
-        super().__init__(upstream_url)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="faulty", daemon=True)
-
-    def leave(self) -> None:
-        """Refuse connections, and cut those there are."""
-        self._call(self.leave_now())
-
-    def come_back(self) -> None:
-        """Accept connections again, at the same address."""
-        self._call(self.listen())
-
-    def __enter__(self) -> "FaultyServer":
-        self._thread.start()
-        self._call(self.listen())
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._call(self.leave_now())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def _call(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=5)
+        Network.__init__(self, upstream_url)
+        InThread.__init__(self)
 
 
 class _Address(NamedTuple):

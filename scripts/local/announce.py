@@ -17,7 +17,7 @@ JSON_TYPE = '-H "Content-Type: application/json"'
 
 NOT_FIRST = """\
 Another scripts/dev runs, and scripts/keys goes on using its store. For the store of this one:
-UPSTASH_REDIS_REST_URL={} UPSTASH_REDIS_REST_TOKEN={} scripts/keys …
+{} scripts/keys …
 """
 
 

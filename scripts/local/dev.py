@@ -1,7 +1,7 @@
 """
 scripts/dev: the whole bundle on this machine, from an empty store to a curl line that works.
 
-    store      UPSTASH_REDIS_REST_URL and _TOKEN, or KV_REST_API_URL and _TOKEN: used as they are
+    store      WARMTHREAD_STORE_URL, UPSTASH_REDIS_REST_URL and _TOKEN, or KV_REST_API_URL and _TOKEN: used as they are
                else REDIS_URL behind a local Upstash server, else a Valkey of its own behind it, which --keep keeps
     secrets    of crons, change notices and metrics: made for this run where they are not set
     functions  every file of api/ that has an `app`, with the routes and rewrites of vercel.json
@@ -37,9 +37,10 @@ Serve every function of api/ on 127.0.0.1, with the routes and rewrites of verce
 Prints the address, an API key and a curl line that works; runs until Ctrl-C."""
 EPILOGUE = """\
 The store is the first of these that is set:
+  WARMTHREAD_STORE_URL, any Redis or Valkey of version 7 or later, spoken to in its own protocol
   UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN
   KV_REST_API_URL and KV_REST_API_TOKEN
-  REDIS_URL, any Redis or Valkey of version 7 or later
+  REDIS_URL, the same behind a server that speaks Upstash's protocol
 and else a Valkey started for this run, empty at its start and gone at its end, or with --keep
 as the last run with the same folder left it."""
 
@@ -65,7 +66,7 @@ def main() -> int:
 
 def _serve(listener: socket.socket, stop: Stop, arguments: argparse.Namespace) -> int:
     from scripts.local.functions import Project
-    from scripts.local.mint import mint
+    from scripts.local.mint import mint_in
     from scripts.local.routing import FunctionError
     from scripts.local.serving import quiet_server
     from scripts.local.valkey import ValkeyError
@@ -80,7 +81,7 @@ def _serve(listener: socket.socket, stop: Stop, arguments: argparse.Namespace) -
             stack.callback(starting.cancel)
             store = stack.enter_context(_open_store(arguments.keep))
             key = arguments.key or (PUBLIC_KEY if store.is_ours else f"wt_dev_{secrets.token_urlsafe(18)}")
-            mint(store.url, store.token, key)
+            mint_in(store.environ(), key)
             is_first = stack.enter_context(claimed(root / STORE_FILE, store.environ()))
             made = {name: secrets.token_urlsafe(18) for name in SECRETS if not os.environ.get(name)}
             os.environ.update(store.environ() | made)
@@ -136,6 +137,8 @@ class DevStore(NamedTuple):
     """What becomes of it at the end, as a sentence."""
 
     def environ(self) -> dict[str, str]:
+        if not self.token:  # What speaks Redis' own protocol has its login in its address.
+            return {"WARMTHREAD_STORE_URL": self.url}
         return {"UPSTASH_REDIS_REST_URL": self.url, "UPSTASH_REDIS_REST_TOKEN": self.token}
 
 
@@ -144,13 +147,18 @@ def _open_store(keep: Path | None) -> Iterator[DevStore]:
     """Raises ValueError: *keep* is given, and the store is not one that is started here."""
     from scripts.local.upstash import LocalUpstash
     from shared.config import STORE_VARIABLES
+    from shared.setting import RESP_VARIABLE
 
     redis_url = os.environ.get("REDIS_URL") or None
+    resp_url = os.environ.get(RESP_VARIABLE)
     given = next((pair for pair in STORE_VARIABLES if all(os.environ.get(name) for name in pair)), None)
-    variable = given[0] if given else "REDIS_URL" if redis_url else None
+    variable = RESP_VARIABLE if resp_url else given[0] if given else "REDIS_URL" if redis_url else None
     if variable is not None and keep is not None:
         raise ValueError(f"--keep is for a store started here, and {variable} names another; unset one of the two")
     fate = f"Its store is that of {variable}, and stays."
+    if resp_url:
+        yield DevStore(resp_url, "", is_ours=False, fate=fate)
+        return
     if given is not None:
         yield DevStore(os.environ[given[0]], os.environ[given[1]], is_ours=False, fate=fate)
         return
@@ -171,7 +179,7 @@ def _announce(port: int, key: str, store: DevStore, made: dict[str, str], *, is_
     print(announcement.documents(os.environ))
     print(announcement.operations(made))
     if not is_first:
-        print(NOT_FIRST.format(*store.environ().values()))
+        print(NOT_FIRST.format(" ".join(f"{name}={value}" for name, value in store.environ().items())))
     print(f"Ctrl-C stops it. {store.fate}", flush=True)
 
 

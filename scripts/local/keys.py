@@ -9,9 +9,10 @@ Make, replace, list and revoke API keys, and set what a tenant may use.
     scripts/keys tenants                             every tenant: its keys, conversations, bytes and limits
     scripts/keys revoke wt_acme_…                    end a key at once; a hash from the list does as well
 
-A new key is shown once and stored only as its SHA-256. The store is the one of UPSTASH_REDIS_REST_URL/_TOKEN or
-KV_REST_API_URL/_TOKEN, else that of the scripts/dev that started first and still runs. A tenant is new with its
-first create; every other action wants one that is known, for a slip of the pen would make another.
+A new key is shown once and stored only as its SHA-256. The store is the one of WARMTHREAD_STORE_URL,
+UPSTASH_REDIS_REST_URL/_TOKEN or KV_REST_API_URL/_TOKEN, else that of the scripts/dev that started first and still runs.
+A tenant is new with its first create; every other action wants one that is known, for a slip of the pen would make
+another.
 """
 
 import argparse
@@ -45,7 +46,7 @@ from shared.config import STORE_VARIABLES
 from shared.environment import read_settings
 from shared.errors import ServiceError
 from shared.request.caller import TENANT_PATTERN, Caller, make_key, read_key
-from shared.setting import EVERYTHING, ConfigError
+from shared.setting import EVERYTHING, RESP_VARIABLE, ConfigError
 from shared.store.upstash import Store
 
 DEV_STORE = Path(__file__).parents[2] / STORE_FILE
@@ -56,7 +57,7 @@ HASH = re.compile(r"[0-9a-f]{64}")
 
 def store_environ(environ: Mapping[str, str]) -> Mapping[str, str]:
     """Return *environ*, with the store of a running scripts/dev if it names none itself."""
-    if any(environ.get(url) for url, _ in STORE_VARIABLES):
+    if environ.get(RESP_VARIABLE) or any(environ.get(url) for url, _ in STORE_VARIABLES):
         return environ
     return {**environ, **(running(DEV_STORE) or {})}
 

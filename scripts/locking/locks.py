@@ -20,6 +20,7 @@ from packaging.utils import canonicalize_name
 LOCKS: Mapping[str, tuple[str, ...]] = {
     "requirements.lock": ("requirements.txt",),
     "requirements-aws.lock": ("requirements-aws.txt",),
+    "requirements-resp.lock": ("requirements-resp.txt",),
     "requirements-dev.lock": ("requirements-dev.txt",),
     "clients/python/requirements-test.lock": ("requirements.txt", "clients/python/requirements-test.txt"),
 }

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from scripts.local.ending import let_go, tell_to_end
+from scripts.local.serving import loopback_listener
 from scripts.local.valkey import running_valkey
 from scripts.measuring.environment import ROOT
 
@@ -34,7 +35,8 @@ class Cost(NamedTuple):
 
 class CountedStore(NamedTuple):
     """
-    Where the store is. The Redis protocol is spoken at the unix socket *path*; *pid* is the HTTP server's.
+    Where the store is. The Redis protocol is spoken at the unix socket *path*, and at *redis_port* of 127.0.0.1; *pid*
+    is the HTTP server's.
 
     `tell_to_end`, before its block ends, has the server end beside what else does.
     """
@@ -44,6 +46,7 @@ class CountedStore(NamedTuple):
     path: str
     pid: int
     tell_to_end: Callable[[], None]
+    redis_port: int = 0
 
     @property
     def port(self) -> int:
@@ -88,7 +91,9 @@ class CountedStore(NamedTuple):
 @contextlib.contextmanager
 def counted_store() -> Iterator[CountedStore]:
     """Run an empty store for this block. Raises ValkeyError or OSError when it does not start."""
-    with running_valkey() as redis_url:
+    with loopback_listener(0) as free:
+        port: int = free.getsockname()[1]
+    with running_valkey(port=port) as redis_url:
         command = [sys.executable, "-m", "scripts.local.upstash", "--with-input"]
         environ = {**os.environ, "REDIS_URL": redis_url}
         server = subprocess.Popen(
@@ -102,6 +107,6 @@ def counted_store() -> Iterator[CountedStore]:
             if not token:
                 raise OSError("the local Upstash server did not start")
             path = redis_url.removeprefix("unix://")
-            yield CountedStore(url, token, path, server.pid, partial(tell_to_end, server))
+            yield CountedStore(url, token, path, server.pid, partial(tell_to_end, server), port)
         finally:
             let_go(server, STOP_TIMEOUT_S)

@@ -27,7 +27,7 @@ from shared.request.caller import make_key
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 5.0
-STORE_VARIABLES = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
+STORE_VARIABLES = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL", "WARMTHREAD_STORE_URL")
 
 
 class Instance:

@@ -28,7 +28,7 @@ from shared.items.short_counts import count_with_shorts
 from shared.process.pool import Pool
 from shared.request.caller import Caller
 from shared.store.attempts import Attempt, Besides, Ids, Written, etag, send_as_first
-from shared.store.pipeline import SMALL_REPLY_BYTES
+from shared.store.command import SMALL_REPLY_BYTES
 from shared.store.refusals import id_taken, raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter

@@ -15,7 +15,7 @@ from typing import Any
 
 from shared.items.document_paths import SHARED
 from shared.store import keys
-from shared.store.pipeline import SMALL_REPLY_BYTES
+from shared.store.command import SMALL_REPLY_BYTES
 from shared.store.upstash import Store
 
 MARK_BYTES = 256

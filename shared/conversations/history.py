@@ -33,7 +33,7 @@ from shared.process.pool import Pool
 from shared.request.freshness import Copy, Freshness, Tier
 from shared.request.invocation import is_confirmed, was_confirmed
 from shared.store import keys
-from shared.store.pipeline import SMALL_REPLY_BYTES
+from shared.store.command import SMALL_REPLY_BYTES
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 

@@ -20,6 +20,9 @@ from shared.store.failure import Sign
 FAILURES_MAX = 5
 """Few enough that an outage is noticed within a handful of requests, more than one broken connection brings."""
 
+PLACES_MAX = 1_000
+"""As many servers as a cluster may have; of more, what was known first is forgotten."""
+
 COOL_DOWN_FIRST_S, COOL_DOWN_MAX_S = 1.0, 5.0
 """It doubles with each failed trial. With the jitter a cool-down lasts half of it at least, so that the instances
 of a fleet do not try at the same moment; the store is in use again at most COOL_DOWN_MAX_S after its return, or
@@ -87,3 +90,31 @@ class Breaker:
     def _start_period(self) -> None:
         self._period += 1
         self._trial_at_s = self._clock() + self._cool_down_s * random.uniform(0.5, 1.0)  # noqa: S311  # no secret.
+
+
+class Breakers:
+    """One breaker for each place of a store: a server of a cluster that is away keeps nobody from the others."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._at: dict[str, Breaker] = {}
+        self._forgotten = 0
+
+    def at(self, place: str) -> Breaker:
+        """Return the breaker of *place*, "" where a store has but one."""
+        found = self._at.get(place)
+        if found is None:
+            if len(self._at) == PLACES_MAX:
+                self._forgotten += self._at.pop(next(iter(self._at))).opened
+            found = self._at[place] = Breaker(self._clock, f"store {place}".strip())
+        return found
+
+    @property
+    def opened(self) -> int:
+        """How often a place was taken for away, since the start."""
+        return self._forgotten + sum(each.opened for each in self._at.values())
+
+    def was_open(self) -> bool:
+        """Tell whether any was open at any time since this was asked last."""
+        each_was = [each.was_open() for each in self._at.values()]
+        return True in each_was

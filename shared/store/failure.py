@@ -41,6 +41,11 @@ class Failure(Exception):
         self.wait_s = wait_s
         self.is_full = is_full
 
+    def after(self, first: "Failure") -> "Failure":
+        """Return this failure of what was sent once more because of the *first*: either may have been carried out."""
+        is_unknown = self.outcome_unknown or first.outcome_unknown
+        return Failure(str(self), outcome_unknown=is_unknown, sign=self.sign, wait_s=self.wait_s, is_full=self.is_full)
+
     def for_caller(self, *, is_read: bool) -> StoreUnavailable:
         """Return the error for one caller. A read stores nothing whatever became of it."""
         is_open = self.outcome_unknown and not is_read

@@ -15,19 +15,14 @@ That it took too long says nothing about the store, and does not count against i
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from shared.jsonbytes.read import WHOLE_BYTES
 from shared.process import log
-from shared.process.pool import Pool
-from shared.request.observation import OBSERVED, Observation
-from shared.store.breaker import Breaker
+from shared.store.breaker import Breakers
+from shared.store.command import REPLIES_BYTES_MAX, Command, Transport
 from shared.store.failure import Failure, Sign
-from shared.store.replies import read_replies
-from shared.store.transport import Transport
 from shared.store.turns import Turns
 
 COMMANDS_MAX = 32
@@ -35,12 +30,6 @@ COMMANDS_MAX = 32
 
 BYTES_MAX = 256 * 1024
 """Small commands do not wait for the transfer of large ones, which travel alone."""
-
-REPLIES_BYTES_MAX = 1_250_000
-"""What the replies of one request may hold together; they take 12 ms at a gigabit, and a reply comes whole or not."""
-
-SMALL_REPLY_BYTES = 32 * 1024
-"""What a reply may hold when nobody says: a conversation's metadata, or what a tenant has used, at their largest."""
 
 LARGE_WAITS = 10
 """For so many timeouts a large command waits for its turn; then it has one of its own."""
@@ -55,42 +44,6 @@ SAME_DEADLINE_S = 0.001
 """The deadlines of a tick's commands lie microseconds apart; the deadline of their request then serves them all."""
 
 
-def _result() -> asyncio.Future[Any]:
-    return asyncio.get_running_loop().create_future()
-
-
-@dataclass(slots=True, eq=False)
-class Command:
-    """
-    A command and the future of its result. Made once, by whoever asks for it.
-
-    `is_idempotent`: sending it twice does what sending it once does. `is_read`: it stores nothing in any case. *name*:
-    its script's, or its own. *reply_bytes_max*: what its reply may hold, about; *owner*: whose it is. *body* is *parts*
-    as JSON, from when it is sent on, *reply_bytes* how large the answer to its request was.
-    """
-
-    parts: Sequence[str | int | float]
-    deadline_at_s: float
-    is_idempotent: bool
-    is_read: bool
-    reply_bytes_max: int = SMALL_REPLY_BYTES
-    owner: str = ""
-    name: str = ""
-    reply_bytes: int | None = None
-    body: bytes = b""
-    result: asyncio.Future[Any] = field(default_factory=_result)
-    observed: Observation | None = field(default_factory=OBSERVED.get)
-    """What is seen of the request that asks."""
-
-    @property
-    def is_large(self) -> bool:
-        return self.reply_bytes_max > REPLIES_BYTES_MAX
-
-    @property
-    def is_script(self) -> bool:
-        return self.parts[0] == "EVAL"
-
-
 class Tick(NamedTuple):
     """What was called in the current tick of one event loop."""
 
@@ -99,13 +52,12 @@ class Tick(NamedTuple):
 
 
 class Pipeline:
-    """Collects commands, sends them through one transport and breaker, and hands out the results."""
+    """Collects commands, sends them through one transport, and hands out the results."""
 
-    def __init__(self, transport: Transport, breaker: Breaker, pool: Pool, clock: Callable[[], float]) -> None:
-        self._pool = pool
+    def __init__(self, transport: Transport, clock: Callable[[], float]) -> None:
         self._transport = transport
-        self._breaker = breaker
         self._clock = clock
+        self.breakers = Breakers(clock)
         # A tick is used once and belongs to its loop, so that nothing waits in a loop that was closed.
         self._tick: Tick | None = None
         self._requests: set[asyncio.Task[None]] = set()
@@ -114,6 +66,10 @@ class Pipeline:
         """Requests since the start, and those of them that brought no good answer."""
         self.commands: Counter[str] = Counter()
         """What was in them, by name."""
+
+    def wait_s(self, command: Command) -> float:
+        """Return the time until *command* may be sent, 0 when it may be now."""
+        return self.breakers.at(self._transport.place(command)).wait_s()
 
     async def call(self, command: Command) -> Any:
         """Send *command* with the others of this tick and return its result. Raises StoreUnavailable."""
@@ -136,12 +92,20 @@ class Pipeline:
     def _send(self, tick: Tick) -> None:
         if self._tick is tick:
             self._tick = None
-        for commands in _split(_waiting(tick.commands)):
-            self._limit_waiting(tick.loop, commands)
-            # Started at once and not a tick later: a read on a warm instance is short enough to feel it.
-            request = asyncio.Task(self._carry(commands), loop=tick.loop, eager_start=True)
-            self._requests.add(request)
-            request.add_done_callback(partial(self._end, commands))
+        for place, at_once in self._at_places(_waiting(tick.commands)).items():
+            for commands in _split(at_once):
+                self._limit_waiting(tick.loop, commands)
+                # Started at once and not a tick later: a read on a warm instance is short enough to feel it.
+                request = asyncio.Task(self._carry(place, commands), loop=tick.loop, eager_start=True)
+                self._requests.add(request)
+                request.add_done_callback(partial(self._end, commands))
+
+    def _at_places(self, commands: Iterable[Command]) -> dict[str, list[Command]]:
+        """Return what goes where, in order: nobody waits for an answer of another server."""
+        found: dict[str, list[Command]] = {}
+        for command in commands:
+            found.setdefault(self._transport.place(command), []).append(command)
+        return found
 
     def _limit_waiting(self, loop: asyncio.AbstractEventLoop, commands: Sequence[Command]) -> None:
         """The request may run until its last deadline; who has an earlier one leaves it then."""
@@ -151,74 +115,70 @@ class Pipeline:
                 late = Failure("no answer in the caller's time", outcome_unknown=True, sign=Sign.NONE)
                 loop.call_later(command.deadline_at_s - self._clock(), _fail, [command], late)
 
-    async def _carry(self, commands: Sequence[Command]) -> None:
+    async def _carry(self, place: str, commands: Sequence[Command]) -> None:
         if not commands[0].is_large:
-            await self._carry_now(commands)
+            await self._carry_now(place, commands)
             return
         loop = asyncio.get_running_loop()
         if self._turns is None or self._turns[0] is not loop:
             self._turns = loop, Turns()
         async with self._turns[1].turn(commands[0].owner) as turn:
             if waiting := _waiting(commands):
-                await self._carry_now(waiting)
+                await self._carry_now(place, waiting)
             turn.reply_bytes = commands[0].reply_bytes
 
-    async def _carry_now(self, commands: Sequence[Command]) -> None:
-        failure = await self._attempt(commands)
-        if failure is None:
+    async def _carry_now(self, place: str, commands: Sequence[Command]) -> None:
+        failed = await self._attempt(place, commands)
+        if not failed:
             return
         pause_s = random.uniform(*PAUSE_S)  # noqa: S311  # jitter is no secret.
-        again: list[Command] = []
-        if failure.sign is Sign.AWAY:
-            end_at_s = self._clock() + pause_s + RETRY_TIME_MIN_S
-            again = [each for each in _waiting(commands) if each.is_idempotent and each.deadline_at_s > end_at_s]
-        _fail([each for each in commands if each not in again], failure)
+        end_at_s = self._clock() + pause_s + RETRY_TIME_MIN_S
+        again: dict[Command, Failure] = {}
+        for command, failure in failed.items():
+            if failure.sign is Sign.AWAY and command.is_idempotent and command.deadline_at_s > end_at_s:
+                again[command] = failure
+            else:
+                _fail([command], failure)
         if again:
             await asyncio.sleep(pause_s)
-            await self._retry(_waiting(again), failure)
+            await self._retry(again)
 
-    async def _retry(self, commands: Sequence[Command], first: Failure) -> None:
-        failure = await self._attempt(commands) if commands else None
-        if failure is not None:
-            failure.outcome_unknown |= first.outcome_unknown
-            _fail(commands, failure)
+    async def _retry(self, lost: Mapping[Command, Failure]) -> None:
+        if commands := _waiting(lost):
+            # A server that is away may have been replaced meanwhile.
+            failed = await self._attempt(self._transport.place(commands[0]), commands)
+            for command, failure in failed.items():
+                _fail([command], failure.after(lost[command]))
 
-    async def _attempt(self, commands: Sequence[Command]) -> Failure | None:
-        """Send one request and hand out its results; return why there are none."""
-        ticket = self._breaker.enter()
+    async def _attempt(self, place: str, commands: Sequence[Command]) -> dict[Command, Failure]:
+        """Send one request and hand out its results; return why some have none."""
+        breaker = self.breakers.at(place)
+        ticket = breaker.enter()
         if ticket is None:
-            return away(self._breaker.wait_s())
+            return dict.fromkeys(commands, away(breaker.wait_s()))
         self.sent += 1
         self.commands.update([command.name for command in commands])
         for observed in {each.observed for each in commands}:
             if observed is not None:
                 observed.store_requests += 1
+        left_s = _last_deadline(commands) - self._clock()
+        is_refused_whole = False
         try:
-            results = await self._request(commands)
-        except Failure as failure:
-            self.failed += 1
-            log.warning(f"store: {failure}")
-            self._breaker.record(ticket, failure.sign)
-            return failure
-        self._breaker.record(ticket, Sign.THERE)
+            results = await self._transport.carry(commands, left_s)
+        except Failure as reason:
+            results, is_refused_whole = [reason] * len(commands), True
+        failed: dict[Command, Failure] = {}
         for command, result in zip(commands, results, strict=True):
             if isinstance(result, Failure):
-                log.warning(f"store: {result}")
-                _fail([command], result)
+                failed[command] = result
             elif not command.result.done():
                 command.result.set_result(result)
-        return None
-
-    async def _request(self, commands: Sequence[Command]) -> list[Any | Failure]:
-        is_pipeline = len(commands) > 1
-        bodies = b",".join([command.body for command in commands])
-        path, body = ("pipeline", b"[" + bodies + b"]") if is_pipeline else ("", bodies)
-        left_s = _last_deadline(commands) - self._clock()
-        status, raw = await self._transport.post(path, body, left_s, is_large=commands[0].is_large)
-        commands[0].reply_bytes = len(raw)
-        are_scripts = [command.is_script for command in commands]
-        read = partial(read_replies, status, raw, are_scripts, is_pipeline=is_pipeline)
-        return await self._pool.run_when(len(raw) > WHOLE_BYTES, read)
+        for failure in dict.fromkeys(failed.values()):
+            log.warning(f"store: {failure}")
+        sign = _sign_of(failed.values())
+        self.failed += is_refused_whole or sign is not Sign.THERE
+        breaker.record(ticket, sign)
+        return failed
 
     def _end(self, commands: Sequence[Command], request: asyncio.Task[None]) -> None:
         """Nobody may wait for a request that has ended, whatever ended it."""
@@ -257,6 +217,12 @@ def _split(commands: Iterable[Command]) -> Iterator[list[Command]]:
 def _waiting(commands: Iterable[Command]) -> list[Command]:
     """Return those that are neither settled nor given up by their callers."""
     return [command for command in commands if not command.result.done()]
+
+
+def _sign_of(failures: Iterable[Failure]) -> Sign:
+    """Return what the failures of one request say of the store."""
+    signs = {failure.sign for failure in failures}
+    return next((sign for sign in (Sign.AWAY, Sign.NONE) if sign in signs), Sign.THERE)
 
 
 def _fail(commands: Iterable[Command], failure: Failure) -> None:

@@ -24,6 +24,9 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent / "scripts"
 WORDS = ("include", "keyless", "part", "reads")
+READS, WRITES = "#!lua flags=no-writes,allow-key-locking", "#!lua flags=allow-key-locking"
+WITHOUT_LOCK = {READS: "#!lua flags=no-writes", WRITES: "#!lua"}
+"""The first line of a script, and what Redis and Valkey take in its place."""
 
 
 class ScriptError(Exception):
@@ -71,7 +74,7 @@ class Scripts:
         self._folder = str(folder)
         self._paths: dict[str, str] = {}
         self._files: dict[str, File] = {}
-        self._sources: dict[tuple[str, bool], str] = {}
+        self._sources: dict[tuple[str, bool, bool], str] = {}
 
     def is_read(self, name: str) -> bool:
         """Tell whether the script *name* writes nothing, so that it may be sent twice."""
@@ -81,16 +84,19 @@ class Scripts:
         """Tell whether the first argument of the script *name* is the hash of a caller's key."""
         return self._script(name).asks_for_key
 
-    def source(self, name: str, *, takes_permits: bool = False) -> str:
+    def source(self, name: str, *, takes_permits: bool = False, locks_keys: bool = True) -> str:
         """
-        Return what to send for the script *name*; with *takes_permits* it replies as admit.lua says.
+        Return what to send for the script *name*; with *takes_permits* it replies as admit.lua says. With *locks_keys*
+        it has Upstash's own flag, which Redis and Valkey refuse.
 
         Raises:   ScriptError: a head says what it cannot, or names what is not there.
         """
-        source = self._sources.get((name, takes_permits))
+        source = self._sources.get((name, takes_permits, locks_keys))
         if source is None:
             pieces = [line for file in self.files(name, takes_permits=takes_permits) for line in file.code.values()]
-            source = self._sources[name, takes_permits] = "\n".join(pieces)
+            if not locks_keys:
+                pieces[0] = WITHOUT_LOCK[pieces[0]]
+            source = self._sources[name, takes_permits, locks_keys] = "\n".join(pieces)
         return source
 
     def files(self, name: str, *, takes_permits: bool = False) -> list[File]:
@@ -100,8 +106,7 @@ class Scripts:
         `allow-key-locking` is Upstash's own flag: the script locks the keys it names instead of the database.
         """
         script, present = self._script(name), set[str]()
-        flags = "no-writes,allow-key-locking" if script.is_read and not takes_permits else "allow-key-locking"
-        files = [File("", f"#!lua flags={flags}")]
+        files = [File("", READS if script.is_read and not takes_permits else WRITES)]
         if script.asks_for_key:
             files += self._part("admit" if takes_permits else "authorise", present, ())
         own = self._with_includes(name, script, present, ())

@@ -8,16 +8,19 @@ type Said = tuple[str, dict[str, Value]]
 """The name of a span, and its attributes."""
 
 
+PORTS = {"https": "443", "http": "80"}
+
+
 class SpanNames(dict[tuple[str, str], Said]):
     """By command, and the name of that or of its script, what is said of it. Both are words of our code, and few."""
 
     def __init__(self, url: str) -> None:
         super().__init__()
         scheme, _, rest = url.partition("://")
-        address = rest.partition("/")[0]
+        address = rest.partition("/")[0].partition("?")[0]
         host, _, port = address.rpartition(":")
         if not (host and port.isdigit()):
-            host, port = address, "443" if scheme == "https" else "80"
+            host, port = address, PORTS.get(scheme, "6379")
         self._address: dict[str, Value] = {"server.address": host, "server.port": int(port)}
 
     def __missing__(self, call: tuple[str, str]) -> Said:

@@ -1,5 +1,5 @@
 """
-The durable tier: Upstash Redis over HTTP.
+The durable tier: Upstash Redis over HTTP, or Redis and Valkey and their clusters in their own protocol.
 
     eval, command -> encode -> Pipeline (what is called in one tick of the loop travels together) -> Transport
 
@@ -12,28 +12,22 @@ used from one event loop after another.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
-
-import orjson
 
 from shared.config import Settings
 from shared.errors import StoreFull, TooLarge
-from shared.jsonbytes.write import string_slices
 from shared.process.pool import Pool
 from shared.request.invocation import CURRENT, HOLDS_PERMIT
 from shared.request.observation import store_waits
 from shared.request.permits import read_rate
-from shared.store.breaker import Breaker
+from shared.setting import RESP_SCHEMES
+from shared.store.command import REPLIES_BYTES_MAX, SMALL_REPLY_BYTES, Command, Transport
 from shared.store.failure import Failure, Sign
 from shared.store.indexes import Indexes, Names, Spread
-from shared.store.pipeline import LARGE_WAITS, REPLIES_BYTES_MAX, SMALL_REPLY_BYTES, Command, Pipeline, away
+from shared.store.pipeline import LARGE_WAITS, Pipeline, away
 from shared.store.script import scripts
 from shared.store.span_names import SpanNames
-from shared.store.transport import Transport
-
-UNBROKEN_CHARS = 256 * 1024
-"""Encoded between two ticks of the loop: as many quotes, the worst there is, take 1.6 ms."""
 
 LAYOUTS_MAX = 4
 """How often the names of one script are made: each time its tenant's indexes may have been spread again."""
@@ -53,7 +47,7 @@ class _Sending(NamedTuple):
 
 class StoreCounts(NamedTuple):
     """
-    HTTP requests *sent*, and those of them that brought no good answer; the *commands* in them, by the name of the
+    Requests *sent*, and those of them that brought no good answer; the *commands* in them, by the name of the
     script or the command; how often the store was taken for away.
     """
 
@@ -74,9 +68,8 @@ class Store:
         self._clock = clock
         self._names = SpanNames(settings.store_url)
         self._indexes = Indexes()
-        self._breaker = Breaker(clock)
-        self._transport = Transport(settings)
-        self._pipeline = Pipeline(self._transport, self._breaker, pool or Pool(settings.pool_threads), clock)
+        self._transport = _open_transport(settings, pool)
+        self._pipeline = Pipeline(self._transport, clock)
 
     async def eval(
         self,
@@ -158,7 +151,7 @@ class Store:
     ) -> list[Any]:
         """Send a script that asks for permits as *ask* says, and return what it replies, those included."""
         is_read = scripts.is_read(name)
-        source = scripts.source(name, takes_permits=ask.startswith(" "))
+        source = scripts.source(name, takes_permits=ask.startswith(" "), locks_keys=self._transport.locks_keys)
         parts = ["EVAL", source, len(keys), *keys, f"{arguments[0]}{ask}", *arguments[1:]]
         is_idempotent, deadline_at_s, reply_bytes_max = sending
         end_at_s = self._end_at_s(deadline_at_s, reply_bytes_max)
@@ -189,30 +182,15 @@ class Store:
         return end_at_s if deadline_at_s is None else min(end_at_s, deadline_at_s)
 
     async def _call(self, command: Command) -> Any:
-        wait_s = self._breaker.wait_s()
+        wait_s = self._pipeline.wait_s(command)
         if wait_s > 0:
             raise away(wait_s).for_caller(is_read=command.is_read)
-        command.body = await self._encode(command.parts)
+        command.body = self._checked(await self._transport.encode(command.parts))
         if command.deadline_at_s <= self._clock():
             late = Failure("no time left", outcome_unknown=False, sign=Sign.NONE)
             raise late.for_caller(is_read=command.is_read)
         with store_waits(self._names[str(command.parts[0]), command.name]):
             return await self._pipeline.call(command)
-
-    async def _encode(self, parts: Sequence[str | int | float]) -> bytes:
-        """Return *parts* as JSON; a long command is encoded piece by piece, and others run between the pieces."""
-        if sum(len(part) for part in parts if isinstance(part, str)) <= UNBROKEN_CHARS:
-            return self._checked(orjson.dumps(parts))
-        pieces: list[bytes | memoryview] = [b"["]
-        for some in _portions(parts):
-            if len(some) == 1 and isinstance(some[0], str):
-                pieces += [piece async for piece in _escaped(some[0])]
-            else:
-                pieces.append(memoryview(orjson.dumps(some))[1:-1])
-                await asyncio.sleep(0)
-            pieces.append(b",")
-        pieces[-1] = b"]"
-        return self._checked(b"".join(pieces))  # One copy: each of 8 MB takes 2 ms.
 
     def _checked(self, body: bytes) -> bytes:
         if len(body) > self._request_bytes_max:
@@ -225,11 +203,11 @@ class Store:
     def counted(self) -> StoreCounts:
         """Return what was counted since the start."""
         pipeline = self._pipeline
-        return StoreCounts(pipeline.sent, pipeline.failed, pipeline.commands, self._breaker.opened)
+        return StoreCounts(pipeline.sent, pipeline.failed, pipeline.commands, pipeline.breakers.opened)
 
     def was_away(self) -> bool:
         """Tell whether the store was taken for away at any time since this was asked last."""
-        return self._breaker.was_open()
+        return self._pipeline.breakers.was_open()
 
     async def close(self) -> None:
         """Give up what is under way and close every connection."""
@@ -238,32 +216,20 @@ class Store:
         await asyncio.sleep(EXIT_S)
 
 
+def _open_transport(settings: Settings, pool: Pool | None) -> Transport:
+    """Return the way to the store that *settings* name. Each has a library of its own, which is loaded here."""
+    if settings.store_url.startswith(RESP_SCHEMES):
+        from shared.store.resp.transport import RespTransport
+
+        return RespTransport(settings)
+    from shared.store.transport import HttpTransport
+
+    return HttpTransport(settings, pool=pool)
+
+
 def _within_invocation(deadline_at_s: float | None) -> float | None:
     """Return *deadline_at_s*, or that of the current invocation where it is earlier."""
     invocation = CURRENT.get()
     if invocation is None:
         return deadline_at_s
     return min(invocation.deadline_at_s, deadline_at_s or invocation.deadline_at_s)
-
-
-async def _escaped(part: str) -> AsyncIterator[bytes | memoryview]:
-    """Yield the JSON string of *part*."""
-    yield b'"'
-    for piece in string_slices(part, UNBROKEN_CHARS):
-        yield piece
-        await asyncio.sleep(0)
-    yield b'"'
-
-
-def _portions(parts: Sequence[str | int | float]) -> Iterator[list[str | int | float]]:
-    """Yield *parts* in lists of at most UNBROKEN_CHARS, or of one part that is longer by itself."""
-    portion: list[str | int | float] = []
-    size_chars = 0
-    for part in parts:
-        part_chars = len(part) if isinstance(part, str) else 0
-        if portion and size_chars + part_chars > UNBROKEN_CHARS:
-            yield portion
-            portion, size_chars = [], 0
-        portion.append(part)
-        size_chars += part_chars
-    yield portion

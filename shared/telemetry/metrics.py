@@ -173,7 +173,7 @@ METRICS = {
     "memory_limit": _lately("memory_limit_bytes", "The memory that an instance may hold; nothing where it is unknown."),
     "store": _counter(
         "store_requests",
-        "HTTP requests to the store: ok, failed (without a good answer).",
+        "Requests to the store: ok, failed (without a good answer).",
         "outcome",
         known=("ok", "failed"),
     ),

@@ -6,10 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from scripts.faults.server import FaultyServer
 from shared.store.upstash import Store
 from tests.contract.objects import OBJECT_STORES, ObjectKind, ObjectRig
-from tests.contract.stores import STORES, Rig, StoreKind
+from tests.contract.stores import STORES, Rig, StoreKind, Wire
 
 PORTS: dict[str, list[Any]] = {"store_kind": STORES, "object_kind": OBJECT_STORES}
 FAULTS = ("lost", "stalled", "refused", "broken", "silent")
@@ -47,7 +46,7 @@ async def store(rig: Rig) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-def wire(rig: Rig) -> FaultyServer:
+def wire(rig: Rig) -> Wire:
     return rig.wire
 
 

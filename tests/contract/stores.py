@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+import valkey
 
+from scripts.faults.resp_wire import FaultyWire
 from scripts.faults.server import Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
 from shared.config import Settings
@@ -26,6 +28,9 @@ MARGIN_S = 0.15
 """What a busy machine may add to a timeout."""
 
 
+type Wire = FaultyServer | FaultyWire
+
+
 class Rig(NamedTuple):
     """
     One store.
@@ -34,7 +39,7 @@ class Rig(NamedTuple):
     deadlines'. *run*: a command past the wire.
     """
 
-    wire: FaultyServer
+    wire: Wire
     open: Callable[..., Store]
     run: Callable[..., Any]
 
@@ -80,10 +85,26 @@ def live(request: pytest.FixtureRequest) -> AbstractContextManager[Rig]:
     return http(os.environ[LIVE_URL].rstrip("/"), os.environ[LIVE_TOKEN])
 
 
+@contextmanager
+def resp(request: pytest.FixtureRequest) -> Iterator[Rig]:
+    """Yield the Valkey of the local server, spoken to in its own protocol."""
+    upstash: LocalUpstash = request.getfixturevalue("upstash")
+    client: Any = valkey.Valkey.from_url(upstash.redis_url, decode_responses=True)
+    with FaultyWire(upstash.redis_url) as wire, client:
+
+        def open_store(clock: Callable[[], float] = time.monotonic, **settings: Any) -> Store:
+            return Store(Settings(store_url=wire.url, store_token=Secret(""), **settings), clock)
+
+        yield Rig(wire, open_store, client.execute_command)
+
+
 LOST = (Fault.CLOSE, Fault.TRUNCATE, Fault.NOT_HTTP, Fault.NOT_JSON, Fault.ERROR_500)
 STALLED, REFUSED = (Fault.SILENT, Fault.DRIP), (Fault.REFUSE_400, Fault.REFUSE_401)
 
+LOST_RESP, REFUSED_RESP = (Fault.CLOSE, Fault.TRUNCATE, Fault.NOT_RESP), (Fault.REFUSE_NOAUTH, Fault.REFUSE_NOPERM)
+
 STORES = [
     pytest.param(StoreKind(local, 0.2, LOST, STALLED, REFUSED), id="http"),
+    pytest.param(StoreKind(resp, 0.2, LOST_RESP, STALLED, REFUSED_RESP), id="resp"),
     pytest.param(StoreKind(live, 2.0, LOST, STALLED, REFUSED), id="live", marks=pytest.mark.live),
 ]

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from scripts.faults.server import Fault, FaultyServer
+from scripts.faults.server import Fault
 from shared.errors import StoreUnavailable
 from shared.store.breaker import COOL_DOWN_FIRST_S, FAILURES_MAX
 from shared.store.upstash import Store
 from tests.clocks import ManualClock
-from tests.contract.stores import Rig, StoreKind
+from tests.contract.stores import Rig, StoreKind, Wire
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ async def store(rig: Rig, clock: ManualClock) -> AsyncIterator[Store]:
     await store.close()
 
 
-async def test_while_it_is_open_nothing_is_sent_and_calls_say_so(wire: FaultyServer, store: Store, lost: Fault) -> None:
+async def test_while_it_is_open_nothing_is_sent_and_calls_say_so(wire: Wire, store: Store, lost: Fault) -> None:
     wire.fault = lost
     for _ in range(FAILURES_MAX):
         with pytest.raises(StoreUnavailable):
@@ -40,9 +40,7 @@ async def test_while_it_is_open_nothing_is_sent_and_calls_say_so(wire: FaultySer
     assert {error.retry_after_s for error in errors} == {1}
 
 
-async def test_a_store_that_came_back_is_used_after_the_cool_down(
-    wire: FaultyServer, clock: ManualClock, store: Store
-) -> None:
+async def test_a_store_that_came_back_is_used_after_the_cool_down(wire: Wire, clock: ManualClock, store: Store) -> None:
     wire.leave()
     for _ in range(2 * FAILURES_MAX):
         with pytest.raises(StoreUnavailable):
@@ -57,7 +55,7 @@ async def test_a_store_that_came_back_is_used_after_the_cool_down(
     assert await store.command("PING") == "PONG"
 
 
-async def test_refusals_are_no_outage(wire: FaultyServer, store_kind: StoreKind, store: Store) -> None:
+async def test_refusals_are_no_outage(wire: Wire, store_kind: StoreKind, store: Store) -> None:
     wire.faults.extend(store_kind.refused * FAILURES_MAX)
     for _ in range(2 * FAILURES_MAX):
         with pytest.raises(StoreUnavailable):
@@ -72,7 +70,7 @@ async def test_refusals_are_no_outage(wire: FaultyServer, store_kind: StoreKind,
 LARGE_BYTES = 4_000_000
 
 
-async def test_large_replies_that_take_too_long_are_no_outage(wire: FaultyServer, rig: Rig) -> None:
+async def test_large_replies_that_take_too_long_are_no_outage(wire: Wire, rig: Rig) -> None:
     store = rig.open(store_timeout_s=0.1)
     wire.fault = Fault.SILENT
     for _ in range(2 * FAILURES_MAX):
@@ -84,7 +82,7 @@ async def test_large_replies_that_take_too_long_are_no_outage(wire: FaultyServer
     await store.close()
 
 
-async def test_connections_that_large_replies_do_not_get_are_one(wire: FaultyServer, store: Store) -> None:
+async def test_connections_that_large_replies_do_not_get_are_one(wire: Wire, store: Store) -> None:
     wire.leave()
     for _ in range(FAILURES_MAX):
         with pytest.raises(StoreUnavailable):

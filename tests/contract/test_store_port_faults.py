@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from scripts.faults.server import Fault, FaultyServer
+from scripts.faults.server import Fault
 from shared.errors import StoreUnavailable
 from shared.store import keys
 from shared.store.upstash import Store
-from tests.contract.stores import MARGIN_S, Rig, StoreKind
+from tests.contract.stores import MARGIN_S, Rig, StoreKind, Wire
 
 pytestmark = pytest.mark.timing
 
@@ -44,7 +44,7 @@ def unavailable(store_kind: StoreKind) -> Unavailable:
     return extensions
 
 
-async def test_refused_connections_send_nothing(wire: FaultyServer, store: Store, unavailable: Unavailable) -> None:
+async def test_refused_connections_send_nothing(wire: Wire, store: Store, unavailable: Unavailable) -> None:
     wire.leave()
 
     assert await unavailable(store.command("INCR", "n")) == {"outcome_unknown": False}
@@ -54,7 +54,7 @@ async def test_refused_connections_send_nothing(wire: FaultyServer, store: Store
 
 @pytest.mark.parametrize("is_warm", [False, True], ids=["new connection", "connection in use"])
 async def test_a_lost_answer_is_not_asked_for_twice(
-    wire: FaultyServer, store: Store, key: str, lost: Fault, is_warm: bool, unavailable: Unavailable
+    wire: Wire, store: Store, key: str, lost: Fault, is_warm: bool, unavailable: Unavailable
 ) -> None:
     if is_warm:
         await store.command("PING")
@@ -67,7 +67,7 @@ async def test_a_lost_answer_is_not_asked_for_twice(
 
 
 async def test_a_lost_answer_to_what_is_idempotent_is_asked_for_once_more(
-    wire: FaultyServer, store: Store, key: str, lost: Fault
+    wire: Wire, store: Store, key: str, lost: Fault
 ) -> None:
     wire.faults.append(lost)
 
@@ -75,9 +75,7 @@ async def test_a_lost_answer_to_what_is_idempotent_is_asked_for_once_more(
     assert wire.requests == 2
 
 
-async def test_and_no_more_than_once(
-    wire: FaultyServer, store: Store, key: str, lost: Fault, unavailable: Unavailable
-) -> None:
+async def test_and_no_more_than_once(wire: Wire, store: Store, key: str, lost: Fault, unavailable: Unavailable) -> None:
     wire.fault = lost
 
     assert await unavailable(store.command("SET", key, "x", is_idempotent=True)) == {"outcome_unknown": True}
@@ -85,7 +83,7 @@ async def test_and_no_more_than_once(
 
 
 async def test_scripts_that_only_read_are_retried_and_leave_nothing_unknown(
-    wire: FaultyServer, store: Store, key: str, unavailable: Unavailable
+    wire: Wire, store: Store, key: str, unavailable: Unavailable
 ) -> None:
     names = [keys.tenant_key("nobody"), keys.conversation_key("nobody", "conv_1")]
     wire.faults.append(Fault.CLOSE)
@@ -101,7 +99,7 @@ async def test_scripts_that_only_read_are_retried_and_leave_nothing_unknown(
 
 @pytest.mark.parametrize("is_idempotent", [False, True])
 async def test_a_stalled_answer_ends_the_call_in_time(
-    wire: FaultyServer, store: Store, key: str, stalled: Fault, is_idempotent: bool, unavailable: Unavailable
+    wire: Wire, store: Store, key: str, stalled: Fault, is_idempotent: bool, unavailable: Unavailable
 ) -> None:
     wire.faults.append(stalled)
 
@@ -111,7 +109,7 @@ async def test_a_stalled_answer_ends_the_call_in_time(
 
 
 async def test_an_answer_that_comes_too_late_is_no_other_callers(
-    wire: FaultyServer, store_kind: StoreKind, store: Store, unavailable: Unavailable
+    wire: Wire, store_kind: StoreKind, store: Store, unavailable: Unavailable
 ) -> None:
     wire.delay_s = 10 * store_kind.timeout_s
     assert await unavailable(store.command("ECHO", "late")) == {"outcome_unknown": True}
@@ -121,7 +119,7 @@ async def test_an_answer_that_comes_too_late_is_no_other_callers(
 
 
 async def test_a_retry_ends_within_the_same_deadline(
-    wire: FaultyServer, store: Store, key: str, unavailable: Unavailable
+    wire: Wire, store: Store, key: str, unavailable: Unavailable
 ) -> None:
     wire.faults.extend([Fault.CLOSE, Fault.SILENT])
 
@@ -130,7 +128,7 @@ async def test_a_retry_ends_within_the_same_deadline(
 
 
 async def test_no_retry_begins_when_time_is_up(
-    wire: FaultyServer, store_kind: StoreKind, store: Store, key: str, unavailable: Unavailable
+    wire: Wire, store_kind: StoreKind, store: Store, key: str, unavailable: Unavailable
 ) -> None:
     wire.delay_s = store_kind.timeout_s - 0.01
     wire.fault = Fault.CLOSE
@@ -140,7 +138,7 @@ async def test_no_retry_begins_when_time_is_up(
 
 
 async def test_a_refusal_is_not_repeated(
-    wire: FaultyServer, store: Store, key: str, refused: Fault, unavailable: Unavailable
+    wire: Wire, store: Store, key: str, refused: Fault, unavailable: Unavailable
 ) -> None:
     wire.faults.append(refused)
 
@@ -149,7 +147,7 @@ async def test_a_refusal_is_not_repeated(
     assert await store.command("GET", key) is None
 
 
-async def test_nobody_waits_for_the_retry_of_a_cancelled_call(wire: FaultyServer, store: Store, key: str) -> None:
+async def test_nobody_waits_for_the_retry_of_a_cancelled_call(wire: Wire, store: Store, key: str) -> None:
     wire.faults.append(Fault.CLOSE)
     wire.delay_s = 0.03
     call = asyncio.ensure_future(store.command("SET", key, "x", is_idempotent=True))
@@ -162,9 +160,7 @@ async def test_nobody_waits_for_the_retry_of_a_cancelled_call(wire: FaultyServer
     assert wire.requests == 2
 
 
-async def test_a_reply_that_no_script_gives_is_an_error(
-    wire: FaultyServer, store: Store, unavailable: Unavailable
-) -> None:
+async def test_a_reply_that_no_script_gives_is_an_error(wire: Wire, store: Store, unavailable: Unavailable) -> None:
     wire.faults.append(Fault.NULL)
 
     assert await unavailable(store.eval("delete", ["a", "b", "c", "d"], ["hash", "conv_1"])) == {
@@ -174,9 +170,9 @@ async def test_a_reply_that_no_script_gives_is_an_error(
 
 
 async def test_what_is_unknown_after_the_first_attempt_stays_unknown(
-    wire: FaultyServer, store: Store, key: str, unavailable: Unavailable
+    wire: Wire, store_kind: StoreKind, store: Store, key: str, unavailable: Unavailable
 ) -> None:
-    wire.faults.extend([Fault.CLOSE, Fault.REFUSE_400])
+    wire.faults.extend([Fault.CLOSE, store_kind.refused[0]])
 
     assert await unavailable(store.command("SET", key, "x", is_idempotent=True)) == {"outcome_unknown": True}
     assert await store.command("GET", key) == "x"

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from scripts.faults.server import Fault, FaultyServer
+from scripts.faults.server import Fault
 from shared.errors import StoreUnavailable
 from shared.store.upstash import Store
+from tests.contract.stores import Wire
 
 TEXTS = ["", "grüße ☃ 🜚", 'quotes " and \\ and\r\n\t\x00\x7f', "x" * 300_000, "[1]", "null", "0"]
 
@@ -70,7 +71,7 @@ async def test_a_script_that_the_store_refuses_is_an_error_and_the_next_one_runs
 
 
 async def test_a_script_that_may_be_sent_twice_is_and_another_is_not(
-    store: Store, wire: FaultyServer, key: str, lost: Fault
+    store: Store, wire: Wire, key: str, lost: Fault
 ) -> None:
     await store.eval("lease", [key], ["take", 0, 30_000, ""])
     wire.faults.append(lost)
@@ -86,7 +87,7 @@ async def test_a_script_that_may_be_sent_twice_is_and_another_is_not(
     assert await store.command("HGET", key, "progress") == "all"
 
 
-async def test_a_script_ends_with_its_callers_deadline(store: Store, wire: FaultyServer, key: str) -> None:
+async def test_a_script_ends_with_its_callers_deadline(store: Store, wire: Wire, key: str) -> None:
     wire.delay_s = 1.0
     began_at_s = time.monotonic()
     with pytest.raises(StoreUnavailable) as error:
@@ -97,7 +98,7 @@ async def test_a_script_ends_with_its_callers_deadline(store: Store, wire: Fault
 
 
 async def test_of_what_was_called_together_only_the_idempotent_is_sent_again(
-    store: Store, wire: FaultyServer, key: str, lost: Fault
+    store: Store, wire: Wire, key: str, lost: Fault
 ) -> None:
     wire.faults.append(lost)
     calls = [
