@@ -45,8 +45,8 @@ class Body(NamedTuple):
 
     *bytes_max*: how large it may be, 0 for Settings.body_bytes_max. *schema* instead of *fields*: the handler gets all
     of it as `body`, and the schema of that name says what it may be. *media_type*: what it is sent as; where that is no
-    JSON, such as LINES of it, the handler gets the bytes. *is_document*: it is what a document consists of, of any type;
-    Settings.document_bytes_max says how many.
+    JSON, such as LINES of it, the handler gets the bytes. *is_document*: it is what a document consists of, of any
+    type; Settings.document_bytes_max says how many.
     """
 
     fields: tuple[Field, ...] = ()

@@ -223,7 +223,7 @@ def test_with_the_store_away_spending_is_refused_unless_the_setting_says_otherwi
 ) -> None:
     with FaultyServer(upstash.url) as server:
         monkeypatch.setenv("UPSTASH_REDIS_REST_URL", server.url)
-        monkeypatch.setenv("WARMTHREAD_STORE_TIMEOUT_S", "0.2")
+        monkeypatch.setenv("WARMTHREAD_STORE_TIMEOUT_S", "2")
         monkeypatch.setenv("WARMTHREAD_BUDGET_OUTAGE", setting)
         with running_instance() as url, httpx.Client(base_url=url, timeout=30) as client:
             client.headers["authorization"] = f"Bearer {key}"

@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * All of it, to be kept
-         * @description a page of at most 4 MB of all that reads show, as lines of JSON; its last line names the `cursor` of the next, or ends the [export](backups.md). Every page is of the state that the first was of. It does not renew the expiry
+         * @description a page of at most 4 MB of all that reads show, as lines of JSON; its last line names the `cursor` of the next, or ends the [export](backups.md). Every page is of the state that the first was of. It renews no expiry
          */
         get: operations["export"];
         put?: never;
@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * A conversation from its export
-         * @description a page of an export, as it is: when the last one has come, the conversation is there, with its id and those of its items. A page that comes again changes nothing
+         * @description a page of an export, as it is: when the last one has come, the conversation is there, with its id and its items' ids. A page that comes again changes nothing
          */
         post: operations["import_conversation"];
         delete?: never;
@@ -2222,7 +2222,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description Settled before, with other numbers, or made before and over; an id that is taken; an export or an import to begin anew */
+        /** @description Settled before, with other numbers, or made before and over; an id that is taken; to be begun anew */
         E409: {
             headers: {
                 "Server-Timing": components["headers"]["Server-Timing"];
@@ -3130,7 +3130,7 @@ export interface operations {
                 after?: string;
                 /** @description oldest or newest first */
                 order?: "asc" | "desc";
-                /** @description `created_at`: OpenAI's own clients get the `created_at` of items as well; all else that they send changes nothing */
+                /** @description `created_at`: OpenAI's own clients get the `created_at` of items as well; all else changes nothing */
                 "include[]"?: string[];
             };
             header?: {
@@ -3201,7 +3201,7 @@ export interface operations {
     append: {
         parameters: {
             query?: {
-                /** @description `created_at`: OpenAI's own clients get the `created_at` of items as well; all else that they send changes nothing */
+                /** @description `created_at`: OpenAI's own clients get the `created_at` of items as well; all else changes nothing */
                 "include[]"?: string[];
             };
             header?: {
@@ -4268,7 +4268,7 @@ export interface operations {
     item: {
         parameters: {
             query?: {
-                /** @description `created_at`: OpenAI's own clients get the `created_at` of items as well; all else that they send changes nothing */
+                /** @description `created_at`: OpenAI's own clients get the `created_at` of items as well; all else changes nothing */
                 "include[]"?: string[];
             };
             header?: {

@@ -82,7 +82,9 @@ local index, message, asked = index_of(header, header.g), question_of(header.tq)
 if message then asked = {'0', '0', ''} end
 if index and is_indexed(header) and index.items > 0 then
   asked[3] = index.from
-  if message and message.first == index.first then asked = {text(message.items), text(message.terms), message.from} end
+  if message and message.first == index.first then
+    asked = {text(message.items), text(message.terms), message.from ~= '' and message.from or index.from}
+  end
 end
 local sums = {header.r or '0', header.s or '0', unpack(asked)}
 return {'ok', state, sums, next_place, next_sent, lines}
