@@ -54,8 +54,9 @@ local function found_in(conversation, index, codes)
   return found
 end
 
--- Hands to take(place, how often, its terms) what the *block* that is open has of *code* before *limit*.
-local function each_open(block, code, limit, take)
+-- What the *block* that is open has of *code* before *limit*: place, how often, among how many terms, ….
+local function open_postings(block, code, limit)
+  local found, size = {}, 0
   local at = string.find(block, code, 1, true)
   local start, next_start = 1, string.find(block, '\n', 2, true)
   while at do
@@ -65,24 +66,38 @@ local function each_open(block, code, limit, take)
     if at > start + PLACE and (at - start - PLACE - 1) % TERM == 0 then
       local place = unpacked(block, start + 1, PLACE)
       if place < limit then
-        local said = string.sub(block, start + PLACE + 1, (next_start or #block + 1) - 1)
-        take(place, DIGITS[string.byte(block, at + 5)], count_of(said))
+        found[size + 1], found[size + 2] = place, DIGITS[string.byte(block, at + 5)]
+        found[size + 3] = count_of(string.sub(block, start + PLACE + 1, (next_start or #block + 1) - 1))
+        size = size + 3
       end
     end
     at = string.find(block, code, at + 1, true)
   end
+  return found
 end
 
--- Hands to take the same of *count* postings of a closed block, from *at* in its *bucket* on.
-local function each_closed(bucket, at, count, places, limit, take)
-  local byte, digits = string.byte, DIGITS
+-- What of BM25 does not depend on how long an item is.
+local FLAT = K1 * (1 - B)
+
+-- Adds to *own*, by place, what *count* postings of a closed block say before *limit*, from *at* in its *bucket* on; a
+-- term counts by its *weight*, and an item by its terms times *length*. Without a weight it only counts. Returns how
+-- many these are. This is what takes the time, so there is one call for each.
+local function add_closed(own, bucket, at, count, places, limit, weight, length)
+  local byte, digits, before = string.byte, DIGITS, 0
   local marks = {byte(bucket, at, at + 3 * count - 1)}
-  for mark = 1, #marks, 3 do
-    local where = (digits[marks[mark]] * 64 + digits[marks[mark + 1]]) * (PLACE + 2) + 1
-    local a, b, c, d, e = byte(places, where, where + PLACE + 1)
+  for mark = 1, 3 * count, 3 do
+    local where = (digits[marks[mark]] * 64 + digits[marks[mark + 1]]) * 5 + 1
+    local a, b, c, d, e = byte(places, where, where + 4)
     local place = (digits[a] * 64 + digits[b]) * 64 + digits[c]
-    if place < limit then take(place, digits[marks[mark + 2]], digits[d] * 64 + digits[e]) end
+    if place < limit then
+      before = before + 1
+      if weight then
+        local often = digits[marks[mark + 2]]
+        own[place] = (own[place] or 0) + weight * often / (often + FLAT + length * (digits[d] * 64 + digits[e]))
+      end
+    end
   end
+  return before
 end
 
 -- A score that *most* of *scores*, by place, reach, or a few more; none is over *bound*.
@@ -120,7 +135,7 @@ local function count_before(found, limit)
     if unpacked(places, #places - PLACE - 1, PLACE) < limit then
       count = count + found[from + 2]
     else
-      each_closed(found[from], found[from + 1], found[from + 2], places, limit, function() count = count + 1 end)
+      count = count + add_closed({}, found[from], found[from + 1], found[from + 2], places, limit)
     end
   end
   return count
@@ -133,30 +148,28 @@ local function ranked(conversation, index, codes, limit, items, terms, most)
     if found[a].count ~= found[b].count then return found[a].count < found[b].count end
     return a < b
   end)
-  local own, looked, floor, length = {}, 0, math.floor, K1 * B / math.max(1, terms / math.max(1, items))
-  local weight, bound = 0, 1
-  local function add_score(place, often, said)
-    own[place] = (own[place] or 0) + floor(weight * often / (often + K1 * (1 - B) + length * said))
-  end
+  local own, looked, length = {}, 0, K1 * B / math.max(1, terms / math.max(1, items))
+  local bound, floor = 1, math.floor
   for _, code in ipairs(codes) do
-    local list, open = found[code], {}
-    each_open(index.block, code, limit, function(...) open[#open + 1] = {...} end)
-    local count = count_before(list, limit) + #open
+    local list, open = found[code], open_postings(index.block, code, limit)
+    local count = count_before(list, limit) + #open / 3
     -- One that stands everywhere says little, and takes long.
     if looked > 0 and looked + count > POSTINGS_MAX then break end
     looked = looked + count
-    weight = 1000 * (K1 + 1) * math.log(1 + (math.max(items, count) - count + 0.5) / (count + 0.5))
+    local weight = 1000 * (K1 + 1) * math.log(1 + (math.max(items, count) - count + 0.5) / (count + 0.5))
     bound = bound + weight
-    for _, each in ipairs(open) do add_score(unpack(each)) end
+    for at = 1, #open, 3 do
+      own[open[at]] = (own[open[at]] or 0) + weight * open[at + 1] / (open[at + 1] + FLAT + length * open[at + 2])
+    end
     for from = 1, #list, 4 do
-      each_closed(list[from], list[from + 1], list[from + 2], list[from + 3], limit, add_score)
+      add_closed(own, list[from], list[from + 1], list[from + 2], list[from + 3], limit, weight, length)
     end
   end
   -- What is far down gives its neighbours next to nothing.
   local scores, least = {}, least_of(own, 4 * most, bound)
   for place, score in pairs(own) do
     if score >= least then
-      scores[place] = (scores[place] or 0) + score
+      scores[place] = (scores[place] or 0) + floor(score)
       for away, part in ipairs(NEIGHBOURS) do
         local share = floor(part * score)
         if place > away then scores[place - away] = (scores[place - away] or 0) + share end
