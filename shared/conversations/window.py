@@ -90,7 +90,10 @@ def recollected(
     key = (recalled.ask, recalled.mark, share_tokens, wanted.encoding, wanted.format, wanted.stable_prefix)
     if (made := (held.notes or {}).get(key)) is not None:
         return made
-    shown = _shown_before(folded, at, wanted, is_all=is_all)
+    if at == len(folded.items) - 1:
+        shown: frozenset[int] | None = frozenset([item.seq for item in selection.items])  # Nothing answers it yet.
+    else:
+        shown = _shown_before(folded, at, wanted, is_all=is_all)
     if shown is None:
         return None
     asked = (wanted.query or text_of(folded.items[at])).casefold()
