@@ -36,8 +36,8 @@ def items_of(api: httpx.Client, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def without_ids(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{name: value for name, value in item.items() if name != "id"} for item in items]
+def what_is_said(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in item.items() if name not in ("id", "created_at")} for item in items]
 
 
 def stored(run: Callable[..., Any], tenant: str, path: str) -> list[str]:
@@ -55,7 +55,7 @@ def test_messages_are_created_and_appended_as_the_same_items(api: httpx.Client, 
 
     assert appended.status_code == 200, appended.text
     assert appended.json()["data"] == items_of(api, path)
-    assert without_ids(items_of(api, created)) == without_ids(items_of(api, path))
+    assert what_is_said(items_of(api, created)) == what_is_said(items_of(api, path))
     assert api.post(f"{begin(api)}/items", json={"items": items_of(api, path)}).status_code == 200
 
 
@@ -78,7 +78,7 @@ def test_contents_of_gemini_come_by_their_own_names(api: httpx.Client) -> None:
         {"contents": contents, "system": "Be brief.", "format": "gemini"},
         {"messages": contents, "system": "Be brief.", "format": "gemini"},
     ]
-    first, *others = (without_ids(items_of(api, begin(api, **body))) for body in spellings)
+    first, *others = (what_is_said(items_of(api, begin(api, **body))) for body in spellings)
 
     assert [item["role"] for item in first] == ["system", "user"]
     assert others == [first] * 3
@@ -185,7 +185,7 @@ def test_a_conversation_may_begin_with_a_system_prompt_alone_or_with_nothing(api
     instructed = begin(api, contents=[], systemInstruction={"parts": [{"text": "Be brief."}]})
 
     assert [item["role"] for item in items_of(api, briefed)] == ["system"]
-    assert without_ids(items_of(api, briefed)) == without_ids(items_of(api, instructed))
+    assert what_is_said(items_of(api, briefed)) == what_is_said(items_of(api, instructed))
     for field in ("messages", "contents", "items"):
         assert items_of(api, begin(api, **{field: []})) == []
 

@@ -66,6 +66,9 @@ class Fault(Enum):
     REFUSE_NOPERM = auto()
 
 
+RESP_FAULTS = frozenset([Fault.NOT_RESP, Fault.REFUSE_NOAUTH, Fault.REFUSE_NOPERM])
+
+
 REFUSALS = {
     Fault.REFUSE_400: (400, b'{"error":"ERR max daily request limit exceeded"}'),
     Fault.REFUSE_401: (401, b'{"error":"WRONGPASS invalid or missing auth token"}'),

@@ -174,11 +174,12 @@ def body_of(form: str, values: Sequence[Json]) -> Json:
     return {"items": list(values)} if form == ITEMS else {"messages": list(values), "format": form}
 
 
+_BESIDE = ("id", "status", "created_at")
+
+
 def essence(item: Mapping[str, Any]) -> bytes:
-    """Return the hash of what *item* says: all of it but its id, its status, and what is empty."""
-    said = {
-        name: _said(value) for name, value in item.items() if name not in ("id", "status") and value not in (None, [])
-    }
+    """Return the hash of what *item* says: all of it but its id, its status, its time, and what is empty."""
+    said = {name: _said(value) for name, value in item.items() if name not in _BESIDE and value not in (None, [])}
     said["type"] = _SAME.get(str(said.get("type")), said.get("type"))
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()[:16]
 

@@ -14,7 +14,7 @@ from shared.items.types_check import adapter, known_fields
 CALLER_ROLES = [role for role, kind in ROLE_KINDS.items() if kind != Kind.ASSISTANT]
 TEXT: Schema = {"type": "string"}
 CREATED_AT: Schema = {
-    "type": ["integer", "null"],
+    "type": ["number", "null"],
     "minimum": 0,
     "description": "What answers say of it; of an item that is sent it changes nothing",
 }
@@ -30,8 +30,8 @@ FUNCTION: Schema = {
 STORED: Schema = {
     "id": ID,
     "type": TEXT,
-    "created_at": CREATED_AT
-    | {
+    "created_at": {
+        "type": ["integer", "null"],
         "description": "When it was appended, Unix seconds; null where an older release appended it. OpenAI's own "
         "clients get it by `include[]=created_at` only: what these read is sent on to models"
     },

@@ -183,8 +183,8 @@ def normalize_item(raw: object, new_id: Callable[[str], str], at: str) -> Normal
 def _without_time(raw: Mapping[str, Any], at: str) -> dict[str, Any]:
     """Return *raw* without what answers say of when it was appended: what was read may be appended elsewhere."""
     value = raw["created_at"]
-    if value is not None and (type(value) is not int or value < 0):
-        raise _wrong(f"{at}.created_at", "a number of seconds", value)
+    if value is not None and (type(value) not in (int, float) or value < 0):
+        raise _wrong(f"{at}.created_at", "a number of seconds that is not negative", value)
     return {field: value for field, value in raw.items() if field != "created_at"}
 
 

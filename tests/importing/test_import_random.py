@@ -31,8 +31,8 @@ def brought(importing: Importing, kind: str, session: str, source: str | None = 
     return conversation_id
 
 
-def without_ids(items: list[Json]) -> list[Json]:
-    return [{name: value for name, value in item.items() if name != "id"} for item in items]
+def what_is_said(items: list[Json]) -> list[Json]:
+    return [{name: value for name, value in item.items() if name not in ("id", "created_at")} for item in items]
 
 
 @st.composite
@@ -64,7 +64,7 @@ def test_items_of_openai_agents(importing: Importing, store: Store, api: httpx.C
 
     imported = items_of(api, brought(importing, "openai-agents", session))
 
-    assert without_ids(imported) == without_ids(items_of(api, direct))
+    assert what_is_said(imported) == what_is_said(items_of(api, direct))
 
 
 @st.composite
