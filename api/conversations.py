@@ -206,7 +206,7 @@ OWN = (
         PREFIX,
         list_,
         "Conversations, newest activity first",
-        "the tenant's conversations, newest activity first; with `user` or `agent` theirs, newest creation first, found "
+        "the tenant's conversations, newest activity first; with `user` or `agent` theirs, newest created first, found "
         "without looking at others. With a filter it looks at 10,000 at the most: when there are more, `next_after` "
         "goes on, and `last_id` where there is one",
         "conversations",
@@ -217,8 +217,8 @@ OWN = (
             pairs("metadata", "metadata_filter", "those that have all of it: `metadata[key]=value`"),
         ),
         refuses=(NotFound,),
-        billed="4; 5 with `after`; with `user` or `agent` 5, with both 7; so again for each 1,000 that a filter looks at "
-        "in vain",
+        billed="4, with `user` or `agent` 5, with both 7; 1 more with `after`; so again for each 1,000 that a filter "
+        "looks at in vain",
         permits_with=(("metadata", 5),),
     ),
     Route(

@@ -79,7 +79,7 @@ class Conversations:
         # What came again is answered as it was: what it changed is in the request.
         owners = Owners(*(new if each is None else each for each, new in zip((user, agent), is_now, strict=True)))
         if user is not None or agent is not None:
-            self._store.learn_owners(*conversation.place, owners)
+            self._store.learn_owners(*conversation.place, is_now)
         return self._written(conversation, attempt, facts, later, owners, *more[1:2])
 
     async def delete_item(

@@ -41,8 +41,8 @@ class Forks:
         Return a new conversation that holds everything up to and including the item *after*, all there is for "".
 
         Without *raw_metadata* it gets the conversation's own, and its agent where *agent* is None, "" for none. Its
-        user is the conversation's: what is of a user has to be found by the user. An item that was deleted marks its place as well.
-        Raises NotFound: `param` is `after` when it is that.
+        user is the conversation's: what is of a user has to be found by the user. An item that was deleted marks its
+        place as well. Raises NotFound: `param` is `after` when it is that.
         """
         caller, settings = conversation.caller, self._settings
         metadata = "" if raw_metadata is None else write_metadata(raw_metadata, settings.metadata_bytes_max)

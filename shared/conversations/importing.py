@@ -9,7 +9,7 @@ forgotten. Counts are made anew.
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from shared.config import Settings
@@ -26,6 +26,7 @@ from shared.process.pool import Pool
 from shared.request.caller import Caller
 from shared.store import keys
 from shared.store.attempts import Attempt, etag
+from shared.store.indexes import Names, Spread
 from shared.store.members import own_sets, set_names
 from shared.store.refusals import id_taken, raise_refusal
 from shared.store.upstash import Store
@@ -88,9 +89,12 @@ class Importing:
         # The chain of the history comes from what was imported, so that a part that is sent twice is the same.
         attempt = Attempt(part.digest[:48], part.digest, "", "", is_client_retry=False)
         # Whose it is only the first part says.
-        begun, sets, whose = NOT_FIRST, [own_sets(*conversation.place)], [conversation.whose]
+        begun = part.begun or NOT_FIRST
+        sets: Sequence[str | Names] = [own_sets(*conversation.place)]
+        whose: Sequence[str | Spread] = [conversation.whose]
         if part.begun is not None:
-            begun, sets, whose = part.begun, set_names(conversation.caller.tenant, part.begun.owners), part.begun.owners
+            sets, whose = set_names(conversation.caller.tenant, begun.owners), begun.owners
+            self._store.learn_owners(*conversation.place, begun.owners)
         reply: list[Any] = await self._store.eval(
             "import_part",
             [
