@@ -217,8 +217,8 @@ OWN = (
             pairs("metadata", "metadata_filter", "those that have all of it: `metadata[key]=value`"),
         ),
         refuses=(NotFound,),
-        billed="4, with `user` or `agent` 5, with both 7; 1 more with `after`; so again for each 1,000 that a filter "
-        "looks at in vain",
+        billed="4; 5 with `after`; 5 with `user` or `agent`; 7 with both; so again for each 1,000 that a filter looks "
+        "at in vain",
         permits_with=(("metadata", 5),),
     ),
     Route(

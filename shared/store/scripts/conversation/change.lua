@@ -75,8 +75,9 @@ local function commit(change, fields, ...)
   remember(change.record, fingerprint, record_s, reply)
   charge(conversation_id, change.bytes_before, change.bytes + BATCH_BYTES)
   redis.call('ZADD', change.activity, now_us, conversation_id)
-  if change.joins then join(change.joins, conversation_id, change.owned) end
   if line then redis.call('HSET', change.rows, conversation_id, PENDING .. line) end
+  -- Behind the row, which tells the sweep of these sets.
+  if change.joins then join(change.joins, conversation_id, change.owned) end
   -- Before it is done, what expires may come to live longer than it should, never shorter.
   local before = change.expiry_before or change.expiry
   local is_shorter = change.expiry ~= '0' and (before == '0' or tonumber(before) > tonumber(change.expiry))

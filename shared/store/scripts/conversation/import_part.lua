@@ -192,9 +192,9 @@ redis.call('HSET', side, 't', now_s)
 built.t = now_s
 if built.e == '0' then redis.call('PERSIST', side) else redis.call('EXPIRE', side, built.e) end
 redis.call('ZADD', KEYS[3], now_us, conversation_id)
-join(sets_of(KEYS, 7, built.us or '', built.ag or ''), conversation_id, built)
 local line = row(built.c, built.e, now_s, built.b, built.m, built)
 redis.call('HSET', KEYS[4], conversation_id, PENDING .. line)
+join(sets_of(KEYS, 7, built.us or '', built.ag or ''), conversation_id, built)
 redis.call('RENAME', side, conversation)
 redis.pcall('HSET', KEYS[4], conversation_id, line)
 return with_owners({'ok', 'done', built.g, built.v, built.h, built.c, built.m, told_of(built)}, built)
