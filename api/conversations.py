@@ -5,20 +5,18 @@ GET    /v1/conversations/{id}              the conversation
 POST   /v1/conversations/{id}              new metadata, another expiry, user or agent; the conversation
 DELETE /v1/conversations/{id}              gone, with its items
 POST   /v1/conversations/{id}/fork         a copy up to one of its items, as a new conversation
-GET    /v1/conversations/{id}/summary      the text that contexts show in the place of items
-POST   /v1/conversations/{id}/summary      a text in the place of the items up to one of them
-DELETE /v1/conversations/{id}/summary      blank it; the conversation
 POST   /v1/conversations/{id}/compact      take out what deletions left behind; the conversation
 POST   /api/conversations                  warm this instance; for the cron
 
-Its items, its contexts, exports and imports: api/_items.py, api/_contexts.py, api/_exports.py.
+Its items, its contexts, its summary, exports and imports: api/_items.py, api/_contexts.py, api/_summaries.py,
+api/_exports.py.
 """
 
 from typing import Any
 
 from starlette.responses import Response
 
-from api import _contexts, _exports, _items
+from api import _contexts, _exports, _items, _summaries
 from api._conversation import (
     AFTER,
     CONVERSATION,
@@ -116,33 +114,6 @@ async def fork(asked: Asked, conversation_id: str, after: str, metadata: Any, ag
     forks = Forks(asked.state["store"], asked.state["settings"])
     info, etag, is_replay = await forks.fork(
         Conversation(asked.caller, conversation_id), asked.attempt, after, metadata, agent, asked.later
-    )
-    return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
-
-
-async def summarise(asked: Asked, conversation_id: str, through: str, text: str) -> Response:
-    from shared.conversations.summaries import Summaries
-
-    state = asked.state
-    summaries = Summaries(state["store"], state["counter"], state["settings"])
-    info, etag, is_replay = await summaries.summarise(
-        Conversation(asked.caller, conversation_id), asked.attempt, through, text, asked.later
-    )
-    return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
-
-
-async def summary(asked: Asked, conversation_id: str) -> Response:
-    from shared.conversations.summary_reading import summary_of
-
-    snapshot, provenance = await _items.reader(asked).head(
-        Conversation(asked.caller, conversation_id), asked.freshness, asked.later
-    )
-    return answer_read(asked, summary_of(conversation_id, snapshot.summary).as_json(), provenance)
-
-
-async def delete_summary(asked: Asked, conversation_id: str) -> Response:
-    info, etag, is_replay = await editing(asked).delete_summary(
-        Conversation(asked.caller, conversation_id), asked.attempt, asked.later
     )
     return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
 
@@ -288,50 +259,6 @@ OWN = (
         permits=20,
     ),
     Route(
-        "GET",
-        CONVERSATION + "/summary",
-        summary,
-        "The summary",
-        "the summary that contexts show: its text, and `through`; 404 without one",
-        "summary_with_text",
-        ids=ONE,
-        headers=READ,
-        billed="4",
-    ),
-    Route(
-        "POST",
-        CONVERSATION + "/summary",
-        summarise,
-        "A text in the place of the items up to one that ends a unit",
-        "`{through: item id, text}`: contexts show the text, as a user message that is always kept, in the place of "
-        "the items up to there; they stay readable. `through` must not tear what belongs together. The text of the "
-        "summary before it is gone",
-        "summary",
-        ids=ONE,
-        body=Body(
-            (
-                identifier("through", "item", "the last item that the text stands for", required=True),
-                string("text", "what contexts show", chars=(1, 100_000), required=True),
-            )
-        ),
-        headers=WRITE,
-        refuses=(TextNotCountable,),
-        billed="7; 8 in the place of another",
-        is_prepared=True,
-        permits=10,
-    ),
-    Route(
-        "DELETE",
-        CONVERSATION + "/summary",
-        delete_summary,
-        "Blank the summary",
-        "blanks its text at once; contexts show the items again; answers the conversation",
-        "conversation",
-        ids=ONE,
-        headers=WRITE,
-        billed="7",
-    ),
-    Route(
         "POST",
         CONVERSATION + "/compact",
         compact,
@@ -359,5 +286,5 @@ OWN = (
     ),
 )
 
-ROUTES = (*_exports.ROUTES, *OWN, *_items.ROUTES, *_contexts.ROUTES)
+ROUTES = (*_exports.ROUTES, *OWN, *_summaries.ROUTES, *_items.ROUTES, *_contexts.ROUTES)
 app = create_app(ROUTES)

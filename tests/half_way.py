@@ -139,7 +139,8 @@ def row_of(run: Callable[..., Any], name: str) -> list[str]:
 
 def check_members(run: Callable[..., Any], tenant: str) -> None:
     """The sets of users and agents hold their conversations, by when they were made, and no others."""
-    prefix, expected = keys.conversation_key(tenant, ""), {}
+    prefix = keys.conversation_key(tenant, "")
+    expected: dict[str, dict[str, int]] = {}
     for name in run("KEYS", re.sub(r"([*?\[\]])", r"\\\1", prefix) + "*"):
         created, micros, *whose = run("HMGET", name, "c", "cu", "us", "ag")
         for kind, each in zip(("user", "agent"), whose, strict=True):

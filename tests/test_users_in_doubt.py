@@ -11,7 +11,7 @@ import pytest
 
 from scripts.faults.server import FaultyServer
 from shared.store import keys
-from tests.half_way import check_indexes, failures, wait_until
+from tests.half_way import check_indexes, check_members, failures, wait_until
 from tests.half_way_operations import EXPORT
 from tests.swept import MINUTES_US, age_unswept, sweep
 
@@ -72,6 +72,8 @@ def test_a_change_that_ends_half_way_is_made_right_by_who_lists(
                     there = api.get(f"/v1/conversations/{row['id']}").json()
                     assert {part: there[part] for part in row} == row
 
+            check_members(run, tenant)
+            ids(api)
             check_indexes(run, tenant)
 
 

@@ -60,8 +60,8 @@ def scalar(field: Field) -> Schema:
         case kind if kind == CHOICE:
             return {"enum": list(field.choices)}
         case kind if kind == OWNER:
-            made = {"type": "string", "minLength": field.low, "maxLength": field.high}
-            return made | {"pattern": OWNER_PATTERN}
+            bounds = {"minLength": field.low, "maxLength": field.high}
+            return {"type": "string", **bounds, "pattern": OWNER_PATTERN}
         case kind if kind == BOOLEAN:
             return {"type": "boolean"}
         case kind if kind == IGNORED:

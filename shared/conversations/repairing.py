@@ -24,7 +24,8 @@ async def repair(
     is known better than by what this instance believes. What cannot be done because it keeps changing stays in doubt.
     """
     tenant = conversation.caller.tenant
-    places: list[str | Names] = [conversation.names[1], *(indexes or [every_place(*conversation.place)])]
+    where: Sequence[str | Names] = indexes or [every_place(*conversation.place)]
+    places: list[str | Names] = [conversation.names[1], *where]
     met = {pair for owners in met_as for pair in zip(KINDS, owners, strict=True) if pair[1]}
     for _ in range(ASKED_MAX):
         named = sorted(met)
