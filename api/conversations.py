@@ -75,7 +75,7 @@ async def list_(
 
     listing, owners = Listing(asked.state["store"], asked.state["settings"]), Owners(user or "", agent or "")
     page = await listing.find(asked.caller, after, limit, metadata, owners, asked.later)
-    return json_response(write_page(page, next_after=page.next_after))
+    return json_response(write_page(page, next_after=page.next_after), asked.later)
 
 
 async def retrieve(asked: Asked, conversation_id: str) -> Response:

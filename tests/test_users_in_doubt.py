@@ -93,9 +93,10 @@ def test_what_expired_is_not_listed_and_leaves_the_sets_with_the_list(
 
 def test_what_expired_leaves_the_sets_with_the_sweep(api: httpx.Client, tenant: str, run: Callable[..., Any]) -> None:
     kept = make(api, user="a", agent="x")
-    for each in [make(api, user=user, agent="x") for user in ("a", "b", "b")]:
-        expire(run, tenant, each)
+    gone = [make(api, user=user, agent="x") for user in ("a", "b", "b")]
     age_unswept(run, tenant)
+    for each in gone:
+        expire(run, tenant, each)
 
     assert sweep(api)["forgotten"] == 3
     check_indexes(run, tenant)
