@@ -31,12 +31,15 @@ OTHERS = {
 }
 """What is billed for calls that are more than one request, or need what a test makes."""
 
+OWNERS = {"user": "anna", "agent": "support"}
 TURN = {**items(2), "context": {"budget": 500}}
 SUMMARY = {"through": "msg_1", "text": "They said hi."}
 
 CALLS: dict[str, tuple[int, Call]] = {
     "create": (9, lambda api, _: api.post("/v1/conversations", json=items(10))),
     "create_as": (10, lambda api, _: api.post("/v1/conversations", json={**items(10), "id": "conv_mine"})),
+    "create_owned": (11, lambda api, _: api.post("/v1/conversations", json={**items(10), **OWNERS})),
+    "update_owners": (10, lambda api, id_: api.post(f"/v1/conversations/{id_}", json=OWNERS)),
     "list": (4, lambda api, _: api.get("/v1/conversations")),
     "list_filtered": (4, lambda api, _: api.get("/v1/conversations", params={"metadata[a]": "b"})),
     "retrieve": (4, lambda api, id_: api.get(f"/v1/conversations/{id_}")),
@@ -67,6 +70,10 @@ def reserved(api: httpx.Client) -> str:
     return str(api.post("/v1/reservations", json={"tokens": 9}).json()["id"])
 
 
+def owned(api: httpx.Client) -> str:
+    return str(api.post("/v1/conversations", json={**items(10), **OWNERS}).json()["id"])
+
+
 def again(path: str) -> Prepare:
     """A read of what the instance holds and nothing was written to since."""
 
@@ -95,6 +102,28 @@ PREPARED: dict[str, tuple[int, Prepare]] = {
             lambda last: api.get("/v1/conversations", params={"after": last}),
         ),
     ),
+    "list_user": (
+        5,
+        lambda api, _: (owned(api), lambda _: api.get("/v1/conversations", params={"user": "anna"})),
+    ),
+    "list_user_and_agent": (
+        7,
+        lambda api, _: (owned(api), lambda _: api.get("/v1/conversations", params=OWNERS)),
+    ),
+    "update_given_away": (
+        10,
+        lambda api, _: (owned(api), lambda id_: api.post(f"/v1/conversations/{id_}", json={"user": "berta"})),
+    ),
+    "update_of_an_owner": (
+        8,
+        lambda api, _: (owned(api), lambda id_: api.post(f"/v1/conversations/{id_}", json={"metadata": {"a": "b"}})),
+    ),
+    "append_owned": (
+        6,
+        lambda api, _: (owned(api), lambda id_: api.post(f"/v1/conversations/{id_}/items", json=items(10))),
+    ),
+    "fork_owned": (15, lambda api, _: (owned(api), lambda id_: api.post(f"/v1/conversations/{id_}/fork"))),
+    "delete_owned": (11, lambda api, _: (owned(api), lambda id_: api.delete(f"/v1/conversations/{id_}"))),
     "append_settling": (
         13,
         lambda api, id_: (

@@ -77,7 +77,7 @@ def test_the_routes_table_holds_every_route() -> None:
 
 BILLED = {
     "POST /v1/conversations": ["create", "create_as"],
-    "GET /v1/conversations": ["list", "list_after"],
+    "GET /v1/conversations": ["list", "list_after", "list_user", "list_user_and_agent"],
     "GET /v1/conversations/{id}": ["retrieve", "retrieve_again"],
     "POST /v1/conversations/{id}": ["update", "update_shorter"],
     "DELETE /v1/conversations/{id}": ["delete"],

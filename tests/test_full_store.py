@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from scripts.faults.server import FaultyServer
-from shared.conversations.editing import REPAIRS_MAX
+from shared.conversations.listing import REPAIRS_MAX
 from shared.store import keys
 from tests.bearers import CRON
 from tests.conversations import WRITES, Call, begin, check_bytes, everything

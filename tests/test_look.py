@@ -28,7 +28,9 @@ DIALOGUE: list[dict[str, Any]] = [
 
 @pytest.fixture
 def conversation(api: httpx.Client) -> str:
-    answer = api.post("/v1/conversations", json={"items": DIALOGUE, "metadata": {"a": "b"}, "expires_after_s": 3_600})
+    answer = api.post(
+        "/v1/conversations", json={"items": DIALOGUE, "metadata": {"a": "b"}, "expires_after_s": 3_600, "user": "anna"}
+    )
     return str(answer.json()["id"])
 
 
@@ -73,6 +75,7 @@ def test_json_holds_the_context_that_the_service_answers(
 
     assert looked["context"] == api.get(f"/v1/conversations/{conversation}/context", params=query).json()
     assert looked["conversation"]["metadata"] == {"a": "b"}
+    assert (looked["conversation"]["user"], looked["conversation"]["agent"]) == ("anna", None)
     assert looked["tail"][-1]["content"][0]["text"] == "And in [bold]Paris[/bold]?"
 
 

@@ -173,7 +173,7 @@ def test_every_answer_of_a_conversation_tells_what_it_is(api: httpx.Client, run:
     assert seen[-1]["tokens"] == seen[0]["tokens"] - seen[0]["tokens"] // 3
     assert [seen[-1]["bytes"], seen[-1]["version"]] == [*map(int, run("HMGET", name, "b", "v"))]
     assert all(each["expires_at"] == each["last_active_at"] + 1_000 for each in seen)
-    assert all(tuple(each)[4:] == FACTS and each["forked_from"] is None for each in seen)
+    assert all(tuple(each)[6:] == FACTS and each["forked_from"] is None for each in seen)
 
 
 def test_a_fork_says_what_it_was_forked_from(api: httpx.Client) -> None:

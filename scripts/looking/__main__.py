@@ -102,9 +102,16 @@ async def _run(arguments: argparse.Namespace, console: Console) -> None:
 
 def _as_json(look: Look, tail: int) -> dict[str, Any]:
     items = look.snapshot.items[-tail:] if tail else ()
+    facts = look.snapshot.header._asdict()
+    user, agent = facts.pop("owners")
     return {
         "tenant": look.tenant,
-        "conversation": {**look.snapshot.header._asdict(), "metadata": orjson.loads(look.snapshot.header.metadata)},
+        "conversation": {
+            **facts,
+            "metadata": orjson.loads(look.snapshot.header.metadata),
+            "user": user or None,
+            "agent": agent or None,
+        },
         "context": look.context,
         "tail": [orjson.loads(item.body) for item in items],
     }

@@ -66,6 +66,8 @@ class Listed(NamedTuple):
     expires_at: int | None
     created_at: int
     metadata: Mapping[str, str]
+    user: str | None
+    agent: str | None
 
 
 class Look(NamedTuple):
@@ -120,13 +122,16 @@ async def listed(store: Store, tenant: str, limit: int) -> list[Listed]:
 async def _facts(redis: TypedCommands, tenant: str, conversation_id: str) -> Listed | None:
     """Return what a conversation says of itself, None for one that has expired."""
     name = keys.conversation_key(tenant, conversation_id)
-    version, *facts = await redis.hmget(name, "v", "n", "w", "d", "b", "t", "e", "c", "m")
+    version, metadata, user, agent, *numbers = await redis.hmget(
+        name, "v", "m", "us", "ag", "n", "w", "d", "b", "t", "e", "c"
+    )
     if version is None:
         return None
-    items, written, deleted, size_bytes, used_at, expiry_s, created_at = (int(fact or 0) for fact in facts[:-1])
+    items, written, deleted, size_bytes, used_at, expiry_s, created_at = (int(each or 0) for each in numbers)
     expires_at = used_at + expiry_s if expiry_s else None
-    metadata = orjson.loads(facts[-1] or "{}")
-    return Listed(conversation_id, items, written - deleted, size_bytes, used_at, expires_at, created_at, metadata)
+    sizes = items, written - deleted, size_bytes
+    said = orjson.loads(metadata or "{}")
+    return Listed(conversation_id, *sizes, used_at, expires_at, created_at, said, user or None, agent or None)
 
 
 async def looked_at(

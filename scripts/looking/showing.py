@@ -45,9 +45,13 @@ def show_list(console: Console, tenant: str, conversations: Sequence[Listed]) ->
     table.add_column("conversation", no_wrap=True)
     for name in ("items", "tokens", "bytes", "last use", "expires"):
         table.add_column(name, justify="right", no_wrap=True)
+    whose = [name for name in ("user", "agent") if any(getattr(each, name) for each in conversations)]
+    for name in whose:
+        table.add_column(name)
     for each in conversations:
         expires = "never" if each.expires_at is None else _when(each.expires_at)
-        table.add_row(each.id, f"{each.items:,}", f"{each.tokens:,}", f"{each.bytes:,}", _when(each.used_at), expires)
+        facts = f"{each.items:,}", f"{each.tokens:,}", f"{each.bytes:,}", _when(each.used_at), expires
+        table.add_row(each.id, *facts, *(getattr(each, name) or "" for name in whose))
     console.print(table)
 
 
@@ -62,6 +66,9 @@ def show_look(console: Console, conversation_id: str, look: Look, tail: int) -> 
             f"last used {_when(header.used_at_unix_s)}, {lives}"
         )
     )
+    for name, value in header.owners._asdict().items():
+        if value:
+            console.print(Text(f"{name} {value}"))
     console.print(
         Text(
             f"as {context['format']} in {context['encoding']}: {context['tokens']:,} tokens of {context['budget']:,} "

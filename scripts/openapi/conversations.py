@@ -3,13 +3,17 @@ What is answered of a conversation, as JSON Schema: in lists what a row of the i
 """
 
 from scripts.openapi.shapes import COUNT, ID, METADATA, Schema
+from shared.request.owners import CHARS_MAX
 
+OWNER: Schema = {"type": ["string", "null"], "minLength": 1, "maxLength": CHARS_MAX}
 TIME: Schema = {"type": "integer", "minimum": 0, "description": "Unix seconds"}
 LISTED: Schema = {
     "id": ID,
     "object": {"const": "conversation"},
     "created_at": TIME,
     "metadata": METADATA,
+    "user": OWNER | {"description": "The end user whose it is, as the tenant calls them"},
+    "agent": OWNER | {"description": "The agent whose it is, as the tenant calls it"},
     "last_active_at": TIME | {"description": "Its newest write, or a read that renewed its expiry; Unix seconds"},
     "expires_at": {
         "type": ["integer", "null"],

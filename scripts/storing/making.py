@@ -79,6 +79,7 @@ class Making:
         paths += [f"{talk}?model={model}&budget=60&format=chat" for model in ("gpt-4o", "gpt-4")]
         for name, query in (("long result", "tool_results=short"), ("many words", "recall_budget=25")):
             paths.append(f"/v1/conversations/{self.conversations[name]}/context?budget=600&format=chat&{query}")
+        paths += ["/v1/conversations?user=anna", "/v1/conversations?user=anna&agent=other%20guide"]
         for path in paths:
             self.note_read(path)
 
@@ -94,6 +95,9 @@ class Making:
         self._write("POST", path, {"metadata": {"topic": "capitals"}})
         self._create("expiring", {"items": asked[:1], "expires_after_s": EXPIRY_S})
         self._create("empty", {"expires_after_s": 0})
+        owned = self._create("of a user", {"items": asked, "user": "anna", "agent": "guide", "expires_after_s": 0})
+        self._write("POST", owned, {"agent": "other guide"})
+        self._fork("fork of a user", owned, {"agent": None})
         self._create("in doubt", {"items": asked[:1], "metadata": IN_DOUBT, "expires_after_s": 0})
         gone = self._create("gone", {"items": asked, "expires_after_s": 0})
         self._write("DELETE", gone, None)

@@ -25,11 +25,11 @@ from tests.stored import Stored, items_of, post, read_stored, versions
 
 pytestmark = pytest.mark.unmeasured
 
-KINDS = {*map(str, Kind), "x", "-", "m", "z", "E"} - {Kind.OTHER}
+KINDS = {*map(str, Kind), "x", "-", "m", "z", "E", "O"} - {Kind.OTHER}
 """What an entry may be (shared/conversations/entries.py); no message can have a role that is another than the known."""
 
 HEADER = {"g", "v", "o", "h", "n", "w", "d", "b", "p", "e", "t", "c", "m", "x", "pin", "y", "docs", "last"} | {
-    *("r", "s", "sc", "ti", "to", "tq", "td", "f", "im"),
+    *("r", "s", "sc", "ti", "to", "tq", "td", "f", "im", "us", "ag", "cu"),
 }
 
 

@@ -1,6 +1,7 @@
 """Calls of one conversation: within a deadline, never applied twice, refused with what the problem says."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -189,9 +190,14 @@ def test_each_format_has_the_names_of_its_provider(
     service: Service, http: httpx.Client, called: Format, system: str | None, names: set[str]
 ) -> None:
     message = {"role": "user", "parts": [{"text": "hello"}]} if called == "gemini" else HELLO
+    facts: dict[str, Any] = {"metadata": {"k": "1"}, "user": "anna", "agent": "support"}
     memory = Memory.create(
-        service.url, service.key, [message], http=http, system=system, metadata={"user": "1"}, format=called, budget=100
+        service.url, service.key, [message], http=http, system=system, format=called, budget=100, **facts
     )
+    shown = http.get(
+        f"{service.url}/v1/conversations/{memory.conversation_id}", headers={"authorization": f"Bearer {service.key}"}
+    ).json()
 
+    assert {name: shown[name] for name in facts} == facts
     assert memory.context().arguments.keys() == names
     assert (memory.context().system is not None) == (system is not None)

@@ -82,8 +82,15 @@ class Context:
         return {name: self.body[name] for name in names if self.body.get(name)}
 
 
-def create(wanted: Wanted, messages: Iterable[Message], system: Any, metadata: Mapping[str, str] | None) -> Call:
-    """Return the call that makes a conversation, with its first *messages*."""
+def create(
+    wanted: Wanted,
+    messages: Iterable[Message],
+    system: Any,
+    metadata: Mapping[str, str] | None,
+    user: str | None,
+    agent: str | None,
+) -> Call:
+    """Return the call that makes a conversation of *user* and *agent*, with its first *messages*."""
     given = [*messages]
     body: JSON = {}
     if given:
@@ -92,6 +99,7 @@ def create(wanted: Wanted, messages: Iterable[Message], system: Any, metadata: M
         body = {"items": [{"role": "system", "content": system}]}
     if metadata is not None:
         body["metadata"] = dict(metadata)
+    body |= {name: value for name, value in (("user", user), ("agent", agent)) if value is not None}
     return Call("POST", "/v1/conversations", body, _once(None))
 
 

@@ -81,13 +81,19 @@ class Memory(Conversation):
         *,
         system: Any = None,
         metadata: Mapping[str, str] | None = None,
+        user: str | None = None,
+        agent: str | None = None,
         timeout_s: float = TIMEOUT_S,
         http: httpx.Client | None = None,
         **wanted: Unpack[Wanted],
     ) -> Self:
-        """Make a conversation with its first *messages*, and Anthropic's or Gemini's *system*. Raises Problem."""
+        """
+        Make a conversation with its first *messages*, and Anthropic's or Gemini's *system*. *user*, *agent*: whose it
+        is, as you call them; conversations are listed by both. Raises Problem.
+        """
         memory = cls(url, key, "", timeout_s=timeout_s, http=http, **wanted)
-        memory.conversation_id = memory._send(calls.create(wanted, messages, system, metadata))["id"]
+        call = calls.create(wanted, messages, system, metadata, user, agent)
+        memory.conversation_id = memory._send(call)["id"]
         return memory
 
     def turn(
@@ -175,13 +181,16 @@ class AsyncMemory(Conversation):
         *,
         system: Any = None,
         metadata: Mapping[str, str] | None = None,
+        user: str | None = None,
+        agent: str | None = None,
         timeout_s: float = TIMEOUT_S,
         http: httpx.AsyncClient | None = None,
         **wanted: Unpack[Wanted],
     ) -> Self:
         """As Memory.create."""
         memory = cls(url, key, "", timeout_s=timeout_s, http=http, **wanted)
-        memory.conversation_id = (await memory._send(calls.create(wanted, messages, system, metadata)))["id"]
+        call = calls.create(wanted, messages, system, metadata, user, agent)
+        memory.conversation_id = (await memory._send(call))["id"]
         return memory
 
     async def turn(

@@ -12,7 +12,10 @@ type Options = Pick<RequestOptions, "signal" | "timeoutMs">;
 
 export interface ChatStore {
   /** Make a conversation, and return its id: the `id` of useChat. */
-  create(given?: { metadata?: Record<string, string> }, options?: RequestOptions): Promise<string>;
+  create(
+    given?: { metadata?: Record<string, string>; user?: string; agent?: string },
+    options?: RequestOptions,
+  ): Promise<string>;
   load<Message extends UIMessage = UIMessage>(id: string, options?: Options): Promise<Message[]>;
   /** Make what is stored equal to *messages*, all of the chat: what is there already is left alone. */
   save(id: string, messages: readonly UIMessage[], options?: Options): Promise<{ unsupported: UnsupportedPart[] }>;
