@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue
+from shared.request.owners import CHARS_MAX, Owners, read_owner
 from shared.request.parameters import integer, number, string
 
 TOKENS_MAX = 1_000_000_000
@@ -19,7 +20,15 @@ FIELDS = (
     string("model", "whose price holds", pattern="[A-Za-z0-9._:/-]{1,100}", of="the name of a model"),
     integer("input_tokens", 0, TOKENS_MAX, "tokens of the prompt"),
 )
-RESERVE_FIELDS = (*FIELDS, integer("max_output_tokens", 0, TOKENS_MAX, "tokens that the answer may have"))
+OWNERS = (
+    string("user", "for whom: the limits of each user hold as well, and it counts as theirs", chars=(1, CHARS_MAX)),
+    string("agent", "the same of an agent", chars=(1, CHARS_MAX)),
+)
+OF = (
+    string("user", "of this one alone", chars=(1, CHARS_MAX)),
+    string("agent", "of this one alone", chars=(1, CHARS_MAX)),
+)
+RESERVE_FIELDS = (*FIELDS, integer("max_output_tokens", 0, TOKENS_MAX, "tokens that the answer may have"), *OWNERS)
 SETTLE_FIELDS = (*FIELDS, integer("output_tokens", 0, TOKENS_MAX, "tokens of the answer"))
 
 
@@ -44,6 +53,12 @@ class Amount(NamedTuple):
         usd: str | int = "" if self.micro_usd is None else self.micro_usd
         output: str | int = "" if self.output_tokens is None else self.output_tokens
         return [self.model or no_model, self.input_tokens, output, usd]
+
+
+def read_owners(values: Mapping[str, Any]) -> Owners:
+    """Return for whom the *values* of RESERVE_FIELDS are. Raises InvalidValue."""
+    named = {name: values[name] for name in Owners._fields if values[name] is not None}
+    return Owners(**{name: read_owner(value, name) for name, value in named.items()})
 
 
 def read_amount(values: Mapping[str, Any], output_field: str) -> Amount:

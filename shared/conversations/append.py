@@ -188,6 +188,7 @@ class Appending:
                 *batch.arguments(),
                 *(argument for each in besides for argument in each.arguments),
             ],
+            whose=[conversation.whose, *(each.whose for each in besides if each.whose)],
             is_idempotent=True,
             reply_bytes_max=reply_bytes_max,
         )

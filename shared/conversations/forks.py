@@ -56,6 +56,7 @@ class Forks:
                     conversation.id,
                     *COUNTED_ENCODINGS,
                 ],
+                whose=[conversation.whose],
                 is_idempotent=True,
             )
             if reply[0] not in ("ok", "again"):

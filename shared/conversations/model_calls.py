@@ -12,7 +12,14 @@ import orjson
 
 from shared.budgets.amounts import TOKENS_MAX
 from shared.budgets.refusals import RESERVE_REFUSALS, raise_budget_refusal
-from shared.budgets.reservations import Budgets, make_id, read_reservation, reservation_keys, unrecorded_kept_s
+from shared.budgets.reservations import (
+    Budgets,
+    make_id,
+    read_reservation,
+    reservation_keys,
+    unrecorded_kept_s,
+    whose_reservation,
+)
 from shared.config import Settings
 from shared.context.wanted import ContextRequest
 from shared.conversations.contexts import Context, Contexts
@@ -23,6 +30,7 @@ from shared.request.caller import Caller
 from shared.request.freshness import Freshness
 from shared.request.parameters import integer, read_member
 from shared.store.attempts import Attempt, Besides, Written
+from shared.store.spending import Whose
 from shared.store.upstash import Store
 
 USAGE = (
@@ -49,9 +57,10 @@ class ReserveRefused(Exception):
 class Reserving:
     """A read that also makes a reservation, the *reply* of `reserve` in reservation.lua once it was asked."""
 
-    def __init__(self, store: Store, reserve: Besides) -> None:
+    def __init__(self, store: Store, reserve: Besides, whose: Whose) -> None:
         self._store = store
         self._reserve = reserve
+        self._whose = whose
         self.reply: list[str] = []
         self.entries: list[str] = []
 
@@ -60,7 +69,12 @@ class Reserving:
         names, arguments = [*names, *self._reserve.keys], [*arguments, *self._reserve.arguments]
         # A reservation has an id of its own: sent again it is the same one.
         reply = await self._store.eval(
-            "read_reserve", names, arguments, is_idempotent=True, reply_bytes_max=reply_bytes_max
+            "read_reserve",
+            names,
+            arguments,
+            whose=[self._whose],
+            is_idempotent=True,
+            reply_bytes_max=reply_bytes_max,
         )
         if reply[0] in RESERVE_REFUSALS:
             raise ReserveRefused(reply)
@@ -98,7 +112,8 @@ class ModelCalls:
                   Otherwise as Contexts.context.
         """
         caller, reservation_id = conversation.caller, make_id()
-        reserving = Reserving(self._store, self._reserve(caller, attempt, reservation_id, wanted, output_tokens))
+        reserve = self._reserve(caller, attempt, reservation_id, wanted, output_tokens)
+        reserving = Reserving(self._store, reserve, conversation.whose)
         try:
             context = await self._contexts.context(conversation, wanted, freshness, frozenset(), later, reserving)
         except ReserveRefused as refused:
@@ -112,6 +127,7 @@ class ModelCalls:
             raise
         assert context.body is not None
         reservation = read_reservation(reserving.reply, self._settings)
+        self._budgets.remember(caller, reservation.id, self._store.spenders.of(conversation.whose))
         kept = reservation.lowered(context.tokens + wanted.overhead_tokens, output_tokens)
         if kept != reservation:
             later.add(partial(self._budgets.keep, caller, kept), "giving back", caller.tenant, kept.id)
@@ -157,4 +173,8 @@ def read_settlement(body: Mapping[str, Any], caller: Caller, settings: Settings)
             raise missing_value(name)
         counts.append(count)
     kept_s = unrecorded_kept_s(reservation_id, settings)
-    return Besides(reservation_keys(caller.tenant, reservation_id), [reservation_id, *counts, kept_s])
+    return Besides(
+        reservation_keys(caller.tenant, reservation_id),
+        [reservation_id, *counts, kept_s],
+        whose_reservation(caller.tenant, reservation_id),
+    )

@@ -86,6 +86,7 @@ class Summaries:
                 settings.pinned_tokens_max,
                 *(through, tokens, facts, orjson.dumps(note.item).decode()),
             ],
+            whose=[conversation.whose],
             is_idempotent=True,
         )
         if reply[0] != "ok":
