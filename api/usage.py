@@ -73,7 +73,8 @@ ROUTES = (
         PREFIX,
         reserve,
         "Set tokens and money aside",
-        "`{tokens, usd?}` or `{model, input_tokens, max_output_tokens}`: sets them aside, with `user`, `agent` for them",
+        "`{tokens, usd?}` or `{model, input_tokens, max_output_tokens}`: sets them aside, for `user` and `agent` where "
+        "it names them",
         "reservation",
         body=Body(RESERVE_FIELDS, _forms("max_output_tokens"), BODY_BYTES_MAX),
         headers=("Idempotency-Key",),

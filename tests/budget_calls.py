@@ -11,10 +11,9 @@ def reserve(api: httpx.Client, tokens: int, **headers: str) -> httpx.Response:
     return api.post("/v1/reservations", json={"tokens": tokens}, headers=headers)
 
 
-def reserve_for(
-    api: httpx.Client, tokens: int, *, headers: dict[str, str] | None = None, **owners: str
-) -> httpx.Response:
-    """Reserve for a `user`, or an `agent`, or both."""
+def reserve_for(api: httpx.Client, tokens: int, user: str = "", agent: str = "", **headers: str) -> httpx.Response:
+    """Reserve for a user, or an agent, or both."""
+    owners = {name: value for name, value in (("user", user), ("agent", agent)) if value}
     return api.post("/v1/reservations", json={"tokens": tokens, **owners}, headers=headers)
 
 

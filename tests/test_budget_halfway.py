@@ -19,7 +19,6 @@ from shared.environment import read_settings
 from shared.errors import StoreUnavailable
 from shared.request.caller import read_key
 from shared.store.keys import reservations_key, tenant_key
-from shared.store.spending import NOBODY, Whose
 from shared.store.upstash import Store
 from tests.budget_calls import reserve, settle, tokens, wait_until
 from tests.months import keep_clear_of_the_end_of_the_month
@@ -219,12 +218,12 @@ async def test_a_grant_without_a_key_is_sent_again_under_its_id_and_has_one_effe
         reservation_id, before = make_id(), server.ended_half_way
         names = [tenant_key(caller.tenant), *reservation_keys(caller.tenant, reservation_id)]
         arguments: list[str | int] = [caller.key_hash, "", 60, reservation_id, LIFE_S, KEPT_S, 100, "-", 10, "", ""]
-        whose = [Whose(caller.tenant, "", NOBODY)]
+        arguments += ["", "", "known"]  # For nobody.
         server.nth_write = lambda _, nth=nth_write: nth
         with suppress(StoreUnavailable):
-            await store.eval("reserve", names, arguments, whose=whose)
+            await store.eval("reserve", names, arguments)
         server.nth_write = None
-        replies = [await store.eval("reserve", names, arguments, whose=whose) for _ in range(2)]
+        replies = [await store.eval("reserve", names, arguments) for _ in range(2)]
 
         assert [reply[:3] for reply in replies] == [["ok", reservation_id, "10"]] * 2
         assert tokens(api) == (0, 10 * nth_write, 0)

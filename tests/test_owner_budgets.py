@@ -35,7 +35,7 @@ def test_limits_hold_for_each_user_alone(api: httpx.Client, budget: Any) -> None
     problem = refused.json()
     assert problem["violated-policies"] == ["user-tokens-day"]
     assert "of each user" in problem["detail"]
-    assert (problem["window"], problem["unit"], problem["limit"], problem["reserved"]) == ("day", "tokens", 1_000, 1_000)
+    assert [problem[name] for name in ("window", "unit", "limit", "reserved")] == ["day", "tokens", 1_000, 1_000]
     assert [each.status_code for each in others] == [200, 200, 429]
     assert others[2].json()["violated-policies"] == ["tokens-day"]
 
@@ -66,7 +66,8 @@ def test_money_of_each_user_is_limited_by_the_tenants_prices(api: httpx.Client, 
     assert unpriced.status_code == 400
     assert api.post("/v1/reservations", json={**call, "model": "unknown"}).status_code == 200
     assert settled.status_code == 200
-    assert (shown["user"], shown["month"]["usd"]["limit"], shown["month"]["usd"]["settled"]) == ("alice", 0.004, 0.00235)
+    usd = shown["month"]["usd"]
+    assert (shown["user"], usd["limit"], usd["settled"]) == ("alice", 0.004, 0.00235)
     assert shown["models"] == {"gpt-4o": {"input_tokens": 900, "output_tokens": 10, "usd": 0.00235, "settlements": 1}}
 
 
@@ -97,8 +98,8 @@ def test_a_settlement_after_the_end_counts_once_for_the_user(api: httpx.Client, 
 
 def test_an_idempotency_key_reserves_once_for_the_user(api: httpx.Client) -> None:
     same = {"idempotency-key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
-    first, again = (reserve_for(api, 100, user="alice", headers=same) for _ in range(2))
-    other = reserve_for(api, 100, user="bob", headers=same)
+    first, again = (reserve_for(api, 100, user="alice", **same) for _ in range(2))
+    other = reserve_for(api, 100, user="bob", **same)
 
     assert first.json() == again.json()
     assert other.status_code == 422

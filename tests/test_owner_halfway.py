@@ -28,7 +28,7 @@ Seen = tuple[int, int, int]
 
 
 class Books:
-    """The books of a tenant, one of its users and one of its agents, who alone spend; and the clock that they end by."""
+    """The books of a tenant, one of its users and one of its agents, who alone spend, and the clock they end by."""
 
     def __init__(self, api: httpx.Client, clock: LocalUpstash) -> None:
         self.api = api
@@ -57,7 +57,7 @@ def reserving(books: Books) -> Call:
     books.reserved(700)
     books.wait(LIFE_S + 1)
     key = str(uuid4())
-    return lambda: reserve_for(books.api, 600, headers={"idempotency-key": key}, **FOR)
+    return lambda: reserve_for(books.api, 600, **FOR, **{"idempotency-key": key})
 
 
 def settling(books: Books) -> Call:

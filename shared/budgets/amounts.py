@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue
-from shared.request.owners import CHARS_MAX, Owners, read_owner
-from shared.request.parameters import integer, number, string
+from shared.request.owners import Owners
+from shared.request.parameters import integer, number, owner, string
 
 TOKENS_MAX = 1_000_000_000
 USD_MAX = 1_000_000
@@ -21,13 +21,10 @@ FIELDS = (
     integer("input_tokens", 0, TOKENS_MAX, "tokens of the prompt"),
 )
 OWNERS = (
-    string("user", "for whom: the limits of each user hold as well, and it counts as theirs", chars=(1, CHARS_MAX)),
-    string("agent", "the same of an agent", chars=(1, CHARS_MAX)),
+    owner("user", "for whom: the limits of each user hold as well, and it counts as theirs"),
+    owner("agent", "the same of an agent"),
 )
-OF = (
-    string("user", "of this one alone", chars=(1, CHARS_MAX)),
-    string("agent", "of this one alone", chars=(1, CHARS_MAX)),
-)
+OF = (owner("user", "of this user alone"), owner("agent", "of this agent alone"))
 RESERVE_FIELDS = (*FIELDS, integer("max_output_tokens", 0, TOKENS_MAX, "tokens that the answer may have"), *OWNERS)
 SETTLE_FIELDS = (*FIELDS, integer("output_tokens", 0, TOKENS_MAX, "tokens of the answer"))
 
@@ -56,9 +53,8 @@ class Amount(NamedTuple):
 
 
 def read_owners(values: Mapping[str, Any]) -> Owners:
-    """Return for whom the *values* of RESERVE_FIELDS are. Raises InvalidValue."""
-    named = {name: values[name] for name in Owners._fields if values[name] is not None}
-    return Owners(**{name: read_owner(value, name) for name, value in named.items()})
+    """Return whom the *values* of RESERVE_FIELDS, or those of OF, name."""
+    return Owners(values["user"] or "", values["agent"] or "")
 
 
 def read_amount(values: Mapping[str, Any], output_field: str) -> Amount:

@@ -23,10 +23,10 @@ from shared.budgets.usage import usage, usage_of
 from shared.config import Settings
 from shared.errors import StoreUnavailable
 from shared.request.caller import Caller
-from shared.request.owners import Owners
+from shared.request.owners import NOBODY, Owners
 from shared.store import keys
 from shared.store.attempts import Attempt
-from shared.store.spending import NOBODY, Whose, digests
+from shared.store.spending import ReservationSpender, Spender, digests_of
 from shared.store.upstash import Store
 
 HOUR_S = 3_600
@@ -121,7 +121,8 @@ class Budgets:
                   StoreUnavailable: where it was all the same, it is given back at its end.
         """
         settings, reservation_id = self._settings, make_id()
-        names = [*_keys(caller.tenant, reservation_id), *attempt.record_keys(caller.tenant)]
+        spender = Spender(caller.tenant, known=owners)
+        names = [*_keys(caller.tenant, reservation_id), *attempt.record_keys(caller.tenant), spender.books]
         try:
             reply = await self._store.eval(
                 "reserve",
@@ -131,8 +132,8 @@ class Budgets:
                     *(attempt.fingerprint, settings.idempotency_s, reservation_id),
                     *(settings.reservation_s, settings.reservation_kept_s, settings.reservations_max),
                     *asked.arguments("-"),
+                    spender,
                 ],
-                whose=[Whose(caller.tenant, "", owners)],
                 is_idempotent=True,
             )
         except StoreUnavailable:
@@ -147,7 +148,8 @@ class Budgets:
 
     def remember(self, caller: Caller, reservation_id: str, owners: Owners) -> None:
         """Take note for whom a reservation was made, so that what comes of it need not be told."""
-        self._store.spenders.learn(whose_reservation(caller.tenant, reservation_id), digests(owners))
+        spender = ReservationSpender(caller.tenant, reservation_id)
+        self._store.learn_owners(spender.tenant, spender.conversation_id, digests_of(owners))
 
     async def settle(self, caller: Caller, reservation_id: str, used: Amount) -> Settlement:
         """
@@ -181,12 +183,11 @@ class Budgets:
     async def _eval(
         self, script: str, caller: Caller, reservation_id: str, *arguments: str | int, more_keys: Sequence[str] = ()
     ) -> list[Any]:
-        names = [*_keys(caller.tenant, reservation_id), *more_keys]
+        spender = ReservationSpender(caller.tenant, reservation_id)
         reply = await self._store.eval(
             script,
-            names,
-            [caller.key_hash, reservation_id, *arguments],
-            whose=[whose_reservation(caller.tenant, reservation_id)],
+            [*_keys(caller.tenant, reservation_id), *more_keys, spender.books],
+            [caller.key_hash, reservation_id, *arguments, spender],
             is_idempotent=True,
         )
         if reply[0] != "ok":
@@ -205,11 +206,6 @@ def reservation_keys(tenant: str, reservation_id: str) -> list[str]:
     if match is None:
         raise unknown_reservation(reservation_id)
     return [keys.reservations_key(tenant), keys.reservation_records_key(tenant, match[1])]
-
-
-def whose_reservation(tenant: str, reservation_id: str) -> Whose:
-    """Return what tells a script for whom a reservation was made."""
-    return Whose(tenant, reservation_id, is_reservation=True)
 
 
 def unrecorded_kept_s(reservation_id: str, settings: Settings) -> str | int:

@@ -11,7 +11,7 @@ from shared.request.owners import Owners
 from shared.store import keys
 from shared.store.indexes import Names, Spread, activity_names
 from shared.store.refusals import raise_refusal
-from shared.store.spending import Whose
+from shared.store.spending import Spender
 from shared.store.upstash import Store
 
 
@@ -37,9 +37,9 @@ async def usage_of(store: Store, settings: Settings, caller: Caller, kind: str, 
     stored only the conversations that it has are counted. Of one that was never heard of all is 0.
     """
     tenant = caller.tenant
-    names = [keys.tenant_key(tenant), keys.members_key(tenant, kind, name)]
-    whose = Whose(tenant, "", Owners(**{kind: name}))
-    reply = await store.eval("usage_of", names, [caller.key_hash], whose=[whose])
+    spender = Spender(tenant, known=Owners(**{kind: name}))
+    names = [keys.tenant_key(tenant), keys.members_key(tenant, kind, name), spender.books]
+    reply = await store.eval("usage_of", names, [caller.key_hash, spender])
     if reply[0] != "ok":
         raise_refusal(reply, "", settings)
     stored = {"bytes": None, "limit_bytes": None, "conversations": int(reply[5])}

@@ -13,7 +13,7 @@ CHARS_MAX = 128
 CONTROL = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
 """What no name holds; half a surrogate pair is no character, and no text that could be stored."""
 
-PATTERN = f"[^\\u0000-\\u001f\\u007f]{{1,{CHARS_MAX}}}"
+PATTERN = r"^[^\u0000-\u001f\u007f]*$"
 """The same for who reads the API's description."""
 
 

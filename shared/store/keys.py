@@ -32,7 +32,8 @@ def conversation_key(tenant: str, conversation_id: str) -> str:
     `g` generation, `v` version, `o` entries that compaction took out, `h` chain hash, `n` live items, `w` tokens ever
     appended, `d` those of deleted items, `b` bytes of the entries, `p` pinned tokens, `e` expiry in seconds, `t` last
     use, `c` creation, `m` metadata, `f` the id of what it was forked from, `im` hashes of the first and the last part
-    that it was imported of; `<place>` each entry, its version less `o`; `i:<item id>` its place, half-way between two
+    that it was imported of, `us` its user, `ag` its agent, `cu` the microseconds of its creation behind `c` where it was
+    made for one of these; `<place>` each entry, its version less `o`; `i:<item id>` its place, half-way between two
     others for an item that is gone (compaction.lua), `x` a list of those; `pin` places of pinned items, `y` that of the
     newest summary; `docs` paths of the documents it mentions, one a line; `b:<batch>` the version, chain hash and time
     after a batch (change.lua), `last` the newest append (appending.lua); `q:<encoding>:<block>` counts kept for a
@@ -55,7 +56,10 @@ def import_key(tenant: str, conversation_id: str) -> str:
 
 
 def left_key(tenant: str, conversation_id: str) -> str:
-    """Text: what is left of a deleted conversation for a day: `<seed> <time of its last write>` (delete.lua)."""
+    """
+    Text: what is left of a deleted conversation for a day: `<seed> <time of its creation> <time of its last write>`,
+    both in microseconds (delete.lua).
+    """
     return f"{SCHEMA}:{{{tenant}}}:left:{conversation_id}"
 
 
@@ -65,7 +69,10 @@ def activity_key(tenant: str, shard: int) -> str:
 
 
 def rows_key(tenant: str, shard: int) -> str:
-    """Hash: conversation id -> `<created_at> <expiry_s> <last use> <bytes> <metadata>`, of one shard (index.lua)."""
+    """
+    Hash: conversation id -> `<created_at> <expiry_s> <last use> <bytes> <metadata>`, of one shard; another form for one
+    that has a user or an agent (index.lua).
+    """
     return f"{SCHEMA}:{{{tenant}}}:rows:{shard}"
 
 

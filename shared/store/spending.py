@@ -1,71 +1,74 @@
 """
-Whose books a script has to name: those of the user and the agent of what it works on.
+Names in the store that depend on for whom something is: the books of a user and of an agent.
 
-A conversation says itself whose it is, and a reservation whose it was made for. Who calls a script may not know; so it
-names what this instance remembers, and a script for which that matters replies what is right, before it does anything
-(whose.lua). What a request says itself is known, and not asked about.
+A conversation says itself whose it is, and a reservation for whom it was made. Who calls a script may not know; so it
+names the books of whom this instance believes it to be, and a script for which that matters replies who it is, before
+it does anything (whose.lua). Then the names are made anew (Store.eval). What a request says itself is known, and not
+asked about.
 """
 
-from typing import Any, NamedTuple
-
-from cachetools import LRUCache
+from typing import Any
 
 from shared.errors import RateExceeded
 from shared.request.invocation import CURRENT
 from shared.request.owners import Owners
 from shared.request.permits import read_rate
+from shared.store.indexes import Indexes, Names, Spread
 from shared.store.keys import book_key, owner_digest
 
-REMEMBERED_MAX = 10_000
-"""Conversations and reservations whose user and agent an instance remembers; of others a script tells again."""
 
-NOBODY = Owners()
-OWNER, SPENDER = "owner", "spender"
-"""What a script replies to who is wrong of a conversation, and of a reservation."""
-
-
-class Whose(NamedTuple):
+class Spender(Spread):
     """
-    The conversation or the reservation *id* of *tenant*; *known*: whose it is, where the request says that.
-    Reservations tell and are told digests, by which the names of books end.
+    The three arguments that say whose books the caller of a script names, behind all others, for a conversation;
+    *known*: where the request says whose it is. *is_taken*: the permit of their rates was taken before.
     """
 
-    tenant: str
-    id: str
-    known: Owners | None = None
-    is_reservation: bool = False
+    def __init__(self, tenant: str, conversation_id: str = "", known: Owners | None = None) -> None:
+        super().__init__(tenant)
+        self.conversation_id = conversation_id
+        self.is_taken = False
+        self._known = known
+
+    @property
+    def books(self) -> Names:
+        """The names of their books, which stand behind all others."""
+        return _Books(self)
+
+    def told(self, indexes: Indexes) -> list[str]:
+        return [*self.owners(indexes), "known" if self._known is not None else "taken" if self.is_taken else ""]
+
+    def owners(self, indexes: Indexes) -> Owners:
+        """Return who they are, as the script is told."""
+        return indexes.owners(self.tenant, self.conversation_id) if self._known is None else self._known
+
+    def digests(self, indexes: Indexes) -> Owners:
+        """Return what their books are called by."""
+        return digests_of(self.owners(indexes))
 
 
-def digests(owners: Owners) -> Owners:
-    """Return what a reservation has of *owners*."""
+class ReservationSpender(Spender):
+    """The same for a reservation, which has of user and agent what their books are called by, and no more."""
+
+    def __init__(self, tenant: str, reservation_id: str) -> None:
+        super().__init__(tenant, f"{reservation_id} reserved")  # What no conversation is called.
+
+    def digests(self, indexes: Indexes) -> Owners:
+        return self.owners(indexes)
+
+
+class _Books(Names):
+    def __init__(self, spender: Spender) -> None:
+        super().__init__(spender.tenant)
+        self._spender = spender
+
+    def made(self, indexes: Indexes) -> list[str]:
+        named = self._spender.digests(indexes)._asdict().items()
+        return [book_key(self.tenant, kind, digest) for kind, digest in named if digest]
+
+
+def digests_of(owners: Owners) -> Owners:
+    """Return what the books of *owners* are called by."""
     return Owners(*(name and owner_digest(name) for name in owners))
-
-
-class Spenders:
-    """What this instance believes of whose something is."""
-
-    def __init__(self) -> None:
-        self._owners: LRUCache[tuple[str, str], Owners] = LRUCache(REMEMBERED_MAX)
-
-    def of(self, whose: Whose) -> Owners:
-        return whose.known or self._owners.get(whose[:2], NOBODY)
-
-    def learn(self, whose: Whose, owners: Owners) -> None:
-        """Take in whose something is; what has neither user nor agent is not remembered."""
-        if owners == NOBODY:
-            self._owners.pop(whose[:2], None)
-        else:
-            self._owners[whose[:2]] = owners
-
-    def names(self, whose: Whose) -> list[str]:
-        """Return the names of the books of its user and agent, where there are such."""
-        owners = self.of(whose)
-        owners = owners if whose.is_reservation else digests(owners)
-        return [book_key(whose.tenant, kind, digest) for kind, digest in owners._asdict().items() if digest]
-
-    def arguments(self, whose: Whose, *, is_taken: bool) -> list[str]:
-        """Return what a script takes of it; *is_taken*: the permit of their rates was taken before."""
-        return [*self.of(whose), "known" if whose.known is not None else "taken" if is_taken else ""]
 
 
 def slowed(reply: list[Any]) -> RateExceeded:

@@ -26,14 +26,14 @@ from shared.setting import RESP_SCHEMES
 from shared.store.command import REPLIES_BYTES_MAX, SMALL_REPLY_BYTES, Command, Transport
 from shared.store.failure import Failure, Sign
 from shared.store.indexes import Indexes, Names, Spread
+from shared.store.members import Whose
 from shared.store.pipeline import LARGE_WAITS, Pipeline, away
 from shared.store.script import scripts
-from shared.store.spending import Spenders, Whose, slowed
 from shared.store.span_names import SpanNames
+from shared.store.spending import Spender, slowed
 
 LAYOUTS_MAX = 6
-"""How often the names of one script are made: each time its tenant's indexes may have been spread again, or what it works
-on have got another user or agent."""
+"""How often the names of one script are made: each time something that they depend on may have changed again."""
 
 EXIT_S = 0.01
 """The HTTP library's thread lets go of the interpreter a moment after the last answer; one that ends in that moment
@@ -71,7 +71,6 @@ class Store:
         self._clock = clock
         self._names = SpanNames(settings.store_url)
         self._indexes = Indexes()
-        self.spenders = Spenders()
         self._transport = _open_transport(settings, pool)
         self._pipeline = Pipeline(self._transport, clock)
 
@@ -81,7 +80,6 @@ class Store:
         keys: Sequence[str | Names],
         arguments: Sequence[str | int | Spread],
         *,
-        whose: Sequence[Whose] = (),
         is_idempotent: bool = False,
         deadline_at_s: float | None = None,
         reply_bytes_max: int = SMALL_REPLY_BYTES,
@@ -91,40 +89,55 @@ class Store:
         scripts that are keyless. What *is_idempotent*, as every script is that only reads, may be sent twice. No answer
         is awaited after *deadline_at_s* on the monotonic clock, nor after that of the current invocation, whose permit
         the script takes if it has none. *reply_bytes_max*: what the reply may hold, about; what may be large travels
-        alone. Names that depend on a tenant's layout, or on *whose* something is, are made here, and anew when the
-        script says that they are not right. A script that only reads is not counted against the rate while the store has no room for that.
+        alone. Names that depend on a tenant's layout, or on whose something is, are made here, and anew when the
+        script says that they are not right. A script that only reads is not counted against the rate while the store
+        has no room for that.
 
-        Raises:   Unauthorized, RateExceeded (both only within an invocation, but for rates of users and agents):
+        Raises:   Unauthorized, RateExceeded (both only within an invocation, but for the rates of users and agents):
                   nothing was done.
                   StoreUnavailable: `outcome_unknown` says whether it may have run.
                   TooLarge: the request would exceed the store's limit; nothing was sent.
         """
         sending = _Sending(is_idempotent or scripts.is_read(name), _within_invocation(deadline_at_s), reply_bytes_max)
-        is_taken = False
         for _ in range(LAYOUTS_MAX):
             names, told = self._indexes.names(keys), self._indexes.arguments(arguments)
-            for each in whose:
-                names += self.spenders.names(each)
-                told += self.spenders.arguments(each, is_taken=is_taken)
             reply = await self._eval(name, names, told, sending)
-            match reply[0]:
-                case "shards":
-                    [tenant] = {each.tenant for each in arguments if isinstance(each, Spread)}
-                    self._indexes.learn(tenant, reply[1])
-                case "owner" | "spender" as word:
-                    # Where it came to the reservation, the conversation's permit was taken.
-                    is_taken = is_reservation = word == "spender"
-                    [wrong] = [each for each in whose if each.is_reservation == is_reservation]
-                    self.spenders.learn(wrong, Owners(*reply[1:]))
-                case "slow":
-                    raise slowed(reply)
-                case _:
-                    return reply
+            if not self._put_right(reply, arguments):
+                return reply
         raise Failure("its indexes keep moving", outcome_unknown=False, sign=Sign.THERE).for_caller(is_read=False)
 
+    def _put_right(self, reply: list[Any], arguments: Sequence[str | int | Spread]) -> bool:
+        """
+        Take in what a script replied who was told what is not so any more; return whether it did. Raises RateExceeded.
+        """
+        match reply[0]:
+            case "shards":
+                [tenant] = {each.tenant for each in arguments if isinstance(each, Spread)}
+                self._indexes.learn(tenant, reply[1])
+            case "owner" if whose := [each for each in arguments if isinstance(each, Whose | Spender)]:
+                self.learn_owners(whose[0].tenant, whose[0].conversation_id, Owners(*reply[1:]))
+            case "spender":
+                spenders = [each for each in arguments if isinstance(each, Spender)]
+                for each in spenders[:-1]:
+                    each.is_taken = True  # It came to the reservation, which stands behind the conversation.
+                self.learn_owners(spenders[-1].tenant, spenders[-1].conversation_id, Owners(*reply[1:]))
+            case "slow":
+                raise slowed(reply)
+            case _:
+                return False
+        return True
+
+    def owners(self, tenant: str, conversation_id: str) -> Owners:
+        """Return whose a conversation is, as this instance believes."""
+        return self._indexes.owners(tenant, conversation_id)
+
     def names(self, named: Sequence[str | Names]) -> list[str]:
-        """Return names with those of the tenant's layout, as this instance believes it, in the place of marks."""
+        """Return names with those of what this instance believes in the place of marks."""
         return self._indexes.names(named)
+
+    def learn_owners(self, tenant: str, conversation_id: str, owners: Owners) -> None:
+        """Take in whose a conversation is: what was just written, or that it is nobody's, because it is gone."""
+        self._indexes.learn_owners(tenant, conversation_id, owners)
 
     async def _eval(
         self,

@@ -4,7 +4,7 @@
 --       user and agent
 -- ARGV: key hash, id, tokens and micro-USD that are still wanted ('', '': it is over), then what whose.lua takes
 -- Reply: 'ok', its state ('live', 'released', 'settled', 'expired'), tokens and micro-USD that count of it now
---        | 'unknown' | 'spender', …: as whose.lua
+--        | 'unknown' | 'spender', user, agent: as settle.lua
 -- What is settled stays so, and what has run out has been given back already: a retry that comes late changes nothing.
 local names = {tenant = KEYS[1], live = KEYS[2], records = KEYS[3], whose = take_whose()}
 local id, tokens, usd = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -15,7 +15,8 @@ local field = 'r:' .. id
 local book = open_tenant(names.tenant, now_seconds(), {field, 'w:' .. record.day, 'w:' .. record.month}, names.whose)
 local reservation = in_book(book, id, record)
 local state = (reservation or record).state
-local wrong = reservation and mistaken(names.whose, 'spender', reservation.user, reservation.agent)
+if reservation then reservation.is_present = true end
+local wrong = reservation and mistaken_of(names, reservation)
 if wrong then return wrong end
 local others = reservation and open_others(book, names.whose, {id}, record) or {}
 

@@ -4,8 +4,8 @@
 -- @include once, reserved, spender
 --
 -- Field `r:<id>` of the tenant's hash is the reservation (reserved.lua), set by the HSET that changes the windows in
--- which it stands; one that is '' says that it ran out and was given back. The same text in the records tells of it long
--- after its end.
+-- which it stands; one that is '' says that it ran out and was given back. The same text in the records tells of it
+-- long after its end.
 --
 -- Before that HSET: the record, which means nothing while the field is not there and its end not past, and the place in
 -- the sorted set, which only names candidates for expiry. After it: the record of what has ended, then the field goes
@@ -17,7 +17,8 @@ local function record_of(names, id)
 end
 
 -- The reservation where the tenant's hash still has it, nil after its end. The book has to have been opened with it.
--- *record*: what the records say, if that is known: a release that knows of no users leaves them out where it changes it.
+-- *record*: what the records say, if that is known: a release that knows of no users leaves them out where it changes
+-- it.
 local function in_book(book, id, record)
   local found = parse(book.fields['r:' .. id])
   if found and record and found.user .. found.agent == '' then found.user, found.agent = record.user, record.agent end
@@ -27,8 +28,9 @@ end
 -- What to reply where its caller names other books than those that a *reservation* stands in. Where the tenant has
 -- nothing more to say of one that is settled, nor have they.
 local function mistaken_of(names, reservation)
+  local user, agent = reservation.user, reservation.agent
   if reservation.state == 'settled' and not reservation.is_present then return nil end
-  return mistaken(names.whose, 'spender', reservation.user, reservation.agent)
+  if user ~= names.whose.user or agent ~= names.whose.agent then return {'spender', user, agent} end
 end
 
 -- What is left to do once the book is closed: the record says *value*, and the tenant's hash nothing any more.
@@ -136,9 +138,9 @@ local function reserve(names, ask)
   return {'ok', ask.id, text(tokens), text(reservation.usd), text(reservation.ends), price, '0', shares(book)}
 end
 
--- The reservation *id* for a settlement, nil where there is none, and the book opened for it; what to reply instead where
--- its caller names other books than those of its user and agent. kept_s: how long one is kept that was granted while the
--- store was away, '' for others. model: whose price is wanted, '' for its own.
+-- The reservation *id* for a settlement, nil where there is none, and the book opened for it; what to reply instead
+-- where its caller names other books than those of its user and agent. kept_s: how long one is kept that was granted
+-- while the store was away, '' for others. model: whose price is wanted, '' for its own.
 local function find_to_settle(names, id, kept_s, model)
   local reservation, now_s = record_of(names, id), now_seconds()
   if not reservation then

@@ -5,7 +5,8 @@
 --       micro-USD ('' to price them),
 --       seconds for which a reservation is kept that was granted while the store was away ('' for one that was not),
 --       then what whose.lua takes
--- Reply: as settle of reservation.lua | 'unknown' | 'unpriced' | 'spender', …: as whose.lua
+-- Reply: as settle of reservation.lua | 'unknown' | 'unpriced'
+--        | 'spender', user, agent: for whom it is, where its caller names other books
 local names = {tenant = KEYS[1], live = KEYS[2], records = KEYS[3], whose = take_whose()}
 local id, model, input, output, said_usd = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local reservation, book, wrong = find_to_settle(names, id, ARGV[7], model)

@@ -45,7 +45,8 @@ local function open_others(book, whose, ids, reservation)
   local others = {}
   for _, kind in ipairs(KINDS) do
     if whose.books[kind] then
-      local names = {'day', 'tat', 'ends', 'u:' .. reservation.month, 'w:' .. reservation.day, 'w:' .. reservation.month}
+      local day, month = reservation.day, reservation.month
+      local names = {'day', 'tat', 'ends', 'u:' .. month, 'w:' .. day, 'w:' .. month}
       for _, id in ipairs(ids) do names[#names + 1] = 'r:' .. id end
       local other = open_book(whose.books[kind], book.now_s, names)
       other.of, other.limits = OF[kind], limits_in(book, LIMITS_OF[kind])
@@ -137,8 +138,8 @@ local function learn(other, tenant, ids)
   return over
 end
 
--- Calls *each* with some ids at a time of what is past its end in the book *other* but for *own*; opens all of that book,
--- if there may be such. Returns the first end of what is left, nil where there is none.
+-- Calls *each* with some ids at a time of what is past its end in the book *other* but for *own*, and opens all of that
+-- book. Returns the first end of what is left, nil where there is none.
 local function each_past(other, own, each)
   local past, next_end = {}, nil
   local all = redis.call('HGETALL', other.key)

@@ -3,8 +3,8 @@
 -- @include shown
 -- KEYS: tenant, live reservations, the activity index of each shard
 -- ARGV: key hash, shards
--- Reply: as shown.lua, with {bytes of conversations, what they may take ('' for the default), how many there are, about}
---        | 'shards', how many
+-- Reply: as shown.lua, with {bytes of conversations, what they may take ('' for the default), how many there are,
+--        about} | 'shards', how many
 if ARGV[2] ~= owner.shards then return {'shards', owner.shards} end
 local conversations = 0
 for i = 3, #KEYS do conversations = conversations + redis.call('ZCARD', KEYS[i]) end

@@ -1,6 +1,6 @@
 -- Append, and settle the reservation that was made for what is appended. Besides what append.lua takes:
 -- @include settling, adding, appending
--- KEYS: …, live reservations, records, books of the conversation's user and agent, books of those of the reservation
+-- KEYS: …, live reservations, records, books of the conversation's user and agent, then of the reservation's
 -- ARGV: …, id of the reservation, input tokens, output tokens,
 --       seconds for which it is kept if it was granted while the store was away ('' if it was not),
 --       what whose.lua takes of the conversation, then of the reservation

@@ -1,5 +1,5 @@
--- How a reservation is settled by an append, with the last two KEYS and the last four ARGV of append_settle.lua, but for
--- what whose.lua takes of the reservation, which stands behind all.
+-- How a reservation is settled by an append, with the last two KEYS and the last four ARGV of append_settle.lua; what
+-- whose.lua takes of the reservation stands behind all.
 -- @part
 -- @include reservation
 --

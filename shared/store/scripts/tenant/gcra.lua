@@ -6,8 +6,8 @@
 -- interval, and it may lie a burst ahead. Rounded up, so that never more is granted than the rate earns.
 -- Source: ITU-T I.371, the virtual scheduling algorithm.
 
--- How many permits there are of the rate *limit*, '<per minute> <burst>': *wanted* of them, or as many as there are, but
--- not fewer than *least*; where that is more than a burst, all of a burst. *now*: in us.
+-- Permits of the rate *limit*, '<per minute> <burst>': as many as are *wanted*, or as there are, but not fewer than
+-- *least*; where that is more than a burst, all of a burst. *now*: in us.
 -- Returns how many are granted, 0 for none; what tat becomes, nil where it stays; what is told of it: {rate per minute,
 -- burst, permits granted, permits left, us until there are enough, us until the burst is whole again}.
 local function granted_of(limit, tat, now, wanted, least)

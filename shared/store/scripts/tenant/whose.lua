@@ -5,10 +5,11 @@
 -- Each user and each agent has a book of its own, a hash beside the tenant's: what it used and reserved (spender.lua),
 -- and `tat` of its rate. It expires when it was not written to for long; `day` says when that was said last.
 --
--- Its caller names the books behind all other KEYS, the user's before the agent's; behind all other ARGV stand the user,
--- the agent, '' for none, and a word: 'known' where the caller was told by who asks; '' where it only remembers, so that
--- the script may have to say that it is wrong; 'taken' where it was told that, and the permit was taken before. Of a
--- conversation they are names, and of a reservation the digests that end the names of books.
+-- Its caller names the books behind all other KEYS, the user's before the agent's. Behind all other ARGV stand the
+-- user, the agent, '' for none, and a word: 'known' where the request says whose it is; '' where the caller only believes it,
+-- so that the script may have to reply who it is, 'owner' of a conversation (members.lua), 'spender' of a reservation;
+-- 'taken' where it did so, and the permit was taken before that. Of a conversation they are names, and of a reservation
+-- the digests by which the names of books end.
 local KINDS = {'user', 'agent'}
 local BOOK_S, DAY_S = '6048000', 86400
 
@@ -28,18 +29,11 @@ local function digest_of(whose, kind)
   return whose.books[kind] and string.sub(whose.books[kind], -32) or ''
 end
 
--- What to reply where *user* and *agent* of the thing, false or '' for none, are others than the caller remembers: *word*
--- and what they are, 'owner' of a conversation, 'spender' of a reservation.
-local function mistaken(whose, word, user, agent)
-  user, agent = user or '', agent or ''
-  if user ~= whose.user or agent ~= whose.agent then return {word, user, agent} end
-end
-
 -- Sets *fields* (name, value, …) of a book; *found*: what it says of `day`, and whether it is there, of `tat` and `ws`.
 -- It is said once a day how long it lasts: before it is written to, of a new one behind that, and then again with the
 -- next write, which finds no `day`.
-local function write_book(name, found, now_s, fields)
-  local day = text(math.floor(now_s / DAY_S))
+local function write_book(name, found, at_s, fields)
+  local day = text(math.floor(at_s / DAY_S))
   local is_new = not (found.day or found.tat or found.ws)
   if found.day ~= day and not is_new then
     redis.call('EXPIRE', name, BOOK_S)
