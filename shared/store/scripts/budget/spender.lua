@@ -50,6 +50,7 @@ local function open_others(book, whose, ids, reservation)
       for _, id in ipairs(ids) do names[#names + 1] = 'r:' .. id end
       local other = open_book(whose.books[kind], book.now_s, names)
       other.of, other.limits = OF[kind], limits_in(book, LIMITS_OF[kind])
+      other.found = {day = other.fields.day, tat = other.fields.tat, ws = other.fields.ws}
       others[#others + 1] = other
     end
   end
@@ -58,7 +59,7 @@ end
 
 local function close_other(other)
   local sets = changes_of(other)
-  if #sets > 0 then write_book(other.key, other.fields, other.now_s, sets) end
+  if #sets > 0 then write_book(other.key, other.found, other.now_s, sets) end
 end
 
 local function set_reserved(other, id, value)
