@@ -1,5 +1,5 @@
 """
-GET    /v1/usage                        what the tenant used and reserved in this day and month, and has stored
+GET    /v1/usage                        what the tenant, or one user or agent, used and reserved in this day and month
 POST   /v1/reservations                 set tokens and money aside before a model call
 POST   /v1/reservations/{id}/settle     write down what it used; the same again changes nothing
 DELETE /v1/reservations/{id}            give it back
@@ -10,9 +10,9 @@ from typing import Any
 from starlette.responses import Response
 
 from shared.app import create_app
-from shared.budgets.amounts import RESERVE_FIELDS, SETTLE_FIELDS, read_amount
+from shared.budgets.amounts import OF, RESERVE_FIELDS, SETTLE_FIELDS, read_amount, read_owners
 from shared.budgets.reservations import Budgets
-from shared.errors import AlreadySettled, ReservationEnded
+from shared.errors import AlreadySettled, InvalidValue, ReservationEnded
 from shared.http.answers import json_response
 from shared.http.headers import replay_headers
 from shared.http.serving import Asked
@@ -22,13 +22,16 @@ from shared.routes import Body, Form, Route
 BODY_BYTES_MAX = 16_384
 
 
-async def usage(asked: Asked) -> Response:
-    return json_response(await _budgets(asked).usage(asked.caller))
+async def usage(asked: Asked, **values: Any) -> Response:
+    named = [(kind, name) for kind, name in read_owners(values)._asdict().items() if name]
+    if len(named) > 1:
+        raise InvalidValue("agent must be alone, not beside user.", param="agent")
+    return json_response(await _budgets(asked).usage(asked.caller, *(named[0] if named else ())))
 
 
 async def reserve(asked: Asked, **values: Any) -> Response:
     amount = read_amount(values, "max_output_tokens")
-    reservation = await _budgets(asked).reserve(asked.caller, asked.attempt, amount)
+    reservation = await _budgets(asked).reserve(asked.caller, asked.attempt, amount, read_owners(values))
     return json_response(reservation.as_json(), headers=replay_headers(is_replay=reservation.is_replay))
 
 
@@ -60,8 +63,9 @@ ROUTES = (
         usage,
         "What is used, reserved and stored",
         "what the tenant used and reserved in this day and month, and by model; what its conversations take and may "
-        "take, and how many there are, about",
+        "take, and how many there are, about; of one `user` or `agent` by itself",
         "usage",
+        query=OF,
         billed="6",
     ),
     Route(
@@ -69,7 +73,8 @@ ROUTES = (
         PREFIX,
         reserve,
         "Set tokens and money aside",
-        "`{tokens, usd?}` or `{model, input_tokens, max_output_tokens}`: sets them aside",
+        "`{tokens, usd?}` or `{model, input_tokens, max_output_tokens}`: sets them aside, for `user` and `agent` where "
+        "it names them",
         "reservation",
         body=Body(RESERVE_FIELDS, _forms("max_output_tokens"), BODY_BYTES_MAX),
         headers=("Idempotency-Key",),

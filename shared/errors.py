@@ -180,8 +180,8 @@ class ContextDoesNotFit(ServiceError):
 
 class QuotaExceeded(ServiceError):
     """
-    The tenant's rate or budget is used up: `violated-policies` names which, `Retry-After` and `retry-after-ms` say for
-    how long.
+    A rate or a budget is used up, the tenant's or that of a user or an agent: `violated-policies` names which,
+    `Retry-After` and `retry-after-ms` say for how long.
     """
 
     status, slug, title = 429, "quota-exceeded", "Quota exceeded"
@@ -193,19 +193,24 @@ class QuotaExceeded(ServiceError):
 
 
 class RateExceeded(QuotaExceeded):
-    """The tenant sends requests faster than its rate allows."""
+    """
+    The tenant sends requests faster than its rate allows, or, where *kind* says so, what a user or an agent of it sends
+    comes faster than the rate of each of them does.
+    """
 
     counted_as = "rate"
     error_type = "requests"
 
-    def __init__(self, *, per_minute: int, burst: int, wait_s: float, weight: int = 1) -> None:
+    def __init__(self, *, per_minute: int, burst: int, wait_s: float, weight: int = 1, kind: str = "") -> None:
         counts = f"this one counts as {weight}, and " if weight > 1 else ""
-        detail = f"The rate is {per_minute} requests a minute, at most {burst} at once; {counts}nothing was done."
-        super().__init__(detail, ["burst"], code="rate_limit_exceeded", retry_after_s=wait_s)
+        of = f" of each {kind}" if kind else ""
+        detail = f"The rate{of} is {per_minute} requests a minute, at most {burst} at once; {counts}nothing was done."
+        policy = f"{kind}-burst" if kind else "burst"
+        super().__init__(detail, [policy], code="rate_limit_exceeded", retry_after_s=wait_s)
 
 
 class BudgetExceeded(QuotaExceeded):
-    """A budget of the tenant is used up, or reserved, until its window ends."""
+    """A budget of the tenant, or of a user or an agent of it, is used up, or reserved, until its window ends."""
 
     counted_as = "budget"
     error_type = "insufficient_quota"

@@ -11,13 +11,24 @@ def reserve(api: httpx.Client, tokens: int, **headers: str) -> httpx.Response:
     return api.post("/v1/reservations", json={"tokens": tokens}, headers=headers)
 
 
+def reserve_for(api: httpx.Client, tokens: int, user: str = "", agent: str = "", **headers: str) -> httpx.Response:
+    """Reserve for a user, or an agent, or both."""
+    owners = {name: value for name, value in (("user", user), ("agent", agent)) if value}
+    return api.post("/v1/reservations", json={"tokens": tokens, **owners}, headers=headers)
+
+
 def settle(api: httpx.Client, reservation: Any, tokens: int) -> httpx.Response:
     return api.post(f"/v1/reservations/{reservation['id']}/settle", json={"tokens": tokens})
 
 
 def tokens(api: httpx.Client, window: str = "day") -> tuple[int, int, int]:
     """Return what is settled, reserved and overrun."""
-    shown = api.get("/v1/usage").json()[window]["tokens"]
+    return tokens_of(api, window)
+
+
+def tokens_of(api: httpx.Client, window: str = "day", **of: str) -> tuple[int, int, int]:
+    """Return the same of a `user` or an `agent`."""
+    shown = api.get("/v1/usage", params=of).json()[window]["tokens"]
     return shown["settled"], shown["reserved"], shown["overrun"]
 
 

@@ -3,10 +3,8 @@ A script that ends half-way leaves the books whole: for each script of budgets a
 refused, and the same call comes again. Whatever the first one came to, there is one effect.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -23,6 +21,7 @@ from shared.request.caller import read_key
 from shared.store.keys import reservations_key, tenant_key
 from shared.store.upstash import Store
 from tests.budget_calls import reserve, settle, tokens, wait_until
+from tests.months import keep_clear_of_the_end_of_the_month
 
 LIFE_S, KEPT_S = 600, 86_400
 WRITES_MAX = 30
@@ -36,16 +35,10 @@ class Books:
 
     def __init__(self, api: httpx.Client, clock: LocalUpstash) -> None:
         self.api = api
-        self._clock = clock
+        self.clock = clock
 
     def wait(self, seconds: int) -> None:
-        self._clock.clock_shift_s += seconds
-
-    def keep_clear_of_the_end_of_the_month(self) -> None:
-        """Wait for the next month where this one ends within what an operation takes: it would count in both."""
-        now = datetime.fromtimestamp(time.time() + self._clock.clock_shift_s, UTC)
-        if (now + timedelta(seconds=3 * LIFE_S)).month != now.month:
-            self.wait(3 * LIFE_S)
+        self.clock.clock_shift_s += seconds
 
     def reserved(self, amount: int = 300) -> Any:
         return reserve(self.api, amount).json()
@@ -183,7 +176,7 @@ def test_a_script_that_ends_half_way_and_the_same_call_again_have_one_effect(
     operation = OPERATIONS[name]
     for nth_write in range(1, WRITES_MAX):
         books = make_books()
-        books.keep_clear_of_the_end_of_the_month()
+        keep_clear_of_the_end_of_the_month(books.clock, 3 * LIFE_S)
         call = operation.prepare(books)
         before = server.ended_half_way
         server.nth_write = lambda _, nth=nth_write: nth
@@ -225,6 +218,7 @@ async def test_a_grant_without_a_key_is_sent_again_under_its_id_and_has_one_effe
         reservation_id, before = make_id(), server.ended_half_way
         names = [tenant_key(caller.tenant), *reservation_keys(caller.tenant, reservation_id)]
         arguments: list[str | int] = [caller.key_hash, "", 60, reservation_id, LIFE_S, KEPT_S, 100, "-", 10, "", ""]
+        arguments += ["", "", "known"]  # For nobody.
         server.nth_write = lambda _, nth=nth_write: nth
         with suppress(StoreUnavailable):
             await store.eval("reserve", names, arguments)

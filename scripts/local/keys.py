@@ -3,6 +3,7 @@ Make, replace, list and revoke API keys, and set what a tenant may use.
 
     scripts/keys create acme --label CI --rate 600 --burst 100 --tokens-day 100000 --usd-month 100
     scripts/keys set acme --rate none --price gpt-4o=2.5,10 --bytes 500MB
+    scripts/keys set acme --per-user rate=60 --per-user usd-month=5 --per-agent tokens-day=none
     scripts/keys rotate wt_acme_… --overlap 3600     a new key; the old one ends an hour later
     scripts/keys label wt_acme_… "CI of the site"    what the list calls it; "" takes the label away
     scripts/keys list acme                           the tenant's keys by their hashes, and its bytes; --json: all
@@ -29,6 +30,8 @@ from typing import Any
 from scripts.local.dev_store import STORE_FILE, running
 from scripts.local.tenants import (
     BUDGETS,
+    KINDS,
+    OF_EACH,
     Summary,
     WrongValue,
     describe,
@@ -160,9 +163,20 @@ def _key_line(tenant: Mapping[str, Any], key: str) -> str:
 
 
 def _tenant_line(each: Summary) -> str:
-    limits = ", ".join(f"{name} {value}" for name, value in each.limits.items() if value is not None)
+    limits = ", ".join(_limit_texts(each.limits))
     facts = [f"keys {each.keys}", f"conversations {each.conversations}", f"bytes {each.bytes_used}"]
     return "  ".join([each.tenant, *facts, limits or "no limits"])
+
+
+def _limit_texts(limits: Mapping[str, Any]) -> list[str]:
+    """Return a text for each limit that is set, of users and agents behind those of the tenant."""
+    texts = []
+    for name, value in limits.items():
+        if isinstance(value, dict):
+            texts += [f"{name.replace('_', ' ')} {each}" for each in _limit_texts(value)]
+        elif value is not None:
+            texts.append(f"{name} {value}")
+    return texts
 
 
 def _day(at_unix_s: int) -> str:
@@ -214,6 +228,10 @@ def _parser() -> argparse.ArgumentParser:
         action.add_argument("--burst", help="requests at once (a sixth of the rate)")
         for name in BUDGETS:
             action.add_argument(f"--{name}", help=f"budget of {name.replace('-', ' in a ')} (UTC), or none")
+        for kind in KINDS:
+            names = ", ".join(OF_EACH)
+            about = f"limit of each {kind} by itself, or NAME=none; names are {names}"
+            action.add_argument(f"--per-{kind}", action="append", metavar="NAME=VALUE", help=about)
         action.add_argument("--bytes", help="what its conversations may take, as 500MB; none: the default")
         action.add_argument("--price", action="append", metavar="MODEL=IN,OUT", help="USD for a million tokens")
     listing = actions.add_parser("list", help="print the hashes of a tenant's keys")

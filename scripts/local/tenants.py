@@ -10,7 +10,7 @@ there.
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import batched
 from typing import Any, NamedTuple
@@ -25,13 +25,17 @@ RATE_MAX = 600_000
 BURST_MAX = 600_000
 TOKENS_MAX = 1_000_000_000_000
 BYTES_MAX = 10_240 * 1_073_741_824
-USD_MAX = Decimal(1_000_000)
+USD_MAX = 1_000_000
 MICRO = 1_000_000
 NONE = "none"
 """What takes a limit away again."""
 
 BUDGETS = ("tokens-day", "tokens-month", "usd-day", "usd-month")
-LIMITS = ("rate", *(f"limit:{name}" for name in BUDGETS), "limit:bytes")
+SPENDING = ("rate", *(f"limit:{name}" for name in BUDGETS))
+KINDS = ("user", "agent")
+OF_EACH = ("rate", "burst", *BUDGETS)
+"""What may be limited for each user and each agent of a tenant by itself."""
+LIMITS = (*SPENDING, "limit:bytes", *(f"per-{kind}:{name}" for kind in KINDS for name in SPENDING))
 TOGETHER = 10
 """Tenants that are asked for at once."""
 
@@ -185,13 +189,21 @@ async def describe(store: Store, tenant: str) -> dict[str, Any]:
 
 
 def _shown_limits(fields: Mapping[str, str]) -> dict[str, Any]:
-    """Return the limits that a tenant's *fields* say, None for none."""
-    rate = fields["rate"].split() if "rate" in fields else [None, None]
+    """Return the limits that a tenant's *fields* say, None for none; those of each user and agent where there are."""
+    limits = _shown_spending(fields)
+    limits["bytes"] = int(fields["limit:bytes"]) if "limit:bytes" in fields else None
+    for kind in KINDS:
+        of_each = _shown_spending(fields, f"per-{kind}:")
+        limits[f"per_{kind}"] = {name: value for name, value in of_each.items() if value is not None} or None
+    return limits
+
+
+def _shown_spending(fields: Mapping[str, str], of: str = "") -> dict[str, Any]:
+    rate = fields.get(f"{of}rate", "").split() or [None, None]
     limits: dict[str, Any] = {"rate": rate[0] and int(rate[0]), "burst": rate[1] and int(rate[1])}
     for name in BUDGETS:
-        amount = fields.get(f"limit:{name}")
+        amount = fields.get(f"{of}limit:{name}")
         limits[name] = None if amount is None else int(amount) if name.startswith("tokens") else int(amount) / MICRO
-    limits["bytes"] = int(fields["limit:bytes"]) if "limit:bytes" in fields else None
     return limits
 
 
@@ -208,26 +220,10 @@ async def set_limits(store: Store, tenant: str, changes: Mapping[str, str | None
 
 def read_limits(options: Mapping[str, Any]) -> dict[str, str | None]:
     """Return the fields that the command line's *options* ask for. Raises WrongValue."""
-    changes: dict[str, str | None] = {}
-    rate, burst = options.get("rate"), options.get("burst")
-    if rate == NONE:
-        changes["rate"] = None
-    elif rate is not None:
-        per_minute = _integer("--rate", rate, RATE_MAX)
-        changes["rate"] = f"{per_minute} {_integer('--burst', burst or str(max(1, per_minute // 6)), BURST_MAX)}"
-    elif burst is not None:
-        raise WrongValue("--burst goes with --rate")
-    for name in BUDGETS:
-        value = options.get(name.replace("-", "_"))
-        if value is not None:
-            is_tokens = name.startswith("tokens")
-            changes[f"limit:{name}"] = (
-                None
-                if value == NONE
-                else str(_integer(f"--{name}", value, TOKENS_MAX))
-                if is_tokens
-                else str(_micro_usd(f"--{name}", value))
-            )
+    changes = _spending_limits(options)
+    for kind in KINDS:
+        given = options.get(f"per_{kind}") or []
+        changes |= {f"per-{kind}:{field}": value for field, value in _limits_of_each(kind, given).items()}
     size = options.get("bytes")
     if size is not None:
         changes["limit:bytes"] = None if size == NONE else str(_bytes("--bytes", size))
@@ -239,11 +235,42 @@ def read_limits(options: Mapping[str, Any]) -> dict[str, str | None]:
     return changes
 
 
+def _limits_of_each(kind: str, given: Sequence[str]) -> dict[str, str | None]:
+    """Return the limits that each user or agent gets by what was *given* as NAME=VALUE."""
+    option = f"--per-{kind} "
+    named = dict(each.partition("=")[::2] for each in given)
+    unknown = sorted(named.keys() - OF_EACH)
+    if unknown:
+        raise WrongValue(f"{option}is NAME=VALUE with one of {', '.join(OF_EACH)} as the name, not {unknown[0]!r}")
+    return _spending_limits({name.replace("-", "_"): value for name, value in named.items()}, option)
+
+
+def _spending_limits(options: Mapping[str, Any], option: str = "--") -> dict[str, str | None]:
+    """Return the fields of rate and budgets; *option*: what stands before the name of each where it was given."""
+    changes: dict[str, str | None] = {}
+    rate, burst = options.get("rate"), options.get("burst")
+    if rate == NONE:
+        changes["rate"] = None
+    elif rate is not None:
+        per_minute = _integer(f"{option}rate", rate, RATE_MAX)
+        changes["rate"] = f"{per_minute} {_integer(f'{option}burst', burst or str(max(1, per_minute // 6)), BURST_MAX)}"
+    elif burst is not None:
+        raise WrongValue(f"{option}burst goes with {option}rate")
+    for name in BUDGETS:
+        value = options.get(name.replace("-", "_"))
+        if value is None:
+            continue
+        read = _integer if name.startswith("tokens") else _micro_usd
+        high = TOKENS_MAX if name.startswith("tokens") else USD_MAX
+        changes[f"limit:{name}"] = None if value == NONE else str(read(f"{option}{name}", value, high))
+    return changes
+
+
 def _prices(text: str) -> str:
     parts = text.split(",")
     if len(parts) != 2:
         raise WrongValue("--price is MODEL=INPUT,OUTPUT in USD for a million tokens, or MODEL=none")
-    return " ".join(str(_micro_usd("--price", part)) for part in parts)
+    return " ".join(str(_micro_usd("--price", part, USD_MAX)) for part in parts)
 
 
 def _integer(option: str, text: str, high: int) -> int:
@@ -261,12 +288,12 @@ def _bytes(option: str, text: str) -> int:
     return size_bytes
 
 
-def _micro_usd(option: str, text: str) -> int:
+def _micro_usd(option: str, text: str, high: int) -> int:
     try:
         amount = Decimal(text)
     except InvalidOperation:
         raise WrongValue(f"{option} is no amount of USD: {text}") from None
     micro = amount * MICRO
-    if not amount.is_finite() or not 0 <= amount <= USD_MAX or micro != int(micro):
-        raise WrongValue(f"{option} is {text}; it goes from 0 to {USD_MAX} USD, in steps of a millionth")
+    if not amount.is_finite() or not 0 <= amount <= high or micro != int(micro):
+        raise WrongValue(f"{option} is {text}; it goes from 0 to {high} USD, in steps of a millionth")
     return int(micro)

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue
-from shared.request.parameters import integer, number, string
+from shared.request.owners import Owners
+from shared.request.parameters import integer, number, owner, string
 
 TOKENS_MAX = 1_000_000_000
 USD_MAX = 1_000_000
@@ -19,7 +20,12 @@ FIELDS = (
     string("model", "whose price holds", pattern="[A-Za-z0-9._:/-]{1,100}", of="the name of a model"),
     integer("input_tokens", 0, TOKENS_MAX, "tokens of the prompt"),
 )
-RESERVE_FIELDS = (*FIELDS, integer("max_output_tokens", 0, TOKENS_MAX, "tokens that the answer may have"))
+OWNERS = (
+    owner("user", "for whom: the limits of each user hold as well, and it counts as theirs"),
+    owner("agent", "the same of an agent"),
+)
+OF = (owner("user", "of this user alone"), owner("agent", "of this agent alone"))
+RESERVE_FIELDS = (*FIELDS, integer("max_output_tokens", 0, TOKENS_MAX, "tokens that the answer may have"), *OWNERS)
 SETTLE_FIELDS = (*FIELDS, integer("output_tokens", 0, TOKENS_MAX, "tokens of the answer"))
 
 
@@ -44,6 +50,11 @@ class Amount(NamedTuple):
         usd: str | int = "" if self.micro_usd is None else self.micro_usd
         output: str | int = "" if self.output_tokens is None else self.output_tokens
         return [self.model or no_model, self.input_tokens, output, usd]
+
+
+def read_owners(values: Mapping[str, Any]) -> Owners:
+    """Return whom the *values* of RESERVE_FIELDS, or those of OF, name."""
+    return Owners(values["user"] or "", values["agent"] or "")
 
 
 def read_amount(values: Mapping[str, Any], output_field: str) -> Amount:

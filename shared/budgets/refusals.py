@@ -3,7 +3,7 @@
 from typing import Any, NoReturn
 
 from shared.budgets.amounts import MICRO
-from shared.budgets.shares import MILLION, note_share
+from shared.budgets.shares import MILLION, POLICIES, note_share
 from shared.config import Settings
 from shared.errors import AlreadySettled, BudgetExceeded, InvalidValue, NotFound, ReservationEnded
 from shared.store.refusals import raise_refusal
@@ -65,15 +65,17 @@ def raise_settle_refusal(reply: list[Any], settings: Settings) -> NoReturn:
 def _exceeded(
     policy: str, limit: str, settled: str, reserved: str, asked: str, resets_at: str, wait_s: str
 ) -> BudgetExceeded:
-    note_share(policy, (int(settled) + int(reserved)) * MILLION // max(1, int(limit)))
-    unit, _, window = policy.partition("-")
+    if policy in POLICIES:  # What a user or an agent has used is nobody's metric.
+        note_share(policy, (int(settled) + int(reserved)) * MILLION // max(1, int(limit)))
+    *kind, unit, window = policy.split("-")
+    of = f" of each {kind[0]}" if kind else ""
     scale = MICRO if unit == "usd" else 1
     amounts = {
         name: int(value) / scale if scale > 1 else int(value)
         for name, value in (("limit", limit), ("settled", settled), ("reserved", reserved), ("asked", asked))
     }
     return BudgetExceeded(
-        f"The budget of {amounts['limit']} {unit} a {window} has {amounts['settled']} used and "
+        f"The budget{of} of {amounts['limit']} {unit} a {window} has {amounts['settled']} used and "
         f"{amounts['reserved']} reserved; {amounts['asked']} more do not fit. It resets in {wait_s} s.",
         policy,
         retry_after_s=int(wait_s),

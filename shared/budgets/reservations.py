@@ -5,8 +5,9 @@ Budgets: tokens and money set aside before a model call, and settled with what i
             -> release            given back
             -> nothing            given back by itself at its end; a settlement that comes later still counts
 
-Each step is one script, over all windows. When it grants: settled + live reserved + asked <= every limit. What was
-used above the reservation is `overrun`: it counts, and so blocks what is asked for next.
+Each step is one script, over all windows. When it grants: settled + live reserved + asked <= every limit, of the tenant
+and of the user and the agent that it is for. What was used above the reservation is `overrun`: it counts, and so blocks
+what is asked for next.
 """
 
 import re
@@ -15,16 +16,17 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from shared.budgets.amounts import MICRO, Amount, as_json, priced
+from shared.budgets.amounts import Amount, as_json, priced
 from shared.budgets.refusals import raise_budget_refusal, unknown_reservation
 from shared.budgets.shares import note_shares
+from shared.budgets.usage import usage, usage_of
 from shared.config import Settings
 from shared.errors import StoreUnavailable
 from shared.request.caller import Caller
+from shared.request.owners import NOBODY, Owners
 from shared.store import keys
 from shared.store.attempts import Attempt
-from shared.store.indexes import Names, Spread, activity_names
-from shared.store.refusals import raise_refusal
+from shared.store.spending import ReservationSpender, Spender, digests_of
 from shared.store.upstash import Store
 
 HOUR_S = 3_600
@@ -110,15 +112,17 @@ class Budgets:
         self._store = store
         self._settings = settings
 
-    async def reserve(self, caller: Caller, attempt: Attempt, asked: Amount) -> Reservation:
+    async def reserve(self, caller: Caller, attempt: Attempt, asked: Amount, owners: Owners = NOBODY) -> Reservation:
         """
-        Set *asked* aside for Settings.reservation_s.
+        Set *asked* aside for Settings.reservation_s, for *owners* of it as well: under their limits, in their books.
 
-        Raises:   BudgetExceeded, InvalidValue (no price), KeyReused: nothing was set aside. ReservationEnded: nor now.
+        Raises:   BudgetExceeded, InvalidValue (no price), KeyReused, RateExceeded (of the user or agent): nothing was
+                  set aside. ReservationEnded: nor now.
                   StoreUnavailable: where it was all the same, it is given back at its end.
         """
         settings, reservation_id = self._settings, make_id()
-        names = [*_keys(caller.tenant, reservation_id), *attempt.record_keys(caller.tenant)]
+        spender = Spender(caller.tenant, known=owners)
+        names = [*_keys(caller.tenant, reservation_id), *attempt.record_keys(caller.tenant), spender.books]
         try:
             reply = await self._store.eval(
                 "reserve",
@@ -128,6 +132,7 @@ class Budgets:
                     *(attempt.fingerprint, settings.idempotency_s, reservation_id),
                     *(settings.reservation_s, settings.reservation_kept_s, settings.reservations_max),
                     *asked.arguments("-"),
+                    spender,
                 ],
                 is_idempotent=True,
             )
@@ -137,7 +142,14 @@ class Budgets:
             ends_at_unix_s = int(time.time()) + settings.reservation_s
             open_id = make_id(UNRECORDED)
             return Reservation(open_id, asked.tokens, asked.micro_usd or 0, ends_at_unix_s, is_recorded=False)
-        return read_reservation(reply, settings)
+        reservation = read_reservation(reply, settings)
+        self.remember(caller, reservation.id, owners)
+        return reservation
+
+    def remember(self, caller: Caller, reservation_id: str, owners: Owners) -> None:
+        """Take note for whom a reservation was made, so that what comes of it need not be told."""
+        spender = ReservationSpender(caller.tenant, reservation_id)
+        self._store.learn_owners(spender.tenant, spender.conversation_id, digests_of(owners))
 
     async def settle(self, caller: Caller, reservation_id: str, used: Amount) -> Settlement:
         """
@@ -162,35 +174,25 @@ class Budgets:
         """Give back what is reserved above what *wanted* says; nothing where that is less."""
         await self._eval("release", caller, wanted.id, wanted.tokens, wanted.micro_usd)
 
+    async def usage(self, caller: Caller, kind: str = "", name: str = "") -> dict[str, Any]:
+        """Return what the tenant used and reserved, or its `user` or `agent` (*kind*) of that *name*."""
+        if kind:
+            return await usage_of(self._store, self._settings, caller, kind, name)
+        return await usage(self._store, self._settings, caller)
+
     async def _eval(
         self, script: str, caller: Caller, reservation_id: str, *arguments: str | int, more_keys: Sequence[str] = ()
     ) -> list[Any]:
-        names = [*_keys(caller.tenant, reservation_id), *more_keys]
-        reply = await self._store.eval(script, names, [caller.key_hash, reservation_id, *arguments], is_idempotent=True)
+        spender = ReservationSpender(caller.tenant, reservation_id)
+        reply = await self._store.eval(
+            script,
+            [*_keys(caller.tenant, reservation_id), *more_keys, spender.books],
+            [caller.key_hash, reservation_id, *arguments, spender],
+            is_idempotent=True,
+        )
         if reply[0] != "ok":
             raise_budget_refusal(reply, self._settings, reservation_id)
         return reply
-
-    async def usage(self, caller: Caller) -> dict[str, Any]:
-        """Return what the tenant used and reserved in this day and month, and what is stored for it."""
-        tenant = caller.tenant
-        names: list[str | Names] = [keys.tenant_key(tenant), keys.reservations_key(tenant), activity_names(tenant)]
-        reply = await self._store.eval("usage", names, [caller.key_hash, Spread(tenant)])
-        if reply[0] != "ok":
-            raise_refusal(reply, "", self._settings)
-        _, limits, day, month, models, (stored_bytes, bytes_max, conversations) = reply
-        tokens_day, tokens_month, usd_day, usd_month = (int(limit) if limit else None for limit in limits)
-        return {
-            "object": "usage",
-            "day": _window(day, tokens_day, usd_day),
-            "month": _window(month, tokens_month, usd_month),
-            "models": _models(models),
-            "stored": {
-                "bytes": int(stored_bytes),
-                "limit_bytes": int(bytes_max or self._settings.tenant_bytes_max),
-                "conversations": int(conversations),
-            },
-        }
 
 
 def make_id(mark: str = "r") -> str:
@@ -223,33 +225,3 @@ def read_reservation(reply: list[Any], settings: Settings) -> Reservation:
 
 def _keys(tenant: str, reservation_id: str) -> list[str]:
     return [keys.tenant_key(tenant), *reservation_keys(tenant, reservation_id)]
-
-
-def _window(fields: list[str], tokens_limit: int | None, usd_limit: int | None) -> dict[str, Any]:
-    name, *numbers = fields
-    resets_at, settled, reserved, settled_usd, reserved_usd, overrun, overrun_usd = map(int, numbers)
-    return {
-        "window": name,
-        "resets_at": resets_at,
-        "tokens": {"limit": tokens_limit, "settled": settled, "reserved": reserved, "overrun": overrun},
-        "usd": {
-            "limit": None if usd_limit is None else usd_limit / MICRO,
-            "settled": settled_usd / MICRO,
-            "reserved": reserved_usd / MICRO,
-            "overrun": overrun_usd / MICRO,
-        },
-    }
-
-
-def _models(lines: str) -> dict[str, Any]:
-    found = {}
-    for line in lines.splitlines():
-        name, tokens_in, tokens_out, usd, settlements, *_ = line.split()
-        if name != "-":
-            found[name] = {
-                "input_tokens": int(tokens_in),
-                "output_tokens": int(tokens_out),
-                "usd": int(usd) / MICRO,
-                "settlements": int(settlements),
-            }
-    return found

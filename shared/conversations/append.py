@@ -32,6 +32,7 @@ from shared.store.attempts import Attempt, Besides, Ids, Written, etag, send_as_
 from shared.store.command import SMALL_REPLY_BYTES
 from shared.store.members import set_names
 from shared.store.refusals import id_taken, raise_refusal
+from shared.store.spending import Spender
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
 from shared.tokens.where import Texts, naming
@@ -81,7 +82,8 @@ class Appending:
             batch = await self._batch(given, ids, attempt.body_bytes, allow_empty=True)
             names = [conversation.left_name, *set_names(caller.tenant, owners), *one.record_keys(caller.tenant)]
             born: list[str | int] = [generation, expiry_s, batch.at_us // 1_000_000, metadata, *owners]
-            return await self._send(conversation, one, mode, batch, born, names)
+            spender = Spender(*conversation.place, owners)
+            return await self._send(conversation, one, mode, batch, born, names, spender)
 
         _, seed, generation, version, chain, created_at, *more = await send_as_first(attempt, send)
         conversation_id, told = chosen_id or Ids(seed)("conv"), more[1] if len(more) > 1 else ""
@@ -127,8 +129,9 @@ class Appending:
         """
         names = attempt.record_keys(conversation.caller.tenant)
         born: list[str | int] = [0, 0, 0, "{}", *NOBODY]
+        spender = conversation.spender
         return await self._send(
-            conversation, attempt, "append", batch, born, names, settlement, reader, reply_bytes_max
+            conversation, attempt, "append", batch, born, names, spender, settlement, reader, reply_bytes_max
         )
 
     async def written(self, attempt: Attempt, given: Given, batch: Batch, reply: list[Any]) -> Written[Page]:
@@ -164,6 +167,7 @@ class Appending:
         batch: Batch,
         born: list[str | int],
         names: list[str],
+        spender: Spender,
         settlement: Besides | None = None,
         reader: Besides | None = None,
         reply_bytes_max: int = SMALL_REPLY_BYTES,
@@ -171,6 +175,7 @@ class Appending:
         """Return what the script replies, when that is no refusal."""
         settings = self._settings
         besides = [each for each in (settlement, reader) if each is not None]
+        spenders = [spender, *(each.spender for each in besides if each.spender)]
         reply = await self._store.eval(
             f"append{'_settle' if settlement else ''}{'_read' if reader else ''}",
             [
@@ -178,6 +183,7 @@ class Appending:
                 conversation.index_names,
                 *names,
                 *(name for each in besides for name in each.keys),
+                *(each.books for each in spenders),
             ],
             [
                 *conversation.arguments(attempt, settings.idempotency_s, batch.at_us),
@@ -191,6 +197,7 @@ class Appending:
                 settings.conversation_documents_max,
                 *batch.arguments(),
                 *(argument for each in besides for argument in each.arguments),
+                *spenders,
             ],
             is_idempotent=True,
             reply_bytes_max=reply_bytes_max,

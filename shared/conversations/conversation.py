@@ -10,6 +10,7 @@ from shared.store import keys
 from shared.store.attempts import Attempt
 from shared.store.indexes import Names, Spread, index_names
 from shared.store.members import Whose
+from shared.store.spending import Spender
 
 
 class Conversation(NamedTuple):
@@ -43,6 +44,11 @@ class Conversation(NamedTuple):
     def whose(self) -> Whose:
         """The two arguments that say whose the caller of a script believes it to be."""
         return Whose(*self.place)
+
+    @property
+    def spender(self) -> Spender:
+        """The last arguments of a script that adds to it, or spends for it; its `books` are the last names."""
+        return Spender(*self.place)
 
     def arguments(self, attempt: Attempt, record_s: int, at_us: int | None = None) -> list[str | int | Spread]:
         """Return the first arguments of every script that changes one; *at_us*: when, now if it does not say."""

@@ -48,6 +48,7 @@ class Forks:
         metadata = "" if raw_metadata is None else write_metadata(raw_metadata, settings.metadata_bytes_max)
 
         async def send(one: Attempt) -> list[str]:
+            spender = conversation.spender
             fork = Conversation(caller, one.ids()("conv"))
             reply = await self._store.eval(
                 "fork",
@@ -58,12 +59,14 @@ class Forks:
                     keys.built_key(caller.tenant),
                     sets_of_fork(*conversation.place, agent),
                     *((*one.record_keys(caller.tenant), fork.left_name) if one.has_key else ()),
+                    spender.books,
                 ],
                 [
                     *fork.arguments(one, settings.idempotency_s),
                     *(after, metadata, secrets.token_hex(8), settings.tenant_bytes_max, BLOCK_ENTRIES),
                     *(conversation.id, conversation.whose, int(agent is not None), agent or ""),
                     *COUNTED_ENCODINGS,
+                    spender,
                 ],
                 is_idempotent=True,
             )

@@ -23,6 +23,7 @@ from shared.request.caller import Caller
 from shared.request.freshness import Freshness
 from shared.request.parameters import integer, read_member
 from shared.store.attempts import Attempt, Besides, Written
+from shared.store.spending import ReservationSpender
 from shared.store.upstash import Store
 
 USAGE = (
@@ -57,10 +58,15 @@ class Reserving:
 
     async def ask(self, names: list[str], arguments: list[str | int], reply_bytes_max: int) -> list[Any]:
         """As Within.ask. Raises ReserveRefused."""
-        names, arguments = [*names, *self._reserve.keys], [*arguments, *self._reserve.arguments]
+        _, _, spender = self._reserve
+        assert spender is not None
         # A reservation has an id of its own: sent again it is the same one.
         reply = await self._store.eval(
-            "read_reserve", names, arguments, is_idempotent=True, reply_bytes_max=reply_bytes_max
+            "read_reserve",
+            [*names, *self._reserve.keys, spender.books],
+            [*arguments, *self._reserve.arguments, spender],
+            is_idempotent=True,
+            reply_bytes_max=reply_bytes_max,
         )
         if reply[0] in RESERVE_REFUSALS:
             raise ReserveRefused(reply)
@@ -98,7 +104,8 @@ class ModelCalls:
                   Otherwise as Contexts.context.
         """
         caller, reservation_id = conversation.caller, make_id()
-        reserving = Reserving(self._store, self._reserve(caller, attempt, reservation_id, wanted, output_tokens))
+        reserve = self._reserve(conversation, attempt, reservation_id, wanted, output_tokens)
+        reserving = Reserving(self._store, reserve)
         try:
             context = await self._contexts.context(conversation, wanted, freshness, frozenset(), later, reserving)
         except ReserveRefused as refused:
@@ -112,6 +119,7 @@ class ModelCalls:
             raise
         assert context.body is not None
         reservation = read_reservation(reserving.reply, self._settings)
+        self._budgets.remember(caller, reservation.id, self._store.owners(*conversation.place))
         kept = reservation.lowered(context.tokens + wanted.overhead_tokens, output_tokens)
         if kept != reservation:
             later.add(partial(self._budgets.keep, caller, kept), "giving back", caller.tenant, kept.id)
@@ -120,10 +128,15 @@ class ModelCalls:
         return Written(context._replace(body=body), context.etag, reservation.is_replay)
 
     def _reserve(
-        self, caller: Caller, attempt: Attempt, reservation_id: str, wanted: ContextRequest, output_tokens: int
+        self,
+        conversation: Conversation,
+        attempt: Attempt,
+        reservation_id: str,
+        wanted: ContextRequest,
+        output_tokens: int,
     ) -> Besides:
-        """Return what reserves the budget of a context and the model's answer to it."""
-        settings = self._settings
+        """Return what reserves the budget of a context and the model's answer to it, for whose it is."""
+        settings, caller = self._settings, conversation.caller
         model = wanted.model.name if wanted.model else "-"
         return Besides(
             [*attempt.record_keys(caller.tenant), *reservation_keys(caller.tenant, reservation_id)],
@@ -132,6 +145,7 @@ class ModelCalls:
                 *(settings.reservation_s, settings.reservation_kept_s, settings.reservations_max),
                 *(model, wanted.budget_tokens, output_tokens),
             ],
+            conversation.spender,
         )
 
 
@@ -157,4 +171,8 @@ def read_settlement(body: Mapping[str, Any], caller: Caller, settings: Settings)
             raise missing_value(name)
         counts.append(count)
     kept_s = unrecorded_kept_s(reservation_id, settings)
-    return Besides(reservation_keys(caller.tenant, reservation_id), [reservation_id, *counts, kept_s])
+    return Besides(
+        reservation_keys(caller.tenant, reservation_id),
+        [reservation_id, *counts, kept_s],
+        ReservationSpender(caller.tenant, reservation_id),
+    )

@@ -70,13 +70,14 @@ class Summaries:
             raise error.at("text") from None
         tokens = counts.overhead_tokens + counts.content_tokens
         facts = write_summary(note.id, through, traits, counts)
-        settings, caller = self._settings, conversation.caller
+        settings, caller, spender = self._settings, conversation.caller, conversation.spender
         reply = await self._store.eval(
             "summary",
             [
                 *conversation.names,
                 conversation.index_names,
                 *attempt.record_keys(caller.tenant),
+                spender.books,
             ],
             [
                 *conversation.arguments(attempt, settings.idempotency_s),
@@ -85,6 +86,7 @@ class Summaries:
                 settings.tenant_bytes_max,
                 settings.pinned_tokens_max,
                 *(through, tokens, facts, orjson.dumps(note.item).decode()),
+                spender,
             ],
             is_idempotent=True,
         )

@@ -10,7 +10,7 @@ from shared.cache.tiered import Origin
 from shared.conversations.provenance import Provenance
 from shared.request.freshness import Tier
 from shared.request.invocation import Invocation
-from shared.request.permits import MINUTE_S
+from shared.request.permits import MINUTE_S, Rate
 
 TAGS = re.compile(r'(?:W/)?("[^"]*")')
 TAGS_MAX = 32
@@ -61,22 +61,29 @@ def rate_headers(invocation: Invocation | None) -> dict[str, str]:
     """
     Return what the tenant's rate allows (draft-ietf-httpapi-ratelimit-headers-11), nothing for a tenant without one.
 
-    Two policies say the same: `requests` over a minute, `burst` at once. What is left is the burst's.
+    Two policies say the same: `requests` over a minute, `burst` at once. What is left is the burst's. Those of a user
+    or an agent follow where theirs has refused the request.
     """
-    rate = invocation.rate if invocation else None
-    if rate is None:
+    rate, slowed = (invocation.rate, invocation.slowed) if invocation else (None, None)
+    rates = [("", rate)] if rate else []
+    if slowed:
+        rates.append((f"{slowed[0]}-", slowed[1]))
+    if not rates:
         return {}
-    reset_s = math.ceil(rate.refill_s if rate.granted else rate.wait_s)
     return {
-        "ratelimit-policy": _policy(rate.burst, rate.per_minute),
-        "ratelimit": f'"burst";r={rate.left};t={reset_s}',
+        "ratelimit-policy": ", ".join(_policy(of, each.burst, each.per_minute) for of, each in rates),
+        "ratelimit": ", ".join(_left(of, each) for of, each in rates),
     }
 
 
 @lru_cache
-def _policy(burst: int, per_minute: int) -> str:
+def _policy(of: str, burst: int, per_minute: int) -> str:
     burst_s = math.ceil(burst * MINUTE_S / per_minute)
-    return f'"burst";q={burst};w={burst_s}, "requests";q={per_minute};w={MINUTE_S}'
+    return f'"{of}burst";q={burst};w={burst_s}, "{of}requests";q={per_minute};w={MINUTE_S}'
+
+
+def _left(of: str, rate: Rate) -> str:
+    return f'"{of}burst";r={rate.left};t={math.ceil(rate.refill_s if rate.granted else rate.wait_s)}'
 
 
 def document_headers(origin: Origin, age_s: float, etag: str) -> dict[str, str]:

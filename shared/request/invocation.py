@@ -48,6 +48,8 @@ class Invocation:
         """Why it was, for who counts refusals (shared/http/problems.py)."""
         self.budget_shares: dict[str, int] = {}
         """What its tenant has used of its budgets by window, in millionths, where the store said so."""
+        self.slowed: tuple[str, Rate] | None = None
+        """The rate of its user or agent (`user` or `agent`), where that has refused it."""
         self._weight = 1
         self._permits = permits
         self._state = _State.NONE

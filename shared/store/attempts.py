@@ -23,6 +23,7 @@ from typing import NamedTuple
 from shared.errors import Malformed
 from shared.process.pool import Pool
 from shared.store.keys import attempt_key
+from shared.store.spending import Spender
 
 KEY_CHARS_MAX = 255
 KEY = re.compile(rf'"((?:[!#-\[\]-~]|\\["\\]){{1,{KEY_CHARS_MAX}}})"|([!#-~][!-~]{{0,{KEY_CHARS_MAX - 1}}})')
@@ -72,10 +73,14 @@ class Attempt(NamedTuple):
 
 
 class Besides(NamedTuple):
-    """What a script does in the same step besides its own work: names and arguments behind its own."""
+    """
+    What a script does in the same step besides its own work: names and arguments behind its own, and behind all of them
+    those of *spender*, for whom it does it.
+    """
 
     keys: list[str]
     arguments: list[str | int]
+    spender: Spender | None = None
 
 
 class Ids:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from hashlib import sha1
 from typing import NamedTuple
 
+from cachetools import LRUCache
+
 from shared.request.owners import NOBODY, Owners
 from shared.store import keys
 
@@ -23,8 +25,8 @@ SHARDS_MAX = 1_024
 TENANTS_MAX = 10_000
 """How many of them are remembered; of others a script has to tell again."""
 
-OWNED_MAX = 1_000
-"""Of so many conversations it is remembered whose they are."""
+OWNED_MAX = 4_096
+"""Of so many conversations and reservations it is remembered whose they are."""
 
 
 class Layout(NamedTuple):
@@ -137,7 +139,7 @@ class Indexes:
 
     def __init__(self) -> None:
         self._layouts: dict[str, Layout] = {}
-        self._owners: dict[tuple[str, str], Owners] = {}
+        self._owners: LRUCache[tuple[str, str], Owners] = LRUCache(OWNED_MAX)
 
     def layout(self, tenant: str) -> Layout:
         return self._layouts.get(tenant, Layout())
@@ -154,8 +156,6 @@ class Indexes:
     def learn_owners(self, tenant: str, conversation_id: str, owners: Owners) -> None:
         """Take in whose a conversation is."""
         self._owners.pop((tenant, conversation_id), None)
-        if len(self._owners) >= OWNED_MAX:
-            self._owners.clear()
         if owners != NOBODY:
             self._owners[tenant, conversation_id] = owners
 

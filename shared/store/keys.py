@@ -19,7 +19,8 @@ def tenant_key(tenant: str) -> str:
     `price:<model>` prices of a million tokens of input and output, money in micro-USD; `w:<day or month>` what is used
     and reserved in it, `u:<month>` what each model used, `ws` the windows there are (budget.lua); `r:<id>` each
     reservation that is live (reservation.lua); `shards` how the indexes are spread (index.lua); `bytes` what its
-    conversations take, about (charge.lua), `limit:bytes` what they may (room.lua).
+    conversations take, about (charge.lua), `limit:bytes` what they may (room.lua); `per-user:rate`,
+    `per-user:limit:…` limits of each user by itself, `per-agent:…` of each agent (whose.lua, spender.lua).
     """
     return f"{SCHEMA}:{{{tenant}}}:tenant"
 
@@ -80,7 +81,7 @@ def members_key(tenant: str, kind: str, name: str) -> str:
     Sorted set: the conversations of one user or one agent (*kind* `user` or `agent`) by their creation, in microseconds
     (members.lua). Its name has of theirs a hash only: it is no longer than others, and says nothing of who they are.
     """
-    return f"{SCHEMA}:{{{tenant}}}:of:{kind}:{sha256(name.encode()).hexdigest()[:32]}"
+    return f"{SCHEMA}:{{{tenant}}}:of:{kind}:{owner_digest(name)}"
 
 
 def attempt_key(tenant: str, name: str) -> str:
@@ -91,6 +92,25 @@ def attempt_key(tenant: str, name: str) -> str:
 def reservations_key(tenant: str) -> str:
     """Sorted set: by its end, the id of each reservation that may be live (reservation.lua)."""
     return f"{SCHEMA}:{{{tenant}}}:reservations"
+
+
+def owner_digest(name: str) -> str:
+    """Return what stands for the name of a user or an agent where that is not to be read."""
+    return sha256(name.encode()).hexdigest()[:32]
+
+
+def spending_key(tenant: str, kind: str, name: str) -> str:
+    """
+    Hash: what one user or one agent (*kind* `user` or `agent`) used and reserved, as in tenant_key: `w:`, `u:`, `ws`,
+    `r:<id>`, and `tat` of its rate; `ends`, by when one of its `r:` may have run out (spender.lua); `day`, when it was
+    said last that it expires, 70 days later (whose.lua).
+    """
+    return book_key(tenant, kind, owner_digest(name))
+
+
+def book_key(tenant: str, kind: str, digest: str) -> str:
+    """Return the name of that hash by the digest of the user or agent."""
+    return f"{SCHEMA}:{{{tenant}}}:spent:{kind}:{digest}"
 
 
 def reservation_records_key(tenant: str, hour: str) -> str:

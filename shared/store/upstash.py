@@ -30,8 +30,9 @@ from shared.store.members import Whose
 from shared.store.pipeline import LARGE_WAITS, Pipeline, away
 from shared.store.script import scripts
 from shared.store.span_names import SpanNames
+from shared.store.spending import Spender, slowed
 
-LAYOUTS_MAX = 4
+LAYOUTS_MAX = 6
 """How often the names of one script are made: each time something that they depend on may have changed again."""
 
 EXIT_S = 0.01
@@ -88,11 +89,12 @@ class Store:
         scripts that are keyless. What *is_idempotent*, as every script is that only reads, may be sent twice. No answer
         is awaited after *deadline_at_s* on the monotonic clock, nor after that of the current invocation, whose permit
         the script takes if it has none. *reply_bytes_max*: what the reply may hold, about; what may be large travels
-        alone. Names that depend on a tenant's layout, or on whose a conversation is, are made here, and anew when the
+        alone. Names that depend on a tenant's layout, or on whose something is, are made here, and anew when the
         script says that they are not right. A script that only reads is not counted against the rate while the store
         has no room for that.
 
-        Raises:   Unauthorized, RateExceeded (both only within an invocation): nothing was done.
+        Raises:   Unauthorized, RateExceeded (both only within an invocation, but for the rates of users and agents):
+                  nothing was done.
                   StoreUnavailable: `outcome_unknown` says whether it may have run.
                   TooLarge: the request would exceed the store's limit; nothing was sent.
         """
@@ -100,14 +102,34 @@ class Store:
         for _ in range(LAYOUTS_MAX):
             names, told = self._indexes.names(keys), self._indexes.arguments(arguments)
             reply = await self._eval(name, names, told, sending)
-            if reply[0] == "shards":
-                [tenant] = {each.tenant for each in arguments if isinstance(each, Spread)}
-                self._indexes.learn(tenant, reply[1])
-            elif reply[0] == "owner" and (whose := [each for each in arguments if isinstance(each, Whose)]):
-                self.learn_owners(whose[0].tenant, whose[0].conversation_id, Owners(*reply[1:]))
-            else:
+            if not self._put_right(reply, arguments):
                 return reply
         raise Failure("its indexes keep moving", outcome_unknown=False, sign=Sign.THERE).for_caller(is_read=False)
+
+    def _put_right(self, reply: list[Any], arguments: Sequence[str | int | Spread]) -> bool:
+        """
+        Take in what a script replied who was told what is not so any more; return whether it did. Raises RateExceeded.
+        """
+        match reply[0]:
+            case "shards":
+                [tenant] = {each.tenant for each in arguments if isinstance(each, Spread)}
+                self._indexes.learn(tenant, reply[1])
+            case "owner" if whose := [each for each in arguments if isinstance(each, Whose | Spender)]:
+                self.learn_owners(whose[0].tenant, whose[0].conversation_id, Owners(*reply[1:]))
+            case "spender":
+                spenders = [each for each in arguments if isinstance(each, Spender)]
+                for each in spenders[:-1]:
+                    each.is_taken = True  # It came to the reservation, which stands behind the conversation.
+                self.learn_owners(spenders[-1].tenant, spenders[-1].conversation_id, Owners(*reply[1:]))
+            case "slow":
+                raise slowed(reply)
+            case _:
+                return False
+        return True
+
+    def owners(self, tenant: str, conversation_id: str) -> Owners:
+        """Return whose a conversation is, as this instance believes."""
+        return self._indexes.owners(tenant, conversation_id)
 
     def names(self, named: Sequence[str | Names]) -> list[str]:
         """Return names with those of what this instance believes in the place of marks."""

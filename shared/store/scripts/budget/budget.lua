@@ -1,8 +1,9 @@
--- What a tenant has used and reserved, its limits and its prices: fields of one hash.
+-- What a tenant has used and reserved, its limits and its prices: fields of one hash. A user's and an agent's book are
+-- the same, but for limits and prices, which are the tenant's (spender.lua).
 -- @part
 -- @include calendar, fields, text
 --
--- Windows are days and months of UTC by the store's clock. Field `w:<window>` of the tenant's hash holds
+-- Windows are days and months of UTC by the store's clock. Field `w:<window>` of the hash holds
 -- '<settled tokens> <reserved tokens> <settled usd> <reserved usd> <overrun tokens> <overrun usd>', money in micro-USD;
 -- nothing in it is ever reset, the next window is another field. Field `ws` names the windows there are.
 --
@@ -11,16 +12,29 @@
 -- are as they were; what fails after it only tidies up.
 local WINDOWS_MAX = 70
 local MODELS_MAX = 100
-local LIMITS = {'limit:tokens-day', 'limit:tokens-month', 'limit:usd-day', 'limit:usd-month'}
+local POLICIES = {'tokens-day', 'tokens-month', 'usd-day', 'usd-month'}
 local SETTLED, RESERVED, SETTLED_USD, OVERRUN = 1, 2, 3, 5
 
+-- The fields of the tenant's hash that say limits; *of*: '', or whose they are each.
+local function limit_names(of)
+  local names = {}
+  for i, policy in ipairs(POLICIES) do names[i] = of .. 'limit:' .. policy end
+  return names
+end
+
+-- What those fields of an opened book say, in the order of POLICIES.
+local function limits_in(book, of)
+  local limits = {}
+  for i, name in ipairs(limit_names(of)) do limits[i] = tonumber(book.fields[name] or nil) or false end
+  return limits
+end
+
 -- names: other fields of the hash that the script needs.
-local function open_book(tenant, now_s, names)
+local function open_book(key, now_s, names)
   local day, month = windows_at(now_s)
-  local wanted = {'ws', 'w:' .. day, 'w:' .. month, unpack(LIMITS)}
-  for _, name in ipairs(names) do wanted[#wanted + 1] = name end
-  return {tenant = tenant, now_s = now_s, day = day, month = month, fields = fields_of(tenant, wanted), windows = {},
-    sets = {}}
+  local wanted = {'ws', 'w:' .. day, 'w:' .. month, unpack(names)}
+  return {key = key, now_s = now_s, day = day, month = month, fields = fields_of(key, wanted), windows = {},
+    sets = {}, of = '', limits = {}}
 end
 
 local function set_field(book, name, value)
@@ -32,7 +46,7 @@ local function window_of(book, name)
   local window = book.windows[name]
   if not window then
     local found = book.fields['w:' .. name]
-    if found == nil then found = redis.call('HGET', book.tenant, 'w:' .. name) end
+    if found == nil then found = redis.call('HGET', book.key, 'w:' .. name) end
     window = {}
     for number in string.gmatch(found or '0 0 0 0 0 0', '%d+') do window[#window + 1] = tonumber(number) end
     book.windows[name] = window
@@ -61,14 +75,14 @@ local function with_window(book, list, name)
   local _, count = string.gsub(list, ';', '')
   while count > WINDOWS_MAX do
     local oldest, rest = string.match(list, '^(%d+);(.*)$')
-    redis.call('HDEL', book.tenant, 'w:' .. oldest, 'u:' .. oldest)
+    redis.call('HDEL', book.key, 'w:' .. oldest, 'u:' .. oldest)
     list, count = rest, count - 1
   end
   return list
 end
 
--- The commit. A book that was closed may be changed and closed again.
-local function close_book(book)
+-- All that is to be set in a book that was changed: name, value, …
+local function changes_of(book)
   local known = book.fields.ws or ''
   local list = known
   for name, window in pairs(book.windows) do
@@ -85,33 +99,42 @@ local function close_book(book)
     set_field(book, 'ws', list)
     book.fields.ws = list
   end
-  if #book.sets > 0 then redis.call('HSET', book.tenant, unpack(book.sets)) end
+  local sets = book.sets
   book.sets = {}
+  return sets
+end
+
+-- The commit. A book that was closed may be changed and closed again.
+local function close_book(book)
+  local sets = changes_of(book)
+  if #sets > 0 then redis.call('HSET', book.key, unpack(sets)) end
+end
+
+-- Each limit of a *book* with the window that it is of, and where in that: in the order of POLICIES.
+local function checks_of(book)
+  local day, month = window_of(book, book.day), window_of(book, book.month)
+  return {{day, SETTLED}, {month, SETTLED}, {day, SETTLED_USD}, {month, SETTLED_USD}}
 end
 
 -- The first limit that *tokens* and *usd* more would break: its name, limit, settled, reserved, when it resets.
 local function broken(book, tokens, usd)
-  local day, month = window_of(book, book.day), window_of(book, book.month)
-  local checks = {
-    {'tokens-day', day, SETTLED, tokens}, {'tokens-month', month, SETTLED, tokens},
-    {'usd-day', day, SETTLED_USD, usd}, {'usd-month', month, SETTLED_USD, usd},
-  }
-  for i, check in ipairs(checks) do
-    local limit, window, at = tonumber(book.fields[LIMITS[i]] or nil), check[2], check[3]
-    if limit and window[at] + window[at + 1] + check[4] > limit then
+  for i, check in ipairs(checks_of(book)) do
+    local limit, window, at = book.limits[i], check[1], check[2]
+    local asked = at == SETTLED and tokens or usd
+    if limit and window[at] + window[at + 1] + asked > limit then
       local day_resets, month_resets = resets_at(book.now_s)
       local resets = (i % 2 == 1) and day_resets or month_resets
-      return {'over', check[1], text(limit), text(window[at]), text(window[at + 1]), text(check[4]), text(resets),
-        text(resets - book.now_s)}
+      return {'over', book.of .. POLICIES[i], text(limit), text(window[at]), text(window[at + 1]), text(asked),
+        text(resets), text(resets - book.now_s)}
     end
   end
 end
 
--- What is used and reserved of each limit, in millionths of it, '-' for none: of LIMITS, in a line.
+-- What is used and reserved of each limit, in millionths of it, '-' for none: of POLICIES, in a line.
 local function shares(book)
-  local day, month, found = window_of(book, book.day), window_of(book, book.month), {}
-  for i, check in ipairs({{day, SETTLED}, {month, SETTLED}, {day, SETTLED_USD}, {month, SETTLED_USD}}) do
-    local limit, window, at = tonumber(book.fields[LIMITS[i]] or nil), check[1], check[2]
+  local found = {}
+  for i, check in ipairs(checks_of(book)) do
+    local limit, window, at = book.limits[i], check[1], check[2]
     found[i] = limit and text(1000000 * math.min(1000, (window[at] + window[at + 1]) / math.max(1, limit))) or '-'
   end
   return table.concat(found, ' ')
@@ -127,10 +150,6 @@ local function priced(book, model, input, output)
   in_price, out_price = tonumber(in_price), tonumber(out_price)
   if not output then in_price = math.max(in_price, out_price) end
   return math.ceil((input * in_price + (output or 0) * out_price) / 1000000)
-end
-
-local function is_money_limited(book)
-  return book.fields[LIMITS[3]] or book.fields[LIMITS[4]]
 end
 
 -- Usage by model of a month: lines '<model> <input> <output> <usd> <settlements>', and what a newer release may have

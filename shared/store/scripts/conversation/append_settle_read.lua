@@ -1,6 +1,7 @@
 -- Append, settle and read: append_settle.lua and append_read.lua in one step.
--- @include settling, append_reading
--- KEYS, ARGV: as append.lua, then what append_settle.lua takes besides, then what append_read.lua does
+-- @include settling, adding, append_reading
+-- KEYS, ARGV: as append.lua, then what append_settle.lua takes besides, then what append_read.lua does, but for books
+--       and what whose.lua takes: these stand behind all
 -- Reply: as append_read.lua, or what append_settle.lua refuses
 local settled_keys, settled_arguments = {unpack(KEYS, 1, #KEYS - 1)}, {unpack(ARGV, 1, #ARGV - READER)}
 local own_keys = {unpack(settled_keys, 1, #settled_keys - 2)}

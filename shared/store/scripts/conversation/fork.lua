@@ -1,19 +1,21 @@
 -- Copy a conversation up to and including one of its items: a new conversation with a history of its own.
--- @include change, entries, fields, sparse, terms_changed
+-- @include adding, change, entries, fields, sparse, terms_changed
 -- KEYS: tenant, conversation, activity index, rows (both of the fork), fork, where to build it, the sets of the fork's
 --       user and agent if it has them,
---       record (only with an Idempotency-Key), what is left of the fork if it was deleted (only with one)
+--       record (only with an Idempotency-Key), what is left of the fork if it was deleted (only with one),
+--       books of the conversation's user and agent
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, id of the fork, shards,
 --       id of the last item ('' for all there is), metadata ('' for the conversation's own), generation of the fork,
 --       tenant_bytes_max, how many entries share a field of kept counts, id of the conversation,
 --       whom its caller believes to be the conversation's user and agent ('' for nobody), '1' if the fork has another
 --       agent, which follows,
---       then the encodings whose counts may be kept
+--       then the encodings whose counts may be kept, then what whose.lua takes of the conversation
 -- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, expiry and last use of the conversation,
 --        what told.lua tells of the fork, {user, agent} of it
 --        | 'owner', user, agent: of the conversation, where they are not whom its caller believes
 --        | 'unauthorised' | 'shards', how many | 'reused' | 'again', seed | 'unknown'
 --        | 'moved', generation, version, chain hash | 'after' | 'tenant_bytes', limit
+--        | 'slow', …: as whose.lua
 -- The user of a fork is that of its conversation: what is a user's own can be found by the user.
 -- Entries that are kept keep their places, so all that names one stays right. What was deleted after the cut is as
 -- blank in the fork; the entry that says so is not needed, because nobody holds the fork from before the deletion.

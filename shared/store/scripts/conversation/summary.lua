@@ -1,12 +1,13 @@
 -- Append a summary that stands for all items up to one of them; the one before it is blanked.
--- @include change, entries, fields, sparse, summarised
--- KEYS: tenant, conversation, activity index, rows, record (only with an Idempotency-Key)
+-- @include adding, change, entries, fields, sparse, summarised
+-- KEYS: tenant, conversation, activity index, rows, record (only with an Idempotency-Key), books of user and agent
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards,
 --       entries_max, bytes_max, tenant_bytes_max, pinned_tokens_max, id of the last item it stands for, its tokens, its
---       facts, its body
+--       facts, its body, then what whose.lua takes
 -- Reply: 'ok', seed, generation, version, chain hash, made_at, '1' if compaction is worth its while | 'unauthorised'
 --        | 'shards', how many | 'reused' | 'unknown' | 'moved', generation, version, chain hash | 'through' | 'deleted'
 --        | 'older' | 'torn', how | 'entries' | 'bytes' | 'tenant_bytes', limit | 'pinned', sum
+--        | 'owner', …, 'slow', …: as whose.lua
 local conversation, record = KEYS[2], KEYS[5]
 local entries_max, bytes_max, pinned_max = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[12])
 local through_id, tokens, facts, body = ARGV[13], tonumber(ARGV[14]), ARGV[15], ARGV[16]
