@@ -11,14 +11,15 @@ DELETE /v1/conversations/{id}/summary      blank it; the conversation
 POST   /v1/conversations/{id}/compact      take out what deletions left behind; the conversation
 POST   /api/conversations                  warm this instance; for the cron
 
-Its items, its contexts, exports and imports: api/_items.py, api/_contexts.py, api/_exports.py.
+Its items, its contexts, exports and imports, and the erasing of a user: api/_items.py, api/_contexts.py,
+api/_exports.py, api/_users.py.
 """
 
 from typing import Any
 
 from starlette.responses import Response
 
-from api import _contexts, _exports, _items
+from api import _contexts, _exports, _items, _users
 from api._conversation import (
     AFTER,
     CONVERSATION,
@@ -316,5 +317,5 @@ OWN = (
     ),
 )
 
-ROUTES = (*_exports.ROUTES, *OWN, *_items.ROUTES, *_contexts.ROUTES)
+ROUTES = (*_exports.ROUTES, *OWN, *_items.ROUTES, *_contexts.ROUTES, *_users.ROUTES)
 app = create_app(ROUTES)

@@ -71,7 +71,7 @@ def test_the_check_of_the_key_comes_first(write: Write) -> None:
         "local more",
         "return 1",
         "end",
-        "return {operate(), rate}",
+        "return {operate(), rate, owner.erasures}",
     ]
 
 

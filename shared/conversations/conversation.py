@@ -36,7 +36,7 @@ class Conversation(NamedTuple):
     @property
     def left_name(self) -> str:
         """What is left of it for a day when it was deleted."""
-        return keys.left_key(self.caller.tenant, self.id)
+        return keys.left_key(self.caller.tenant, keys.mark_of(self.id))
 
     def arguments(self, attempt: Attempt, record_s: int, at_us: int | None = None) -> list[str | int | Spread]:
         """Return the first arguments of every script that changes one; *at_us*: when, now if it does not say."""

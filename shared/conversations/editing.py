@@ -217,7 +217,11 @@ class Conversations:
         """Return what one step finds, the last conversation that it looked at, and whether there are more."""
         tenant, spread, is_full = caller.tenant, Spread(caller.tenant), False
         wanted = [part for pair in metadata.items() for part in pair]
-        names: list[str | Names] = [keys.tenant_key(tenant), keys.left_key(tenant, after), all_indexes(tenant)]
+        names: list[str | Names] = [
+            keys.tenant_key(tenant),
+            keys.left_key(tenant, keys.mark_of(after)),
+            all_indexes(tenant),
+        ]
         arguments: list[str | int | Spread] = [
             caller.key_hash,
             spread,

@@ -6,15 +6,11 @@ remembers costs nothing to check, and is put right by the first script that it i
 the argument that says what they come from, are marks in the place of the real ones.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from hashlib import sha1
 from typing import NamedTuple
 
 from shared.store import keys
-
-OWN = re.compile("conv_[0-9a-f]{48}")
-"""Ids that the service made (shared/store/attempts.py)."""
 
 SHARDS_MAX = 1_024
 TENANTS_MAX = 10_000
@@ -49,7 +45,7 @@ def shard_of(conversation_id: str, shards: int) -> int:
     are random; of an id that a client chose, which may end as all of its others do, by those of its hash.
     """
     digits = conversation_id
-    if OWN.fullmatch(conversation_id) is None:
+    if keys.MADE_ID.fullmatch(conversation_id) is None:
         digits = sha1(conversation_id.encode(), usedforsecurity=False).hexdigest()
     return int(digits[-4:], 16) % shards
 

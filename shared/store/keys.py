@@ -5,7 +5,21 @@ Every name holds the tenant, so that no operation can reach across tenants, in b
 What belongs to no tenant has a tag of its own, or none. No script takes names of two tags.
 """
 
+import re
+from hashlib import sha256
+
 SCHEMA = "wt2"
+
+MADE_ID = re.compile("conv_[0-9a-f]{48}")
+"""Ids of conversations that the service made (shared/store/attempts.py); others are a client's words."""
+
+DIGEST_DIGITS = 32
+"""Of a SHA-256, in the place of a name that is a client's words."""
+
+
+def digest(text: str) -> str:
+    """Return what stands for a client's *text* in names."""
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()[:DIGEST_DIGITS]
 
 
 def tenant_key(tenant: str) -> str:
@@ -17,9 +31,15 @@ def tenant_key(tenant: str) -> str:
     `price:<model>` prices of a million tokens of input and output, money in micro-USD; `w:<day or month>` what is used
     and reserved in it, `u:<month>` what each model used, `ws` the windows there are (budget.lua); `r:<id>` each
     reservation that is live (reservation.lua); `shards` how the indexes are spread (index.lua); `bytes` what its
-    conversations take, about (charge.lua), `limit:bytes` what they may (room.lua).
+    conversations take, about (charge.lua), `limit:bytes` what they may (room.lua); `erasures` how often anything was
+    erased, from the time at which the tenant was made on (shared/request/erasures.py).
     """
     return f"{SCHEMA}:{{{tenant}}}:tenant"
+
+
+def tenant_of_name(name: str) -> str:
+    """Return whose a *name* is."""
+    return name[name.index("{") + 1 : name.index("}")]
 
 
 def conversation_key(tenant: str, conversation_id: str) -> str:
@@ -51,9 +71,39 @@ def import_key(tenant: str, conversation_id: str) -> str:
     return f"{SCHEMA}:{{{tenant}}}:import:{conversation_id}"
 
 
-def left_key(tenant: str, conversation_id: str) -> str:
-    """Text: what is left of a deleted conversation for a day: `<seed> <time of its last write>` (delete.lua)."""
-    return f"{SCHEMA}:{{{tenant}}}:left:{conversation_id}"
+def left_key(tenant: str, mark: str) -> str:
+    """
+    Text: what is left of a deleted conversation for a day: `<seed> <time of its last write>` (delete.lua); *mark* is
+    `mark_of` its id.
+    """
+    return f"{SCHEMA}:{{{tenant}}}:left:{mark}"
+
+
+def mark_of(conversation_id: str) -> str:
+    """Return what stands for a conversation where it is no more: an id that a client chose is a client's words."""
+    return conversation_id if MADE_ID.fullmatch(conversation_id) else digest(conversation_id)
+
+
+def members_key(tenant: str, kind: str, name: str) -> str:
+    """
+    Sorted set: by their creation, in microseconds, the conversations whose *kind*, `user` or `agent`, is called *name*.
+    """
+    return f"{SCHEMA}:{{{tenant}}}:of:{kind}:{digest(name)}"
+
+
+def spending_key(tenant: str, kind: str, name: str) -> str:
+    """Hash: what the *kind*, `user` or `agent`, that is called *name* used, by windows as the tenant's."""
+    return f"{SCHEMA}:{{{tenant}}}:spent:{kind}:{digest(name)}"
+
+
+def erased_key(tenant: str, user: str) -> str:
+    """Text: what became of the newest erasure of a *user*, by the digest of its name, for a day (erase_end.lua)."""
+    return f"{SCHEMA}:{{{tenant}}}:erased:{user}"
+
+
+def mentioned_key(tenant: str, user: str) -> str:
+    """Set: documents that conversations mentioned which are erased of a *user*, by digest, until that is done."""
+    return f"{SCHEMA}:{{{tenant}}}:mentioned:{user}"
 
 
 def activity_key(tenant: str, shard: int) -> str:

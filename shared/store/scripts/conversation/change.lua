@@ -12,6 +12,8 @@ local now_s = string.sub(now_us, 1, -7)
 -- Its caller has to name the indexes anew.
 if shards ~= owner.shards then return {'shards', owner.shards} end
 
+local NO_METADATA = '{}'
+
 -- What a batch is called.
 local function batch_of(any_seed)
   return string.sub(any_seed, 1, 16)
@@ -30,11 +32,29 @@ local function look_back(record, names)
   return kept, nil
 end
 
+-- A record outlives what it tells of, so it holds no text of a client: '{}' in the place of metadata, and no id of what
+-- a fork is of. What was replied, with these as the *header* says them now; as it is where there is no conversation.
+local function with_texts(kept, header)
+  if not header.v then return kept end
+  local reply = {}
+  for i, part in ipairs(kept) do reply[i] = part == NO_METADATA and header.m or part end
+  if header.f and lacks_source(reply[#reply]) then reply[#reply] = reply[#reply] .. header.f end
+  return reply
+end
+
+-- The same the other way round: *reply* without *metadata*, told of a conversation that is a fork of *forked_from*.
+local function without_texts(reply, metadata, forked_from)
+  local kept = {}
+  for i, part in ipairs(reply) do kept[i] = part == metadata and NO_METADATA or part end
+  if forked_from and forked_from ~= '' then kept[#kept] = string.sub(kept[#kept], 1, -1 - #forked_from) end
+  return kept
+end
+
 -- What was replied when this operation was done, nil when it was not, or ended half-way: a reply is kept before it
 -- comes true. Where the conversation has gone since, nothing can contradict it. …: what the operation adds
 -- to its reply.
 local function replayed(kept, header, ...)
-  if kept and (not header.v or header['b:' .. batch_of(kept[2])]) then return kept end
+  if kept and (not header.v or header['b:' .. batch_of(kept[2])]) then return with_texts(kept, header) end
   local version, chain = string.match(header['b:' .. batch] or '', '^(%d+) (%x*) ')
   return version and {'ok', seed, header.g, version, chain, ...}
 end
@@ -58,8 +78,8 @@ end
 -- shard, *record* (nil without an Idempotency-Key); what has become of *generation*, *version* and *bytes* (numbers),
 -- *chain*, *expiry*; *bytes_before*; *created*, *used* and *metadata* where the row changes. *is_new*: nothing is there
 -- yet. *expiry_before*: what the expiry was, where it changes. *told*: where the reply tells of the conversation behind
--- all else, a header of its sums as they have become (told.lua). fields: what else to set, name, value, …; all that was
--- set stands in it afterwards.
+-- all else, a header of its sums as they have become (told.lua). *shown*: the metadata in the reply, where it has any.
+-- fields: what else to set, name, value, …; all that was set stands in it afterwards.
 -- Reply: 'ok', seed, generation, version, chain, and what the operation adds; `replayed` finds it.
 local function commit(change, fields, ...)
   local conversation, version, bytes = change.conversation, text(change.version), text(change.bytes + BATCH_BYTES)
@@ -70,7 +90,7 @@ local function commit(change, fields, ...)
     reply[#reply + 1] = told_of(told)
   end
   local line = change.metadata and row(change.created, change.expiry, now_s, bytes, change.metadata)
-  remember(change.record, fingerprint, record_s, reply)
+  remember(change.record, fingerprint, record_s, without_texts(reply, change.shown, told and told.f))
   charge(conversation_id, change.bytes_before, change.bytes + BATCH_BYTES)
   redis.call('ZADD', change.activity, now_us, conversation_id)
   if line then redis.call('HSET', change.rows, conversation_id, PENDING .. line) end

@@ -39,7 +39,7 @@ end
 local change = {conversation = conversation, activity = KEYS[3], record = record,
   generation = header.g, version = version, chain = chain, expiry = header.e,
   bytes = tonumber(header.b) - #entry + #blank + #news, bytes_before = tonumber(header.b),
-  told = {n = text(live), w = header.w, d = text(tonumber(header.d or 0) + tokens), f = header.f}}
+  told = {n = text(live), w = header.w, d = text(tonumber(header.d or 0) + tokens), f = header.f}, shown = header.m}
 local fields = {target, blank, place, news, 'n', text(live), 'p', text(pinned), 'pin', pins, 'd', change.told.d}
 if told == '1' and kind_of(entry) ~= 's' then
   local covered, id = covered_by(header)

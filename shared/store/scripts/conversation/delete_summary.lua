@@ -26,6 +26,7 @@ local blank = without_summary(entry)
 local news = chain .. ' ' .. header.w .. ' - [' .. header.y .. ']\n'
 local change = {conversation = conversation, activity = KEYS[3], record = record,
   generation = header.g, version = version, chain = chain, expiry = header.e,
-  bytes = tonumber(header.b) - #entry + #blank + #news, bytes_before = tonumber(header.b), told = header}
+  bytes = tonumber(header.b) - #entry + #blank + #news, bytes_before = tonumber(header.b), told = header,
+  shown = header.m}
 local fields = {header.y, blank, place, news, 'p', text(tonumber(header.p) - tokens_of(entry)), 'y', '', 'sc', ''}
 return commit(change, fields, header.c, header.m, is_sparse(entries, header.n) and '1' or '0')

@@ -28,7 +28,7 @@ local made = fields_of(fork, and_told({'g', 'v', 'h', 'c', 'm'}))
 if made.g then
   return {'ok', seed, made.g, made.v, made.h, made.c, made.m, header.e or '0', header.t or '0', told_of(made)}
 elseif kept and redis.call('EXISTS', KEYS[8]) == 1 then
-  return kept
+  return with_texts(kept, {v = '0', m = ARGV[10] ~= '' and ARGV[10] or NO_METADATA, f = ARGV[14]})
 elseif not header.v then
   return {'unknown'}
 elseif has_moved(expected, header) then
@@ -147,9 +147,9 @@ if gone then set('x', gone) end
 for _, part in ipairs(terms_fields) do fields[#fields + 1] = part end
 redis.call('HSET', side, unpack(fields))
 if expiry ~= '0' then redis.call('EXPIRE', side, expiry) end
-local reply = remember(record, fingerprint, record_s,
-  {'ok', seed, generation, version, chain, now_s, metadata, expiry, header.t,
-  told_of({n = live, w = written, d = deleted, b = text(bytes), t = now_s, e = expiry, f = ARGV[14]})})
+local reply = {'ok', seed, generation, version, chain, now_s, metadata, expiry, header.t,
+  told_of({n = live, w = written, d = deleted, b = text(bytes), t = now_s, e = expiry, f = ARGV[14]})}
+remember(record, fingerprint, record_s, without_texts(reply, metadata, ARGV[14]))
 charge(conversation_id, 0, bytes)
 local line = row(now_s, expiry, now_s, text(bytes), metadata)
 redis.call('ZADD', KEYS[3], now_us, conversation_id)

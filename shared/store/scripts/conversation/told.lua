@@ -11,6 +11,11 @@ local function told_of(header)
   return table.concat({header.n, text(tokens), header.b, header.t, header.e, header.f or ''}, ' ')
 end
 
+-- Whether *told* is that, without what it was forked from.
+local function lacks_source(told)
+  return string.find(told, '^%d+ %d+ %d+ %d+ %d+ $') ~= nil
+end
+
 -- *names*, and those fields behind them.
 local function and_told(names)
   for _, name in ipairs(TOLD) do names[#names + 1] = name end

@@ -34,6 +34,7 @@ local full = refusal_of_room(#news, ARGV[13])
 if full then return full end
 local change = {conversation = conversation, activity = KEYS[3], rows = KEYS[4], record = record,
   generation = header.g, version = version, chain = chain, bytes = bytes, bytes_before = tonumber(header.b),
-  expiry = expiry, expiry_before = header.e, created = header.c, metadata = metadata, told = header}
+  expiry = expiry, expiry_before = header.e, created = header.c, metadata = metadata, told = header,
+  shown = metadata}
 return commit(change, {place, news, 'm', metadata, 'e', expiry}, header.c,
   is_sparse(entries, header.n) and '1' or '0', metadata)

@@ -2,8 +2,8 @@
 -- but not fewer than the operation takes; where that is more than a burst, all of a burst. Behind the hash of the key
 -- stand how many to grant, and how many it takes at least, 1 if it does not say.
 -- What follows is the script's own part, as a function; the reply is {its reply, {rate per minute, burst, permits
--- granted, permits left, us until there are enough, us until the burst is whole again}}, the second empty without a
--- rate.
+-- granted, permits left, us until there are enough, us until the burst is whole again}, how often anything of the
+-- tenant was erased}, the second empty without a rate.
 --
 -- GCRA: field `tat` is the time at which the burst will be whole again, in us of the store's clock; a permit moves it
 -- by one interval, and it may lie a burst ahead. Rounded up, so that never more is granted than the rate earns.
@@ -27,12 +27,12 @@ do
       ahead = whole
       redis.call('HSET', KEYS[1], 'tat', text(now + ahead))
     end
-    local wanted, least = string.match(ARGV[1], ' (%d+) ?(%d*)$')
+    local wanted, least = string.match(ARGV[1], '^%x+ (%d+) ?(%d*)')
     least = math.min(tonumber(least) or 1, tonumber(burst))
     local there = math.max(0, math.floor((whole - ahead) / interval))
     if there < least then
       local wait = math.max(1, math.ceil(ahead + least * interval - whole))
-      return {{'denied'}, {per_minute, burst, '0', text(there), text(wait), text(ahead)}}
+      return {{'denied'}, {per_minute, burst, '0', text(there), text(wait), text(ahead)}, owner.erasures}
     end
     local granted = math.min(math.max(tonumber(wanted), least), there)
     ahead = ahead + math.ceil(granted * interval)

@@ -6,11 +6,13 @@ local function is_valid(ends_at)
 end
 
 -- What the hash of the tenant says that scripts decide by: when the key ends, the *fields* of its rate, how its indexes
--- are spread (index.lua), and the bytes that its conversations take and may take. One command for all of it.
+-- are spread (index.lua), the bytes that its conversations take and may take, whose conversations are being erased
+-- (erasing.lua), and the count by which instances know that something was erased. One command for all of it.
 local function tenant_of(fields)
-  local names = {'shards', 'bytes', 'limit:bytes'}
+  local names = {'shards', 'bytes', 'limit:bytes', 'erasing', 'erasures'}
   for _, name in ipairs(fields) do names[#names + 1] = name end
-  local shards, bytes, bytes_max, ends_at, limit, tat = unpack(redis.call('HMGET', KEYS[1], unpack(names)))
-  return {shards = shards or '1', bytes = tonumber(bytes or 0), bytes_max = bytes_max, ends_at = ends_at, rate = limit,
-    tat = tat}
+  local shards, bytes, bytes_max, erasing, erasures, ends_at, limit, tat =
+    unpack(redis.call('HMGET', KEYS[1], unpack(names)))
+  return {shards = shards or '1', bytes = tonumber(bytes or 0), bytes_max = bytes_max, erasing = erasing or '',
+    erasures = erasures or '0', ends_at = ends_at, rate = limit, tat = tat}
 end
