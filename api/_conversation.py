@@ -14,7 +14,7 @@ from shared.http.headers import provenance_headers, replay_headers
 from shared.http.serving import Asked
 from shared.items.normalize import METADATA_KEY_CHARS_MAX, METADATA_PAIRS_MAX, METADATA_VALUE_CHARS_MAX
 from shared.jsonbytes.write import Pieces, array, splice
-from shared.request.parameters import identifier, ignored, integer, json
+from shared.request.parameters import Field, identifier, ignored, integer, json, owner
 
 PREFIX = "/v1/conversations"
 CREATED_AT = "created_at"
@@ -39,6 +39,11 @@ METADATA = json(
     f"at most {METADATA_PAIRS_MAX} pairs of strings; keys of {METADATA_KEY_CHARS_MAX} characters and values of "
     f"{METADATA_VALUE_CHARS_MAX}",
 )
+
+
+def owner_fields(user: str, agent: str) -> tuple[Field, Field]:
+    """Return the declarations of user and agent, with what each means there."""
+    return owner("user", user), owner("agent", agent)
 
 
 def editing(asked: Asked) -> Conversations:

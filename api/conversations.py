@@ -1,8 +1,8 @@
 """
-GET    /v1/conversations                   the tenant's conversations, newest activity first
+GET    /v1/conversations                   the tenant's conversations, newest activity first, or those of a user
 POST   /v1/conversations                   a new conversation
 GET    /v1/conversations/{id}              the conversation
-POST   /v1/conversations/{id}              new metadata, or another expiry; the conversation
+POST   /v1/conversations/{id}              new metadata, another expiry, user or agent; the conversation
 DELETE /v1/conversations/{id}              gone, with its items
 POST   /v1/conversations/{id}/fork         a copy up to one of its items, as a new conversation
 GET    /v1/conversations/{id}/summary      the text that contexts show in the place of items
@@ -30,6 +30,7 @@ from api._conversation import (
     answer_read,
     answer_written,
     editing,
+    owner_fields,
     write_page,
 )
 from shared.app import create_app
@@ -39,7 +40,8 @@ from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.items.document_paths import INSTANCE_PATH
 from shared.items.given import FIELDS, given_forms, read_given
-from shared.request.parameters import identifier, integer, json, pairs, string
+from shared.request.owners import Owners
+from shared.request.parameters import identifier, integer, json, owner, pairs, string
 from shared.routes import CREATE, READ, WRITE, Body, Form, Route
 
 EXPIRY = integer("expires_after_s", 0, 3_650 * 86_400, "")
@@ -49,20 +51,33 @@ CHOSEN_ID = "conv_[A-Za-z0-9_-]{1,59}"
 # What only some writes need is imported by the first of them: 10 ms of every cold read.
 
 
-async def create(asked: Asked, metadata: Any, expires_after_s: int | None, **values: Any) -> Response:
+async def create(
+    asked: Asked, metadata: Any, expires_after_s: int | None, user: str | None, agent: str | None, **values: Any
+) -> Response:
     from shared.conversations.append import Appending
 
     state = asked.state
     appending = Appending(state["store"], state["counter"], state["pool"], state["settings"])
     given = read_given(values, or_none=True)
     info, etag, is_replay = await appending.create(
-        asked.caller, asked.attempt, given, metadata, expires_after_s, values["id"] or ""
+        asked.caller,
+        asked.attempt,
+        given,
+        metadata,
+        expires_after_s,
+        values["id"] or "",
+        Owners(user or "", agent or ""),
     )
     return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
 
 
-async def list_(asked: Asked, limit: int, after: str, metadata: dict[str, str]) -> Response:
-    page = await editing(asked).find(asked.caller, after, limit, metadata)
+async def list_(
+    asked: Asked, limit: int, after: str, user: str | None, agent: str | None, metadata: dict[str, str]
+) -> Response:
+    from shared.conversations.listing import Listing
+
+    listing, owners = Listing(asked.state["store"], asked.state["settings"]), Owners(user or "", agent or "")
+    page = await listing.find(asked.caller, after, limit, metadata, owners, asked.later)
     return json_response(write_page(page, next_after=page.next_after))
 
 
@@ -73,11 +88,19 @@ async def retrieve(asked: Asked, conversation_id: str) -> Response:
     return answer_read(asked, info.as_json(), provenance, provenance.etag_with(f"{provenance.used_at_unix_s:x}"))
 
 
-async def update(asked: Asked, conversation_id: str, metadata: Any, expires_after_s: int | None) -> Response:
-    if metadata is None and expires_after_s is None:
+async def update(
+    asked: Asked,
+    conversation_id: str,
+    metadata: Any,
+    expires_after_s: int | None,
+    user: str | None,
+    agent: str | None,
+) -> Response:
+    changes = metadata, expires_after_s, user, agent
+    if changes == (None, None, None, None):
         raise missing_value("metadata")
     info, etag, is_replay = await editing(asked).update(
-        Conversation(asked.caller, conversation_id), asked.attempt, metadata, expires_after_s, asked.later
+        Conversation(asked.caller, conversation_id), asked.attempt, *changes, asked.later
     )
     return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
 
@@ -88,12 +111,12 @@ async def delete(asked: Asked, conversation_id: str) -> Response:
     return answer_written(asked, body, None, is_replay=is_replay)
 
 
-async def fork(asked: Asked, conversation_id: str, after: str, metadata: Any) -> Response:
+async def fork(asked: Asked, conversation_id: str, after: str, metadata: Any, agent: str | None) -> Response:
     from shared.conversations.forks import Forks
 
     forks = Forks(asked.state["store"], asked.state["settings"])
     info, etag, is_replay = await forks.fork(
-        Conversation(asked.caller, conversation_id), asked.attempt, after, metadata, asked.later
+        Conversation(asked.caller, conversation_id), asked.attempt, after, metadata, agent, asked.later
     )
     return answer_written(asked, info.as_json(), etag, is_replay=is_replay)
 
@@ -162,6 +185,7 @@ OWN = (
                 *FIELDS,
                 METADATA,
                 EXPIRY._replace(text="how long after its last use it expires, 0: never; else the setting holds"),
+                *owner_fields("the end user whose it is, as you call them", "the agent whose it is, as you call it"),
                 string(
                     "id",
                     "its id, where you choose it: no other conversation of the tenant may have it, or have had it "
@@ -174,7 +198,7 @@ OWN = (
         ),
         headers=CREATE,
         refuses=(ConversationExists, DuplicateItem, TextNotCountable),
-        billed="9; 10 with `id`",
+        billed="9; 10 with `id`; one more for each of `user` and `agent`",
         is_prepared=True,
         memory="create_memory_store",
     ),
@@ -183,12 +207,19 @@ OWN = (
         PREFIX,
         list_,
         "Conversations, newest activity first",
-        "the tenant's conversations, newest activity first. With a filter it looks at 10,000 at the most: when there "
-        "are more, `next_after` goes on, and `last_id` where there is one",
+        "the tenant's conversations, newest activity first; with `user` or `agent` theirs, newest creation first, found "
+        "without looking at others. With a filter it looks at 10,000 at the most: when there are more, `next_after` "
+        "goes on, and `last_id` where there is one",
         "conversations",
-        query=(LIMIT, AFTER, pairs("metadata", "metadata_filter", "those that have all of it: `metadata[key]=value`")),
+        query=(
+            LIMIT,
+            AFTER,
+            *owner_fields("those of this user", "those of this agent"),
+            pairs("metadata", "metadata_filter", "those that have all of it: `metadata[key]=value`"),
+        ),
         refuses=(NotFound,),
-        billed="4; 5 with `after`; so again for each 1,000 that a filter looks at in vain",
+        billed="4; 5 with `after`; with `user` or `agent` 5, with both 7; so again for each 1,000 that a filter looks at "
+        "in vain",
         permits_with=(("metadata", 5),),
     ),
     Route(
@@ -206,19 +237,24 @@ OWN = (
         "POST",
         CONVERSATION,
         update,
-        "New metadata, or another expiry",
-        "`{metadata?, expires_after_s?}`: replaces the metadata, or changes the expiry, or both in one step",
+        "New metadata, or another expiry, user or agent",
+        "`{metadata?, expires_after_s?, user?, agent?}`: replaces the metadata, changes the expiry, the user, the "
+        "agent, or several of them in one step",
         "conversation",
         ids=ONE,
         body=Body(
             (
                 METADATA._replace(null={}),
                 EXPIRY._replace(text="how long after its last use it expires from now on; null, or 0: never", null=0),
+                *(
+                    each._replace(null="")
+                    for each in owner_fields("whose it is from now on; null: nobody's", "the same of its agent")
+                ),
             ),
-            (Form(("metadata",)), Form(("expires_after_s",))),
+            tuple(Form((name,)) for name in ("metadata", "expires_after_s", "user", "agent")),
         ),
         headers=WRITE,
-        billed="8; 9 where the expiry becomes shorter",
+        billed="8; 9 where the expiry becomes shorter; one more for each user and agent that it gets, and that it had",
     ),
     Route(
         "DELETE",
@@ -237,12 +273,19 @@ OWN = (
         CONVERSATION + "/fork",
         fork,
         "A copy up to an item",
-        "`{after?: item id, metadata?}`: an independent copy up to there, as a new conversation",
+        "`{after?: item id, metadata?, agent?}`: an independent copy up to there, as a new conversation of the same "
+        "user",
         "conversation",
         ids=ONE,
-        body=Body((identifier("after", "item", "the last item that is copied; all of them without it"), METADATA)),
+        body=Body(
+            (
+                identifier("after", "item", "the last item that is copied; all of them without it"),
+                METADATA,
+                owner("agent", "another agent; null: none. Its user is that of the conversation")._replace(null=""),
+            )
+        ),
         headers=WRITE,
-        billed="13; 14 with `after`",
+        billed="13; 14 with `after`; one more for each of user and agent",
         permits=20,
     ),
     Route(

@@ -10,6 +10,7 @@ Scripts made to end half-way, one write after the other, and what is there after
 import re
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -37,20 +38,24 @@ ELSEWHERE = {
 """Which scripts that write are made to end half-way elsewhere."""
 
 
-STEADY = ("id", "object", "created_at", "metadata")
+STEADY = ("id", "object", "created_at", "metadata", "user", "agent")
 """What lists say of a conversation that no change in vain moves."""
 
 
 class _Refusal:
-    """The next run of the script *name* is refused its *nth* write."""
+    """
+    The next run of the script *name* is refused its *nth* write; with *goes_on* any until one was: a script that wants
+    to know more first writes nothing.
+    """
 
-    def __init__(self, name: str, nth: int) -> None:
+    def __init__(self, name: str, nth: int, goes_on: Callable[[], bool]) -> None:
         self._name = name
         self._nth = nth
+        self._goes_on = goes_on
         self.is_done = False
 
     def __call__(self, source: str) -> int:
-        if self.is_done or NAMES.get(source) != self._name:
+        if (self.is_done and not self._goes_on()) or NAMES.get(source) != self._name:
             return 0
         self.is_done = True
         return self._nth
@@ -71,11 +76,15 @@ def wait_for_refusal(server: FaultyServer) -> None:
     wait_until(lambda: refusal.is_done and server.requests == len(server.statuses))
 
 
-def failures(server: FaultyServer, name: str) -> Iterator[int]:
-    """Yield 1, 2, …: the next run of the script *name* is refused that write, until it has none that is."""
+def failures(server: FaultyServer, name: str, *, asks_first: bool = False) -> Iterator[int]:
+    """
+    Yield 1, 2, …: the next run of the script *name* is refused that write, until it has none that is. One that
+    *asks_first*, for names that its caller did not know, is run again with these.
+    """
     for nth in range(1, WRITES_MAX):
         before = server.ended_half_way
-        server.nth_write = refusal = _Refusal(name, nth)
+        goes_on = partial(_is_as_before, server, before) if asks_first else bool
+        server.nth_write = refusal = _Refusal(name, nth, goes_on)
         yield nth
         server.nth_write = None
         assert refusal.is_done, f"{name} was not run"
@@ -83,6 +92,10 @@ def failures(server: FaultyServer, name: str) -> Iterator[int]:
             return
         ENDED.add((name, nth))
     raise AssertionError(f"{name} has too many writes")
+
+
+def _is_as_before(server: FaultyServer, ended_half_way: int) -> bool:
+    return server.ended_half_way == ended_half_way
 
 
 def tenant_seen(api: httpx.Client) -> list[Any]:
@@ -105,11 +118,44 @@ def _seen(api: httpx.Client, info: dict[str, Any]) -> list[Any]:
     context = api.get(path + "/context", params={"budget": 100_000, "format": "text"}).json()
     life = whole["expires_at"] and whole["expires_at"] - whole["last_active_at"]
     facts = [life, *(whole[name] for name in ("items", "tokens"))]
-    return [info["metadata"], facts, items, context["tokens"], context["text"], context["omitted"]]
+    whose = {name: info[name] for name in ("user", "agent")}
+    for name, value in whose.items():
+        if value is not None:
+            theirs = api.get("/v1/conversations", params={"limit": 100, name: value}).json()["data"]
+            assert info in theirs
+            assert {each[name] for each in theirs} == {value}
+    return [info["metadata"], whose, facts, items, context["tokens"], context["text"], context["omitted"]]
+
+
+def row_of(run: Callable[..., Any], name: str) -> list[str]:
+    """Return what the row of a conversation has to say: when it was made, its expiry, and what is behind its size."""
+    told = run("HMGET", name, "c", "cu", "e", "m", "us", "ag")
+    created, micros, expiry, metadata, *whose = (each or "" for each in told)
+    if not any(whose):
+        return [created, expiry, metadata]
+    sizes = " ".join(str(len(each.encode())) for each in whose)
+    return [f"@{int(created) * 1_000_000 + int(micros or 0)}", expiry, f"{sizes} {''.join(whose)}{metadata}"]
+
+
+def check_members(run: Callable[..., Any], tenant: str) -> None:
+    """The sets of users and agents hold their conversations, by when they were made, and no others."""
+    prefix, expected = keys.conversation_key(tenant, ""), {}
+    for name in run("KEYS", re.sub(r"([*?\[\]])", r"\\\1", prefix) + "*"):
+        created, micros, *whose = run("HMGET", name, "c", "cu", "us", "ag")
+        for kind, each in zip(("user", "agent"), whose, strict=True):
+            if each:
+                at_us = int(created) * 1_000_000 + int(micros or 0)
+                expected.setdefault(keys.members_key(tenant, kind, each), {})[name.removeprefix(prefix)] = at_us
+    sets = run("KEYS", f"{keys.SCHEMA}:{{{tenant}}}:of:*")
+    found = {name: dict(zip(*[iter(run("ZRANGE", name, 0, -1, "WITHSCORES"))] * 2, strict=True)) for name in sets}
+    assert {name: {each: int(float(at)) for each, at in held.items()} for name, held in found.items()} == expected
 
 
 def check_indexes(run: Callable[..., Any], tenant: str) -> None:
-    """Every conversation has its place and a true row, every place a conversation, and what expires does."""
+    """
+    Every conversation has its place and a true row, and stands in the sets of its user and its agent; every place has a
+    conversation; and what expires does.
+    """
     prefix = keys.conversation_key(tenant, "")
     names = run("KEYS", re.sub(r"([*?\[\]])", r"\\\1", prefix) + "*")
     rows: dict[str, str] = {}
@@ -122,11 +168,12 @@ def check_indexes(run: Callable[..., Any], tenant: str) -> None:
         rows |= its_rows
         places += run("ZRANGE", keys.activity_key(tenant, shard), 0, -1)
     assert sorted(places) == sorted(rows) == sorted(name.removeprefix(prefix) for name in names)
+    check_members(run, tenant)
     for name in names:
-        created, expiry, used, size, metadata = run("HMGET", name, "c", "e", "t", "b", "m")
+        expiry, used, size = run("HMGET", name, "e", "t", "b")
         # What appending changes of it is only made right by the sweep.
         facts = rows[name.removeprefix(prefix)].split(" ", 4)
-        assert [facts[0], facts[1], facts[4]] == [created, expiry, metadata]
+        assert [facts[0], facts[1], facts[4]] == row_of(run, name)
         assert int(facts[2]) <= int(used)
         assert int(size) > 0
         assert (run("TTL", name) > 0) == (expiry != "0")

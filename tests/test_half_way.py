@@ -32,7 +32,7 @@ def test_each_write_of_a_change_can_be_refused(
         before = tenant_seen(api)
         operation.call(api, conversation, {})
         expected = tenant_seen(api)
-    for nth in failures(server, operation.script):
+    for nth in failures(server, operation.script, asks_first=True):
         with tenant_behind() as (tenant, api, faulty):
             conversation = begin(api, operation.deleted)
             # The instance holds what was there before: of every tenant the same.

@@ -87,11 +87,18 @@ def _was_counted(world: World) -> bool:
 
 
 def _half_updated(world: World) -> None:
-    world.run("HSET", keys.rows_key(world.tenant, 0), world.conversation, '?1 5000 1 1 {"k":"half"}')
+    world.run("HSET", keys.rows_key(world.tenant, 0), world.conversation, '?@1000000 5000 1 1 5 0 berta{"k":"half"}')
+    world.run("ZADD", keys.members_key(world.tenant, "user", "berta"), 1_000_000, world.conversation)
+
+
+def _half_updated_unseen(world: World) -> None:
+    _half_updated(world)
+    world.age()
 
 
 def _half_deleted(world: World) -> None:
-    world.run("HSET", keys.rows_key(world.tenant, 0), GONE, "?0 0 0 0 {}")
+    world.run("HSET", keys.rows_key(world.tenant, 0), GONE, "?@0 0 0 0 5 0 berta{}")
+    world.run("ZADD", keys.members_key(world.tenant, "user", "berta"), 1_000_000, GONE)
     world.run("HSET", keys.conversation_key(world.tenant, GONE), "c", "1")
     world.run("ZADD", keys.activity_key(world.tenant, 0), 1_000_000, GONE)
 
@@ -101,9 +108,14 @@ def _list(world: World, through: httpx.Client) -> None:
     assert [each["metadata"] for each in shown.json()["data"]] == [METADATA]
 
 
+def _list_berta(_: World, through: httpx.Client) -> None:
+    shown = through.get("/v1/conversations", params={"user": "berta"})
+    assert shown.json()["data"] == []
+
+
 def _expired(world: World) -> None:
     _half_deleted(world)
-    world.run("HSET", keys.rows_key(world.tenant, 0), GONE, "1 60 1 0 {}")
+    world.run("HSET", keys.rows_key(world.tenant, 0), GONE, "@1000000 60 1 0 5 0 berta{}")
     world.age()
     world.run("ZADD", keys.activity_key(world.tenant, 0), 1_000_000, GONE)
 
@@ -147,6 +159,9 @@ JOBS = {
     "keep counts": Job("keep_counts", _nothing, _count, _was_counted),
     "repair": Job("repair", _half_updated, _list, lambda world: True),
     "repair what is gone": Job("repair", _half_deleted, _list, _is_gone),
+    "repair by a user": Job("repair", _half_updated, _list_berta, lambda world: True),
+    "repair what is gone by a user": Job("repair", _half_deleted, _list_berta, _is_gone),
+    "repair in a sweep": Job("repair", _half_updated_unseen, _sweep_all, lambda world: True),
     "look": Job("sweep_look", _expired, World.sweep, _is_gone),
     "compact": Job(
         "sweep_compact", _sparse, _sweep_all, lambda world: int(world.run("HGET", world.name, "o") or 0) > PADDING
@@ -161,7 +176,7 @@ def test_each_write_of_a_job_can_be_refused(
     name: str, tenant_behind: Callable[[], Any], server: FaultyServer, run: Callable[..., Any]
 ) -> None:
     job = JOBS[name]
-    for _ in failures(server, job.script):
+    for _ in failures(server, job.script, asks_first=job.script == "repair"):
         run("DEL", keys.TENANTS_KEY)
         with tenant_behind() as (tenant, api, faulty):
             conversation = begin(api, 0)

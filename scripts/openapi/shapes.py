@@ -6,7 +6,8 @@ from typing import Any
 
 from shared.context.wanted import PARAMETERS
 from shared.items.normalize import METADATA_KEY_CHARS_MAX, METADATA_PAIRS_MAX, METADATA_VALUE_CHARS_MAX
-from shared.request.parameters import BOOLEAN, CHOICE, IDENTIFIER, IGNORED, INTEGER, NAME, NUMBER, Field
+from shared.request.owners import PATTERN as OWNER_PATTERN
+from shared.request.parameters import BOOLEAN, CHOICE, IDENTIFIER, IGNORED, INTEGER, NAME, NUMBER, OWNER, Field
 
 Schema = dict[str, Any]
 
@@ -58,6 +59,9 @@ def scalar(field: Field) -> Schema:
             return {"type": "string", "pattern": f"^{NAME if field.is_required else NAME.replace('{1,', '{0,')}$"}
         case kind if kind == CHOICE:
             return {"enum": list(field.choices)}
+        case kind if kind == OWNER:
+            made = {"type": "string", "minLength": field.low, "maxLength": field.high}
+            return made | {"pattern": OWNER_PATTERN}
         case kind if kind == BOOLEAN:
             return {"type": "boolean"}
         case kind if kind == IGNORED:

@@ -27,8 +27,10 @@ from shared.items.normalize import write_metadata
 from shared.items.short_counts import count_with_shorts
 from shared.process.pool import Pool
 from shared.request.caller import Caller
+from shared.request.owners import NOBODY, Owners
 from shared.store.attempts import Attempt, Besides, Ids, Written, etag, send_as_first
 from shared.store.command import SMALL_REPLY_BYTES
+from shared.store.members import set_names
 from shared.store.refusals import id_taken, raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
@@ -59,10 +61,11 @@ class Appending:
         raw_metadata: object,
         expires_after_s: int | None,
         chosen_id: str = "",
+        owners: Owners = NOBODY,
     ) -> Written[ConversationInfo]:
         """
-        Create a conversation that holds what is *given*, which is checked and stored as by `append`. It gets the
-        *chosen_id*, where there is one.
+        Create a conversation of *owners* that holds what is *given*, which is checked and stored as by `append`. It
+        gets the *chosen_id*, where there is one.
 
         Without a chosen id and an Idempotency-Key nothing tells a client's retry from a second conversation, so it
         makes one. Raises ConversationExists: the id is taken, or was until the conversation was deleted lately.
@@ -76,13 +79,14 @@ class Appending:
             ids = one.ids()
             conversation = Conversation(caller, chosen_id or ids("conv"))
             batch = await self._batch(given, ids, attempt.body_bytes, allow_empty=True)
-            names = [conversation.left_name, *one.record_keys(caller.tenant)]
-            born: list[str | int] = [generation, expiry_s, batch.at_us // 1_000_000, metadata]
+            names = [conversation.left_name, *set_names(caller.tenant, owners), *one.record_keys(caller.tenant)]
+            born: list[str | int] = [generation, expiry_s, batch.at_us // 1_000_000, metadata, *owners]
             return await self._send(conversation, one, mode, batch, born, names)
 
         _, seed, generation, version, chain, created_at, *more = await send_as_first(attempt, send)
         conversation_id, told = chosen_id or Ids(seed)("conv"), more[1] if len(more) > 1 else ""
-        info = ConversationInfo.told(conversation_id, created_at, metadata, version, told)
+        info = ConversationInfo.told(conversation_id, created_at, metadata, version, told, owners)
+        self._store.learn_owners(caller.tenant, conversation_id, owners)
         tag = etag(generation, version, chain, info.used_at_unix_s)
         return Written(info, tag, is_replay=seed != attempt.seed)
 
@@ -122,7 +126,7 @@ class Appending:
         says. Raises as `append`.
         """
         names = attempt.record_keys(conversation.caller.tenant)
-        born: list[str | int] = [0, 0, 0, "{}"]
+        born: list[str | int] = [0, 0, 0, "{}", *NOBODY]
         return await self._send(
             conversation, attempt, "append", batch, born, names, settlement, reader, reply_bytes_max
         )

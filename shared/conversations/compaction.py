@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from shared.config import Settings
 from shared.conversations.conversation import Conversation
-from shared.conversations.info import ConversationInfo
+from shared.conversations.info import ConversationInfo, split_owners
 from shared.request.after_response import Later
 from shared.store import keys
 from shared.store.attempts import Written, etag
@@ -60,8 +60,8 @@ class Compaction:
         reply = await self._store.eval("compact", names, arguments, is_idempotent=True)
         if reply[0] != "ok":
             raise_refusal(reply, conversation.id, self._settings)
-        _, generation, version, chain, created_at, metadata, count, lacks_terms, told = reply
-        info = ConversationInfo.told(conversation.id, created_at, metadata, version, told)
+        (_, generation, version, chain, created_at, metadata, count, lacks_terms, told), owners = split_owners(reply)
+        info = ConversationInfo.told(conversation.id, created_at, metadata, version, told, owners)
         tag = etag(generation, version, chain, info.used_at_unix_s)
         return Compacted(Written(info, tag, is_replay=count == "0"), lacks_terms == "1")
 

@@ -9,6 +9,7 @@ from shared.request.caller import Caller
 from shared.store import keys
 from shared.store.attempts import Attempt
 from shared.store.indexes import Names, Spread, index_names
+from shared.store.members import Whose
 
 
 class Conversation(NamedTuple):
@@ -37,6 +38,11 @@ class Conversation(NamedTuple):
     def left_name(self) -> str:
         """What is left of it for a day when it was deleted."""
         return keys.left_key(self.caller.tenant, keys.mark_of(self.id))
+
+    @property
+    def whose(self) -> Whose:
+        """The two arguments that say whose the caller of a script believes it to be."""
+        return Whose(*self.place)
 
     def arguments(self, attempt: Attempt, record_s: int, at_us: int | None = None) -> list[str | int | Spread]:
         """Return the first arguments of every script that changes one; *at_us*: when, now if it does not say."""

@@ -28,6 +28,7 @@ from shared.conversations.export_lines import (
 from shared.errors import ExportMoved
 from shared.jsonbytes.write import Pieces
 from shared.process.pool import Pool
+from shared.request.owners import Owners
 from shared.store.refusals import raise_refusal
 from shared.store.upstash import Store
 
@@ -85,7 +86,7 @@ class Exporting:
 
 def _write(conversation_id: str, cursor: Cursor, reply: list[Any]) -> Pieces:
     _, state, sums, place, sent, entries = reply
-    generation, version, chain, created_at, metadata, expiry_s, forked_from, summary, written_tokens = state
+    generation, version, chain, created_at, metadata, expiry_s, forked_from, summary, written_tokens, *owners = state
     if cursor.page == 1:
         results, saved, asked_items, asked_terms, oldest = sums
         cursor = cursor._replace(results=int(results), saved=int(saved), recalled_from=oldest)
@@ -96,6 +97,7 @@ def _write(conversation_id: str, cursor: Cursor, reply: list[Any]) -> Pieces:
                 "id": conversation_id,
                 "created_at": int(created_at),
                 "metadata": orjson.Fragment(metadata),
+                **{name: each or None for name, each in zip(Owners._fields, owners, strict=True)},
                 "expires_after_s": int(expiry_s) or None,
                 "forked_from": forked_from or None,
                 "version": int(version),

@@ -18,6 +18,7 @@ from shared.conversations.summary_reading import FIRST_LINE
 from shared.errors import InvalidValue, Malformed, kind_of, missing_value, wrong_value
 from shared.items.normalize import normalize_item, write_metadata
 from shared.jsonbytes.read import is_crowded, loads_elements
+from shared.request.owners import NOBODY, Owners, read_owner
 from shared.request.parameters import NAME_PATTERN
 
 CONVERSATION_ID = re.compile("conv_[A-Za-z0-9_-]{1,59}")
@@ -38,6 +39,7 @@ class Begun(NamedTuple):
     metadata: str
     forked_from: str
     version: int
+    owners: Owners = NOBODY
 
 
 class Ended(NamedTuple):
@@ -136,7 +138,9 @@ def _begun(head: Json, settings: Settings) -> Begun:
     except InvalidValue as error:
         raise InvalidValue(f"{at}.{error.detail}", param=f"{at}.{error.param}") from None
     created_at, version = _integer(head, "created_at", at, TIME_MAX), _integer(head, "version", at, VERSION_MAX)
-    return Begun(created_at, expiry_s, metadata, forked_from or "", version)
+    named = ((name, head.get(name)) for name in Owners._fields)
+    owners = Owners(*("" if value is None else read_owner(value, f"{at}.{name}") for name, value in named))
+    return Begun(created_at, expiry_s, metadata, forked_from or "", version, owners)
 
 
 def _ended(last: Json, at: str) -> Ended:

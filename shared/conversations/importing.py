@@ -17,7 +17,7 @@ from shared.conversations.batch import Prepared
 from shared.conversations.conversation import Conversation, now_us
 from shared.conversations.entries import write_entry, write_summary
 from shared.conversations.import_lines import Begun, Line, Part, read_part
-from shared.conversations.info import ConversationInfo
+from shared.conversations.info import ConversationInfo, split_owners
 from shared.errors import DuplicateItem, ImportOutOfOrder, InvalidValue
 from shared.items.counts import PRIMARY_ENCODING, Counts
 from shared.items.short import saving
@@ -26,6 +26,7 @@ from shared.process.pool import Pool
 from shared.request.caller import Caller
 from shared.store import keys
 from shared.store.attempts import Attempt, etag
+from shared.store.members import own_sets, set_names
 from shared.store.refusals import id_taken, raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
@@ -76,8 +77,8 @@ class Importing:
         reply = await self._send(conversation, part, arguments)
         if reply[1] == "more":
             return Imported(conversation.id, reply[2], int(reply[3]), is_replay=reply[2] != part.digest)
-        _, state, generation, version, chain, created_at, metadata, told = reply
-        info = ConversationInfo.told(conversation.id, created_at, metadata, version, told)
+        (_, state, generation, version, chain, created_at, metadata, told), owners = split_owners(reply)
+        info = ConversationInfo.told(conversation.id, created_at, metadata, version, told, owners)
         assert info.size is not None
         tag = etag(generation, version, chain, info.used_at_unix_s)
         return Imported(conversation.id, part.digest, info.size.items, info, tag, is_replay=state == "replayed")
@@ -86,7 +87,10 @@ class Importing:
         settings = self._settings
         # The chain of the history comes from what was imported, so that a part that is sent twice is the same.
         attempt = Attempt(part.digest[:48], part.digest, "", "", is_client_retry=False)
-        begun = part.begun or NOT_FIRST
+        # Whose it is only the first part says.
+        begun, sets, whose = NOT_FIRST, [own_sets(*conversation.place)], [conversation.whose]
+        if part.begun is not None:
+            begun, sets, whose = part.begun, set_names(conversation.caller.tenant, part.begun.owners), part.begun.owners
         reply: list[Any] = await self._store.eval(
             "import_part",
             [
@@ -94,6 +98,7 @@ class Importing:
                 conversation.index_names,
                 conversation.left_name,
                 keys.import_key(*conversation.place),
+                *sets,
             ],
             [
                 *conversation.arguments(attempt, settings.idempotency_s, now_us()),
@@ -110,6 +115,7 @@ class Importing:
                 begun.metadata,
                 begun.forked_from,
                 begun.version,
+                *whose,
                 *(part.ended or NOT_LAST),
                 *arguments,
             ],

@@ -2,9 +2,12 @@
 What callers see of conversations, contexts apart: one of them, and a page of items or of conversations.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
 
 import orjson
+
+from shared.request.owners import NOBODY, Owners
 
 
 class Size(NamedTuple):
@@ -24,7 +27,7 @@ class ConversationInfo(NamedTuple):
     """
     A conversation without its items; *metadata* is JSON. Times are Unix seconds; expiry 0 means never.
 
-    Its last use is None, and so is its size, where what was kept of an answer does not say it.
+    Its last use is None, and so is its size, where what was kept of an answer does not say it. *owners*: whose it is.
     """
 
     id: str
@@ -33,15 +36,24 @@ class ConversationInfo(NamedTuple):
     used_at_unix_s: int | None = None
     expiry_s: int = 0
     size: Size | None = None
+    owners: Owners = NOBODY
 
     @classmethod
-    def told(cls, conversation_id: str, created_at: str, metadata: str, version: str, told: str = "") -> Self:
+    def told(
+        cls,
+        conversation_id: str,
+        created_at: str,
+        metadata: str,
+        version: str,
+        told: str = "",
+        owners: Owners = NOBODY,
+    ) -> Self:
         """Return what a script's reply says; *told* is what told.lua writes, "" of a reply that an older one kept."""
         if not told:
-            return cls(conversation_id, int(created_at), metadata)
+            return cls(conversation_id, int(created_at), metadata, owners=owners)
         items, tokens, size_bytes, used_at, expiry_s, forked_from = told.split(" ")
         size = Size(int(items), int(tokens), int(size_bytes), int(version), forked_from or None)
-        return cls(conversation_id, int(created_at), metadata, int(used_at), int(expiry_s), size)
+        return cls(conversation_id, int(created_at), metadata, int(used_at), int(expiry_s), size, owners)
 
     def as_json(self) -> bytes:
         return orjson.dumps(self.as_dict())
@@ -56,9 +68,17 @@ class ConversationInfo(NamedTuple):
             "object": "conversation",
             "created_at": self.created_at_unix_s,
             "metadata": orjson.Fragment(self.metadata),
+            "user": self.owners.user or None,
+            "agent": self.owners.agent or None,
             **life,
             **({} if self.size is None else self.size._asdict()),
         }
+
+
+def split_owners(reply: Sequence[Any]) -> tuple[list[Any], Owners]:
+    """Return what a script replied without the pair at its end, and that: whose the conversation is."""
+    *facts, owners = reply
+    return facts, Owners(*owners)
 
 
 class Page(NamedTuple):

@@ -15,6 +15,7 @@ from shared.conversations.entries import DELETION, NO_SUMMARY, Entry
 from shared.items.item import Item
 from shared.items.kinds import Kind
 from shared.items.short import saving
+from shared.request.owners import NOBODY, Owners
 
 _SEQ = attrgetter("seq")
 
@@ -36,7 +37,7 @@ class Header(NamedTuple):
     were taken out by compaction: an entry's seq is its version less their number. *results*: how many were ever
     appended; their short forms save *saved_tokens*. *covered*: the id of an item, and the tokens of the live items up
     to there, system items aside; None where no summary says it. *bytes*: what all of it takes in the store.
-    *forked_from*: the conversation that it is a copy of, "" for none.
+    *forked_from*: the conversation that it is a copy of, "" for none. *owners*: whose it is.
     """
 
     generation: str
@@ -55,6 +56,7 @@ class Header(NamedTuple):
     covered: tuple[str, int] | None = None
     bytes: int = 0
     forked_from: str = ""
+    owners: Owners = NOBODY
 
     def log_tokens(self, summary: Summary | None) -> int:
         """Return what the live items count, those aside that *summary* stands for."""
@@ -99,7 +101,7 @@ class Snapshot(NamedTuple):
 def read_header(fields: list[Any]) -> Header:
     """Return the header that the read script replied, in Header's order."""
     generation, version, chain, live, expiry_s, used_at, created_at, metadata, written, deleted, removed = fields[:11]
-    results, saved, covered, size_bytes, forked_from = fields[13:18]
+    results, saved, covered, size_bytes, forked_from, user, agent = fields[13:20]
     covered_id, _, covered_tokens = covered.partition(" ")
     return Header(
         generation,
@@ -118,6 +120,7 @@ def read_header(fields: list[Any]) -> Header:
         (covered_id, int(covered_tokens)) if covered else None,
         int(size_bytes),
         forked_from,
+        Owners(user, agent),
     )
 
 

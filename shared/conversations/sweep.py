@@ -15,25 +15,29 @@ others: it is counted, told in the log by a hash, and the tenant's turn comes af
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.config import Settings
 from shared.conversations.compaction import compaction
 from shared.conversations.conversation import Conversation
 from shared.conversations.indexing import Indexing
+from shared.conversations.repairing import repair
 from shared.conversations.spreading import Spreading
 from shared.errors import StoreFull, StoreUnavailable
 from shared.process.background import Contained
 from shared.process.pool import Pool
 from shared.request.caller import Caller
 from shared.request.cron_time import BUSY
+from shared.request.owners import NOBODY, Owners
 from shared.store import keys
 from shared.store.failure import Failure, Sign
 from shared.store.indexes import Layout
 from shared.store.lease import Lease, taken
+from shared.store.members import set_names
 from shared.store.upstash import Store
 
 NAME = "compact"
@@ -248,15 +252,35 @@ class ConversationSweep:
         return looked
 
     async def _look_at(self, tenant: str, names: list[str], ids: list[str]) -> Looked:
-        conversations = [keys.conversation_key(tenant, each) for each in ids]
-        reply = await self._store.eval("sweep_look", [*names, *conversations], ids, is_idempotent=True)
-        _, forgotten, looked_bytes, sparse, lacking = reply
-        self._add(forgotten=int(forgotten))
+        reply = await self._looked(tenant, names, [(each, *NOBODY) for each in ids])
+        _, _, looked_bytes, sparse, lacking, unnamed, astray = reply
+        if unnamed:
+            # What is gone had a user or an agent: now their sets can be named.
+            await self._looked(tenant, names, _triples(unnamed))
+        for each in astray:
+            await repair(self._store, Conversation(Caller(tenant, ""), each), indexes=names)
         return Looked(sparse, lacking, int(looked_bytes))
+
+    async def _looked(self, tenant: str, names: list[str], rows: list[tuple[str, str, str]]) -> list[Any]:
+        """Return what sweep_look.lua replies of conversations: id, user and agent of each."""
+        conversations = [keys.conversation_key(tenant, conversation_id) for conversation_id, *_ in rows]
+        sets = [name for _, *owners in rows for name in set_names(tenant, Owners(*owners))]
+        told = [part for each in rows for part in each]
+        reply = await self._store.eval("sweep_look", [*names, *conversations, *sets], told, is_idempotent=True)
+        self._add(forgotten=int(reply[1]))
+        return reply
 
     async def _forget(self, tenant: str, names: list[str], ids: list[str]) -> None:
         """Forget what expired, in a store that takes no script that may write: what only makes room, it takes."""
-        _, gone = await self._store.eval("sweep_gone", [keys.conversation_key(tenant, each) for each in ids], ids)
+        conversations = [keys.conversation_key(tenant, each) for each in ids]
+        _, told = await self._store.eval("sweep_gone", [names[1], *conversations], ids)
+        gone, members = [], defaultdict(list)
+        for conversation_id, *owners in _triples(told):
+            gone.append(conversation_id)
+            for name in set_names(tenant, Owners(*owners)):
+                members[name].append(conversation_id)
+        for name, each in members.items():
+            await self._store.command("ZREM", name, *each, is_idempotent=True)
         if gone:
             await self._store.command("HDEL", names[1], *gone, is_idempotent=True)
             await self._store.command("ZREM", names[0], *gone, is_idempotent=True)
@@ -294,6 +318,11 @@ class ConversationSweep:
         self._swept = self._swept._replace(
             **{name: getattr(self._swept, name) + count for name, count in counts.items()}
         )
+
+
+def _triples(told: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return what a script told of conversations: id, user, agent, …"""
+    return list(zip(told[::3], told[1::3], told[2::3], strict=True))
 
 
 def _was_refused(error: StoreUnavailable) -> bool:

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from shared.errors import InvalidValue, NotFound, kind_of, missing_value, one_of, quoted, shown, wrong_value
+from shared.request.owners import CHARS_MAX as OWNER_CHARS_MAX
+from shared.request.owners import read_owner
 
 NAME = "[A-Za-z0-9_-]{1,64}"
 """Of conversations and items; what else is asked for cannot exist."""
@@ -61,6 +63,7 @@ class Field(NamedTuple):
 
 INTEGER, NUMBER, STRING, CHOICE, BOOLEAN = "integer", "number", "string", "choice", "boolean"
 IDENTIFIER, JSON, MAP, IGNORED, REFUSED = "identifier", "json", "map", "ignored", "refused"
+OWNER = "owner"
 UNREAD = frozenset({IGNORED, REFUSED})
 """Kinds that no handler gets a value of."""
 
@@ -91,6 +94,11 @@ def string(
 def identifier(name: str, of: str, text: str, *, required: bool = False) -> Field:
     """Declare the id of a conversation or an item; "" where none is given. One that cannot exist is a 404."""
     return Field(name, IDENTIFIER, text, "", of=of, is_required=required, is_nullable=not required)
+
+
+def owner(name: str, text: str) -> Field:
+    """Declare the name of a user or an agent."""
+    return Field(name, OWNER, text, low=1, high=OWNER_CHARS_MAX)
 
 
 def choice(name: str, choices: tuple[str, ...], text: str, default: str | None = None) -> Field:
@@ -266,6 +274,10 @@ def _boolean(field: Field, value: Any, is_text: bool) -> bool:
     raise wrong_value(field.name, "true or false", _got(value, is_text))
 
 
+def _owner(field: Field, value: Any, is_text: bool) -> str:
+    return read_owner(value, field.name)
+
+
 def _json(field: Field, value: Any, is_text: bool) -> Any:
     if value is None:
         raise InvalidValue(f"{field.name} must not be null.", param=field.name)
@@ -279,6 +291,7 @@ READERS: dict[str, Callable[[Field, Any, bool], Any]] = {
     IDENTIFIER: _identifier,
     CHOICE: _choice,
     BOOLEAN: _boolean,
+    OWNER: _owner,
     JSON: _json,
 }
 """What turns a value that is there into what handlers get, or refuses it."""

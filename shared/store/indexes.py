@@ -3,18 +3,24 @@ Where in the store a tenant's indexes are: over how many shards they are spread,
 
 The tenant's hash says it, and scripts refuse names that do not agree with it (index.lua). So what this instance
 remembers costs nothing to check, and is put right by the first script that it is wrong for. Until then the names, and
-the argument that says what they come from, are marks in the place of the real ones.
+the argument that says what they come from, are marks in the place of the real ones. So it is with names that depend on
+whose a conversation is (members.py).
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from hashlib import sha1
 from typing import NamedTuple
 
+from shared.request.owners import NOBODY, Owners
 from shared.store import keys
 
 SHARDS_MAX = 1_024
 TENANTS_MAX = 10_000
 """How many of them are remembered; of others a script has to tell again."""
+
+OWNED_MAX = 1_000
+"""Of so many conversations it is remembered whose they are."""
 
 
 class Layout(NamedTuple):
@@ -50,12 +56,26 @@ def shard_of(conversation_id: str, shards: int) -> int:
     return int(digits[-4:], 16) % shards
 
 
-class Names:
-    """Names in the store that depend on the layout of *tenant*: *of* makes them."""
+class Names(ABC):
+    """Names in the store of *tenant* that depend on what an instance has to believe."""
+
+    def __init__(self, tenant: str) -> None:
+        self.tenant = tenant
+
+    @abstractmethod
+    def made(self, indexes: "Indexes") -> list[str]:
+        """Return the names, as *indexes* believes."""
+
+
+class IndexNames(Names):
+    """Those that depend on the layout: *of* makes them."""
 
     def __init__(self, tenant: str, of: Callable[[Layout], list[str]]) -> None:
-        self.tenant = tenant
+        super().__init__(tenant)
         self.of = of
+
+    def made(self, indexes: "Indexes") -> list[str]:
+        return self.of(indexes.layout(self.tenant))
 
 
 class Spread:
@@ -63,6 +83,9 @@ class Spread:
 
     def __init__(self, tenant: str) -> None:
         self.tenant = tenant
+
+    def told(self, indexes: "Indexes") -> list[str]:
+        return [str(indexes.layout(self.tenant))]
 
 
 def index_names(tenant: str, conversation_id: str) -> Names:
@@ -72,12 +95,12 @@ def index_names(tenant: str, conversation_id: str) -> Names:
         shard = shard_of(conversation_id, layout.shards)
         return [keys.activity_key(tenant, shard), keys.rows_key(tenant, shard)]
 
-    return Names(tenant, of)
+    return IndexNames(tenant, of)
 
 
 def rows_name(tenant: str, conversation_id: str) -> Names:
     """Return the second of the two."""
-    return Names(tenant, lambda layout: [keys.rows_key(tenant, shard_of(conversation_id, layout.shards))])
+    return IndexNames(tenant, lambda layout: [keys.rows_key(tenant, shard_of(conversation_id, layout.shards))])
 
 
 def every_place(tenant: str, conversation_id: str) -> Names:
@@ -87,12 +110,12 @@ def every_place(tenant: str, conversation_id: str) -> Names:
         shards = layout.shards_of(conversation_id)
         return [name for shard in shards for name in (keys.activity_key(tenant, shard), keys.rows_key(tenant, shard))]
 
-    return Names(tenant, of)
+    return IndexNames(tenant, of)
 
 
 def activity_names(tenant: str) -> Names:
     """Return the names of all activity indexes."""
-    return Names(tenant, lambda layout: [keys.activity_key(tenant, each) for each in range(layout.shards)])
+    return IndexNames(tenant, lambda layout: [keys.activity_key(tenant, each) for each in range(layout.shards)])
 
 
 def all_indexes(tenant: str) -> Names:
@@ -102,14 +125,15 @@ def all_indexes(tenant: str) -> Names:
         shards = range(layout.shards)
         return [keys.activity_key(tenant, each) for each in shards] + [keys.rows_key(tenant, each) for each in shards]
 
-    return Names(tenant, of)
+    return IndexNames(tenant, of)
 
 
 class Indexes:
-    """What this instance believes of each tenant."""
+    """What this instance believes of each tenant, and of conversations that have a user or an agent."""
 
     def __init__(self) -> None:
         self._layouts: dict[str, Layout] = {}
+        self._owners: dict[tuple[str, str], Owners] = {}
 
     def layout(self, tenant: str) -> Layout:
         return self._layouts.get(tenant, Layout())
@@ -120,13 +144,27 @@ class Indexes:
             self._layouts.clear()
         self._layouts[tenant] = read_layout(text)
 
+    def owners(self, tenant: str, conversation_id: str) -> Owners:
+        return self._owners.get((tenant, conversation_id), NOBODY)
+
+    def learn_owners(self, tenant: str, conversation_id: str, owners: Owners) -> None:
+        """Take in whose a conversation is."""
+        self._owners.pop((tenant, conversation_id), None)
+        if len(self._owners) >= OWNED_MAX:
+            self._owners.clear()
+        if owners != NOBODY:
+            self._owners[tenant, conversation_id] = owners
+
     def names(self, named: Sequence[str | Names]) -> list[str]:
         """Return *named* with names in the place of marks."""
         names: list[str] = []
         for each in named:
-            names += [each] if isinstance(each, str) else each.of(self.layout(each.tenant))
+            names += [each] if isinstance(each, str) else each.made(self)
         return names
 
     def arguments(self, arguments: Sequence[str | int | Spread]) -> list[str | int]:
-        """Return *arguments* with the layout in the place of its mark."""
-        return [str(self.layout(each.tenant)) if isinstance(each, Spread) else each for each in arguments]
+        """Return *arguments* with what is believed in the place of its marks."""
+        told: list[str | int] = []
+        for each in arguments:
+            told += each.told(self) if isinstance(each, Spread) else [each]
+        return told

@@ -49,7 +49,8 @@ def conversation_key(tenant: str, conversation_id: str) -> str:
     `g` generation, `v` version, `o` entries that compaction took out, `h` chain hash, `n` live items, `w` tokens ever
     appended, `d` those of deleted items, `b` bytes of the entries, `p` pinned tokens, `e` expiry in seconds, `t` last
     use, `c` creation, `m` metadata, `f` the id of what it was forked from, `im` hashes of the first and the last part
-    that it was imported of; `<place>` each entry, its version less `o`; `i:<item id>` its place, half-way between two
+    that it was imported of, `us` its user, `ag` its agent, `cu` the microseconds of its creation behind `c` where it was
+    made for one of these; `<place>` each entry, its version less `o`; `i:<item id>` its place, half-way between two
     others for an item that is gone (compaction.lua), `x` a list of those; `pin` places of pinned items, `y` that of the
     newest summary; `docs` paths of the documents it mentions, one a line; `b:<batch>` the version, chain hash and time
     after a batch (change.lua), `last` the newest append (appending.lua); `q:<encoding>:<block>` counts kept for a
@@ -73,8 +74,8 @@ def import_key(tenant: str, conversation_id: str) -> str:
 
 def left_key(tenant: str, mark: str) -> str:
     """
-    Text: what is left of a deleted conversation for a day: `<seed> <time of its last write>` (delete.lua); *mark* is
-    `mark_of` its id.
+    Text: what is left of a deleted conversation for a day: `<seed> <time of its creation> <time of its last write>`,
+    both in microseconds (delete.lua); *mark* is `mark_of` its id.
     """
     return f"{SCHEMA}:{{{tenant}}}:left:{mark}"
 
@@ -82,13 +83,6 @@ def left_key(tenant: str, mark: str) -> str:
 def mark_of(conversation_id: str) -> str:
     """Return what stands for a conversation where it is no more: an id that a client chose is a client's words."""
     return conversation_id if MADE_ID.fullmatch(conversation_id) else digest(conversation_id)
-
-
-def members_key(tenant: str, kind: str, name: str) -> str:
-    """
-    Sorted set: by their creation, in microseconds, the conversations whose *kind*, `user` or `agent`, is called *name*.
-    """
-    return f"{SCHEMA}:{{{tenant}}}:of:{kind}:{digest(name)}"
 
 
 def spending_key(tenant: str, kind: str, name: str) -> str:
@@ -112,8 +106,19 @@ def activity_key(tenant: str, shard: int) -> str:
 
 
 def rows_key(tenant: str, shard: int) -> str:
-    """Hash: conversation id -> `<created_at> <expiry_s> <last use> <bytes> <metadata>`, of one shard (index.lua)."""
+    """
+    Hash: conversation id -> `<created_at> <expiry_s> <last use> <bytes> <metadata>`, of one shard; another form for one
+    that has a user or an agent (index.lua).
+    """
     return f"{SCHEMA}:{{{tenant}}}:rows:{shard}"
+
+
+def members_key(tenant: str, kind: str, name: str) -> str:
+    """
+    Sorted set: the conversations of one user or one agent (*kind* `user` or `agent`) by their creation, in microseconds
+    (members.lua). Its name has of theirs a hash only: it is no longer than others, and says nothing of who they are.
+    """
+    return f"{SCHEMA}:{{{tenant}}}:of:{kind}:{digest(name)}"
 
 
 def attempt_key(tenant: str, name: str) -> str:

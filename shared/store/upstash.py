@@ -21,18 +21,20 @@ from shared.process.pool import Pool
 from shared.request.erasures import Erasures
 from shared.request.invocation import CURRENT, HOLDS_PERMIT
 from shared.request.observation import store_waits
+from shared.request.owners import Owners
 from shared.request.permits import read_rate
 from shared.setting import RESP_SCHEMES
 from shared.store.command import REPLIES_BYTES_MAX, SMALL_REPLY_BYTES, Command, Transport
 from shared.store.failure import Failure, Sign
 from shared.store.indexes import Indexes, Names, Spread
 from shared.store.keys import tenant_of_name
+from shared.store.members import Whose
 from shared.store.pipeline import LARGE_WAITS, Pipeline, away
 from shared.store.script import scripts
 from shared.store.span_names import SpanNames
 
 LAYOUTS_MAX = 4
-"""How often the names of one script are made: each time its tenant's indexes may have been spread again."""
+"""How often the names of one script are made: each time something that they depend on may have changed again."""
 
 EXIT_S = 0.01
 """The HTTP library's thread lets go of the interpreter a moment after the last answer; one that ends in that moment
@@ -89,8 +91,8 @@ class Store:
         scripts that are keyless. What *is_idempotent*, as every script is that only reads, may be sent twice. No answer
         is awaited after *deadline_at_s* on the monotonic clock, nor after that of the current invocation, whose permit
         the script takes if it has none. *reply_bytes_max*: what the reply may hold, about; what may be large travels
-        alone. Names that depend on a tenant's layout are made here, and anew when the script says that they are not
-        right. A script that only reads is not counted against the rate while the store has no room for that.
+        alone. Names that depend on a tenant's layout, or on whose a conversation is, are made here, and anew when the
+        script says that they are not right. A script that only reads is not counted against the rate while the store has no room for that.
 
         Raises:   Unauthorized, RateExceeded (both only within an invocation): nothing was done.
                   StoreUnavailable: `outcome_unknown` says whether it may have run.
@@ -100,15 +102,22 @@ class Store:
         for _ in range(LAYOUTS_MAX):
             names, told = self._indexes.names(keys), self._indexes.arguments(arguments)
             reply = await self._eval(name, names, told, sending)
-            if reply[0] != "shards":
+            if reply[0] == "shards":
+                [tenant] = {each.tenant for each in arguments if isinstance(each, Spread)}
+                self._indexes.learn(tenant, reply[1])
+            elif reply[0] == "owner" and (whose := [each for each in arguments if isinstance(each, Whose)]):
+                self.learn_owners(whose[0].tenant, whose[0].conversation_id, Owners(*reply[1:]))
+            else:
                 return reply
-            [tenant] = {each.tenant for each in arguments if isinstance(each, Spread)}
-            self._indexes.learn(tenant, reply[1])
         raise Failure("its indexes keep moving", outcome_unknown=False, sign=Sign.THERE).for_caller(is_read=False)
 
     def names(self, named: Sequence[str | Names]) -> list[str]:
-        """Return names with those of the tenant's layout, as this instance believes it, in the place of marks."""
+        """Return names with those of what this instance believes in the place of marks."""
         return self._indexes.names(named)
+
+    def learn_owners(self, tenant: str, conversation_id: str, owners: Owners) -> None:
+        """Take in whose a conversation is: what was just written, or that it is nobody's, because it is gone."""
+        self._indexes.learn_owners(tenant, conversation_id, owners)
 
     async def _eval(
         self,

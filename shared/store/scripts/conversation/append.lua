@@ -1,18 +1,18 @@
 -- Create a conversation, or append a batch of items to one, atomically.
 -- @include appending
--- KEYS: tenant, conversation, activity index, rows, what is left of the conversation if it was deleted (only to create
---       one), record (only with an Idempotency-Key)
+-- KEYS: tenant, conversation, activity index, rows, what is left of the conversation if it was deleted, the sets of its
+--       user and of its agent if it has them (these only to create one), record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards,
 --       mode ('create', 'create_as' with an id that the client chose, or 'append'),
 --       '1' if an OpenAI client says that it sends this again,
 --       entries_max, bytes_max, pinned_tokens_max, tenant_bytes_max,
---       generation, expiry_s, created_at, metadata (these four only matter to create one),
+--       generation, expiry_s, created_at, metadata, user, agent ('' for none; these six only matter to create one),
 --       documents_max, paths of the documents that the batch mentions, each behind a newline,
 --       tokens that the short forms of its results save,
 --       then per item: id, '1' if the caller chose it, kind, tokens, '<facts>\n<body>[\n<extras>]', its terms ('-' if
 --       they are not to be kept)
 -- Reply: 'ok', seed, generation, version, chain hash, created_at, when this was appended, what told.lua tells of it
---        (only of a new one) | 'unauthorised' | 'shards', how many | 'reused'
+--        and whose it is (both only of a new one) | 'unauthorised' | 'shards', how many | 'reused'
 --        | 'again', seed: of the attempt whose conversation this may have become | 'unknown'
 --        | 'exists': there is a conversation of that id, or was a short time ago
 --        | 'moved', generation, version, chain hash | 'taken', index | 'entries' | 'bytes' | 'tenant_bytes', limit

@@ -3,7 +3,7 @@
 -- @include change, fields, terms, text
 
 -- Where the items begin in ARGV, and how many arguments each has.
-local FIRST, WIDTH = 22, 6
+local FIRST, WIDTH = 24, 6
 
 -- For so long a batch that an OpenAI client sends again counts as the one that is the newest.
 local RETRY_S = 120
@@ -95,7 +95,10 @@ end
 -- that were set (name, value, …); what it returns is replied.
 local function append(KEYS, ARGV, before, after, beside)
   local conversation, is_creation, is_retry = KEYS[2], ARGV[9] ~= 'append', ARGV[10] == '1'
-  local record, left = KEYS[is_creation and 6 or 5], is_creation and KEYS[5]
+  local owned = {us = ARGV[19], ag = ARGV[20], c = ARGV[17], cu = string.sub(now_us, -6)}
+  local left, joins, record_at = is_creation and KEYS[5], {}, 5
+  if is_creation then joins, record_at = sets_of(KEYS, 6, owned.us, owned.ag) end
+  local record = KEYS[record_at]
   local entries_max, bytes_max, pinned_max = tonumber(ARGV[11]), tonumber(ARGV[12]), tonumber(ARGV[13])
   local count = (#ARGV - FIRST + 1) / WIDTH
   local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'e', 'c', 'g', 'last', 'docs', 'r', 's',
@@ -137,8 +140,8 @@ local function append(KEYS, ARGV, before, after, beside)
   for at = FIRST, #ARGV, WIDTH do
     if header['i:' .. ARGV[at]] then return {'taken', text((at - FIRST) / WIDTH)} end
   end
-  local documents, documents_count = with_documents(header.docs, ARGV[20])
-  if documents_count > tonumber(ARGV[19]) then return {'documents', text(documents_count)} end
+  local documents, documents_count = with_documents(header.docs, ARGV[22])
+  if documents_count > tonumber(ARGV[21]) then return {'documents', text(documents_count)} end
   local version = tonumber(header.v or 0) + count
   if version - tonumber(header.o or 0) > entries_max then return {'entries'} end
   local fields = {}
@@ -161,7 +164,7 @@ local function append(KEYS, ARGV, before, after, beside)
   set('last', fingerprint .. ' ' .. seed .. ' ' .. text(version) .. ' ' .. now_s)
   if documents then set('docs', documents) end
   if results > 0 then set('r', text(tonumber(header.r or 0) + results)) end
-  if ARGV[21] ~= '0' then set('s', text(tonumber(header.s or 0) + tonumber(ARGV[21]))) end
+  if ARGV[23] ~= '0' then set('s', text(tonumber(header.s or 0) + tonumber(ARGV[23]))) end
   local metadata = nil
   if is_creation then
     metadata = ARGV[18]
@@ -169,11 +172,14 @@ local function append(KEYS, ARGV, before, after, beside)
     set('e', expiry)
     set('c', created)
     set('m', metadata)
+    if owned.us ~= '' then set('us', owned.us) end
+    if owned.ag ~= '' then set('ag', owned.ag) end
+    if #joins > 0 then set('cu', owned.cu) end
   end
   local change = {conversation = conversation, activity = KEYS[3], rows = KEYS[4], record = record,
     generation = generation, version = version, chain = chain, bytes = bytes, bytes_before = bytes_before,
-    expiry = expiry, created = created, metadata = metadata, is_new = is_creation,
-    told = is_creation and {n = text(count), w = text(tokens)} or nil}
+    expiry = expiry, created = created, metadata = metadata, is_new = is_creation, owned = owned, joins = joins,
+    told = is_creation and {n = text(count), w = text(tokens), us = owned.us, ag = owned.ag} or nil}
   local reply = commit(change, fields, created, now_s)
   return after and after(reply, header, fields) or reply
 end

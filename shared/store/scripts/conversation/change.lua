@@ -1,6 +1,6 @@
 -- How an operation that writes to a conversation knows what was done before, and how it ends.
 -- @part
--- @include batches, charge, index, once, room, text, told
+-- @include batches, charge, index, members, once, room, text, told
 --
 -- Redis takes nothing back, and any command of a script may be refused. So an operation is one HSET of the
 -- conversation, its last write but for one: what is written before it means nothing without it, and what comes behind
@@ -76,9 +76,11 @@ end
 
 -- The end of an operation that changes a conversation. change: the names *conversation*, *activity*, *rows* of its
 -- shard, *record* (nil without an Idempotency-Key); what has become of *generation*, *version* and *bytes* (numbers),
--- *chain*, *expiry*; *bytes_before*; *created*, *used* and *metadata* where the row changes. *is_new*: nothing is there
--- yet. *expiry_before*: what the expiry was, where it changes. *told*: where the reply tells of the conversation behind
--- all else, a header of its sums as they have become (told.lua). *shown*: the metadata in the reply, where it has any.
+-- *chain*, *expiry*; *bytes_before*; *created*, *used*, *metadata* and *owned*, a header that says whose it is, where
+-- the row changes. *is_new*: nothing is there yet. *expiry_before*: what the expiry was, where it changes. *joins*,
+-- *leaves*: the sets of users and agents that it comes into, and goes from (members.lua). *told*: where the reply tells
+-- of the conversation behind all else, a header of its sums as they have become, and of whose it is (told.lua). *shown*:
+-- the metadata in the reply, where it has any.
 -- fields: what else to set, name, value, …; all that was set stands in it afterwards.
 -- Reply: 'ok', seed, generation, version, chain, and what the operation adds; `replayed` finds it.
 local function commit(change, fields, ...)
@@ -89,10 +91,12 @@ local function commit(change, fields, ...)
     told.b, told.t, told.e = bytes, now_s, change.expiry
     reply[#reply + 1] = told_of(told)
   end
-  local line = change.metadata and row(change.created, change.expiry, now_s, bytes, change.metadata)
+  local line = change.metadata
+    and row(change.created, change.expiry, now_s, bytes, change.metadata, change.owned)
   remember(change.record, fingerprint, record_s, without_texts(reply, change.shown, told and told.f))
   charge(conversation_id, change.bytes_before, change.bytes + BATCH_BYTES)
   redis.call('ZADD', change.activity, now_us, conversation_id)
+  if change.joins then join(change.joins, conversation_id, change.owned) end
   if line then redis.call('HSET', change.rows, conversation_id, PENDING .. line) end
   -- Before it is done, what expires may come to live longer than it should, never shorter.
   local before = change.expiry_before or change.expiry
@@ -113,5 +117,6 @@ local function commit(change, fields, ...)
   if is_shorter then redis.pcall('EXPIRE', conversation, change.expiry) end
   -- It is done: a row that stays in doubt is asked about by whoever meets it.
   if line then redis.pcall('HSET', change.rows, conversation_id, line) end
-  return reply
+  for _, set in ipairs(change.leaves or {}) do redis.pcall('ZREM', set, conversation_id) end
+  return told and with_owners(reply, told) or reply
 end

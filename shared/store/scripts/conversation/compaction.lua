@@ -6,13 +6,13 @@ local function compact(KEYS, ARGV, layout_of)
   local now_s, batches_s, conversation_id, shards = unpack(ARGV, 4, 7)
   local header = fields_of(conversation,
     {'v', 'o', 'n', 'b', 'h', 'w', 'd', 'p', 'pin', 'y', 'x', 'g', 'c', 'm', 'e', 't', 'docs', 'last', 'r', 's', 'sc',
-      'ti', 'to', 'tq', 'td', 'f', 'im'})
+      'ti', 'to', 'tq', 'td', 'f', 'im', unpack(OWNED)})
   if not header.v then return {'unknown'} end
   local removed, live, bytes = tonumber(header.o or 0), tonumber(header.n), tonumber(header.b)
   local entries = tonumber(header.v) - removed
   local function done(count)
     return {'ok', header.g, header.v, header.h, header.c, header.m, text(count), is_indexed(header) and '0' or '1',
-      told_of(header)}
+      told_of(header), {header.us or '', header.ag or ''}}
   end
   if not is_sparse(entries, live) and not (is_forced and live < entries) then return done(0) end
   local told = layout_of()
@@ -71,7 +71,7 @@ local function compact(KEYS, ARGV, layout_of)
   local pins = {}
   for pin in string.gmatch(header.pin, '%d+') do pins[#pins + 1] = text(place_of[tonumber(pin)]) end
   for _, name in ipairs({'v', 'h', 'n', 'w', 'd', 'p', 'e', 't', 'c', 'm', 'docs',
-    'last', 'r', 's', 'sc', 'f', 'im'}) do
+    'last', 'r', 's', 'sc', 'f', 'im', unpack(OWNED)}) do
     if header[name] then set(name, header[name]) end
   end
   kept_bytes = kept_bytes
@@ -92,6 +92,6 @@ local function compact(KEYS, ARGV, layout_of)
   charge(conversation_id, bytes, kept_bytes)
   redis.call('RENAME', side, conversation)
   -- The list goes by what stays the same, the sum of the tenant's bytes by the row.
-  redis.pcall('HSET', KEYS[4], conversation_id, row(header.c, header.e, header.t, text(kept_bytes), header.m))
+  redis.pcall('HSET', KEYS[4], conversation_id, row(header.c, header.e, header.t, text(kept_bytes), header.m, header))
   return reply
 end

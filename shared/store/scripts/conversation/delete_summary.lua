@@ -3,7 +3,7 @@
 -- KEYS: tenant, conversation, activity index, rows, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards
 -- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, '1' if compaction is worth its while, what
---        told.lua tells of it
+--        told.lua tells of it, {user, agent}
 --        | 'unauthorised' | 'shards', how many | 'reused' | 'unknown' | 'unknown_summary'
 --        | 'moved', generation, version, chain hash
 -- The limit on entries does not hold here: a summary can be deleted once.
@@ -13,7 +13,7 @@ local kept, refused = look_back(record, wanted)
 if refused then return refused end
 local header = fields_of(conversation, wanted)
 local done = replayed(kept, header, header.c, header.m, '0', header.v and told_of(header))
-if done then return done end
+if done then return with_owners(done, header) end
 if not header.v then return {'unknown'} end
 if has_moved(expected, header) then return moved(header) end
 if not header.y or header.y == '' then return {'unknown_summary'} end

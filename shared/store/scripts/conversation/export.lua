@@ -5,16 +5,16 @@
 -- ARGV: key hash, generation, version and chain hash of that state ('' for the newest, to begin), the place of its
 --       summary ('' for none), the place to go on at, how far that is sent already (0: not at all; 1: its entry; …: so
 --       many less one of the ids of items that compaction took out behind it), bytes_max, lines_max
--- Reply: 'ok', {g, v, h, c, m, e, f, y, tokens written} of the state, and of the newest {r, s, items and terms that
---        there were when the newest user message came ('' for none),
---        id of the oldest item with terms}, place to go on at ('' for none), how far that is
---        sent, {entry, or '=' and the id of an item that compaction took out}
+-- Reply: 'ok', {g, v, h, c, m, e, f, y, tokens written, us, ag} of the state, and of the newest {r, s, items and terms
+--        that there were when the newest user message came ('' for none), id of the oldest item with terms}, place to
+--        go on at ('' for none), how far that is sent, {entry, or '=' and the id of an item that compaction took out}
 --        | 'unauthorised' | 'unknown' | 'moved': what the state held is there no more
 -- What was appended since is left out. What was deleted since, before it was sent, is gone for the export as well.
 local name = KEYS[2]
 local generation, chain, summary = ARGV[2], ARGV[4], ARGV[5]
 local place, sent, bytes_max, lines_max = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
-local header = fields_of(name, {'g', 'v', 'h', 'c', 'm', 'e', 'f', 'y', 'w', 'o', 'b', 'x', 'r', 's', 'ti', 'tq'})
+local header = fields_of(name, {'g', 'v', 'h', 'c', 'm', 'e', 'f', 'y', 'w', 'o', 'b', 'x', 'r', 's', 'ti', 'tq',
+  'us', 'ag'})
 if not header.v then return {'unknown'} end
 local removed, is_first = tonumber(header.o or 0), generation == ''
 local newest = tonumber(header.v) - removed
@@ -76,7 +76,8 @@ if goes_on then
   end)
 end
 if is_moved then return {'moved'} end
-local state = {header.g, text(last + removed), chain, header.c, header.m, header.e, header.f or '', summary, written}
+local state = {header.g, text(last + removed), chain, header.c, header.m, header.e, header.f or '', summary, written,
+  header.us or '', header.ag or ''}
 -- A copy has the terms of all items. Where this index lacks some, what it says of itself is not true of the copy's.
 local index, message, asked = index_of(header, header.g), question_of(header.tq), {'', '', ''}
 if message then asked = {'0', '0', ''} end

@@ -1,34 +1,44 @@
 -- Copy a conversation up to and including one of its items: a new conversation with a history of its own.
 -- @include change, entries, fields, sparse, terms_changed
--- KEYS: tenant, conversation, activity index, rows (both of the fork), fork, where to build it,
+-- KEYS: tenant, conversation, activity index, rows (both of the fork), fork, where to build it, the sets of the fork's
+--       user and agent if it has them,
 --       record (only with an Idempotency-Key), what is left of the fork if it was deleted (only with one)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, id of the fork, shards,
 --       id of the last item ('' for all there is), metadata ('' for the conversation's own), generation of the fork,
 --       tenant_bytes_max, how many entries share a field of kept counts, id of the conversation,
+--       whom its caller believes to be the conversation's user and agent ('' for nobody), '1' if the fork has another
+--       agent, which follows,
 --       then the encodings whose counts may be kept
 -- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, expiry and last use of the conversation,
---        what told.lua tells of the fork
+--        what told.lua tells of the fork, {user, agent} of it
+--        | 'owner', user, agent: of the conversation, where they are not whom its caller believes
 --        | 'unauthorised' | 'shards', how many | 'reused' | 'again', seed | 'unknown'
 --        | 'moved', generation, version, chain hash | 'after' | 'tenant_bytes', limit
+-- The user of a fork is that of its conversation: what is a user's own can be found by the user.
 -- Entries that are kept keep their places, so all that names one stays right. What was deleted after the cut is as
 -- blank in the fork; the entry that says so is not needed, because nobody holds the fork from before the deletion.
 -- It is built under another name, and gets its own with the last write; what an attempt left there that ended half-way
 -- is overwritten by the next.
-local conversation, fork, side, record = KEYS[2], KEYS[5], KEYS[6], KEYS[7]
-local after, generation, block_entries, FIRST_ENCODING = ARGV[9], ARGV[11], tonumber(ARGV[13]), 15
+local conversation, fork, side = KEYS[2], KEYS[5], KEYS[6]
+local after, generation, block_entries, FIRST_ENCODING = ARGV[9], ARGV[11], tonumber(ARGV[13]), 19
+local owned = {us = ARGV[15], ag = ARGV[17] == '1' and ARGV[18] or ARGV[16], c = now_s, cu = string.sub(now_us, -6)}
+local joins, record_at = sets_of(KEYS, 7, owned.us, owned.ag)
+local record, left_of_fork = KEYS[record_at], KEYS[record_at + 1]
 local kept, refused = look_back(record, {})
 if refused then return refused end
 if kept and kept[2] ~= seed then return {'again', kept[2]} end
 
 local header = fields_of(conversation,
   {'v', 'h', 'n', 'w', 'b', 'p', 'pin', 'o', 'd', 'y', 'e', 'm', 'g', 't', 'i:' .. after, 'x', 'r', 's',
-  'ti', 'to', 'tq', 'td'})
+  'ti', 'to', 'tq', 'td', 'us', 'ag'})
 -- The id of the fork comes from the seed: where it is or was, this very attempt made it and its answer was lost.
 local made = fields_of(fork, and_told({'g', 'v', 'h', 'c', 'm'}))
 if made.g then
-  return {'ok', seed, made.g, made.v, made.h, made.c, made.m, header.e or '0', header.t or '0', told_of(made)}
-elseif kept and redis.call('EXISTS', KEYS[8]) == 1 then
-  return with_texts(kept, {v = '0', m = ARGV[10] ~= '' and ARGV[10] or NO_METADATA, f = ARGV[14]})
+  return with_owners(
+    {'ok', seed, made.g, made.v, made.h, made.c, made.m, header.e or '0', header.t or '0', told_of(made)}, made)
+elseif kept and redis.call('EXISTS', left_of_fork) == 1 then
+  local texts = {v = '0', m = ARGV[10] ~= '' and ARGV[10] or NO_METADATA, f = ARGV[14]}
+  return with_owners(with_texts(kept, texts), made)
 elseif not header.v then
   return {'unknown'}
 elseif has_moved(expected, header) then
@@ -36,6 +46,8 @@ elseif has_moved(expected, header) then
 elseif after ~= '' and not header['i:' .. after] then
   return {'after'}
 end
+local wrong = refusal_of_owners(header, ARGV[15], ARGV[16])
+if wrong then return wrong end
 redis.call('COPY', conversation, side, 'REPLACE')
 
 local chain, live, written, bytes = header.h, tonumber(header.n), tonumber(header.w), tonumber(header.b)
@@ -48,7 +60,7 @@ local newest = tonumber(header.v) - removed
 local last = after ~= '' and math.floor(tonumber(header['i:' .. after])) or newest
 
 -- What does not belong to the fork; HDEL takes as many fields at once as unpack can hold.
-local doomed = {'last', 'im'}
+local doomed = {'last', 'im', 'us', 'ag', 'cu'}
 local function flush()
   if #doomed > 0 then redis.call('HDEL', side, unpack(doomed)) end
   doomed = {}
@@ -144,6 +156,9 @@ if summary then set('y', summary) end
 if header.r then set('r', text(math.max(0, results))) end
 if header.s then set('s', text(math.max(0, saved))) end
 if gone then set('x', gone) end
+if owned.us ~= '' then set('us', owned.us) end
+if owned.ag ~= '' then set('ag', owned.ag) end
+if #joins > 0 then set('cu', owned.cu) end
 for _, part in ipairs(terms_fields) do fields[#fields + 1] = part end
 redis.call('HSET', side, unpack(fields))
 if expiry ~= '0' then redis.call('EXPIRE', side, expiry) end
@@ -151,9 +166,10 @@ local reply = {'ok', seed, generation, version, chain, now_s, metadata, expiry, 
   told_of({n = live, w = written, d = deleted, b = text(bytes), t = now_s, e = expiry, f = ARGV[14]})}
 remember(record, fingerprint, record_s, without_texts(reply, metadata, ARGV[14]))
 charge(conversation_id, 0, bytes)
-local line = row(now_s, expiry, now_s, text(bytes), metadata)
+local line = row(now_s, expiry, now_s, text(bytes), metadata, owned)
 redis.call('ZADD', KEYS[3], now_us, conversation_id)
+join(joins, conversation_id, owned)
 redis.call('HSET', KEYS[4], conversation_id, PENDING .. line)
 redis.call('RENAME', side, fork)
 redis.pcall('HSET', KEYS[4], conversation_id, line)
-return reply
+return with_owners(reply, owned)

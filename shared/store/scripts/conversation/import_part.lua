@@ -1,13 +1,14 @@
 -- Add a part of an export to the conversation that is built of it; the last part gives it its name.
 -- @include appending, sparse, summarised
 -- KEYS: tenant, conversation, activity index, rows, what is left of the conversation if it was deleted,
---       where it is built
+--       where it is built, the sets of its user and its agent if it has them
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards,
 --       hash of the part, hash of the part before it ('' for the first), 'more' or 'end',
 --       entries_max, bytes_max,
 --       pinned_tokens_max, tenant_bytes_max, documents_max, how long it is kept unfinished,
 --       generation, created_at, expiry, metadata, what it was forked from ('' for nothing), version
---       (these six of the first part),
+--       (these six of the first part), user and agent ('' for none; of the first part, else whom the caller believes
+--       them to be),
 --       tokens and results that were ever appended, tokens that short forms saved of all these, items and terms that
 --       there were when the newest user message came ('' for none, 0 for as many as there are now), id of the oldest
 --       item with terms then (these six of the last part),
@@ -17,7 +18,9 @@
 --         'gone', id, and six times ''
 --         'summary', id of the note, id of the item it goes through, tokens, '', its time, facts, body
 -- Reply: 'ok', 'more', hash of the newest part there is, items so far
---        | 'ok', 'done' or 'replayed', generation, version, chain hash, created_at, metadata, what told.lua tells of it
+--        | 'ok', 'done' or 'replayed', generation, version, chain hash, created_at, metadata, what told.lua tells of
+--        it, {user, agent}
+--        | 'owner', user, agent: that the first part said, where its caller believes them to be others
 --        | 'unauthorised' | 'shards', how many | 'exists' | 'order', hash of the newest part there is ('' for none)
 --        | 'taken', line | 'through', line | 'twice', line | 'version' | 'entries' | 'bytes' | 'tenant_bytes', limit
 --        | 'pinned', sum | 'documents', count
@@ -25,7 +28,7 @@
 -- Parts come in order, each once: who sends one again is told how far it is. It counts as the tenant's from the first.
 local conversation, left, side = KEYS[2], KEYS[5], KEYS[6]
 local part, behind, is_end = ARGV[9], ARGV[10], ARGV[11] == 'end'
-local LINES_FROM, LINE_WIDTH = 32, 8
+local LINES_FROM, LINE_WIDTH = 34, 8
 
 -- The hashes of the first and of the newest part that it was made of.
 local function parts_of(of)
@@ -36,7 +39,7 @@ local there = fields_of(conversation, and_told({'v', 'h', 'g', 'c', 'm', 'im'}))
 if there.v then
   local first, newest = parts_of(there)
   if part ~= newest and (behind ~= '' or part ~= first) then return {'exists'} end
-  return {'ok', 'replayed', there.g, there.v, there.h, there.c, there.m, told_of(there)}
+  return with_owners({'ok', 'replayed', there.g, there.v, there.h, there.c, there.m, told_of(there)}, there)
 end
 if redis.call('EXISTS', left) == 1 then return {'exists'} end
 
@@ -50,12 +53,16 @@ if not is_known then
   if behind == '' and first_part == part then return {'ok', 'more', newest_part, header.n} end
   if behind ~= '' and behind ~= newest_part then return {'order', newest_part or ''} end
 end
+if is_end and behind ~= '' then
+  local wrong = refusal_of_owners(header, ARGV[24], ARGV[25])
+  if wrong then return wrong end
+end
 
 -- What *tq* says of a *message* that asked when there was what the export says.
 local function as_then(message)
-  if not message or ARGV[27] == '0' then return message and message.line end
-  return question_line(message.place, message.first, math.max(message.items, tonumber(ARGV[27])),
-    math.max(message.terms, tonumber(ARGV[28])), ARGV[29], message.codes)
+  if not message or ARGV[29] == '0' then return message and message.line end
+  return question_line(message.place, message.first, math.max(message.items, tonumber(ARGV[29])),
+    math.max(message.terms, tonumber(ARGV[30])), ARGV[31], message.codes)
 end
 
 -- What the lines make of what there is before them, as fields to set; or why they cannot.
@@ -121,16 +128,16 @@ local function added(before)
       end
     end
   end
-  local saved = tonumber(before.s or 0) + tonumber(ARGV[31])
+  local saved = tonumber(before.s or 0) + tonumber(ARGV[33])
   if is_end then
     -- What was deleted counts on.
-    tokens, results = math.max(tokens, tonumber(ARGV[24])), math.max(results, tonumber(ARGV[25]))
-    saved = math.max(saved, tonumber(ARGV[26]))
-    asked = ARGV[27] ~= '' and as_then(question_of(asked)) or nil
-    if ARGV[29] ~= '' and index and index.items > 0 then index.from = ARGV[29] end
+    tokens, results = math.max(tokens, tonumber(ARGV[26])), math.max(results, tonumber(ARGV[27]))
+    saved = math.max(saved, tonumber(ARGV[28]))
+    asked = ARGV[29] ~= '' and as_then(question_of(asked)) or nil
+    if ARGV[31] ~= '' and index and index.items > 0 then index.from = ARGV[31] end
   end
   bytes = bytes + #(days or '') - #(before.td or '') + #(asked or '') - #(before.tq or '')
-  local documents, documents_count = with_documents(before.docs, ARGV[30])
+  local documents, documents_count = with_documents(before.docs, ARGV[32])
   paths = documents or before.docs or nil
   if version < place then return nil, {'version'} end
   if place > tonumber(ARGV[12]) then return nil, {'entries'} end
@@ -152,6 +159,8 @@ local function added(before)
     for i, name in ipairs({'g', 'c', 'e', 'm', 'f'}) do
       if name ~= 'f' or ARGV[22] ~= '' then set(name, ARGV[17 + i]) end
     end
+    if ARGV[24] ~= '' then set('us', ARGV[24]) end
+    if ARGV[25] ~= '' then set('ag', ARGV[25]) end
   end
   return fields, nil, bytes
 end
@@ -183,8 +192,9 @@ redis.call('HSET', side, 't', now_s)
 built.t = now_s
 if built.e == '0' then redis.call('PERSIST', side) else redis.call('EXPIRE', side, built.e) end
 redis.call('ZADD', KEYS[3], now_us, conversation_id)
-local line = row(built.c, built.e, now_s, built.b, built.m)
+join(sets_of(KEYS, 7, built.us or '', built.ag or ''), conversation_id, built)
+local line = row(built.c, built.e, now_s, built.b, built.m, built)
 redis.call('HSET', KEYS[4], conversation_id, PENDING .. line)
 redis.call('RENAME', side, conversation)
 redis.pcall('HSET', KEYS[4], conversation_id, line)
-return {'ok', 'done', built.g, built.v, built.h, built.c, built.m, told_of(built)}
+return with_owners({'ok', 'done', built.g, built.v, built.h, built.c, built.m, told_of(built)}, built)

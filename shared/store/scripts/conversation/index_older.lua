@@ -10,7 +10,8 @@
 -- They are added where the index ends there, and nothing was deleted since they were told; it takes them all or none.
 -- An entry comes however large it is.
 local conversation, bytes_max, FIRST = KEYS[2], tonumber(ARGV[3]), 10
-local header = fields_of(conversation, {'v', 'o', 'g', 'w', 'd', 'b', 'c', 'e', 't', 'm', 'ti', 'to', 'td'})
+local header = fields_of(conversation,
+  {'v', 'o', 'g', 'w', 'd', 'b', 'c', 'e', 't', 'm', 'ti', 'to', 'td', unpack(OWNED)})
 if not header.v then return {'unknown'} end
 local shards = redis.call('HGET', KEYS[1], 'shards') or '1'
 if shards ~= ARGV[2] then return {'shards', shards} end
@@ -64,7 +65,7 @@ if ARGV[6] == header.g and ARGV[7] == text(index.lowest) and ARGV[8] == deleted 
   charge(ARGV[1], before, after)
   redis.call('HSET', conversation, unpack(fields))
   -- The sum of the tenant's bytes goes by the row.
-  redis.pcall('HSET', KEYS[3], ARGV[1], row(header.c, header.e, header.t, text(after), header.m))
+  redis.pcall('HSET', KEYS[3], ARGV[1], row(header.c, header.e, header.t, text(after), header.m, header))
   added = '1'
 end
 local older, size = {}, 0

@@ -1,22 +1,14 @@
 -- The tenant's conversations, newest activity first, those with the wanted metadata. One that has expired leaves
 -- its place in the indexes behind, so each row says when it was last used and how long it lives after that.
 -- @reads
--- @include index, text
+-- @include listing
 -- KEYS: tenant, what is left of the one to start after, the activity index of each shard, the rows of each
--- ARGV: key hash, shards, id to start after ('' for none), limit, now_s, scan_max,
---       '1' to name also conversations whose rows are in doubt, then pairs: metadata key, value
--- Reply: 'ok', '1' if there may be more, id to go on after, {id, created_at, metadata, last use, expiry, …}, '?' and ''
---        for a row in doubt | 'unauthorised'
---        | 'shards', how many | 'after' | 'pending', {ids whose rows are to be made right first}
-local shards, after, limit, now_s, scan_max = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-if shards ~= owner.shards then return {'shards', owner.shards} end
-local names_doubtful, FIRST_FILTER = ARGV[7] == '1', 8
-local filtered = #ARGV >= FIRST_FILTER
-local count, moving_from = string.match(shards, '^(%d+) ?(%d*)$')
-count, moving_from = tonumber(count), tonumber(moving_from)
-local function activity_of(shard) return KEYS[3 + shard] end
-local function rows_of(shard) return KEYS[3 + count + shard] end
-
+-- ARGV: as listing.lua
+-- Reply: 'ok', '1' if there may be more, id to go on after,
+--        {id, created_at, metadata, last use, expiry, user, agent, …}, with '?' and '' for what a row in doubt does not
+--        say, {id, user, agent, …} of those that have expired and still stand in the set of a user or an agent
+--        | 'unauthorised' | 'shards', how many | 'after'
+--        | 'pending', {id, user, agent, …}: whose rows are to be made right first, and whose these say they are
 local start = nil
 if after ~= '' then
   start = redis.call('ZSCORE', activity_of(shard_of(after, count)), after)
@@ -72,44 +64,17 @@ local function newest_source()
   return best
 end
 
-local function is_wanted(written_us, expiry, used, metadata)
-  if has_expired(written_us, expiry, used, now_s) then return false end
-  if not filtered then return true end
-  local values = cjson.decode(metadata)
-  for i = FIRST_FILTER, #ARGV, 2 do
-    if values[ARGV[i]] ~= ARGV[i + 1] then return false end
-  end
-  return true
-end
-
--- How many texts tell of one conversation.
-local ROW = 5
-
-local found, last, pending, looked_at = {}, '', {}, 0
-local more = '0'
+local last, more, looked_at = '', '0', 0
 while true do
   local source = newest_source()
   if not source then break end
-  if #found == ROW * limit or (filtered and looked_at == scan_max) then
+  if is_full() or (filtered and looked_at == scan_max) then
     more = '1'
     break
   end
   local id, time, line = source.ids[source.at], source.times[source.at], source.rows[source.at]
   source.at = source.at + 1
   last, looked_at = id, looked_at + 1
-  local mark, created, expiry, used, _, metadata = read_row(line or '')
-  local is_doubtful = mark ~= ''
-  if is_doubtful then
-    created, metadata, used, expiry = PENDING, '', '', ''
-    pending[#pending + 1] = id
-  end
-  if is_doubtful or is_wanted(time, expiry, used, metadata) then
-    found[#found + 1] = id
-    found[#found + 1] = created
-    found[#found + 1] = metadata
-    found[#found + 1] = is_doubtful and '' or text(math.max(math.floor(time / 1000000), tonumber(used)))
-    found[#found + 1] = expiry
-  end
+  take(id, time, line)
 end
-if #pending > 0 and not names_doubtful then return {'pending', pending} end
-return {'ok', more, last, found}
+return listed(more, last)

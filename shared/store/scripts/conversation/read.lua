@@ -11,7 +11,7 @@
 --       should have ('' for those of the newest user message), the tokens that they may count, the place from which on
 --       the reader holds all, for which message and after how many deleted tokens it has them, the ids of
 --       items that come before all others, with commas
--- Reply: 'ok', {g, v, h, n, e, t, c, m, w, d, o, pin, y, r, s, sc, b, f}, 'news' | 'all' | 'tail' | 'older',
+-- Reply: 'ok', {g, v, h, n, e, t, c, m, w, d, o, pin, y, r, s, sc, b, f, us, ag}, 'news' | 'all' | 'tail' | 'older',
 --        first place, entries,
 --        pinned entries before the first as {place, entry, …} ('all' and 'tail'), kept counts by block,
 --        the documents that it mentions as {path, mark, …}, '' for the marks of shared ones,

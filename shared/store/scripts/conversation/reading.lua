@@ -32,7 +32,8 @@ local function marks_of(paths, marks)
 end
 
 -- What of a conversation's header readers need.
-local HEADER = {'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'o', 'pin', 'y', 'b', 'docs', 'r', 's', 'sc', 'f'}
+local HEADER = {'g', 'v', 'h', 'n', 'e', 't', 'c', 'm', 'w', 'd', 'o', 'pin', 'y', 'b', 'docs', 'r', 's', 'sc', 'f',
+  'us', 'ag'}
 
 -- A conversation with that *header*, as the reader in KEYS and ARGV finds it. *held*: the place up to which the reader
 -- holds it, if its generation and chain hash are of this history. *last_header*: an older header, if no entries are
@@ -121,7 +122,7 @@ local function shown(log)
   local header = log.header
   return {header.g, header.v, header.h, header.n, header.e, header.t, header.c, header.m, header.w, header.d or '',
     header.o or '', header.pin, header.y or '', header.r or '', header.s or '', header.sc or '', header.b,
-    header.f or ''}
+    header.f or '', header.us or '', header.ag or ''}
 end
 
 -- A reply of *entries*, which begin at *first*; *counts*: the kept ones.
