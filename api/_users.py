@@ -10,17 +10,10 @@ from starlette.responses import Response
 from shared.errors import BeingErased
 from shared.http.answers import json_response
 from shared.http.serving import Asked
-from shared.request.parameters import string
+from shared.request.parameters import owner
 from shared.routes import Route
 
-USER = string(
-    "user",
-    "as conversations name their user, percent-encoded",
-    chars=(1, 128),
-    pattern=r"[^\x00-\x1f\x7f]*",
-    of="without control characters",
-    required=True,
-)
+USER = owner("user", "as conversations name their user, percent-encoded")._replace(is_required=True, is_nullable=False)
 
 
 async def erase_user(asked: Asked, user: str) -> Response:

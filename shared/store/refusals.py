@@ -4,6 +4,7 @@ from typing import Any, NoReturn
 
 from shared.config import Settings
 from shared.errors import (
+    BeingErased,
     ConversationExists,
     DuplicateItem,
     InvalidValue,
@@ -64,6 +65,8 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings, *, param: str
                 etag=etag(generation, version, chain),
                 version=int(version),
             )
+        case "erasing":
+            raise BeingErased("The user is being erased: until that is done nothing is written for them.", param=param)
         case "taken":
             field = f"items[{reply[1]}].id"
             raise DuplicateItem(f"{field} is taken in this conversation; nothing was stored.", param=field)

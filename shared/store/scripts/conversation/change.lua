@@ -1,6 +1,6 @@
 -- How an operation that writes to a conversation knows what was done before, and how it ends.
 -- @part
--- @include batches, charge, index, members, once, room, text, told
+-- @include batches, charge, erasing, index, members, once, room, text, told
 --
 -- Redis takes nothing back, and any command of a script may be refused. So an operation is one HSET of the
 -- conversation, its last write but for one: what is written before it means nothing without it, and what comes behind
@@ -26,6 +26,7 @@ local batch = batch_of(seed)
 local function look_back(record, names)
   local kept = recall(record, fingerprint)
   names[#names + 1] = 'b:' .. batch
+  if owner.erasing ~= '' then names[#names + 1] = 'us' end
   if not kept then return nil, nil end
   if kept[1] == 'reused' then return nil, kept end
   names[#names + 1] = 'b:' .. batch_of(kept[2])
@@ -80,8 +81,8 @@ end
 -- the row changes. *is_new*: nothing is there yet. *expiry_before*: what the expiry was, where it changes. *joins*,
 -- *leaves*: the sets of users and agents that it comes into, and goes from (members.lua). *told*: where the reply tells
 -- of the conversation behind all else, a header of its sums as they have become, and of whose it is (told.lua). *shown*:
--- the metadata in the reply, where it has any.
--- fields: what else to set, name, value, …; all that was set stands in it afterwards.
+-- the metadata in the reply, where it has any. fields: what else to set, name, value, …; all that was set stands in it
+-- afterwards.
 -- Reply: 'ok', seed, generation, version, chain, and what the operation adds; `replayed` finds it.
 local function commit(change, fields, ...)
   local conversation, version, bytes = change.conversation, text(change.version), text(change.bytes + BATCH_BYTES)

@@ -12,7 +12,7 @@
 -- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, expiry and last use of the conversation,
 --        what told.lua tells of the fork, {user, agent} of it
 --        | 'owner', user, agent: of the conversation, where they are not whom its caller believes
---        | 'unauthorised' | 'shards', how many | 'reused' | 'again', seed | 'unknown'
+--        | 'unauthorised' | 'erasing' | 'shards', how many | 'reused' | 'again', seed | 'unknown'
 --        | 'moved', generation, version, chain hash | 'after' | 'tenant_bytes', limit
 -- The user of a fork is that of its conversation: what is a user's own can be found by the user.
 -- Entries that are kept keep their places, so all that names one stays right. What was deleted after the cut is as
@@ -33,6 +33,8 @@ local header = fields_of(conversation,
   'ti', 'to', 'tq', 'td', 'us', 'ag'})
 -- The id of the fork comes from the seed: where it is or was, this very attempt made it and its answer was lost.
 local made = fields_of(fork, and_told({'g', 'v', 'h', 'c', 'm'}))
+local fenced = refusal_of_erasing(header.us, made.us)
+if fenced then return fenced end
 if made.g then
   return with_owners(
     {'ok', seed, made.g, made.v, made.h, made.c, made.m, header.e or '0', header.t or '0', told_of(made)}, made)

@@ -5,3 +5,10 @@ local function is_being_erased(user)
   if owner.erasing == '' or not user or user == '' then return false end
   return string.find(owner.erasing, redis.sha1hex(user) .. ';', 1, true) ~= nil
 end
+
+-- What to reply to who would write for one of *…*, users or '' or nothing; nil where none of them is being erased.
+local function refusal_of_erasing(...)
+  for i = 1, select('#', ...) do
+    if is_being_erased((select(i, ...))) then return {'erasing'} end
+  end
+end
