@@ -82,7 +82,7 @@ def test_nobody_is_erased_at_once(api: httpx.Client, names: Callable[[], set[str
     assert names() == left
 
 
-@pytest.mark.parametrize("user", ["x" * 129, "a%0Ab", ""])
+@pytest.mark.parametrize("user", ["x" * 129, "a%7Fb", ""])
 def test_a_wrong_user_is_refused(api: httpx.Client, user: str) -> None:
     answer = api.delete(f"/v1/users/{user}")
 
