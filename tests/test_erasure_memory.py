@@ -1,4 +1,4 @@
-"""What was erased is in no instance's memory: from its next request on, and in none at all once the receipt is there."""
+"""What was erased is in no instance's memory from its next request on, and in none at all once there is a receipt."""
 
 import time
 from collections.abc import Callable

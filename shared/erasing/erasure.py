@@ -91,6 +91,7 @@ class UserErasure:
         self._caller = caller
         self._user = user
         tenant, name = caller.tenant, keys.digest(user)
+        self._digest = name
         self._mark = sha1(user.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
         self._members = keys.members_key(tenant, USER, user)
         self._spending = keys.spending_key(tenant, USER, user)
@@ -108,7 +109,9 @@ class UserErasure:
         if invocation is not None:
             end_at_s = min(end_at_s, invocation.deadline_at_s - self._settings.store_timeout_s)
         names = [self._tenant, self._members, self._spending, self._receipt]
-        begun = await self._eval("erase_begin", names, [self._mark, secrets.token_hex(ID_BYTES), USERS_MAX, TOGETHER])
+        begun = await self._eval(
+            "erase_begin", names, [self._mark, self._digest, secrets.token_hex(ID_BYTES), USERS_MAX, TOGETHER]
+        )
         if begun[1] == "none":
             return _over(self._receipt_of(_nothing(begun[2])))
         if begun[1] == "over":

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import orjson
 
 from scripts.proving.releases.samples import EVERY_TYPE, MESSAGES
 from shared.conversations.export_lines import hash_of
@@ -41,7 +42,7 @@ class Made:
 
 
 def make(api: httpx.Client, canaries: Canaries, user: str, document: str, conversations: int) -> Made:
-    """Make so many conversations of *user*, of which some hold all there is; *document*: a path that one mentions."""
+    """Make so many *conversations* of *user*, some with all there is; *document*: that one mentions, "" for none."""
     made = Made()
     _every_text(api, canaries, user, made)
     _whatever_else(api, canaries, user, document, made)
@@ -76,13 +77,12 @@ def _messages() -> dict[str, list[dict[str, Any]]]:
 def _whatever_else(api: httpx.Client, canaries: Canaries, user: str, document: str, made: Made) -> None:
     """Ids, metadata, summaries, forks, keys, documents, agents, exports, and a conversation that is deleted again."""
     items = [{"role": "user", "content": canaries(), "id": canaries()} for _ in range(4)]
-    part = {"type": "input_file", "file_url": f"document:{document}"}
-    items.append({"role": "user", "content": [part, {"type": "input_text", "text": canaries()}]})
-    missing = {"type": "input_file", "file_url": f"document:{canaries()}/none.txt"}
-    items.append({"role": "user", "content": [missing], "id": canaries()})
-    key = {"idempotency-key": canaries()}
-    body = {"id": f"conv_{canaries()}", "items": items, "user": user, "agent": canaries(), "metadata": {"k": canaries()}}
-    first = _create(api, body, key)
+    for path in [document, f"{canaries()}/none.txt"] if document else []:
+        part = {"type": "input_file", "file_url": f"document:{path}"}
+        text = {"type": "input_text", "text": canaries()}
+        items.append({"role": "user", "content": [part, text], "id": canaries()})
+    body = {"id": f"conv_{canaries()}", "items": items, "user": user, "agent": canaries()}
+    first = _create(api, {**body, "metadata": {"k": canaries()}}, {"idempotency-key": canaries()})
     path = f"/v1/conversations/{first}"
     _send(api, "POST", f"{path}/summary", {"through": items[1]["id"], "text": canaries()})
     _send(api, "POST", path, {"metadata": {canaries(): canaries()}}, {"idempotency-key": canaries()})
@@ -90,7 +90,7 @@ def _whatever_else(api: httpx.Client, canaries: Canaries, user: str, document: s
     fork = _send(api, "POST", f"{path}/fork", {"metadata": {"of": canaries()}}, {"idempotency-key": canaries()})
     of_part = _send(api, "POST", f"{path}/fork", {"after": items[0]["id"], "agent": canaries()})
     for budget in (500, 2_000):
-        query = {"budget": budget, "recall_budget": 25, "model": "gpt-4o"}
+        query = {"budget": budget, "recall_budget": 25, "model": "gpt-4o", "query": canaries()}
         _send(api, "GET", f"{path}/context", None, params=query)
         _send(api, "GET", f"{path}/context", None, params={**query, "model": "gpt-4"})
     imported = _import(api, first, f"conv_{canaries()}")
@@ -103,8 +103,6 @@ def _whatever_else(api: httpx.Client, canaries: Canaries, user: str, document: s
 
 def _import(api: httpx.Client, conversation: str, as_id: str) -> str:
     """Import what is exported of *conversation* as another one."""
-    import orjson
-
     answer = api.get(f"/v1/conversations/{conversation}/export")
     lines = [orjson.loads(line) for line in answer.raise_for_status().content.splitlines()]
     lines[0]["id"] = as_id

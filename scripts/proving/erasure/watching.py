@@ -1,6 +1,6 @@
 """
-Four instances that serve while a user is erased: who reads from them what is being erased, in whatever way a request may
-ask for it, and who writes beside it.
+Four instances that serve while a user is erased: who reads from them what is being erased, in whatever way a request
+may ask for it, and who writes beside it.
 
     until the erasure begins                anything may be shown
     after an instance's next request        nothing of the user is, by that instance

@@ -12,7 +12,7 @@
 if ARGV[2] ~= owner.shards then return {'shards', owner.shards} end
 local mark, FIRST = ARGV[3], 5
 local erasure = read_erasure(redis.call('HGET', KEYS[1], 'erasure:' .. mark))
-if not erasure or not string.find(owner.erasing, mark .. ';', 1, true) then return {'over'} end
+if not erasure or not string.find(owner.erasing, mark .. ' ', 1, true) then return {'over'} end
 
 local function is_theirs(user)
   return user and redis.sha1hex(user) == mark

@@ -5,16 +5,16 @@
 -- Reply: 'ok', '<id> <begun, ms> <ended, ms> <conversations> <items> <bytes> <names> <version> <deployment>'
 --        | 'unauthorised' | 'more': there are conversations of the user | 'over': it was ended already
 local mark = ARGV[2]
-local field, at = 'erasure:' .. mark, string.find(owner.erasing, mark .. ';', 1, true)
+local field, entry = 'erasure:' .. mark, string.match(owner.erasing, mark .. ' %x+;')
 local erasure = read_erasure(redis.call('HGET', KEYS[1], field))
-if not at or not erasure then return {'over'} end
+if not entry or not erasure then return {'over'} end
 if redis.call('ZCARD', KEYS[2]) > 0 then return {'more'} end
 local names = erasure.names + redis.call('EXISTS', KEYS[3], KEYS[4])
 local receipt = table.concat({erasure.id, text(erasure.begun), text(now_ms()), text(erasure.conversations),
   text(erasure.items), text(erasure.bytes), text(names), ARGV[4], ARGV[5]}, ' ')
 redis.call('SET', KEYS[5], receipt, 'EX', ARGV[3])
 redis.call('UNLINK', KEYS[3], KEYS[4])
-local others = string.sub(owner.erasing, 1, at - 1) .. string.sub(owner.erasing, at + #mark + 1)
+local others = string.gsub(owner.erasing, entry, '', 1)
 redis.call('HSET', KEYS[1], 'erasing', others, field, '')
 -- It is done: fields that are '' say nothing.
 redis.pcall('HDEL', KEYS[1], field, others == '' and 'erasing' or field)
