@@ -5,8 +5,8 @@ Tell whether the receipt of an erasure is genuine: as the service signed it, and
     scripts/receipt - < receipt.json      the same of what comes by standard input
 
 The file is what `DELETE /v1/users/{user}` answered, or its member `receipt`, or what `scripts/keys delete` printed. The
-secret is that of WARMTHREAD_RECEIPT_SECRET, the one of the time of the erasure; --variable names another variable, for a
-secret that was replaced since.
+secret is that of WARMTHREAD_RECEIPT_SECRET, the one of the time of the erasure; --variable names another variable, for
+a secret that was replaced since.
 """
 
 import argparse

@@ -40,9 +40,7 @@ class Reader:
         tokens, forked_from = header.written_tokens - header.deleted_tokens, header.forked_from or None
         size = Size(header.live_items, tokens, header.bytes, header.version, forked_from)
         life = header.used_at_unix_s, header.expiry_s
-        info = ConversationInfo(
-            conversation.id, header.created_at_unix_s, header.metadata, *life, size, header.owners
-        )
+        info = ConversationInfo(conversation.id, header.created_at_unix_s, header.metadata, *life, size, header.owners)
         return info, provenance
 
     async def items(

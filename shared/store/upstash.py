@@ -92,7 +92,8 @@ class Store:
         is awaited after *deadline_at_s* on the monotonic clock, nor after that of the current invocation, whose permit
         the script takes if it has none. *reply_bytes_max*: what the reply may hold, about; what may be large travels
         alone. Names that depend on a tenant's layout, or on whose a conversation is, are made here, and anew when the
-        script says that they are not right. A script that only reads is not counted against the rate while the store has no room for that.
+        script says that they are not right. A script that only reads is not counted against the rate while the store
+        has no room for that.
 
         Raises:   Unauthorized, RateExceeded (both only within an invocation): nothing was done.
                   StoreUnavailable: `outcome_unknown` says whether it may have run.

@@ -3,6 +3,7 @@ What the store holds, by its own file: every byte of it, whatever key it belongs
 there are, and which fields and members they have.
 """
 
+import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,26 @@ from typing import Any
 Run = Callable[..., Any]
 
 PAGE = 1_000
+SAVE_S = 60.0
 SHOWN_BYTES = 60
 READS = {"hash": ("HKEYS",), "zset": ("ZRANGE", 0, -1), "set": ("SMEMBERS",)}
 
 
-def dump_of(run: Run) -> bytes:
+def dump_of(redis_url: str) -> bytes:
     """
-    Return the file that the store writes of all its data, uncompressed: what is text there is the same text in it.
+    Return the file that a local server writes of all its data, uncompressed: what is text there is the same text in it.
 
-    Raises:   RuntimeError: the store refuses, or keeps its file where this process cannot read it.
+    Raises:   RuntimeError: the server refuses.
     """
-    run("CONFIG", "SET", "rdbcompression", "no")
-    run("SAVE")
-    found = [run("CONFIG", "GET", name)[1] for name in ("dir", "dbfilename")]
-    return Path(*found).read_bytes()
+    path = Path(redis_url.removeprefix("unix://"))
+    with socket.socket(socket.AF_UNIX) as server:
+        server.settimeout(SAVE_S)
+        server.connect(str(path))
+        for command in ("CONFIG SET rdbcompression no", "SAVE"):
+            server.sendall(f"{command}\r\n".encode())
+            if (reply := server.recv(1_024)) != b"+OK\r\n":
+                raise RuntimeError(f"the store refused {command}: {reply!r}")
+    return (path.parent / "dump.rdb").read_bytes()
 
 
 def found_in(raw: bytes, canaries: Iterable[str]) -> list[str]:

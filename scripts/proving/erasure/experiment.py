@@ -52,6 +52,7 @@ class Site(NamedTuple):
     """A store, what stands in front of it, instances, and the folder of their logs and documents."""
 
     past: Past
+    redis_url: str
     front: FaultyServer
     clients: list[httpx.Client]
     key: str
@@ -90,7 +91,7 @@ def running_site(plant: str) -> Iterator[Site]:
             clients.append(stack.enter_context(httpx.Client(base_url=instance.url, headers=headers, timeout=60)))
         past = Past(upstash.url, upstash.token)
         stack.callback(past.close)
-        yield Site(past, front, clients, key, folder)
+        yield Site(past, upstash.redis_url, front, clients, key, folder)
 
 
 def experiment(conversations: int, plant: str, seed: int) -> Report:
@@ -110,7 +111,7 @@ def experiment(conversations: int, plant: str, seed: int) -> Report:
         made = make(api, canaries, user, document, conversations)
         tell("warming", 2, 5)
         _warm(site.clients, made)
-        if not found_in(dump_of(run), [canaries.stem]):
+        if not found_in(dump_of(site.redis_url), [canaries.stem]):
             raise RuntimeError("the canaries are not in the store: nothing would be proved")
         tell("erasing", 3, 5)
         watchers = [
@@ -125,7 +126,8 @@ def experiment(conversations: int, plant: str, seed: int) -> Report:
         violations += _stale(site, made, canaries.stem)
         violations += _of_receipt(receipt, user, made)
         violations += _of_kept(api, kept, [text for each in watchers for text in each.appended])
-        violations += [f"the store's file holds {line}" for line in found_in(dump_of(run), [canaries.stem, *made.ids])]
+        held = found_in(dump_of(site.redis_url), [canaries.stem, *made.ids])
+        violations += [f"the store's file holds {line}" for line in held]
         violations += _left(before, structure_of(run), site.tenant, kept, user)
         logs = b"".join(path.read_bytes() for path in site.folder.glob("*.log"))
         violations += [f"a log holds {line}" for line in found_in(logs, [canaries.stem])]
