@@ -154,7 +154,7 @@ def test_what_is_kept_of_an_answer_holds_no_text_of_a_client(
     fork = api.post(f"/v1/conversations/{original}/fork").json()["id"]
 
     for number, conversation in enumerate((original, fork)):
-        assert CALLS[name](api, conversation, {"idempotency-key": f"of {number}"}).status_code == 200
+        assert CALLS[name](api, conversation, {"idempotency-key": f"of-{number}"}).status_code == 200
 
     records = [run("GET", each) for each in run("KEYS", keys.attempt_key(tenant, "*"))]
     assert len(records) == 2

@@ -80,9 +80,9 @@ end
 -- *chain*, *expiry*; *bytes_before*; *created*, *used*, *metadata* and *owned*, a header that says whose it is, where
 -- the row changes. *is_new*: nothing is there yet. *expiry_before*: what the expiry was, where it changes. *joins*,
 -- *leaves*: the sets of users and agents that it comes into, and goes from (members.lua). *told*: where the reply tells
--- of the conversation behind all else, a header of its sums as they have become, and of whose it is (told.lua). *shown*:
--- the metadata in the reply, where it has any. fields: what else to set, name, value, …; all that was set stands in it
--- afterwards.
+-- of the conversation behind all else, a header of its sums as they have become, and of whose it is (told.lua).
+-- *shown*: the metadata in the reply, where it has any. fields: what else to set, name, value, …; all that was set
+-- stands in it afterwards.
 -- Reply: 'ok', seed, generation, version, chain, and what the operation adds; `replayed` finds it.
 local function commit(change, fields, ...)
   local conversation, version, bytes = change.conversation, text(change.version), text(change.bytes + BATCH_BYTES)

@@ -7,7 +7,8 @@
 --        | 'ok', 'over', what erase_end.lua kept, or 'none', now in ms: there is nothing of the user
 --        | 'unauthorised' | 'many'
 -- The count of erasures is what instances forget by what they hold of the tenant (authorise.lua).
-local mark, entry, at_once_max, ids_max = ARGV[2], ARGV[2] .. ' ' .. ARGV[3] .. ';', tonumber(ARGV[5]), tonumber(ARGV[6])
+local mark, entry = ARGV[2], ARGV[2] .. ' ' .. ARGV[3] .. ';'
+local at_once_max, ids_max = tonumber(ARGV[5]), tonumber(ARGV[6])
 local now, field = now_ms(), 'erasure:' .. mark
 local is_going = string.find(owner.erasing, entry, 1, true) ~= nil
 local ids = redis.call('ZRANGE', KEYS[2], 0, ids_max - 1)

@@ -1,6 +1,6 @@
--- Whose conversations are being erased: field `erasing` of the tenant's hash, '<SHA-1 of a user's name> <beginning of its
--- SHA-256>;' for each; the second is what stands for the name in names. From the first call of an erasure until it is
--- done nobody sees these conversations, and nobody changes anything for these users.
+-- Whose conversations are being erased: field `erasing` of the tenant's hash, '<SHA-1 of a user's name> <beginning of
+-- its SHA-256>;' for each; the second is what stands for the name in names. From the first call of an erasure until it
+-- is done nobody sees these conversations, and nobody changes anything for these users.
 -- @part
 local function is_being_erased(user)
   if owner.erasing == '' or not user or user == '' then return false end
