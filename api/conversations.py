@@ -8,15 +8,15 @@ POST   /v1/conversations/{id}/fork         a copy up to one of its items, as a n
 POST   /v1/conversations/{id}/compact      take out what deletions left behind; the conversation
 POST   /api/conversations                  warm this instance; for the cron
 
-Its items, its contexts, its summary, exports and imports: api/_items.py, api/_contexts.py, api/_summaries.py,
-api/_exports.py.
+Its items, its contexts, its summary, exports and imports, and the erasing of a user: api/_items.py, api/_contexts.py,
+api/_summaries.py, api/_exports.py, api/_users.py.
 """
 
 from typing import Any
 
 from starlette.responses import Response
 
-from api import _contexts, _exports, _items, _summaries
+from api import _contexts, _exports, _items, _summaries, _users
 from api._conversation import (
     AFTER,
     CONVERSATION,
@@ -286,5 +286,5 @@ OWN = (
     ),
 )
 
-ROUTES = (*_exports.ROUTES, *OWN, *_summaries.ROUTES, *_items.ROUTES, *_contexts.ROUTES)
+ROUTES = (*_exports.ROUTES, *OWN, *_summaries.ROUTES, *_items.ROUTES, *_contexts.ROUTES, *_users.ROUTES)
 app = create_app(ROUTES)

@@ -66,11 +66,7 @@ class Settings(NamedTuple):
         "bodies",
     )
     body_structure_max: int = number(
-        60_000,
-        1_000,
-        60_000,
-        "commas, colons and opening brackets outside the strings of a body",
-        "bodies",
+        60_000, 1_000, 60_000, "commas, colons and opening brackets outside the strings of a body", "bodies"
     )
     strangers_max: int = number(
         16,
@@ -97,11 +93,7 @@ class Settings(NamedTuple):
         "writes",
     )
     conversation_entries_max: int = number(
-        100_000,
-        10,
-        100_000,
-        "entries of a conversation: items, deletions, changes of metadata",
-        "writes",
+        100_000, 10, 100_000, "entries of a conversation: items, deletions, changes of metadata", "writes"
     )
     conversation_bytes_max: int = number(64 * 1_048_576, 10_000, 80 * 1_048_576, "bytes of a conversation", "writes")
     tenant_bytes_max: int = number(
@@ -230,6 +222,11 @@ class Settings(NamedTuple):
     )
     cron_secret: Secret = secret(
         "what crons have to show, as Vercel sends it; their routes are closed without it", "cron", "CRON_SECRET"
+    )
+    receipt_secret: Secret = secret(
+        "what receipts of erasures are signed with; without it they are not, and say so",
+        "receipts",
+        "WARMTHREAD_RECEIPT_SECRET",
     )
     own_url: str = words(
         "",

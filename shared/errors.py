@@ -99,6 +99,16 @@ class ConversationExists(ServiceError):
     is_worth_retry = False
 
 
+class BeingErased(ServiceError):
+    """
+    The user is being erased, and nothing of theirs is changed until that is done; or as many users of the tenant as may
+    be at once are.
+    """
+
+    status, slug, title = 409, "being-erased", "Being erased"
+    is_worth_retry = False
+
+
 class ExportMoved(ServiceError):
     """An item of the export was deleted before its page, or the conversation was compacted: begin anew."""
 
@@ -289,31 +299,6 @@ class SourceUnavailable(ServiceError):
 
     status, slug, title = 503, "source-unavailable", "Source unavailable"
     error_type = "server_error"
-
-
-STARLETTE_REASONS = ("not-found", "method-not-allowed")
-"""What Starlette refuses itself."""
-
-
-def problem_types() -> list[type[ServiceError]]:
-    """Return the errors that are a problem of their own, by name; others are kinds of one of them."""
-    return sorted((each for each in _kinds() if "slug" in vars(each)), key=lambda each: each.slug)
-
-
-def refusal_reasons() -> frozenset[str]:
-    """Return all that a refusal may be counted as."""
-    named = [each for each in _kinds() if hasattr(each, "slug")]
-    return frozenset((*(each.counted_as or each.slug for each in named), *STARLETTE_REASONS))
-
-
-def _kinds() -> list[type[ServiceError]]:
-    found: list[type[ServiceError]] = []
-    open_ = ServiceError.__subclasses__()
-    while open_:
-        each = open_.pop()
-        found.append(each)
-        open_ += each.__subclasses__()
-    return found
 
 
 KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}

@@ -22,6 +22,7 @@ AREAS: Mapping[str, str] = {
     "cron": "crons are closed",
     "warm": "the warming cron is closed",
     "metrics": "`/api/metrics` is closed",
+    "receipts": "`DELETE /v1/users` is closed",
 }
 """What routes need (shared/routes.py), and what it means that they do not get it."""
 

@@ -29,6 +29,7 @@ ENDED: set[tuple[str, int]] = set()
 ELSEWHERE = {
     "tests of budgets": ("append_settle", "append_settle_read", "read_reserve", "release", "reserve", "settle"),
     "tests of keys": ("key_uses",),
+    "tests of erasures": ("erase_begin", "erase", "erase_documents", "erase_end", "erase_progress", "erase_tenant"),
     "tests of documents": (
         *("document_begin", "document_count", "document_notice", "document_store", "document_sweep"),
         *("document_write", "document_written"),

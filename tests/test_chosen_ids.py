@@ -56,8 +56,8 @@ def test_an_id_is_taken_while_its_conversation_is_there_and_for_a_day_after(
     assert api.get("/v1/conversations/conv_mine/items").json()["data"][0]["content"][0]["text"] == "hello"
     assert api.delete("/v1/conversations/conv_mine").status_code == 200
     assert create(api, "conv_mine").status_code == 409
-    assert 86_000 < run("TTL", keys.left_key(tenant, "conv_mine")) <= 86_400
-    run("DEL", keys.left_key(tenant, "conv_mine"))
+    assert 86_000 < run("TTL", keys.left_key(tenant, keys.mark_of("conv_mine"))) <= 86_400
+    run("DEL", keys.left_key(tenant, keys.mark_of("conv_mine")))
     assert create(api, "conv_mine").status_code == 200
     check_indexes(run, tenant)
 

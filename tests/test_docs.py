@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from scripts.local.functions import load_app
 from scripts.local.routing import find_functions
-from shared import errors
+from shared import problem_kinds
 from shared.config import SETTINGS
 from shared.http.problems import TYPE_PREFIX
 from shared.request.caller import read_key
@@ -55,7 +55,7 @@ def test_the_settings_table_holds_every_setting_and_its_default() -> None:
 
 def test_the_problems_table_holds_every_problem_and_its_status() -> None:
     rows = dict(re.findall(r"^\| `([\w-]+)` \| (\d+) \|", table(API, "problems"), re.MULTILINE))
-    raised = {each.slug: str(each.status) for each in errors.problem_types()}
+    raised = {each.slug: str(each.status) for each in problem_kinds.problem_types()}
     starlettes = {"method-not-allowed": "405", "internal-error": "500"}
 
     assert rows == raised | starlettes

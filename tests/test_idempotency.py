@@ -128,14 +128,37 @@ def test_the_same_key_and_request_give_the_same_answer_and_change_nothing(
 def test_an_answer_stays_what_it_was_whatever_happened_since(api: httpx.Client, conversation: str) -> None:
     url = f"/v1/conversations/{conversation}/items"
     appended = CALLS["append"](api, conversation, KEY)
-    renamed = CALLS["delete_item"](api, conversation, {"idempotency-key": "other"})
+    renamed = CALLS["delete_item"](api, conversation, {"idempotency-key": "other"}).json()
     api.delete(f"{url}/{appended.json()['first_id']}")
     CALLS["update"](api, conversation, {})
-    api.delete(f"/v1/conversations/{conversation}")
+    metadata = api.get(f"/v1/conversations/{conversation}").json()["metadata"]
+    assert metadata not in ({}, renamed["metadata"])
 
     assert CALLS["append"](api, conversation, KEY).content == appended.content
-    assert CALLS["delete_item"](api, conversation, {"idempotency-key": "other"}).content == renamed.content
+    # What is kept of an answer holds no text: metadata is told as it is now, and goes with the conversation.
+    again = CALLS["delete_item"](api, conversation, {"idempotency-key": "other"})
+    assert again.json() == renamed | {"metadata": metadata}
+    api.delete(f"/v1/conversations/{conversation}")
+    assert CALLS["append"](api, conversation, KEY).content == appended.content
+    assert CALLS["delete_item"](api, conversation, {"idempotency-key": "other"}).json() == renamed | {"metadata": {}}
     assert api.get(url).status_code == 404
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_is_kept_of_an_answer_holds_no_text_of_a_client(
+    api: httpx.Client, run: Callable[..., Any], tenant: str, name: str
+) -> None:
+    items = [{"role": "user", "content": "canary", "id": "msg_1"}]
+    body = {"id": "conv_canary-id", "metadata": {"canary-name": "canary"}, "items": items}
+    original = api.post("/v1/conversations", json=body).json()["id"]
+    fork = api.post(f"/v1/conversations/{original}/fork").json()["id"]
+
+    for number, conversation in enumerate((original, fork)):
+        assert CALLS[name](api, conversation, {"idempotency-key": f"of-{number}"}).status_code == 200
+
+    records = [run("GET", each) for each in run("KEYS", keys.attempt_key(tenant, "*"))]
+    assert len(records) == 2
+    assert not any("canary" in each for each in records)
 
 
 def test_a_key_stands_for_one_method_path_and_body(

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS: list[set[str]] = [
     {"shared.setting", "shared.version"},
     {"shared.config", "shared.errors"},
-    {"shared.environment"},
+    {"shared.environment", "shared.problem_kinds"},
     {"shared.jsonbytes", "shared.process"},
     {"shared.cache", "shared.request"},
     {"shared.routes", "shared.store", "shared.tokens"},
@@ -30,7 +30,7 @@ FLOORS: list[set[str]] = [
     {"shared.recall"},
     {"shared.context"},
     {"shared.budgets", "shared.documents", "shared.telemetry"},
-    {"shared.conversations"},
+    {"shared.conversations", "shared.erasing"},
     {"shared.http"},
     {"shared.app"},
     {"api"},

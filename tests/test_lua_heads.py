@@ -71,7 +71,7 @@ def test_the_check_of_the_key_comes_first(write: Write) -> None:
         "local more",
         "return 1",
         "end",
-        "return {operate(), rate}",
+        "return {operate(), rate, owner.erasures}",
     ]
 
 
@@ -141,6 +141,7 @@ def test_scripts_without_a_key_are_known() -> None:
 
     assert keyless == [
         *("document_begin", "document_count", "document_marks", "document_notice", "document_read"),
-        *("document_store", "document_sweep", "document_written", "heat", "index_older", "key_uses", "lease"),
+        *("document_store", "document_sweep", "document_written", "erase_documents", "erase_progress"),
+        *("erase_tenant", "heat", "index_older", "key_uses", "lease"),
         *("metrics", "repair", "sweep_compact", "sweep_gone", "sweep_look", "sweep_page", "sweep_spread"),
     ]

@@ -19,7 +19,7 @@ def check(tmp_path: Path) -> Write:
 
     def check(**files: str) -> list[str]:
         (tmp_path / "any").mkdir()
-        keys = {"authorise": "-- @part\nredis.call('GET', KEYS[1])", "admit": "-- @part\nlocal rate = {}"}
+        keys = {"authorise": "-- @part\nredis.call('GET', KEYS[1])", "admit": "-- @part\nlocal owner, rate = {}, {}"}
         for name, text in {"asks": "-- A keyed script.\nreturn {'ok'}", **keys, **files}.items():
             (tmp_path / "any" / f"{name}.lua").write_text(text)
         return lint(tmp_path)
@@ -104,7 +104,7 @@ def test_a_part_that_nobody_includes_is_found(check: Write) -> None:
 
 
 def test_the_check_of_a_key_is_part_of_what_is_looked_at(check: Write) -> None:
-    assert check(admit="-- @part\nlocal wait = 1\nlocal rate = {}") == ["admit.lua:2: wait is never read."]
+    assert check(admit="-- @part\nlocal wait = 1\nlocal owner, rate = {}, {}") == ["admit.lua:2: wait is never read."]
 
 
 def test_scripts_check_runs_it() -> None:

@@ -9,6 +9,7 @@ Make, replace, list and revoke API keys, and set what a tenant may use.
     scripts/keys list acme                           the tenant's keys by their hashes, and its bytes; --json: all
     scripts/keys tenants                             every tenant: its keys, conversations, bytes and limits
     scripts/keys revoke wt_acme_…                    end a key at once; a hash from the list does as well
+    scripts/keys delete acme > receipt.json          erase all of a tenant, and print a receipt; run again it goes on
 
 A new key is shown once and stored only as its SHA-256. The store is the one of WARMTHREAD_STORE_URL,
 UPSTASH_REDIS_REST_URL/_TOKEN or KV_REST_API_URL/_TOKEN, else that of the scripts/dev that started first and still runs.
@@ -122,6 +123,38 @@ async def _tenants(store: Store, arguments: argparse.Namespace) -> int:
     return 0
 
 
+async def _delete(store: Store, arguments: argparse.Namespace) -> int:
+    from scripts.local.deleting import Busy, Telling, TenantErasure
+    from shared.erasing.receipts import signed
+
+    tenant, settings = arguments.tenant, read_settings(store_environ(os.environ), only=EVERYTHING)
+    if not await is_known(store, tenant):
+        return _unknown(tenant)
+    if not arguments.yes and not _is_sure(tenant):
+        return _fail(f"nothing was deleted; --yes deletes {tenant} without a question", 2)
+    with Telling() as tell:
+        try:
+            receipt = await TenantErasure(store, settings, tenant, tell).run()
+        except Busy as error:
+            return _fail(f"{error}; its keys are revoked already", 1)
+    print(json.dumps(signed(receipt, settings.receipt_secret), indent=2))
+    print(
+        f"Not deleted: what {tenant} has in the object store, under {tenant}/, and what the store's provider keeps as "
+        "backups; docs/users.md says for how long.",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _is_sure(tenant: str) -> bool:
+    """Ask whoever sits at a terminal."""
+    if not sys.stdin.isatty():
+        return False
+    print(f"This erases all conversations, keys and budgets of {tenant}, for good.", file=sys.stderr)
+    print(f"Type {tenant} to go on: ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == tenant
+
+
 async def _revoke(store: Store, arguments: argparse.Namespace) -> int:
     return 0 if await revoke(store, _caller(arguments)) else _fail("there is no such key", 1)
 
@@ -134,6 +167,7 @@ ACTIONS = {
     "list": _list,
     "tenants": _tenants,
     "revoke": _revoke,
+    "delete": _delete,
 }
 
 
@@ -240,6 +274,9 @@ def _parser() -> argparse.ArgumentParser:
     replace.add_argument("--overlap", type=_overlap, default=OVERLAP_S, metavar="S", help=f"seconds ({OVERLAP_S})")
     naming = actions.add_parser("label", help="say what the list calls a key")
     end = actions.add_parser("revoke", help="end a key")
+    erase = actions.add_parser("delete", help="erase all of a tenant, and print a receipt")
+    erase.add_argument("tenant", type=_tenant)
+    erase.add_argument("--yes", action="store_true", help="do it without a question")
     for action in (replace, naming, end):
         action.add_argument("key", help="the key, or its hash together with --tenant")
         action.add_argument("--tenant", type=_tenant, help="the tenant of a hash")

@@ -57,7 +57,9 @@ async def mint(store: Store, key: str, label: str = "") -> None:
     caller = read_key(key)
     # First, so that the sweep knows of every tenant that can write.
     redis = TypedCommands(store)
-    await redis.hsetnx(TENANTS_KEY, caller.tenant, "")
+    if await redis.hsetnx(TENANTS_KEY, caller.tenant, ""):
+        # One of that name may have been deleted, and be held in the memory of an instance: its count was another one.
+        await redis.hsetnx(tenant_key(caller.tenant), "erasures", time.time_ns() // 1_000_000)
     await redis.hset(tenant_key(caller.tenant), values={f"k:{caller.key_hash}": "0", **_label(caller.key_hash, label)})
 
 

@@ -3,6 +3,7 @@ What routes answer, by the names that their declarations use.
 """
 
 from scripts.openapi.contexts import context, context_or_error
+from scripts.openapi.erasures import USER_ERASURE
 from scripts.openapi.shapes import COUNT, ENCODING, ID, USD, Schema, obj
 
 
@@ -143,6 +144,7 @@ ANSWERS: dict[str, Schema] = {
         "This day and month, and what is stored",
         {"object": {"const": "usage"}, "day": WINDOW, "month": WINDOW, "models": {"type": "object"}, "stored": STORED},
     ),
+    "user_erasure": _answer("How far it is; at its end the receipt", USER_ERASURE),
     "document": _text("Its text", "text/*"),
     "put_document": _answer("It is stored", WRITTEN | {"tokens": COUNT, "encoding": ENCODING}),
     "deleted_document": _answer(

@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "contexts": "scripts.proving.contexts.command",
     "borders": "scripts.proving.borders.command",
     "export": "scripts.proving.exports.command",
+    "erasure": "scripts.proving.erasure.command",
     "metrics": "scripts.proving.metrics.command",
     "load": "scripts.proving.load.command",
     "cost": "scripts.proving.cost.command",

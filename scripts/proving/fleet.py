@@ -33,26 +33,40 @@ STORE_VARIABLES = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL", "WARMTHR
 class Instance:
     """One instance; `url` changes with each start."""
 
-    def __init__(self, number: int, environment: dict[str, str], *, is_quiet: bool = False) -> None:
+    def __init__(
+        self,
+        number: int,
+        environment: dict[str, str],
+        *,
+        is_quiet: bool = False,
+        log: Path | None = None,
+        module: str = "scripts.local.instance",
+    ) -> None:
+        """*log*: what it says goes into this file; *module*: what runs it."""
         self.number = number
         self.url = ""
         self.is_stopped = False
         self._environment = environment
         self._options = ["--quiet"] if is_quiet else []
+        self._log = log
+        self._module = module
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Start the process; it answers once its functions have started."""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "scripts.local.instance", *self._options],
-            cwd=ROOT,
-            env=self._environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            # Ctrl-C in a terminal reaches the whole process group; who started the instance ends it.
-            start_new_session=True,
-        )
+        with contextlib.ExitStack() as stack:
+            log = stack.enter_context(self._log.open("a")) if self._log is not None else None
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", self._module, *self._options],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                # Ctrl-C in a terminal reaches the whole process group; who started the instance ends it.
+                start_new_session=True,
+            )
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         if not self.url:

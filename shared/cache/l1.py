@@ -36,6 +36,11 @@ class L1[V: Sized]:
     def forget(self, key: tuple[str, ...]) -> None:
         self._values.pop(key, None)
 
+    def forget_of(self, first: str | None) -> None:
+        """Forget whatever has *first* as the first part of its name, the tenant; all, where it is None."""
+        for key in [each for each in self._values if first is None or each[0] == first]:
+            del self._values[key]
+
     def limit(self, share: float) -> None:
         """Hold at most *share* of the bound from now on, and forget what is too much."""
         self._limit_bytes = int(self._bytes_max * share)

@@ -38,7 +38,7 @@ class Conversation(NamedTuple):
     @property
     def left_name(self) -> str:
         """What is left of it for a day when it was deleted."""
-        return keys.left_key(self.caller.tenant, self.id)
+        return keys.left_key(self.caller.tenant, keys.mark_of(self.id))
 
     @property
     def whose(self) -> Whose:

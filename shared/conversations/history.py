@@ -96,6 +96,7 @@ class History:
         self._settings = settings
         self._clock = clock or Clock()
         self._l1: L1[Held] = L1(settings.l1_bytes_max)
+        store.erasures.listen(self._l1.forget_of)
         self._flights: Flights[Found[Any]] = Flights()
         self._answers = dict.fromkeys(Tier, 0)
         self.context_tokens = ContextTokens()
@@ -224,7 +225,8 @@ class History:
         else:
             raise AssertionError("a read took too many replies")
         present = self._l1.get(place)
-        if present is None or present.validated_at <= held.validated_at:
+        is_newest = present is None or present.validated_at <= held.validated_at
+        if is_newest and not self._store.erasures.is_outdated(conversation.caller.tenant, held.validated_at):
             remember(self._l1, conversation, held)
         return Found(value, held.snapshot.header, held, tier, is_partial=is_partial and tier is Tier.L2)
 

@@ -95,7 +95,12 @@ class Listing:
         tenant, spread, is_full = caller.tenant, Spread(caller.tenant), False
         wanted = [part for pair in metadata.items() for part in pair]
         sets = set_names(tenant, owners)
-        names: list[str | Names] = [keys.tenant_key(tenant), keys.left_key(tenant, after), all_indexes(tenant), *sets]
+        names: list[str | Names] = [
+            keys.tenant_key(tenant),
+            keys.left_key(tenant, keys.mark_of(after)),
+            all_indexes(tenant),
+            *sets,
+        ]
         arguments: list[str | int | Spread] = [
             caller.key_hash,
             spread,

@@ -54,6 +54,7 @@ class Documents:
         self._counter = counter
         self._settings = settings
         self.l1: L1[Document] = L1(settings.document_l1_bytes_max)
+        store.erasures.listen(self.l1.forget_of)
         limits = Limits(settings.document_fresh_s, settings.document_missing_s, settings.document_stale_s)
         self.tiers: TieredCache[Place, Document] = TieredCache(self.l1, self.shelf, self._load, limits)
 

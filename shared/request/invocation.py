@@ -23,7 +23,8 @@ from shared.request.permits import Permits, Rate
 HOLDS_PERMIT = "+"
 """What stands behind a key's hash where a permit is held already, or none is needed. A blank and a number ask for as
 many, or for as many as there are; a second number is how many it takes at least. Nothing says that the tenant is
-believed to have no rate, which the script then checks."""
+believed to have no rate, which the script then checks. Behind it stands '@' and the count of erasures that is known of
+the tenant (shared/request/erasures.py)."""
 
 
 class _State(Enum):

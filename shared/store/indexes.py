@@ -7,7 +7,6 @@ the argument that says what they come from, are marks in the place of the real o
 whose a conversation is (members.py).
 """
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from hashlib import sha1
@@ -17,9 +16,6 @@ from cachetools import LRUCache
 
 from shared.request.owners import NOBODY, Owners
 from shared.store import keys
-
-OWN = re.compile("conv_[0-9a-f]{48}")
-"""Ids that the service made (shared/store/attempts.py)."""
 
 SHARDS_MAX = 1_024
 TENANTS_MAX = 10_000
@@ -57,7 +53,7 @@ def shard_of(conversation_id: str, shards: int) -> int:
     are random; of an id that a client chose, which may end as all of its others do, by those of its hash.
     """
     digits = conversation_id
-    if OWN.fullmatch(conversation_id) is None:
+    if keys.MADE_ID.fullmatch(conversation_id) is None:
         digits = sha1(conversation_id.encode(), usedforsecurity=False).hexdigest()
     return int(digits[-4:], 16) % shards
 

@@ -5,9 +5,21 @@ Every name holds the tenant, so that no operation can reach across tenants, in b
 What belongs to no tenant has a tag of its own, or none. No script takes names of two tags.
 """
 
+import re
 from hashlib import sha256
 
 SCHEMA = "wt2"
+
+MADE_ID = re.compile("conv_[0-9a-f]{48}")
+"""Ids of conversations that the service made (shared/store/attempts.py); others are a client's words."""
+
+DIGEST_DIGITS = 32
+"""Of a SHA-256, in the place of a name that is a client's words."""
+
+
+def digest(text: str) -> str:
+    """Return what stands for a client's *text* in names."""
+    return sha256(text.encode(errors="surrogatepass")).hexdigest()[:DIGEST_DIGITS]
 
 
 def tenant_key(tenant: str) -> str:
@@ -20,9 +32,15 @@ def tenant_key(tenant: str) -> str:
     and reserved in it, `u:<month>` what each model used, `ws` the windows there are (budget.lua); `r:<id>` each
     reservation that is live (reservation.lua); `shards` how the indexes are spread (index.lua); `bytes` what its
     conversations take, about (charge.lua), `limit:bytes` what they may (room.lua); `per-user:rate`,
-    `per-user:limit:…` limits of each user by itself, `per-agent:…` of each agent (whose.lua, spender.lua).
+    `per-user:limit:…` limits of each user by itself, `per-agent:…` of each agent (whose.lua, spender.lua); `erasures`
+    how often anything was erased, from the time at which the tenant was made on (shared/request/erasures.py).
     """
     return f"{SCHEMA}:{{{tenant}}}:tenant"
+
+
+def tenant_of_name(name: str) -> str:
+    """Return whose a *name* is."""
+    return name[name.index("{") + 1 : name.index("}")]
 
 
 def conversation_key(tenant: str, conversation_id: str) -> str:
@@ -55,12 +73,27 @@ def import_key(tenant: str, conversation_id: str) -> str:
     return f"{SCHEMA}:{{{tenant}}}:import:{conversation_id}"
 
 
-def left_key(tenant: str, conversation_id: str) -> str:
+def left_key(tenant: str, mark: str) -> str:
     """
     Text: what is left of a deleted conversation for a day: `<seed> <time of its creation> <time of its last write>`,
-    both in microseconds (delete.lua).
+    both in microseconds (delete.lua); *mark* is `mark_of` its id.
     """
-    return f"{SCHEMA}:{{{tenant}}}:left:{conversation_id}"
+    return f"{SCHEMA}:{{{tenant}}}:left:{mark}"
+
+
+def mark_of(conversation_id: str) -> str:
+    """Return what stands for a conversation where it is no more: an id that a client chose is a client's words."""
+    return conversation_id if MADE_ID.fullmatch(conversation_id) else digest(conversation_id)
+
+
+def erased_key(tenant: str, user: str) -> str:
+    """Text: what became of the newest erasure of a *user*, by the digest of its name, for a day (erase_end.lua)."""
+    return f"{SCHEMA}:{{{tenant}}}:erased:{user}"
+
+
+def mentioned_key(tenant: str, user: str) -> str:
+    """Set: documents that conversations mentioned which are erased of a *user*, by digest, until that is done."""
+    return f"{SCHEMA}:{{{tenant}}}:mentioned:{user}"
 
 
 def activity_key(tenant: str, shard: int) -> str:
@@ -81,7 +114,7 @@ def members_key(tenant: str, kind: str, name: str) -> str:
     Sorted set: the conversations of one user or one agent (*kind* `user` or `agent`) by their creation, in microseconds
     (members.lua). Its name has of theirs a hash only: it is no longer than others, and says nothing of who they are.
     """
-    return f"{SCHEMA}:{{{tenant}}}:of:{kind}:{owner_digest(name)}"
+    return f"{SCHEMA}:{{{tenant}}}:of:{kind}:{digest(name)}"
 
 
 def attempt_key(tenant: str, name: str) -> str:
@@ -94,18 +127,13 @@ def reservations_key(tenant: str) -> str:
     return f"{SCHEMA}:{{{tenant}}}:reservations"
 
 
-def owner_digest(name: str) -> str:
-    """Return what stands for the name of a user or an agent where that is not to be read."""
-    return sha256(name.encode()).hexdigest()[:32]
-
-
 def spending_key(tenant: str, kind: str, name: str) -> str:
     """
     Hash: what one user or one agent (*kind* `user` or `agent`) used and reserved, as in tenant_key: `w:`, `u:`, `ws`,
     `r:<id>`, and `tat` of its rate; `ends`, by when one of its `r:` may have run out (spender.lua); `day`, when it was
     said last that it expires, 70 days later (whose.lua).
     """
-    return book_key(tenant, kind, owner_digest(name))
+    return book_key(tenant, kind, digest(name))
 
 
 def book_key(tenant: str, kind: str, digest: str) -> str:

@@ -4,6 +4,7 @@ from typing import Any, NoReturn
 
 from shared.config import Settings
 from shared.errors import (
+    BeingErased,
     ConversationExists,
     DuplicateItem,
     InvalidValue,
@@ -39,6 +40,17 @@ def id_taken(conversation_id: str) -> ConversationExists:
     )
 
 
+def _key_reused() -> KeyReused:
+    return KeyReused(
+        "This Idempotency-Key was sent with another method, path or body before; nothing was stored.",
+        param="Idempotency-Key",
+    )
+
+
+def _being_erased(param: str) -> BeingErased:
+    return BeingErased("The user is being erased: until that is done nothing is written for them.", param=param)
+
+
 def raise_refusal(reply: list[Any], name: str, settings: Settings, *, param: str = "items") -> NoReturn:
     """
     Raise the error that the *reply* of a script stands for; *name* is the id it could not find, *param* what was too
@@ -51,11 +63,8 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings, *, param: str
             raise NotFound(f"There is no conversation {name!r}.", param="conversation_id")
         case ("unknown_item" | "unknown_summary" | "after" | "reservation") as what:
             raise missing(what, name)
-        case "reused":
-            raise KeyReused(
-                "This Idempotency-Key was sent with another method, path or body before; nothing was stored.",
-                param="Idempotency-Key",
-            )
+        case ("reused" | "erasing") as what:
+            raise _key_reused() if what == "reused" else _being_erased(param)
         case "moved":
             _, generation, version, chain = reply
             raise VersionMoved(

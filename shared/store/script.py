@@ -111,7 +111,12 @@ class Scripts:
             files += self._part("admit" if takes_permits else "authorise", present, ())
         own = self._with_includes(name, script, present, ())
         if takes_permits:
-            return [*files, File("", "local function operate()"), *own, File("", "end\nreturn {operate(), rate}")]
+            return [
+                *files,
+                File("", "local function operate()"),
+                *own,
+                File("", "end\nreturn {operate(), rate, owner.erasures}"),
+            ]
         return [*files, *own]
 
     def names(self) -> list[str]:

@@ -14,7 +14,7 @@ from shared.request.invocation import CURRENT
 from shared.request.owners import Owners
 from shared.request.permits import read_rate
 from shared.store.indexes import Indexes, Names, Spread
-from shared.store.keys import book_key, owner_digest
+from shared.store.keys import book_key, digest
 
 
 class Spender(Spread):
@@ -68,7 +68,7 @@ class _Books(Names):
 
 def digests_of(owners: Owners) -> Owners:
     """Return what the books of *owners* are called by."""
-    return Owners(*(name and owner_digest(name) for name in owners))
+    return Owners(*(name and digest(name) for name in owners))
 
 
 def slowed(reply: list[Any]) -> RateExceeded:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from shared.config import Settings
 from shared.errors import StoreFull, TooLarge
 from shared.process.pool import Pool
+from shared.request.erasures import Erasures
 from shared.request.invocation import CURRENT, HOLDS_PERMIT
 from shared.request.observation import store_waits
 from shared.request.owners import Owners
@@ -26,6 +27,7 @@ from shared.setting import RESP_SCHEMES
 from shared.store.command import REPLIES_BYTES_MAX, SMALL_REPLY_BYTES, Command, Transport
 from shared.store.failure import Failure, Sign
 from shared.store.indexes import Indexes, Names, Spread
+from shared.store.keys import tenant_of_name
 from shared.store.members import Whose
 from shared.store.pipeline import LARGE_WAITS, Pipeline, away
 from shared.store.script import scripts
@@ -71,6 +73,7 @@ class Store:
         self._clock = clock
         self._names = SpanNames(settings.store_url)
         self._indexes = Indexes()
+        self.erasures = Erasures()
         self._transport = _open_transport(settings, pool)
         self._pipeline = Pipeline(self._transport, clock)
 
@@ -150,27 +153,37 @@ class Store:
         invocation = CURRENT.get()
         if not scripts.asks_for_key(name):
             return await self._run(name, keys, arguments, "", sending)
-        if invocation is None:
-            return await self._run(name, keys, arguments, HOLDS_PERMIT, sending)
-        invocation.has_written |= not scripts.is_read(name)
+        if invocation is not None:
+            invocation.has_written |= not scripts.is_read(name)
+        tenant = tenant_of_name(keys[0])
         while True:
-            ask, asked_at = invocation.ask(str(arguments[0])), invocation.now()
+            ask, asked_at = HOLDS_PERMIT, None
+            if invocation is not None:
+                ask, asked_at = invocation.ask(str(arguments[0])), invocation.now()
+            takes_permits, erasures = ask.startswith(" "), self.erasures.known(tenant)
             try:
-                reply = await self._run(name, keys, arguments, ask, sending)
+                reply = await self._run(name, keys, arguments, f"{ask}@{erasures}", sending)
             except StoreFull:
                 # A script that counts permits may write. Until there is room, what only reads goes uncounted.
-                if not (ask.startswith(" ") and scripts.is_read(name)):
+                if invocation is None or not (takes_permits and scripts.is_read(name)):
                     raise
                 invocation.admit_uncounted()
                 continue
             finally:
-                invocation.give_up()
-            if reply[0] == "limited":
+                if invocation is not None:
+                    invocation.give_up()
+            if reply[0] == "limited" and invocation is not None:
                 invocation.became_limited()
                 continue
-            takes_permits = ask.startswith(" ")
+            # Before anything is made of the reply, and before the key counts as confirmed.
+            if reply[0] == "erased":
+                self.erasures.learn(tenant, reply[1])
+                continue
             operation, rate = (reply[0], read_rate(reply[1])) if takes_permits else (reply, None)
-            invocation.learn(ask, asked_at, operation[0], rate)
+            if operation[0] != "unauthorised":
+                self.erasures.learn(tenant, reply[2] if takes_permits else erasures)
+            if invocation is not None and asked_at is not None:
+                invocation.learn(ask, asked_at, operation[0], rate)
             return operation
 
     async def _run(

@@ -13,7 +13,7 @@
 --       then per item: id, '1' if the caller chose it, kind, tokens, '<facts>\n<body>[\n<extras>]', its terms ('-' if
 --       they are not to be kept), behind all what whose.lua takes, which the caller knows of one that it creates
 -- Reply: 'ok', seed, generation, version, chain hash, created_at, when this was appended, what told.lua tells of it
---        and whose it is (both only of a new one) | 'unauthorised' | 'shards', how many | 'reused'
+--        and whose it is (both only of a new one) | 'unauthorised' | 'erasing' | 'shards', how many | 'reused'
 --        | 'again', seed: of the attempt whose conversation this may have become | 'unknown'
 --        | 'exists': there is a conversation of that id, or was a short time ago
 --        | 'moved', generation, version, chain hash | 'taken', index | 'entries' | 'bytes' | 'tenant_bytes', limit

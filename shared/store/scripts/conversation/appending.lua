@@ -114,6 +114,8 @@ local function append(KEYS, ARGV, before, after, beside)
     if ARGV[at + 1] == '1' then wanted[#wanted + 1] = 'i:' .. ARGV[at] end
   end
   local header = fields_of(conversation, wanted)
+  local fenced = refusal_of_erasing(header.us, owned.us)
+  if fenced then return fenced end
   local created = header.v and header.c or ARGV[17]
   -- What is not there was not made, or is there no more.
   local was_left = is_creation and (kept or ARGV[9] == 'create_as') and redis.call('EXISTS', left) == 1

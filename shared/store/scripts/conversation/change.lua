@@ -1,6 +1,6 @@
 -- How an operation that writes to a conversation knows what was done before, and how it ends.
 -- @part
--- @include batches, charge, index, members, once, room, text, told
+-- @include batches, charge, erasing, index, members, once, room, text, told
 --
 -- Redis takes nothing back, and any command of a script may be refused. So an operation is one HSET of the
 -- conversation, its last write but for one: what is written before it means nothing without it, and what comes behind
@@ -11,6 +11,8 @@ local seed, fingerprint, record_s, expected, now_us, conversation_id, shards = u
 local now_s = string.sub(now_us, 1, -7)
 -- Its caller has to name the indexes anew.
 if shards ~= owner.shards then return {'shards', owner.shards} end
+
+local NO_METADATA = '{}'
 
 -- What a batch is called.
 local function batch_of(any_seed)
@@ -24,17 +26,36 @@ local batch = batch_of(seed)
 local function look_back(record, names)
   local kept = recall(record, fingerprint)
   names[#names + 1] = 'b:' .. batch
+  if owner.erasing ~= '' then names[#names + 1] = 'us' end
   if not kept then return nil, nil end
   if kept[1] == 'reused' then return nil, kept end
   names[#names + 1] = 'b:' .. batch_of(kept[2])
   return kept, nil
 end
 
+-- A record outlives what it tells of, so it holds no text of a client: '{}' in the place of metadata, and no id of what
+-- a fork is of. What was replied, with these as the *header* says them now; as it is where there is no conversation.
+local function with_texts(kept, header)
+  if not header.v then return kept end
+  local reply = {}
+  for i, part in ipairs(kept) do reply[i] = part == NO_METADATA and header.m or part end
+  if header.f and lacks_source(reply[#reply]) then reply[#reply] = reply[#reply] .. header.f end
+  return reply
+end
+
+-- The same the other way round: *reply* without *metadata*, told of a conversation that is a fork of *forked_from*.
+local function without_texts(reply, metadata, forked_from)
+  local kept = {}
+  for i, part in ipairs(reply) do kept[i] = part == metadata and NO_METADATA or part end
+  if forked_from and forked_from ~= '' then kept[#kept] = string.sub(kept[#kept], 1, -1 - #forked_from) end
+  return kept
+end
+
 -- What was replied when this operation was done, nil when it was not, or ended half-way: a reply is kept before it
 -- comes true. Where the conversation has gone since, nothing can contradict it. …: what the operation adds
 -- to its reply.
 local function replayed(kept, header, ...)
-  if kept and (not header.v or header['b:' .. batch_of(kept[2])]) then return kept end
+  if kept and (not header.v or header['b:' .. batch_of(kept[2])]) then return with_texts(kept, header) end
   local version, chain = string.match(header['b:' .. batch] or '', '^(%d+) (%x*) ')
   return version and {'ok', seed, header.g, version, chain, ...}
 end
@@ -60,7 +81,8 @@ end
 -- the row changes. *is_new*: nothing is there yet. *expiry_before*: what the expiry was, where it changes. *joins*,
 -- *leaves*: the sets of users and agents that it comes into, and goes from (members.lua). *told*: where the reply tells
 -- of the conversation behind all else, a header of its sums as they have become, and of whose it is (told.lua).
--- fields: what else to set, name, value, …; all that was set stands in it afterwards.
+-- *shown*: the metadata in the reply, where it has any. fields: what else to set, name, value, …; all that was set
+-- stands in it afterwards.
 -- Reply: 'ok', seed, generation, version, chain, and what the operation adds; `replayed` finds it.
 local function commit(change, fields, ...)
   local conversation, version, bytes = change.conversation, text(change.version), text(change.bytes + BATCH_BYTES)
@@ -72,7 +94,7 @@ local function commit(change, fields, ...)
   end
   local line = change.metadata
     and row(change.created, change.expiry, now_s, bytes, change.metadata, change.owned)
-  remember(change.record, fingerprint, record_s, reply)
+  remember(change.record, fingerprint, record_s, without_texts(reply, change.shown, told and told.f))
   charge(conversation_id, change.bytes_before, change.bytes + BATCH_BYTES)
   redis.call('ZADD', change.activity, now_us, conversation_id)
   if line then redis.call('HSET', change.rows, conversation_id, PENDING .. line) end

@@ -1,10 +1,11 @@
 -- Remove a conversation, its items and its place in the indexes.
--- @include charge, fields, members, once
+-- @include charge, erasing, fields, members, once
 -- KEYS: tenant, conversation, what is left of it, the sets of its user and its agent if it has them, then activity
 --       index and rows, of each shard it may stand in, record (only with an Idempotency-Key)
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, conversation id, shards, '1' with an Idempotency-Key,
 --       for how long something is left of it, whom its caller believes to be its user and its agent ('' for nobody)
--- Reply: 'ok', seed | 'unauthorised' | 'shards', how many | 'reused' | 'unknown' | 'moved', generation, version, chain
+-- Reply: 'ok', seed | 'unauthorised' | 'erasing' | 'shards', how many | 'reused' | 'unknown'
+--        | 'moved', generation, version, chain
 --        | 'owner', user, agent: where they are not whom its caller believes
 -- What is left is '<seed> <times, in µs, of its creation and of the last write>': what is gone cannot say who removed
 -- it, and a list may go on behind it. It is written first, and means nothing while the conversation is there.
@@ -18,6 +19,8 @@ local kept = recall(record, fingerprint)
 if kept and kept[1] == 'reused' then return kept end
 
 local header = fields_of(conversation, and_owned({'v', 'h', 'g', 'b', 'c'}))
+local fenced = refusal_of_erasing(header.us)
+if fenced then return fenced end
 if header.v and has_moved(expected, header) then return {'moved', header.g, header.v, header.h} end
 -- What an attempt left that came no further than the conversation, its row tells of.
 local wrong = refusal_of_owners(header.v and header or owners_by_rows({indexes[2], indexes[4]}, id), ARGV[10], ARGV[11])

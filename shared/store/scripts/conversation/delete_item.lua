@@ -4,7 +4,7 @@
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards, item id
 -- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, '1' if compaction is worth its while,
 --        '1' if the summary stands for the item as well, what told.lua tells of it, {user, agent}
---        | 'unauthorised' | 'shards', how many | 'reused' | 'unknown' | 'unknown_item'
+--        | 'unauthorised' | 'erasing' | 'shards', how many | 'reused' | 'unknown' | 'unknown_item'
 --        | 'moved', generation, version, chain hash
 -- The limit on entries does not hold here: an item can be deleted once, so deletions are bounded by it already.
 local conversation, record, item_id = KEYS[2], KEYS[5], ARGV[9]
@@ -12,6 +12,8 @@ local wanted = and_told({'v', 'h', 'p', 'pin', 'c', 'm', 'i:' .. item_id, 'g', '
 local kept, refused = look_back(record, wanted)
 if refused then return refused end
 local header = fields_of(conversation, wanted)
+local fenced = refusal_of_erasing(header.us)
+if fenced then return fenced end
 local target = header['i:' .. item_id]
 local told = is_summarised(conversation, header.y, target) and '1' or '0'
 local done = replayed(kept, header, header.c, header.m, '0', told, header.v and told_of(header))
@@ -40,7 +42,7 @@ local change = {conversation = conversation, activity = KEYS[3], record = record
   generation = header.g, version = version, chain = chain, expiry = header.e,
   bytes = tonumber(header.b) - #entry + #blank + #news, bytes_before = tonumber(header.b),
   told = {n = text(live), w = header.w, d = text(tonumber(header.d or 0) + tokens), f = header.f,
-    us = header.us, ag = header.ag}}
+    us = header.us, ag = header.ag}, shown = header.m}
 local fields = {target, blank, place, news, 'n', text(live), 'p', text(pinned), 'pin', pins, 'd', change.told.d}
 if told == '1' and kind_of(entry) ~= 's' then
   local covered, id = covered_by(header)

@@ -1,6 +1,6 @@
 -- A page of an export: entries as they are stored, in order, of the state at which the export began.
 -- @reads
--- @include entries, fields, terms, text
+-- @include entries, erasing, fields, terms, text
 -- KEYS: tenant, conversation
 -- ARGV: key hash, generation, version and chain hash of that state ('' for the newest, to begin), the place of its
 --       summary ('' for none), the place to go on at, how far that is sent already (0: not at all; 1: its entry; …: so
@@ -15,7 +15,7 @@ local generation, chain, summary = ARGV[2], ARGV[4], ARGV[5]
 local place, sent, bytes_max, lines_max = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local header = fields_of(name, {'g', 'v', 'h', 'c', 'm', 'e', 'f', 'y', 'w', 'o', 'b', 'x', 'r', 's', 'ti', 'tq',
   'us', 'ag'})
-if not header.v then return {'unknown'} end
+if not header.v or is_being_erased(header.us) then return {'unknown'} end
 local removed, is_first = tonumber(header.o or 0), generation == ''
 local newest = tonumber(header.v) - removed
 local last, written = newest, header.w

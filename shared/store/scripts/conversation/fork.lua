@@ -13,7 +13,7 @@
 -- Reply: 'ok', seed, generation, version, chain hash, created_at, metadata, expiry and last use of the conversation,
 --        what told.lua tells of the fork, {user, agent} of it
 --        | 'owner', user, agent: of the conversation, where they are not whom its caller believes
---        | 'unauthorised' | 'shards', how many | 'reused' | 'again', seed | 'unknown'
+--        | 'unauthorised' | 'erasing' | 'shards', how many | 'reused' | 'again', seed | 'unknown'
 --        | 'moved', generation, version, chain hash | 'after' | 'tenant_bytes', limit
 --        | 'slow', …: as whose.lua
 -- The user of a fork is that of its conversation: what is a user's own can be found by the user.
@@ -35,11 +35,14 @@ local header = fields_of(conversation,
   'ti', 'to', 'tq', 'td', 'us', 'ag'})
 -- The id of the fork comes from the seed: where it is or was, this very attempt made it and its answer was lost.
 local made = fields_of(fork, and_told({'g', 'v', 'h', 'c', 'm'}))
+local fenced = refusal_of_erasing(header.us, made.us)
+if fenced then return fenced end
 if made.g then
   return with_owners(
     {'ok', seed, made.g, made.v, made.h, made.c, made.m, header.e or '0', header.t or '0', told_of(made)}, made)
 elseif kept and redis.call('EXISTS', left_of_fork) == 1 then
-  return with_owners(kept, made)
+  local texts = {v = '0', m = ARGV[10] ~= '' and ARGV[10] or NO_METADATA, f = ARGV[14]}
+  return with_owners(with_texts(kept, texts), made)
 elseif not header.v then
   return {'unknown'}
 elseif has_moved(expected, header) then
@@ -163,9 +166,9 @@ if #joins > 0 then set('cu', owned.cu) end
 for _, part in ipairs(terms_fields) do fields[#fields + 1] = part end
 redis.call('HSET', side, unpack(fields))
 if expiry ~= '0' then redis.call('EXPIRE', side, expiry) end
-local reply = remember(record, fingerprint, record_s,
-  {'ok', seed, generation, version, chain, now_s, metadata, expiry, header.t,
-  told_of({n = live, w = written, d = deleted, b = text(bytes), t = now_s, e = expiry, f = ARGV[14]})})
+local reply = {'ok', seed, generation, version, chain, now_s, metadata, expiry, header.t,
+  told_of({n = live, w = written, d = deleted, b = text(bytes), t = now_s, e = expiry, f = ARGV[14]})}
+remember(record, fingerprint, record_s, without_texts(reply, metadata, ARGV[14]))
 charge(conversation_id, 0, bytes)
 local line = row(now_s, expiry, now_s, text(bytes), metadata, owned)
 redis.call('ZADD', KEYS[3], now_us, conversation_id)

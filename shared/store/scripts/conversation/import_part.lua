@@ -21,7 +21,8 @@
 --        | 'ok', 'done' or 'replayed', generation, version, chain hash, created_at, metadata, what told.lua tells of
 --        it, {user, agent}
 --        | 'owner', user, agent: that the first part said, where its caller believes them to be others
---        | 'unauthorised' | 'shards', how many | 'exists' | 'order', hash of the newest part there is ('' for none)
+--        | 'unauthorised' | 'erasing' | 'shards', how many | 'exists'
+--        | 'order', hash of the newest part there is ('' for none)
 --        | 'taken', line | 'through', line | 'twice', line | 'version' | 'entries' | 'bytes' | 'tenant_bytes', limit
 --        | 'pinned', sum | 'documents', count
 -- It becomes what compaction would make of the original: items that live, the summary, the ids of those that are gone.
@@ -36,6 +37,8 @@ local function parts_of(of)
 end
 
 local there = fields_of(conversation, and_told({'v', 'h', 'g', 'c', 'm', 'im'}))
+local fenced = refusal_of_erasing(there.us, ARGV[24])
+if fenced then return fenced end
 if there.v then
   local first, newest = parts_of(there)
   if part ~= newest and (behind ~= '' or part ~= first) then return {'exists'} end
@@ -48,6 +51,8 @@ local wanted = and_told({'v', 'h', 'p', 'pin', 'o', 'c', 'g', 'm', 'docs', 'r', 
 for at = LINES_FROM, #ARGV, LINE_WIDTH do wanted[#wanted + 1] = 'i:' .. ARGV[at + 1] end
 local header = fields_of(side, wanted)
 local first_part, newest_part = parts_of(header)
+fenced = refusal_of_erasing(header.us)
+if fenced then return fenced end
 local is_known = newest_part == part
 if not is_known then
   if behind == '' and first_part == part then return {'ok', 'more', newest_part, header.n} end

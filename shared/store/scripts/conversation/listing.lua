@@ -1,6 +1,6 @@
 -- What lists of conversations have in common: whose rows tell of them, what a filter wants, what is replied.
 -- @part
--- @include members
+-- @include erasing, members
 -- ARGV: key hash, shards, id to start after ('' for none), limit, now_s, scan_max,
 --       '1' to name also conversations whose rows are in doubt, user and agent ('' for any), then pairs: metadata key,
 --       value
@@ -33,6 +33,7 @@ end
 local function take(id, time, line, field, name)
   local mark, created, expiry, used, _, metadata, owned = read_row(line or '')
   owned = owned or NOBODY
+  if is_being_erased(owned.us) then return end
   local told = {id, PENDING, '', '', '', owned.us, owned.ag}
   if mark ~= '' or not time or (field and owned[field] ~= name) then
     for _, part in ipairs({id, owned.us, owned.ag}) do pending[#pending + 1] = part end

@@ -3,9 +3,10 @@
 -- @include index, text
 --
 -- The conversation's hash is what is true: `us` its user, `ag` its agent. A set and a row only lead to it. So a place
--- in a set is made before the conversation says so, behind a row in doubt that tells the sweep of it, and goes after it;
--- one that the row contradicts, or that has no row, is asked about (repair.lua). The names of the sets come from those
--- of user and agent, which a caller may not know: it tells whom it believes, and is told who it is where that is wrong.
+-- in a set is made before the conversation says so, behind a row in doubt that tells the sweep of it, and goes after
+-- it; one that the row contradicts, or that has no row, is asked about (repair.lua). The names of the sets come from
+-- those of user and agent, which a caller may not know: it tells whom it believes, and is told who it is where that is
+-- wrong.
 
 -- What to reply to a caller who believes a conversation, as *header* says it, to be of *user* and *agent*; nil where
 -- that is so.

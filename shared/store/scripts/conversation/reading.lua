@@ -1,6 +1,6 @@
 -- What readers get of a conversation, with the KEYS and the first five ARGV of read.lua.
 -- @part
--- @include entries, fields, recall, text
+-- @include entries, erasing, fields, recall, text
 
 -- The counts that are kept in *encoding* of the entries from place *first* on, block by block.
 local function kept_counts(conversation, encoding, block_entries, first, newest)
@@ -57,7 +57,7 @@ local function open_log(KEYS, ARGV, beside)
   local names = {unpack(HEADER)}
   for _, name in ipairs(beside) do names[#names + 1] = name end
   local header = fields_of(KEYS[2], names)
-  return header.g and log_of(KEYS, ARGV, header) or nil
+  return header.g and not is_being_erased(header.us) and log_of(KEYS, ARGV, header) or nil
 end
 
 -- The same for a reader who may ask for older items that match.

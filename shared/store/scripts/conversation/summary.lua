@@ -4,7 +4,8 @@
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards,
 --       entries_max, bytes_max, tenant_bytes_max, pinned_tokens_max, id of the last item it stands for, its tokens, its
 --       facts, its body, then what whose.lua takes
--- Reply: 'ok', seed, generation, version, chain hash, made_at, '1' if compaction is worth its while | 'unauthorised'
+-- Reply: 'ok', seed, generation, version, chain hash, made_at, '1' if compaction is worth its while
+--        | 'unauthorised' | 'erasing'
 --        | 'shards', how many | 'reused' | 'unknown' | 'moved', generation, version, chain hash | 'through' | 'deleted'
 --        | 'older' | 'torn', how | 'entries' | 'bytes' | 'tenant_bytes', limit | 'pinned', sum
 --        | 'owner', …, 'slow', …: as whose.lua
@@ -16,6 +17,8 @@ local wanted = {'v', 'h', 'n', 'w', 'b', 'p', 'e', 'y', 'g', 'i:' .. through_id,
 local kept, refused = look_back(record, wanted)
 if refused then return refused end
 local header = fields_of(conversation, wanted)
+local fenced = refusal_of_erasing(header.us)
+if fenced then return fenced end
 local done = replayed(kept, header, done_at(header), '0')
 if done then return done end
 if not header.v then return {'unknown'} end

@@ -11,6 +11,11 @@ local function told_of(header)
   return table.concat({header.n, text(tokens), header.b, header.t, header.e, header.f or ''}, ' ')
 end
 
+-- Whether *told* is that, without what it was forked from.
+local function lacks_source(told)
+  return string.find(told, '^%d+ %d+ %d+ %d+ %d+ $') ~= nil
+end
+
 -- *reply* with {user, agent} of a *header* behind it, '' for none: what an Idempotency-Key keeps of it says neither.
 local function with_owners(reply, header)
   reply[#reply + 1] = {header.us or '', header.ag or ''}

@@ -9,7 +9,8 @@
 -- Reply: 'ok', seed, generation, version, chain hash, created_at, '1' if compaction is worth its while, metadata, what
 --        told.lua tells of it, {user, agent}
 --        | 'owner', user, agent: only where they change, and are not whom its caller believes
---        | 'unauthorised' | 'shards', how many | 'reused' | 'unknown' | 'moved', generation, version, chain hash
+--        | 'unauthorised' | 'erasing' | 'shards', how many | 'reused' | 'unknown'
+--        | 'moved', generation, version, chain hash
 --        | 'entries' | 'bytes' | 'tenant_bytes', limit
 local conversation, record = KEYS[2], ARGV[14] == '1' and KEYS[5] or nil
 local changes_user, changes_agent = ARGV[17] == '1', ARGV[19] == '1'
@@ -18,6 +19,8 @@ local wanted = and_told({'v', 'h', 'c', 'g', 'o', 'm', 'cu'})
 local kept, refused = look_back(record, wanted)
 if refused then return refused end
 local header = fields_of(conversation, wanted)
+local fenced = refusal_of_erasing(header.us, ARGV[18])
+if fenced then return fenced end
 local done = replayed(kept, header, header.c, '0', header.m, header.v and told_of(header))
 if done then return with_owners(done, header) end
 if not header.v then return {'unknown'} end
@@ -60,7 +63,7 @@ if full then return full end
 local change = {conversation = conversation, activity = KEYS[3], rows = KEYS[4], record = record,
   generation = header.g, version = version, chain = chain, bytes = bytes, bytes_before = tonumber(header.b),
   expiry = expiry, expiry_before = header.e, created = header.c, metadata = metadata, owned = owned, joins = joins,
-  leaves = leaves, told = header}
+  leaves = leaves, told = header, shown = metadata}
 header.us, header.ag = owned.us, owned.ag
 local fields = {place, news, 'm', metadata, 'e', expiry}
 if changes_user then fields[#fields + 1], fields[#fields + 2] = 'us', owned.us end
