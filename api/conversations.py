@@ -38,6 +38,7 @@ from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.items.document_paths import INSTANCE_PATH
 from shared.items.given import FIELDS, given_forms, read_given
+from shared.request import roles
 from shared.request.parameters import identifier, integer, json, pairs, string
 from shared.routes import CREATE, READ, WRITE, Body, Form, Route
 
@@ -173,6 +174,7 @@ OWN = (
         ),
         headers=CREATE,
         refuses=(ConversationExists, DuplicateItem, TextNotCountable),
+        role=roles.APPEND,
         billed="9; 10 with `id`",
         is_prepared=True,
         memory="create_memory_store",
@@ -187,6 +189,7 @@ OWN = (
         "conversations",
         query=(LIMIT, AFTER, pairs("metadata", "metadata_filter", "those that have all of it: `metadata[key]=value`")),
         refuses=(NotFound,),
+        role=roles.READ,
         billed="4; 5 with `after`; so again for each 1,000 that a filter looks at in vain",
         permits_with=(("metadata", 5),),
     ),
@@ -199,6 +202,7 @@ OWN = (
         "conversation",
         ids=ONE,
         headers=READ,
+        role=roles.READ,
         billed="4; 3 when there is no news",
     ),
     Route(
@@ -217,6 +221,7 @@ OWN = (
             (Form(("metadata",)), Form(("expires_after_s",))),
         ),
         headers=WRITE,
+        role=roles.FULL,
         billed="8; 9 where the expiry becomes shorter",
     ),
     Route(
@@ -228,6 +233,7 @@ OWN = (
         "deleted",
         ids=ONE,
         headers=WRITE,
+        role=roles.FULL,
         billed="9",
         memory="delete_memory_store",
     ),
@@ -241,6 +247,7 @@ OWN = (
         ids=ONE,
         body=Body((identifier("after", "item", "the last item that is copied; all of them without it"), METADATA)),
         headers=WRITE,
+        role=roles.APPEND,
         billed="13; 14 with `after`",
         permits=20,
     ),
@@ -253,6 +260,7 @@ OWN = (
         "summary_with_text",
         ids=ONE,
         headers=READ,
+        role=roles.READ,
         billed="4",
     ),
     Route(
@@ -273,6 +281,7 @@ OWN = (
         ),
         headers=WRITE,
         refuses=(TextNotCountable,),
+        role=roles.APPEND,
         billed="7; 8 in the place of another",
         is_prepared=True,
         permits=10,
@@ -286,6 +295,7 @@ OWN = (
         "conversation",
         ids=ONE,
         headers=WRITE,
+        role=roles.FULL,
         billed="7",
     ),
     Route(
@@ -299,6 +309,7 @@ OWN = (
         ids=ONE,
         body=Body(),
         answered=("ETag",),
+        role=roles.APPEND,
         billed="3; 11 when there is something to take out, and more beyond 4,000 entries; behind it 10 per 256 items "
         "that lack terms",
         permits=20,

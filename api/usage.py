@@ -16,6 +16,7 @@ from shared.errors import AlreadySettled, ReservationEnded
 from shared.http.answers import json_response
 from shared.http.headers import replay_headers
 from shared.http.serving import Asked
+from shared.request import roles
 from shared.request.parameters import string
 from shared.routes import Body, Form, Route
 
@@ -62,6 +63,7 @@ ROUTES = (
         "what the tenant used and reserved in this day and month, and by model; what its conversations take and may "
         "take, and how many there are, about",
         "usage",
+        role=roles.READ,
         billed="6",
     ),
     Route(
@@ -75,6 +77,7 @@ ROUTES = (
         headers=("Idempotency-Key",),
         answered=("Idempotency-Replayed",),
         refuses=(ReservationEnded,),
+        role=roles.APPEND,
         billed="10",
         needs=("budgets",),
     ),
@@ -88,6 +91,7 @@ ROUTES = (
         ids=(ID,),
         body=Body(SETTLE_FIELDS, _forms("output_tokens"), BODY_BYTES_MAX),
         refuses=(AlreadySettled,),
+        role=roles.APPEND,
         billed="9",
         needs=("budgets",),
     ),
@@ -99,6 +103,7 @@ ROUTES = (
         "gives it back",
         "release",
         ids=(ID,),
+        role=roles.APPEND,
         billed="9",
     ),
 )

@@ -71,6 +71,21 @@ class Unauthorized(ServiceError):
     error_type = "authentication_error"
 
 
+class InsufficientRole(ServiceError):
+    """The API key's `role` does not allow this; it takes a key with `required_role`, or more. Nothing was done."""
+
+    status, slug, title = 403, "insufficient-role", "Insufficient role"
+    error_type = "permission_error"
+
+    def __init__(self, role: str, required_role: str, *, is_known: bool = True) -> None:
+        whatever = "" if is_known else ", which this version does not know"
+        super().__init__(
+            f"The API key has the role {role!r}{whatever}; this takes {required_role!r}, or more. Nothing was done.",
+            role=role,
+            required_role=required_role,
+        )
+
+
 class BodyLate(ServiceError):
     """The body did not come in time, 5 s and one more for each megabyte that came; the connection is closed."""
 
@@ -284,31 +299,6 @@ class SourceUnavailable(ServiceError):
 
     status, slug, title = 503, "source-unavailable", "Source unavailable"
     error_type = "server_error"
-
-
-STARLETTE_REASONS = ("not-found", "method-not-allowed")
-"""What Starlette refuses itself."""
-
-
-def problem_types() -> list[type[ServiceError]]:
-    """Return the errors that are a problem of their own, by name; others are kinds of one of them."""
-    return sorted((each for each in _kinds() if "slug" in vars(each)), key=lambda each: each.slug)
-
-
-def refusal_reasons() -> frozenset[str]:
-    """Return all that a refusal may be counted as."""
-    named = [each for each in _kinds() if hasattr(each, "slug")]
-    return frozenset((*(each.counted_as or each.slug for each in named), *STARLETTE_REASONS))
-
-
-def _kinds() -> list[type[ServiceError]]:
-    found: list[type[ServiceError]] = []
-    open_ = ServiceError.__subclasses__()
-    while open_:
-        each = open_.pop()
-        found.append(each)
-        open_ += each.__subclasses__()
-    return found
 
 
 KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}

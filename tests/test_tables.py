@@ -9,8 +9,8 @@ from scripts.docs.__main__ import main
 from scripts.docs.tables import TABLES
 from scripts.openapi.document import document
 from scripts.openapi.routes import routes
-from shared import errors
 from shared.config import SETTINGS
+from shared.problem_types import problem_types
 from tests.api_calls import CALLS, OTHERS, PREPARED
 
 PAGE = """# Title
@@ -103,7 +103,7 @@ def test_every_route_setting_and_problem_has_its_row() -> None:
     for field, setting in SETTINGS.items():
         for variable in setting.names(field):
             assert f"`{variable}`" in TABLES["settings"]()
-    for problem in errors.problem_types():
+    for problem in problem_types():
         assert f"| `{problem.slug}` | {problem.status} | " in TABLES["problems"]()
 
 

@@ -11,8 +11,9 @@ from scripts.openapi.headers import REQUESTS
 from scripts.openapi.routes import routes
 from shared.config import SETTINGS
 from shared.context.explained import REASONS
-from shared.errors import ServiceError, problem_types
+from shared.errors import ServiceError
 from shared.http.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED
+from shared.problem_types import problem_types
 from shared.request.parameters import (
     BOOLEAN,
     CHOICE,

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from shared.config import Settings
 from shared.errors import StoreFull, TooLarge
 from shared.process.pool import Pool
-from shared.request.invocation import CURRENT, HOLDS_PERMIT
+from shared.request.invocation import ANY_ROLE, CURRENT, HOLDS_PERMIT
 from shared.request.observation import store_waits
 from shared.request.permits import read_rate
 from shared.setting import RESP_SCHEMES
@@ -84,12 +84,13 @@ class Store:
         """
         Run the script *name* and return its reply; the first argument is the SHA-256 of the caller's key, but for
         scripts that are keyless. What *is_idempotent*, as every script is that only reads, may be sent twice. No answer
-        is awaited after *deadline_at_s* on the monotonic clock, nor after that of the current invocation, whose permit
-        the script takes if it has none. *reply_bytes_max*: what the reply may hold, about; what may be large travels
-        alone. Names that depend on a tenant's layout are made here, and anew when the script says that they are not
-        right. A script that only reads is not counted against the rate while the store has no room for that.
+        is awaited after *deadline_at_s* on the monotonic clock, nor after that of the current invocation, whose role
+        the key has to have, and whose permit the script takes if it has none. *reply_bytes_max*: what the reply may
+        hold, about; what may be large travels alone. Names that depend on a tenant's layout are made here, and anew
+        when the script says that they are not right. A script that only reads is not counted against the rate while the
+        store has no room for that.
 
-        Raises:   Unauthorized, RateExceeded (both only within an invocation): nothing was done.
+        Raises:   Unauthorized, InsufficientRole, RateExceeded (all only within an invocation): nothing was done.
                   StoreUnavailable: `outcome_unknown` says whether it may have run.
                   TooLarge: the request would exceed the store's limit; nothing was sent.
         """
@@ -117,14 +118,15 @@ class Store:
         """Run a script whose names are made, admitted as the current invocation is."""
         invocation = CURRENT.get()
         if not scripts.asks_for_key(name):
-            return await self._run(name, keys, arguments, "", sending)
+            return await self._run(name, keys, arguments, sending)
         if invocation is None:
-            return await self._run(name, keys, arguments, HOLDS_PERMIT, sending)
+            return await self._run(name, keys, _asking(arguments, ANY_ROLE, HOLDS_PERMIT), sending)
         invocation.has_written |= not scripts.is_read(name)
         while True:
             ask, asked_at = invocation.ask(str(arguments[0])), invocation.now()
             try:
-                reply = await self._run(name, keys, arguments, ask, sending)
+                asking = _asking(arguments, invocation.roles, ask)
+                reply = await self._run(name, keys, asking, sending, takes_permits=ask.startswith(" "))
             except StoreFull:
                 # A script that counts permits may write. Until there is room, what only reads goes uncounted.
                 if not (ask.startswith(" ") and scripts.is_read(name)):
@@ -138,6 +140,8 @@ class Store:
                 continue
             takes_permits = ask.startswith(" ")
             operation, rate = (reply[0], read_rate(reply[1])) if takes_permits else (reply, None)
+            if operation[0] == "forbidden":
+                raise invocation.learn_role(operation[1])
             invocation.learn(ask, asked_at, operation[0], rate)
             return operation
 
@@ -146,13 +150,14 @@ class Store:
         name: str,
         keys: Sequence[str],
         arguments: Sequence[str | int],
-        ask: str,
         sending: _Sending,
+        *,
+        takes_permits: bool = False,
     ) -> list[Any]:
-        """Send a script that asks for permits as *ask* says, and return what it replies, those included."""
+        """Send a script with what its first argument asks for, and return what it replies, permits included."""
         is_read = scripts.is_read(name)
-        source = scripts.source(name, takes_permits=ask.startswith(" "), locks_keys=self._transport.locks_keys)
-        parts = ["EVAL", source, len(keys), *keys, f"{arguments[0]}{ask}", *arguments[1:]]
+        source = scripts.source(name, takes_permits=takes_permits, locks_keys=self._transport.locks_keys)
+        parts = ["EVAL", source, len(keys), *keys, *arguments]
         is_idempotent, deadline_at_s, reply_bytes_max = sending
         end_at_s = self._end_at_s(deadline_at_s, reply_bytes_max)
         owner = keys[0] if keys else ""
@@ -225,6 +230,11 @@ def _open_transport(settings: Settings, pool: Pool | None) -> Transport:
     from shared.store.transport import HttpTransport
 
     return HttpTransport(settings, pool=pool)
+
+
+def _asking(arguments: Sequence[str | int], roles: str, ask: str) -> list[str | int]:
+    """Return *arguments* with what goes behind the hash of a key: *roles* that will do, *ask* of its tenant's rate."""
+    return [f"{arguments[0]}{roles}{ask}", *arguments[1:]]
 
 
 def _within_invocation(deadline_at_s: float | None) -> float | None:

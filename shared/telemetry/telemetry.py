@@ -16,7 +16,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from shared.config import Settings
-from shared.errors import StoreUnavailable, refusal_reasons
+from shared.errors import StoreUnavailable
+from shared.problem_types import refusal_reasons
 from shared.process.ending import Ending
 from shared.process.lag import LagProbe
 from shared.store import keys

@@ -1,6 +1,6 @@
--- For a caller without a permit: the key, then permits of the tenant's rate, as many of those asked for as there are,
--- but not fewer than the operation takes; where that is more than a burst, all of a burst. Behind the hash of the key
--- stand how many to grant, and how many it takes at least, 1 if it does not say.
+-- For a caller without a permit: the key and its role, then permits of the tenant's rate, as many of those asked for as
+-- there are, but not fewer than the operation takes; where that is more than a burst, all of a burst. What is asked of
+-- the rate is how many to grant, and how many it takes at least, 1 if it does not say.
 -- What follows is the script's own part, as a function; the reply is {its reply, {rate per minute, burst, permits
 -- granted, permits left, us until there are enough, us until the burst is whole again}}, the second empty without a
 -- rate.
@@ -10,11 +10,12 @@
 -- Source: ITU-T I.371, the virtual scheduling algorithm.
 -- @part
 -- @include text, validity
-local owner = tenant_of({'k:' .. string.sub(ARGV[1], 1, 64), 'rate', 'tat'})
+local owner = tenant_of('rate', 'tat')
 local rate = {}
 do
   local limit, tat = owner.rate, owner.tat
-  if not is_valid(owner.ends_at) then return {{'unauthorised'}, {}} end
+  local refused = refusal_of_key(owner.key)
+  if refused then return {refused, {}} end
   if limit then
     local per_minute, burst = string.match(limit, '^(%d+) (%d+)$')
     local time = redis.call('TIME')
@@ -27,7 +28,7 @@ do
       ahead = whole
       redis.call('HSET', KEYS[1], 'tat', text(now + ahead))
     end
-    local wanted, least = string.match(ARGV[1], ' (%d+) ?(%d*)$')
+    local wanted, least = string.match(rate_asked, ' (%d+) ?(%d*)$')
     least = math.min(tonumber(least) or 1, tonumber(burst))
     local there = math.max(0, math.floor((whole - ahead) / interval))
     if there < least then

@@ -1,7 +1,10 @@
--- For a caller that holds a permit, or whose tenant is believed to have no rate: the key, and whether that is so.
--- Replies {'unauthorised'} or {'limited'} before anything else is done.
+-- For a caller that holds a permit, or whose tenant is believed to have no rate: the key, its role, and whether that is
+-- so. Replies {'unauthorised'}, {'forbidden', the key's role} or {'limited'} before anything else is done.
 -- @part
 -- @include validity
-local owner = tenant_of({'k:' .. string.sub(ARGV[1], 1, 64), 'rate'})
-if not is_valid(owner.ends_at) then return {'unauthorised'} end
-if owner.rate and #ARGV[1] == 64 then return {'limited'} end
+local owner = tenant_of('rate')
+do
+  local refused = refusal_of_key(owner.key)
+  if refused then return refused end
+end
+if owner.rate and rate_asked == '' then return {'limited'} end
