@@ -46,7 +46,7 @@ PAGE_FIELDS = 1_000
 """Fields of a tenant's hash in one step of a search for its keys: its live reservations stand there too."""
 
 
-class WrongValue(Exception):
+class WrongValue(ValueError):
     """A limit, or a key, cannot be that; the text says why."""
 
 

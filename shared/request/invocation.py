@@ -167,7 +167,6 @@ class Invocation:
 
     def learn_role(self, role: str) -> InsufficientRole:
         """Take in that the key has *role*, which will not do, and return the error for it."""
-        self.give_up()
         if self.caller is not None:
             self._permits.learn_role(self.caller, role)
         return insufficient(role, self._role)
