@@ -1,13 +1,17 @@
 """What roles rest on: what a key's field may say, what a script is told, what an instance remembers of a refusal."""
 
+import asyncio
 import itertools
 from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from scripts.faults.server import Fault, FaultyServer
+from scripts.local.key_fields import UNREADABLE, KeyField
 from shared.environment import read_settings
 from shared.errors import InsufficientRole, Unauthorized
 from shared.request.caller import make_key, read_key
@@ -63,6 +67,50 @@ def test_what_is_no_role_that_is_known_is_allowed_nothing(
         )
 
 
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    forms=st.lists(
+        st.text(max_size=20)
+        | st.from_regex(r"[0-9]{1,4} ?[a-z/ ]{0,8}", fullmatch=True)
+        | st.tuples(st.sampled_from(("0", "1", "9" * 11, "9" * 400)), st.sampled_from((*ROLES, "owner"))).map(" ".join),
+        min_size=1,
+        max_size=10,
+    ),
+    least=st.sampled_from(ROLES),
+)
+def test_scripts_read_a_field_as_it_is_shown_and_nothing_else_is_let_through(
+    forms: list[str], least: str, tenant: str, upstash: Any, run: Callable[..., Any]
+) -> None:
+    async def asked() -> list[list[Any]]:
+        store = Store(read_settings())
+        CURRENT.set(invocation := Invocation(Permits()))
+        invocation.require(least)
+        replies = [await _reply(store, tenant, digest) for digest in digests]
+        await store.close()
+        return replies
+
+    digests = [f"{number:064x}" for number in range(len(forms))]
+    run(
+        "HSET",
+        tenant_key(tenant),
+        *itertools.chain(*((f"k:{at}", form) for at, form in zip(digests, forms, strict=True))),
+    )
+    for form, reply in zip(forms, asyncio.run(asked()), strict=True):
+        field = KeyField.read(form)
+        is_valid = field.role != UNREADABLE and (not field.ends_at_unix_s or field.ends_at_unix_s > 10**10)
+        if not is_valid:
+            assert reply == ["unauthorised"]
+        else:
+            assert reply == (["ok"] if is_enough(field.role, least) else ["forbidden", field.role])
+
+
+async def _reply(store: Store, tenant: str, digest: str) -> list[Any]:
+    try:
+        return await store.eval("key", [tenant_key(tenant)], [digest])
+    except InsufficientRole as error:
+        return ["forbidden", error.extensions["role"]]
+
+
 def test_what_is_told_of_roles_to_a_script_names_those_that_will_do() -> None:
     assert [allowed(role) for role in ROLES] == [
         "/read/append/full/admin/",
@@ -100,8 +148,7 @@ def test_a_script_that_is_not_told_of_roles_does_nothing(
 async def test_outside_of_any_invocation_a_script_takes_any_role_that_is_known(
     tenant: str, upstash: Any, run: Callable[..., Any]
 ) -> None:
-    settings = read_settings()
-    store, replies = Store(settings), {}
+    store, replies = Store(read_settings()), {}
     for role in (*ROLES, "superuser"):
         caller = read_key(key_with(run, tenant, role))
         replies[role] = await store.eval("key", [tenant_key(tenant)], [caller.key_hash])
@@ -109,9 +156,9 @@ async def test_outside_of_any_invocation_a_script_takes_any_role_that_is_known(
 
     assert replies == {**{role: ["ok"] for role in ROLES}, "superuser": ["forbidden", "superuser"]}
     with pytest.raises(InsufficientRole, match="'superuser'"):
-        raise_refusal(replies["superuser"], "", settings)
+        raise_refusal(replies["superuser"], "", read_settings())
     with pytest.raises(Unauthorized):
-        raise_refusal(["unauthorised"], "", settings)
+        raise_refusal(["unauthorised"], "", read_settings())
 
 
 async def test_a_refusal_is_remembered_for_as_long_as_a_confirmation_is(
