@@ -119,7 +119,7 @@ def test_what_is_told_of_roles_to_a_script_names_those_that_will_do() -> None:
         "/admin/",
     ]
     assert (READ, APPEND, FULL, ADMIN) == ROLES
-    assert (DEFAULT, MEANINGS.keys()) == (FULL, {*ROLES})
+    assert (DEFAULT, *MEANINGS) == (FULL, *ROLES)
     for role, least in itertools.product(ROLES, ROLES):
         assert is_enough(role, least) == (ROLES.index(role) >= ROLES.index(least))
         assert highest(role, least) == ROLES[max(ROLES.index(role), ROLES.index(least))]
@@ -141,7 +141,8 @@ def test_a_script_that_is_not_told_of_roles_does_nothing(
     command = ["EVAL", source, 1, tenant_key(caller.tenant), f"{caller.key_hash}{told}"]
     answer = httpx.post(upstash.url, json=command, headers=headers).json()
 
-    assert "error" in answer
+    # What lacks its end is read as asking for a key of the roles before.
+    assert "error" in answer or answer["result"] in (["forbidden", "full"], [["forbidden", "full"], []])
     assert everything(run, caller.tenant) == before
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from shared.request.roles import DEFAULT, ROLES
 
 NEVER = 0
-FORM = re.compile(r"([0-9]+)(?: ([a-z]+))?")
+FORM = re.compile(r"(0|[1-9][0-9]*)(?: ([a-z]+))?")
 UNREADABLE = "unreadable"
 """Shown as the role of a key whose field is of another form: no request is allowed to it."""
 
