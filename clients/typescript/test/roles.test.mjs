@@ -14,7 +14,11 @@ const reading = createClient({ ...settings, apiKey: readKey });
 
 const WANTED = { model: "gpt-4o", budget: 2000 };
 const hello = { items: [{ role: "user", content: "Hello" }] };
-const said = (id, role, text) => ({ id, role, parts: [{ type: "text", text, ...(role === "assistant" && { state: "done" }) }] });
+const said = (id, role, text) => ({
+  id,
+  role,
+  parts: [{ type: "text", text, ...(role === "assistant" && { state: "done" }) }],
+});
 
 /** @param {() => Promise<unknown>} call @param {string} role @param {string} needed */
 function refused(call, role, needed) {
