@@ -17,6 +17,7 @@ from shared.errors import ContextDoesNotFit, ReservationEnded, TextNotCountable
 from shared.http.answers import json_response, unchanged_response
 from shared.http.headers import provenance_headers, replay_headers
 from shared.http.serving import Asked
+from shared.request import roles
 from shared.request.parameters import boolean
 from shared.routes import FRESHNESS, READ, Body, Route
 
@@ -66,6 +67,7 @@ ROUTES = (
         query=PARAMETERS,
         headers=READ,
         refuses=(ContextDoesNotFit, TextNotCountable),
+        role=roles.READ,
         billed="4; 3 when there is no news",
         memory="search_memory",
         needs=("documents",),
@@ -82,6 +84,8 @@ ROUTES = (
         headers=(*FRESHNESS, "Idempotency-Key"),
         answered=("Idempotency-Replayed",),
         refuses=(ContextDoesNotFit, ReservationEnded, TextNotCountable),
+        role=roles.READ,
+        role_with=((RESERVE.name, roles.APPEND),),
         billed="4; 17 with `reserve`, giving back included",
         memory="search_memory",
         needs=("documents", "budgets"),

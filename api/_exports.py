@@ -14,6 +14,7 @@ from shared.errors import ConversationExists, DuplicateItem, ExportMoved, Import
 from shared.http.answers import json_response, lines_response
 from shared.http.headers import replay_headers
 from shared.http.serving import Asked
+from shared.request import roles
 from shared.request.parameters import string
 from shared.routes import LINES, Body, Route
 
@@ -60,6 +61,7 @@ ROUTES = (
         ids=ONE,
         query=(string("cursor", f"{OF}, for the next one", pattern=CURSOR, of=OF),),
         refuses=(ExportMoved,),
+        role=roles.READ,
         billed="4, and 1 for each megabyte",
         permits=10,
     ),
@@ -75,6 +77,7 @@ ROUTES = (
         body=Body(schema="export_page", media_type=LINES),
         answered=("ETag", "Idempotency-Replayed"),
         refuses=(ConversationExists, DuplicateItem, ImportOutOfOrder, TextNotCountable),
+        role=roles.FULL,
         billed="8; 14 for the last page",
         is_prepared=True,
         permits=10,

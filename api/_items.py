@@ -35,6 +35,7 @@ from shared.http.headers import tier_headers
 from shared.http.problems import error_member
 from shared.http.serving import Asked
 from shared.items.given import FIELDS, given_forms, read_given
+from shared.request import roles
 from shared.request.parameters import choice, json
 from shared.request.tracing import RECORDS, note
 from shared.routes import READ, WRITE, Body, Route
@@ -136,6 +137,7 @@ ROUTES = (
         ids=ONE,
         query=(LIMIT, AFTER, ORDER, INCLUDE),
         headers=READ,
+        role=roles.READ,
         billed="4; 3 when there is no news",
     ),
     Route(
@@ -154,6 +156,7 @@ ROUTES = (
         headers=WRITE,
         answered=("Cache-Status",),
         refuses=(DuplicateItem, AlreadySettled, TextNotCountable),
+        role=roles.APPEND,
         billed="6; 13 with `reservation`; 7 with `context`; 6 where the instance has what came before",
         is_prepared=True,
         memory="create_memory",
@@ -168,6 +171,7 @@ ROUTES = (
         ids=ITEM,
         query=(INCLUDE,),
         headers=READ,
+        role=roles.READ,
         billed="4; 3 when there is no news",
     ),
     Route(
@@ -181,6 +185,7 @@ ROUTES = (
         ids=ITEM,
         headers=WRITE,
         answered=(SUMMARY_COVERS,),
+        role=roles.FULL,
         billed="7; 8 with a summary",
         memory="delete_memory",
     ),

@@ -13,6 +13,7 @@ from api._conversation import CONVERSATION, ONE, answer_read, answer_written, ed
 from shared.conversations.conversation import Conversation
 from shared.errors import TextNotCountable
 from shared.http.serving import Asked
+from shared.request import roles
 from shared.request.parameters import identifier, string
 from shared.routes import READ, WRITE, Body, Route
 
@@ -54,6 +55,7 @@ ROUTES = (
         "summary_with_text",
         ids=ONE,
         headers=READ,
+        role=roles.READ,
         billed="4",
     ),
     Route(
@@ -74,6 +76,7 @@ ROUTES = (
         ),
         headers=WRITE,
         refuses=(TextNotCountable,),
+        role=roles.APPEND,
         billed="7; 8 in the place of another",
         is_prepared=True,
         permits=10,
@@ -87,6 +90,7 @@ ROUTES = (
         "conversation",
         ids=ONE,
         headers=WRITE,
+        role=roles.FULL,
         billed="7",
     ),
 )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from shared.errors import BeingErased
 from shared.http.answers import json_response
 from shared.http.serving import Asked
+from shared.request import roles
 from shared.request.parameters import owner
 from shared.routes import Route
 
@@ -47,6 +48,7 @@ ROUTES = (
         ids=(USER,),
         answered=("Retry-After",),
         refuses=(BeingErased,),
+        role=roles.ADMIN,
         billed="5; 13 for each 100 conversations and 6 for each of them, 12 at the end",
         permits=20,
         needs=("receipts", "conversations"),

@@ -37,6 +37,7 @@ from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.items.document_paths import INSTANCE_PATH
 from shared.items.given import FIELDS, given_forms, read_given
+from shared.request import roles
 from shared.request.owners import Owners
 from shared.request.parameters import identifier, integer, json, owner, pairs, string
 from shared.routes import CREATE, READ, WRITE, Body, Form, Route
@@ -168,6 +169,7 @@ OWN = (
         ),
         headers=CREATE,
         refuses=(ConversationExists, DuplicateItem, TextNotCountable),
+        role=roles.APPEND,
         billed="9; 10 with `id`; one more for each of `user` and `agent`",
         is_prepared=True,
         memory="create_memory_store",
@@ -188,6 +190,7 @@ OWN = (
             pairs("metadata", "metadata_filter", "those that have all of it: `metadata[key]=value`"),
         ),
         refuses=(NotFound,),
+        role=roles.READ,
         billed="4; 5 with `after`; 5 with `user` or `agent`; 7 with both; so again for each 1,000 that a filter looks "
         "at in vain",
         permits_with=(("metadata", 5),),
@@ -201,6 +204,7 @@ OWN = (
         "conversation",
         ids=ONE,
         headers=READ,
+        role=roles.READ,
         billed="4; 3 when there is no news",
     ),
     Route(
@@ -224,6 +228,7 @@ OWN = (
             tuple(Form((name,)) for name in ("metadata", "expires_after_s", "user", "agent")),
         ),
         headers=WRITE,
+        role=roles.FULL,
         billed="8; 9 where the expiry becomes shorter; one more for each user and agent that it gets, and that it had",
     ),
     Route(
@@ -235,6 +240,7 @@ OWN = (
         "deleted",
         ids=ONE,
         headers=WRITE,
+        role=roles.FULL,
         billed="9",
         memory="delete_memory_store",
     ),
@@ -255,6 +261,7 @@ OWN = (
             )
         ),
         headers=WRITE,
+        role=roles.APPEND,
         billed="13; 14 with `after`; one more for each of user and agent",
         permits=20,
     ),
@@ -269,6 +276,7 @@ OWN = (
         ids=ONE,
         body=Body(),
         answered=("ETag",),
+        role=roles.APPEND,
         billed="3; 11 when there is something to take out, and more beyond 4,000 entries; behind it 10 per 256 items "
         "that lack terms",
         permits=20,

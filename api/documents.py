@@ -19,6 +19,7 @@ from shared.http.headers import document_headers, replay_headers
 from shared.http.serving import Asked
 from shared.items.counts import PRIMARY_ENCODING
 from shared.items.document_paths import PATH_BYTES_MAX, SHARED, Place, check_path, place_for
+from shared.request import roles
 from shared.request.parameters import integer, string
 from shared.routes import Body, Route
 from shared.tokens.models import ENCODING, MODEL, read_encoding
@@ -157,6 +158,7 @@ ROUTES = (
             integer("limit", 1, 1_000, "documents of a page", default=100),
         ),
         refuses=(SourceUnavailable,),
+        role=roles.READ,
         billed="2",
         needs=("documents",),
         is_confirmed_first=True,
@@ -177,6 +179,7 @@ ROUTES = (
             *("X-Content-Type-Options", "Content-Length"),
         ),
         refuses=(UnsupportedMedia, SourceUnavailable, TextNotCountable),
+        role=roles.READ,
         billed="5; more when it has to be loaded",
         needs=("documents",),
     ),
@@ -193,6 +196,7 @@ ROUTES = (
         headers=("Idempotency-Key", "If-Match", "If-None-Match"),
         answered=("ETag", "Idempotency-Replayed"),
         refuses=(UnsupportedMedia, SourceUnavailable, TextNotCountable),
+        role=roles.FULL,
         billed="15; 16 for one that is new; 2 more with an `Idempotency-Key`",
         needs=("documents",),
         is_prepared=True,
@@ -209,6 +213,7 @@ ROUTES = (
         headers=("Idempotency-Key", "If-Match"),
         answered=("Idempotency-Replayed",),
         refuses=(SourceUnavailable,),
+        role=roles.FULL,
         billed="12; 2 more with an `Idempotency-Key`",
         needs=("documents",),
         permits=PERMITS,

@@ -12,6 +12,7 @@ from shared.errors import TextNotCountable
 from shared.http.answers import json_response
 from shared.http.serving import Asked
 from shared.items.given import given_forms
+from shared.request import roles
 from shared.routes import Body, Route
 from shared.tokens.requests import OTHERS
 
@@ -46,6 +47,7 @@ ROUTES = (
             ),
         ),
         refuses=(TextNotCountable,),
+        role=roles.READ,
         billed="2",
         is_confirmed_first=True,
     ),

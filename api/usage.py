@@ -16,6 +16,7 @@ from shared.errors import AlreadySettled, InvalidValue, ReservationEnded
 from shared.http.answers import json_response
 from shared.http.headers import replay_headers
 from shared.http.serving import Asked
+from shared.request import roles
 from shared.request.parameters import string
 from shared.routes import Body, Form, Route
 
@@ -66,6 +67,7 @@ ROUTES = (
         "take, and how many there are, about; of one `user` or `agent` by itself",
         "usage",
         query=OF,
+        role=roles.READ,
         billed="6",
     ),
     Route(
@@ -80,6 +82,7 @@ ROUTES = (
         headers=("Idempotency-Key",),
         answered=("Idempotency-Replayed",),
         refuses=(ReservationEnded,),
+        role=roles.APPEND,
         billed="10",
         needs=("budgets",),
     ),
@@ -93,6 +96,7 @@ ROUTES = (
         ids=(ID,),
         body=Body(SETTLE_FIELDS, _forms("output_tokens"), BODY_BYTES_MAX),
         refuses=(AlreadySettled,),
+        role=roles.APPEND,
         billed="9",
         needs=("budgets",),
     ),
@@ -104,6 +108,7 @@ ROUTES = (
         "gives it back",
         "release",
         ids=(ID,),
+        role=roles.APPEND,
         billed="9",
     ),
 )

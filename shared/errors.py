@@ -71,6 +71,21 @@ class Unauthorized(ServiceError):
     error_type = "authentication_error"
 
 
+class InsufficientRole(ServiceError):
+    """The API key's `role` does not allow this; it takes a key with `required_role`, or more. Nothing was done."""
+
+    status, slug, title = 403, "insufficient-role", "Insufficient role"
+    error_type = "permission_error"
+
+    def __init__(self, role: str, required_role: str, *, is_known: bool = True) -> None:
+        whatever = "" if is_known else ", which this version does not know"
+        super().__init__(
+            f"The API key has the role {role!r}{whatever}; this takes {required_role!r}, or more. Nothing was done.",
+            role=role,
+            required_role=required_role,
+        )
+
+
 class BodyLate(ServiceError):
     """The body did not come in time, 5 s and one more for each megabyte that came; the connection is closed."""
 

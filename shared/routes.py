@@ -6,11 +6,12 @@ What a route is, as a value: it is declared once, in the file of api/ that serve
                -> scripts/docs writes the tables of routes and parameters from it
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from shared.errors import ServiceError
 from shared.request.parameters import UNREAD, Field
+from shared.request.roles import ROLES, highest
 from shared.setting import EVERYTHING
 
 FRESHNESS = ("Cache-Control", "Warmthread-Min-Version")
@@ -75,7 +76,8 @@ class Route(NamedTuple):
     *handler* takes the request as it was read (shared/http/serving.py), and each of *ids*, *query* and *body*'s fields
     by its name. *answer*: the name of what it gives (scripts/openapi/answers.py). *headers*: what it heeds of the
     request's; *answered*: what its answers say besides what follows from that. *refuses*: errors besides those that
-    follow from the rest. *key*: the credential, TENANT, or the setting `<key>_secret`, or "" for none.
+    follow from the rest. *key*: the credential, TENANT, or the setting `<key>_secret`, or "" for none. *role*: what a
+    tenant's key has to have at least (shared/request/roles.py); a route that names none does not load.
     """
 
     method: str
@@ -91,6 +93,9 @@ class Route(NamedTuple):
     answered: tuple[str, ...] = ()
     refuses: tuple[type[ServiceError], ...] = ()
     key: str = TENANT
+    role: str = ""
+    role_with: tuple[tuple[str, str], ...] = ()
+    """Parameters or members of the body with which, where they are true, it takes so much instead."""
     billed: str = ""
     needs: tuple[str, ...] = ()
     """Areas of settings (shared/setting.py) besides those that follow from the rest."""
@@ -118,6 +123,10 @@ class Route(NamedTuple):
         heavy = dict(self.permits_with)
         found = [heavy[field.name] for field in self.query if field.name in heavy and any(map(field.has_name, names))]
         return max([self.permits, *found])
+
+    def role_for(self, values: Mapping[str, Any]) -> str:
+        """Return the role that a request takes at least whose parameters and members are *values*."""
+        return highest(self.role, *(role for name, role in self.role_with if values.get(name)))
 
     @property
     def template(self) -> str:
@@ -148,7 +157,10 @@ TAKES_ANY = 0x08
 
 
 def check_route(route: Route) -> None:
-    """Raise TypeError where declaration and handler differ: better when a function is loaded than at a request."""
+    """
+    Raise TypeError where declaration and handler differ, or nothing says who may: better when a function is loaded than
+    at a request.
+    """
     code, names = route.handler.__code__, route.argument_names()
     taken, declared = set(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]), set(names)
     wrong = taken - declared if code.co_flags & TAKES_ANY else taken ^ declared
@@ -156,3 +168,8 @@ def check_route(route: Route) -> None:
     wrong |= in_path ^ {field.name for field in route.ids}
     if wrong or len(declared) < len(names):
         raise TypeError(f"{route.operation}: path, declaration and handler differ: {sorted(wrong) or names}")
+    roles = {route.role, *(role for _, role in route.role_with)}
+    if roles - set(ROLES) if route.key == TENANT else roles != {""}:
+        raise TypeError(f"{route.operation}: a tenant's key has a role, one of {', '.join(ROLES)}; no other has any")
+    if unknown := {name for name, _ in route.role_with} - declared:
+        raise TypeError(f"{route.operation}: there is nothing of the name {', '.join(unknown)}")

@@ -16,7 +16,7 @@ from scripts.proving.alerts.causes import CAUSES
 from scripts.proving.alerts.prometheus import MISSING, find
 from scripts.proving.alerts.queries import queries
 from scripts.proving.alerts.rules import ROOT, RULES, alert_names, scaled
-from shared.problem_kinds import refusal_reasons
+from shared.problem_types import refusal_reasons
 from shared.telemetry.metrics import METRICS, Kind
 from shared.telemetry.series import TIERS
 from tests.pages import anchors

@@ -15,6 +15,7 @@ from shared.request.caller import read_key
 from shared.request.freshness import Freshness, Tier
 from shared.request.invocation import CURRENT, Invocation
 from shared.request.permits import KNOWN_S, Permits
+from shared.request.roles import READ
 from shared.store.keys import tenant_key
 from shared.store.upstash import Store
 from tests.clocks import ManualClock
@@ -39,7 +40,7 @@ async def read(conversation: str, key: str, time: ManualClock) -> AsyncIterator[
         invocation = Invocation(permits)
         token = CURRENT.set(invocation)
         try:
-            invocation.begin(caller)
+            invocation.begin(caller, READ)
             reading = await history.read(Conversation(caller, conversation), Need(), OLD)
             if not invocation.is_admitted:
                 await store.eval("key", [tenant_key(caller.tenant)], [caller.key_hash])

@@ -14,9 +14,9 @@ from starlette.routing import Route
 
 from scripts.local.functions import load_app
 from scripts.local.routing import find_functions
-from shared import problem_kinds
 from shared.config import SETTINGS
 from shared.http.problems import TYPE_PREFIX
+from shared.problem_types import problem_types
 from shared.request.caller import read_key
 from tests.api_calls import CALLS, OTHERS, PREPARED
 from tests.pages import PAGES, ROOT, anchors, blocks, code, commands, links, prose, read, section, table
@@ -55,7 +55,7 @@ def test_the_settings_table_holds_every_setting_and_its_default() -> None:
 
 def test_the_problems_table_holds_every_problem_and_its_status() -> None:
     rows = dict(re.findall(r"^\| `([\w-]+)` \| (\d+) \|", table(API, "problems"), re.MULTILINE))
-    raised = {each.slug: str(each.status) for each in problem_kinds.problem_types()}
+    raised = {each.slug: str(each.status) for each in problem_types()}
     starlettes = {"method-not-allowed": "405", "internal-error": "500"}
 
     assert rows == raised | starlettes

@@ -41,13 +41,13 @@ def described(tenant: str) -> dict[str, Any]:
 def test_a_label_is_shown_changed_kept_by_rotation_and_goes_with_its_key(tenant: str, run: Any) -> None:
     key = keys("create", tenant, "--label", "CI of the site")
     digest = read_key(key).key_hash
-    assert keys("list", tenant).splitlines()[0] == f"{digest}  CI of the site"
+    assert keys("list", tenant).splitlines()[0] == f"{digest}  full  CI of the site"
     new = read_key(keys("rotate", key, "--overlap", "100")).key_hash
     keys("label", digest, "old CI", "--tenant", tenant)
 
     assert described(tenant)["labels"] == {digest: "old CI", new: "CI of the site"}
     line = next(line for line in keys("list", tenant).splitlines() if line.startswith(digest))
-    assert line.startswith(f"{digest}  old CI  ends 20")
+    assert line.startswith(f"{digest}  full  old CI  ends 20")
     keys("label", key, "")
     assert described(tenant)["labels"] == {new: "CI of the site"}
     keys("revoke", new, "--tenant", tenant)
@@ -95,6 +95,7 @@ def test_every_tenant_is_listed_with_what_it_has(service_url: str, run: Any) -> 
     assert by_name[first] == {
         "tenant": first,
         "keys": 2,
+        "roles": {"full": 2},
         "conversations": 3,
         "bytes_used": usage["bytes"],
         "rate": 600,
@@ -105,7 +106,7 @@ def test_every_tenant_is_listed_with_what_it_has(service_url: str, run: Any) -> 
     }
     [line] = [line for line in keys("tenants").splitlines() if line.startswith(first)]
     assert line.startswith(
-        f"{first}  keys 2  conversations 3  bytes {usage['bytes']}  rate 600, burst 100, usd-month 2.5"
+        f"{first}  keys 2 (2 full)  conversations 3  bytes {usage['bytes']}  rate 600, burst 100, usd-month 2.5"
     )
     assert line.endswith("bytes 5000000")
     assert f"{names[1]}  keys 0  conversations 0  bytes 0  no limits" in keys("tenants").splitlines()

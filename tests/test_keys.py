@@ -41,6 +41,7 @@ def test_a_key_is_made_with_limits_and_listed_without_its_secret(tenant: str, st
     assert json.loads(shown) == {
         "tenant": tenant,
         "keys": [read_key(made["key"]).key_hash],
+        "roles": {read_key(made["key"]).key_hash: "full"},
         "ends_at": {},
         "labels": {},
         "last_used": {},

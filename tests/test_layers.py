@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS: list[set[str]] = [
     {"shared.setting", "shared.version"},
     {"shared.config", "shared.errors"},
-    {"shared.environment", "shared.problem_kinds"},
+    {"shared.environment", "shared.problem_types"},
     {"shared.jsonbytes", "shared.process"},
     {"shared.cache", "shared.request"},
     {"shared.routes", "shared.store", "shared.tokens"},

@@ -12,7 +12,9 @@ from rich.console import Console
 from scripts.looking.__main__ import main
 from scripts.looking.showing import SIGNS, bar
 from shared.context.explained import STATES
+from shared.request.caller import read_key
 from shared.store import keys
+from tests.role_requests import key_with
 
 pytestmark = pytest.mark.unmeasured
 
@@ -146,3 +148,15 @@ def test_the_bar_has_a_letter_and_a_colour_for_each_state() -> None:
     assert bar(rows, width=80).plain == "".join(SIGNS[state].letter * 10 for state in STATES)
     assert "\x1b[32m" in file.getvalue()
     assert bar([], width=80).plain == ""
+
+
+def test_a_key_of_any_role_that_is_known_will_do(
+    look: Callable[..., str], tenant: str, conversation: str, key: str, run: Callable[..., Any]
+) -> None:
+    key_with(run, tenant, "superuser")
+    run("HDEL", keys.tenant_key(tenant), f"k:{read_key(key).key_hash}")
+    refused = look(conversation, "--budget", "40", status=1)
+    key_with(run, tenant, "read")
+
+    assert f"the tenant {tenant} has no valid key" in refused
+    assert f"{conversation} of {tenant}" in look(conversation, "--budget", "40")

@@ -19,6 +19,7 @@ from shared.errors import RateExceeded
 from shared.request.caller import Caller, read_key
 from shared.request.invocation import CURRENT, Invocation
 from shared.request.permits import Permits
+from shared.request.roles import READ
 from shared.store.keys import tenant_key
 from shared.store.upstash import Store
 
@@ -161,7 +162,7 @@ async def _until_refused(store: Store, permits: Permits, caller: Caller) -> int:
         invocation = Invocation(permits)
         token = CURRENT.set(invocation)
         try:
-            invocation.begin(caller)
+            invocation.begin(caller, READ)
             if not invocation.is_admitted:
                 await store.eval("key", [tenant_key(caller.tenant)], [caller.key_hash])
         except RateExceeded:

@@ -15,6 +15,7 @@ from shared.errors import RateExceeded
 from shared.request.caller import Caller, read_key
 from shared.request.invocation import CURRENT, Invocation
 from shared.request.permits import Permits
+from shared.request.roles import READ
 from shared.store.keys import tenant_key
 from shared.store.upstash import Store
 
@@ -61,7 +62,7 @@ async def _is_granted(store: Store, permits: Permits, caller: Caller, weight: in
     invocation = Invocation(permits)
     token = CURRENT.set(invocation)
     try:
-        invocation.begin(caller, weight)
+        invocation.begin(caller, READ, weight)
         if not invocation.is_admitted:
             await store.eval("key", [tenant_key(caller.tenant)], [caller.key_hash])
     except RateExceeded:

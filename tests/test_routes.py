@@ -133,7 +133,7 @@ async def takes_all(asked: Asked, **values: Any) -> Response:
 
 
 def route(handler: Any, path: str = "/x", **declared: Any) -> Route:
-    return Route("GET", path, handler, "", "", "", **declared)
+    return Route("GET", path, handler, "", "", "", **{"role": "read"} | declared)
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,33 @@ def route(handler: Any, path: str = "/x", **declared: Any) -> Route:
 def test_a_handler_that_takes_something_else_than_its_route_declares_does_not_load(wrong: Route) -> None:
     with pytest.raises(TypeError):
         create_app([wrong])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"role": ""},
+        {"role": "reed"},
+        {"role_with": (("limit", ""),)},
+        {"role_with": (("limit", "all"),)},
+        {"role_with": (("limits", "full"),)},
+        {"key": "cron"},
+        {"key": "", "role": "admin"},
+        {"key": "cron", "role": "", "role_with": (("limit", "full"),)},
+    ],
+)
+def test_a_route_that_does_not_say_which_role_it_takes_does_not_load(wrong: dict[str, Any]) -> None:
+    right = route(takes_limit, query=(LIMIT,), role_with=(("limit", "full"),))
+
+    assert create_app([right]).routes
+    with pytest.raises(TypeError):
+        create_app([right._replace(**({"role_with": ()} | wrong))])
+
+
+def test_what_a_request_turns_out_to_be_may_take_more() -> None:
+    some = route(takes_limit, query=(LIMIT,), role="append", role_with=(("limit", "admin"), ("limit", "read")))
+
+    assert [some.role_for({"limit": limit}) for limit in (None, 0, 5)] == ["append", "append", "admin"]
 
 
 def test_a_route_that_fits_its_handler_loads_but_not_twice() -> None:

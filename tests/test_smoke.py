@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from shared.setting import Secret
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
 from tests.gates import BYPASS_SECRET, ProtectedServer
 from tests.processes import start
+from tests.role_requests import key_with
 
 pytestmark = [pytest.mark.unmeasured, pytest.mark.usefixtures("fresh_crons")]
 
@@ -69,6 +71,43 @@ def test_all_is_passed_and_nothing_is_left(
     assert "WARMTHREAD_OWN_URL" in found["warm"].text  # Nothing else here knows the address of the instance.
     assert conversations_of(api) == []
     assert api.get("/v1/usage").json()["day"]["tokens"]["reserved"] == 0
+
+
+@pytest.mark.parametrize(
+    ("role", "skipped"),
+    [
+        ("read", {"create": "append", "append": "", "context": "", "delete": "", "budget": "append"}),
+        ("append", {"delete": "full"}),
+        ("full", {}),
+        ("admin", {}),
+    ],
+)
+def test_it_works_with_a_key_of_every_role_and_says_what_that_is_too_little_for(
+    service_url: str,
+    api: httpx.Client,
+    budget: Callable[..., None],
+    tenant: str,
+    run: Callable[..., Any],
+    role: str,
+    skipped: dict[str, str],
+) -> None:
+    budget(tokens_day="1000")
+    access = Access(key=Secret(key_with(run, tenant, role)), **SECRETS)
+
+    found = checked(service_url, access)
+
+    assert failed(found) == {}
+    assert {name for name, state in states(found).items() if state is SKIPPED} == skipped.keys()
+    for name, needed in skipped.items():
+        expected = (
+            f"the role of WARMTHREAD_KEY, {role}, is too little for it: scripts/keys create {tenant} --role {needed}"
+            if needed
+            else "there is no conversation"
+        )
+        assert found[name].text.startswith(expected)
+    left = [api.get(f"/v1/conversations/{each}").json()["expires_at"] for each in conversations_of(api)]
+    assert len(left) == (role == "append")
+    assert all(0 < expires_at - time.time() <= 3_600 for expires_at in left)
 
 
 def test_what_is_not_known_is_skipped_and_named(service_url: str) -> None:

@@ -9,8 +9,9 @@ from scripts.docs.__main__ import main
 from scripts.docs.tables import TABLES
 from scripts.openapi.document import document
 from scripts.openapi.routes import routes
-from shared import problem_kinds
 from shared.config import SETTINGS
+from shared.problem_types import problem_types
+from shared.request.roles import ROLES
 from tests.api_calls import CALLS, OTHERS, PREPARED
 
 PAGE = """# Title
@@ -103,8 +104,29 @@ def test_every_route_setting_and_problem_has_its_row() -> None:
     for field, setting in SETTINGS.items():
         for variable in setting.names(field):
             assert f"`{variable}`" in TABLES["settings"]()
-    for problem in problem_kinds.problem_types():
+    for problem in problem_types():
         assert f"| `{problem.slug}` | {problem.status} | " in TABLES["problems"]()
+
+
+def test_every_route_says_which_role_it_takes() -> None:
+    paths, rows = document()["paths"], TABLES["routes"]().splitlines()
+    by_role = {row.split("`")[1]: row for row in TABLES["roles"]().splitlines()[2:]}
+
+    assert tuple(by_role) == ROLES
+    for route in routes():
+        named, told = f"`{route.method} {route.template}`", paths[route.template][route.method.lower()]
+        [row] = [row for row in rows if row.startswith(f"| {named} |")]
+        takes = {role: row.count(f"{named},") + row.count(f"{named} |") for role, row in by_role.items()}
+        assert takes == {role: int(role == route.role) for role in ROLES}
+        assert ("403" in told["responses"]) == bool(route.role)
+        if route.role:
+            assert told["security"] == [{"key": [route.role]}]
+            assert f"It takes a key of the role `{route.role}`" in told["description"]
+            assert f"| a key, `{route.role}`" in row
+        for name, role in route.role_with:
+            assert f"with `{name}`, `{role}`" in told["description"]
+            assert f", `{role}` with `{name}` |" in row
+            assert f"{named} with `{name}`" in by_role[role]
 
 
 def test_routes_name_the_commands_that_the_store_counts() -> None:

@@ -50,6 +50,7 @@ from shared.request.freshness import read_freshness
 from shared.request.invocation import CURRENT, Invocation
 from shared.request.parameters import read_query
 from shared.request.permits import Rate
+from shared.request.roles import READ
 from shared.telemetry.telemetry import Ended, Telemetry
 
 CONTEXT_PATH = "/v1/conversations/{conversation_id}/context"
@@ -272,7 +273,7 @@ async def _steps_table(instance: Instance, rounds: int) -> str:
         CURRENT.reset(CURRENT.set(Invocation(permits, deadlines.cut_at_s())))
 
     async def admission() -> None:
-        admit(Request(scope))
+        admit(Request(scope), READ)
 
     async def in_time() -> None:
         async with asyncio.timeout_at(time.monotonic() + 30):  # noqa: ASYNC100  # What it costs is the question.

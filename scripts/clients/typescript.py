@@ -27,6 +27,7 @@ from scripts.deploy.report import step
 from scripts.local.mint import mint
 from scripts.local.upstash import LocalUpstash
 from shared.config import STORE_VARIABLES
+from shared.request.roles import APPEND, READ
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "clients/typescript"
@@ -160,6 +161,9 @@ def _service() -> Iterator[dict[str, str]]:
     environment = {name: value for name, value in os.environ.items() if name not in foreign}
     with LocalUpstash() as store:
         mint(store.url, store.token, key)
+        lesser = {role: f"wt_clients_{secrets.token_urlsafe(18)}" for role in (READ, APPEND)}
+        for role, each in lesser.items():
+            mint(store.url, store.token, each, role=role)
         named = dict(zip(STORE_VARIABLES[0], (store.url, store.token), strict=True))
         instance = subprocess.Popen(
             [sys.executable, "-m", "scripts.local.instance"],
@@ -176,6 +180,8 @@ def _service() -> Iterator[dict[str, str]]:
             yield environment | {
                 "WARMTHREAD_URL": url,
                 "WARMTHREAD_KEY": key,
+                "WARMTHREAD_READ_KEY": lesser[READ],
+                "WARMTHREAD_APPEND_KEY": lesser[APPEND],
                 "STORE_STATS_URL": f"{store.url}/-/stats",
                 "STORE_TOKEN": store.token,
             }

@@ -13,7 +13,7 @@ from shared.config import SETTINGS
 from shared.context.explained import REASONS
 from shared.errors import ServiceError
 from shared.http.problems import INTERNAL_ERROR, METHOD_NOT_ALLOWED
-from shared.problem_kinds import problem_types
+from shared.problem_types import problem_types
 from shared.request.parameters import (
     BOOLEAN,
     CHOICE,
@@ -26,6 +26,7 @@ from shared.request.parameters import (
     REFUSED,
     Field,
 )
+from shared.request.roles import MEANINGS
 from shared.routes import TENANT, Route
 from shared.setting import AREAS, Setting
 from shared.telemetry.metrics import METRICS, Kind
@@ -108,6 +109,21 @@ def headers_table() -> str:
     )
 
 
+def roles_table() -> str:
+    """Return what a key of each role may do besides what those before it may."""
+    return table(
+        ("role", "what it adds", "requests"),
+        ((f"`{role}`", text, ", ".join(_requests_of(role)) or "none") for role, text in MEANINGS.items()),
+    )
+
+
+def _requests_of(role: str) -> Iterator[str]:
+    for route in routes():
+        if route.role == role:
+            yield _named(route)
+        yield from (f"{_named(route)} with `{name}`" for name, more in route.role_with if more == role)
+
+
 def permits_table() -> str:
     """Return what takes more than one permit."""
     rows = [(_named(route), str(route.permits)) for route in routes() if route.permits > 1]
@@ -167,6 +183,7 @@ TABLES: dict[str, Callable[..., str]] = {
     "problems": problems_table,
     "headers": headers_table,
     "permits": permits_table,
+    "roles": roles_table,
     "reasons": reasons_table,
     "metrics": metrics_table,
     "licences": licences_table,
@@ -179,8 +196,10 @@ def _named(route: Route) -> str:
 
 
 def _credential(route: Route) -> str:
-    if route.key in (TENANT, ""):
-        return "a tenant's key" if route.key else "none"
+    if route.key == TENANT:
+        return ", ".join([f"a key, `{route.role}`", *(f"`{role}` with `{name}`" for name, role in route.role_with)])
+    if not route.key:
+        return "none"
     return f"`${SETTINGS[f'{route.key}_secret'].variables[0]}`"
 
 

@@ -221,7 +221,7 @@ class TenantErasure:
         self, command: str, key: str, pattern: str, *, pairs: bool = False, store: Store | None = None
     ) -> AsyncIterator[list[Any]]:
         """Yield what fits *pattern*, page by page; of *pairs* the first of each."""
-        cursor, name = "0", [key] if key else []
+        cursor, name = "0", (key,) if key else ()
         while True:
             page = await (store or self._store).command(
                 *(command, *name, cursor, "MATCH", pattern, "COUNT", PAGE),

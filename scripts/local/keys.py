@@ -2,6 +2,7 @@
 Make, replace, list and revoke API keys, and set what a tenant may use.
 
     scripts/keys create acme --label CI --rate 600 --burst 100 --tokens-day 100000 --usd-month 100
+    scripts/keys create acme --role append           a key that goes on with conversations, and changes none
     scripts/keys set acme --rate none --price gpt-4o=2.5,10 --bytes 500MB
     scripts/keys set acme --per-user rate=60 --per-user usd-month=5 --per-agent tokens-day=none
     scripts/keys rotate wt_acme_… --overlap 3600     a new key; the old one ends an hour later
@@ -11,7 +12,8 @@ Make, replace, list and revoke API keys, and set what a tenant may use.
     scripts/keys revoke wt_acme_…                    end a key at once; a hash from the list does as well
     scripts/keys delete acme > receipt.json          erase all of a tenant, and print a receipt; run again it goes on
 
-A new key is shown once and stored only as its SHA-256. The store is the one of WARMTHREAD_STORE_URL,
+A new key is shown once and stored only as its SHA-256. Its role says what it may do, and never changes; the one that
+takes its place has the same. The store is the one of WARMTHREAD_STORE_URL,
 UPSTASH_REDIS_REST_URL/_TOKEN or KV_REST_API_URL/_TOKEN, else that of the scripts/dev that started first and still runs.
 A tenant is new with its first create; every other action wants one that is known, for a slip of the pen would make
 another.
@@ -50,6 +52,7 @@ from shared.config import STORE_VARIABLES
 from shared.environment import read_settings
 from shared.errors import ServiceError
 from shared.request.caller import TENANT_PATTERN, Caller, make_key, read_key
+from shared.request.roles import DEFAULT, MEANINGS, ROLES
 from shared.setting import EVERYTHING, RESP_VARIABLE, ConfigError
 from shared.store.upstash import Store
 
@@ -80,7 +83,7 @@ async def _create(store: Store, arguments: argparse.Namespace) -> int:
         return _fail(f"the key does not name the tenant {tenant}", 2)
     # Limits first: the key must not be valid for a moment without them.
     await set_limits(store, tenant, read_limits(vars(arguments)))
-    await mint(store, key, arguments.label)
+    await mint(store, key, arguments.label, arguments.role)
     return _show(arguments, tenant, key)
 
 
@@ -190,15 +193,20 @@ def _space(tenant: Mapping[str, Any]) -> str:
 
 
 def _key_line(tenant: Mapping[str, Any], key: str) -> str:
-    """Return a key's hash, and what is known of it behind two spaces each."""
+    """Return a key's hash, its role, and what else is known of it, behind two spaces each."""
     used, ends = tenant["last_used"].get(key), tenant["ends_at"].get(key)
     times = [f"{what} {_day(at)}" for what, at in (("used", used), ("ends", ends)) if at]
-    return "  ".join(filter(None, [key, tenant["labels"].get(key, ""), *times]))
+    return "  ".join(filter(None, [key, tenant["roles"][key], tenant["labels"].get(key, ""), *times]))
 
 
 def _tenant_line(each: Summary) -> str:
     limits = ", ".join(_limit_texts(each.limits))
-    facts = [f"keys {each.keys}", f"conversations {each.conversations}", f"bytes {each.bytes_used}"]
+    roles = ", ".join(f"{count} {role}" for role, count in each.roles.items())
+    facts = [
+        f"keys {each.keys}" + (f" ({roles})" if roles else ""),
+        f"conversations {each.conversations}",
+        f"bytes {each.bytes_used}",
+    ]
     return "  ".join([each.tenant, *facts, limits or "no limits"])
 
 
@@ -239,6 +247,11 @@ def _labelled(value: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _roles() -> str:
+    """Return what each role may do, each all that the ones before it may."""
+    return "; ".join(f"{role}: {text}" for role, text in MEANINGS.items())
+
+
 def _overlap(value: str) -> int:
     if not value.isdigit() or int(value) > OVERLAP_S_MAX:
         raise argparse.ArgumentTypeError(f"an overlap is 0 to {OVERLAP_S_MAX} seconds")
@@ -254,6 +267,7 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("tenant", type=_tenant)
     create.add_argument("--key", help="mint this key instead of a random one")
     create.add_argument("--label", type=_labelled, default="", help="what the list calls the key")
+    create.add_argument("--role", choices=ROLES, default=DEFAULT, help=f"what the key may do ({DEFAULT}). {_roles()}")
     change = actions.add_parser("set", help="change what a tenant may use; what is not named stays as it is")
     change.add_argument("tenant", type=_tenant)
     change.add_argument("--new", action="store_true", help="also for a tenant that has no key yet")

@@ -7,26 +7,29 @@ from collections.abc import Mapping
 
 from scripts.local import tenants
 from shared.environment import read_settings
+from shared.request.roles import DEFAULT
 from shared.store.upstash import Store
 
 
-def mint(url: str, token: str, key: str, label: str = "") -> None:
+def mint(url: str, token: str, key: str, label: str = "", role: str = DEFAULT) -> None:
     """
-    Make *key* valid in the store at *url*, which speaks Upstash's REST protocol; it is called by *label*.
+    Make *key* valid in the store at *url*, which speaks Upstash's REST protocol; it is called by *label*, and may do
+    what *role* may.
 
-    Raises:   Unauthorized: the key has not the form of one. StoreUnavailable: the store did not take it.
+    Raises:   Unauthorized: the key has not the form of one. WrongValue: it is there, with another role.
+              StoreUnavailable: the store did not take it.
     """
-    mint_in({"UPSTASH_REDIS_REST_URL": url, "UPSTASH_REDIS_REST_TOKEN": token}, key, label)
+    mint_in({"UPSTASH_REDIS_REST_URL": url, "UPSTASH_REDIS_REST_TOKEN": token}, key, label, role)
 
 
-def mint_in(environ: Mapping[str, str], key: str, label: str = "") -> None:
+def mint_in(environ: Mapping[str, str], key: str, label: str = "", role: str = DEFAULT) -> None:
     """Make *key* valid in the store that *environ* names. Raises as `mint` does."""
-    asyncio.run(_mint(environ, key, label))
+    asyncio.run(_mint(environ, key, label, role))
 
 
-async def _mint(environ: Mapping[str, str], key: str, label: str) -> None:
+async def _mint(environ: Mapping[str, str], key: str, label: str, role: str) -> None:
     store = Store(read_settings(environ))
     try:
-        await tenants.mint(store, key, label)
+        await tenants.mint(store, key, label, role)
     finally:
         await store.close()

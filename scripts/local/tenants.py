@@ -1,6 +1,6 @@
 """
-What the store keeps of a tenant, as a person sets it: its keys and their labels, its rate, its budgets, the bytes that
-its conversations may take, the prices of its models.
+What the store keeps of a tenant, as a person sets it: its keys, their roles and labels, its rate, its budgets, the
+bytes that its conversations may take, the prices of its models.
 
 Everything is a field of one hash (shared/store/keys.py) that every script reads, so a change holds everywhere with the
 next request that reaches the store, and for answers from memory within 5 s. Money is in USD here and in micro-USD
@@ -15,8 +15,10 @@ from decimal import Decimal, InvalidOperation
 from itertools import batched
 from typing import Any, NamedTuple
 
+from scripts.local.key_fields import KeyField, count_roles
 from scripts.local.typed import TypedCommands
 from shared.request.caller import KEY_PATTERN, Caller, read_key
+from shared.request.roles import DEFAULT
 from shared.store.indexes import read_layout
 from shared.store.keys import TENANTS_KEY, activity_key, tenant_key
 from shared.store.upstash import Store
@@ -48,33 +50,45 @@ PAGE_FIELDS = 1_000
 """Fields of a tenant's hash in one step of a search for its keys: its live reservations stand there too."""
 
 
-class WrongValue(Exception):
-    """A limit cannot be that; the text says why."""
+class WrongValue(ValueError):
+    """A limit, or a key, cannot be that; the text says why."""
 
 
-async def mint(store: Store, key: str, label: str = "") -> None:
-    """Make *key* valid for ever, with *label*. Raises Unauthorized: it has not the form of a key."""
+async def mint(store: Store, key: str, label: str = "", role: str = DEFAULT) -> None:
+    """
+    Make *key* valid for ever, with *label* and *role*.
+
+    Raises:   Unauthorized: it has not the form of a key. WrongValue: there is this key, with another role.
+    """
     caller = read_key(key)
     # First, so that the sweep knows of every tenant that can write.
-    redis = TypedCommands(store)
+    redis, name, field = TypedCommands(store), tenant_key(caller.tenant), f"k:{caller.key_hash}"
     if await redis.hsetnx(TENANTS_KEY, caller.tenant, ""):
         # One of that name may have been deleted, and be held in the memory of an instance: its count was another one.
-        await redis.hsetnx(tenant_key(caller.tenant), "erasures", time.time_ns() // 1_000_000)
-    await redis.hset(tenant_key(caller.tenant), values={f"k:{caller.key_hash}": "0", **_label(caller.key_hash, label)})
+        await redis.hsetnx(name, "erasures", time.time_ns() // 1_000_000)
+    if not await redis.hsetnx(name, field, str(KeyField(role=role))):
+        present = KeyField.read(await redis.hget(name, field) or "")
+        if present.role != role:
+            # Instances believe what they were told of it, and whoever has it relies on what it may do.
+            raise WrongValue(f"the role of a key never changes: this one is there, with the role {present.role}")
+    await redis.hset(name, values={field: str(KeyField(role=role)), **_label(caller.key_hash, label)})
 
 
 async def rotate(store: Store, key: str, old_hash: str, overlap_s: int) -> bool:
     """
-    Make *key* valid, with the label of the one with *old_hash*, and let that end after *overlap_s*; False: there is no
-    such key.
+    Make *key* valid, with the role and the label of the one with *old_hash*, and let that end after *overlap_s*; False:
+    there is no such key.
     """
     caller = read_key(key)
     redis, name = TypedCommands(store), tenant_key(caller.tenant)
-    ends, label = await redis.hmget(name, f"k:{old_hash}", f"label:{old_hash}")
-    if ends is None:
+    old, label = await redis.hmget(name, f"k:{old_hash}", f"label:{old_hash}")
+    if old is None:
         return False
-    ends_at_unix_s = int(time.time()) + overlap_s
-    changes: dict[str, Any] = {f"k:{caller.key_hash}": "0", f"k:{old_hash}": ends_at_unix_s}
+    role, ends_at_unix_s = KeyField.read(old).role, int(time.time()) + overlap_s
+    changes = {
+        f"k:{caller.key_hash}": str(KeyField(role=role)),
+        f"k:{old_hash}": str(KeyField(ends_at_unix_s, role)),
+    }
     await redis.hset(name, values=changes | _label(caller.key_hash, label or ""))
     return True
 
@@ -114,17 +128,25 @@ def _label(key_hash: str, label: str) -> dict[str, str]:
 
 
 class Summary(NamedTuple):
-    """What a tenant has, in short. *limits*: the fields of `read_limits`, where they are set."""
+    """
+    What a tenant has, in short. *roles*: how many of its keys have each. *limits*: the fields of `read_limits`, where
+    they are set.
+    """
 
     tenant: str
-    keys: int
+    roles: dict[str, int]
     conversations: int
     bytes_used: int
     limits: dict[str, Any]
 
+    @property
+    def keys(self) -> int:
+        return sum(self.roles.values())
+
     def as_json(self) -> dict[str, Any]:
-        counts = {"keys": self.keys, "conversations": self.conversations, "bytes_used": self.bytes_used}
-        return {"tenant": self.tenant, **counts, **self.limits}
+        keys = {"keys": self.keys, "roles": self.roles}
+        stored = {"conversations": self.conversations, "bytes_used": self.bytes_used}
+        return {"tenant": self.tenant, **keys, **stored, **self.limits}
 
 
 async def tenants(store: Store) -> AsyncIterator[list[Summary]]:
@@ -150,17 +172,19 @@ async def _summary(redis: TypedCommands, tenant: str) -> Summary:
     shards = read_layout(fields.get("shards", "1")).shards
     counts = await asyncio.gather(*(redis.zcard(activity_key(tenant, shard)) for shard in range(shards)))
     used = max(0, int(fields.get("bytes", 0)))
-    return Summary(tenant, await _count_keys(redis, tenant), sum(counts), used, _shown_limits(fields))
+    roles = count_roles((await _keys(redis, tenant)).values())
+    return Summary(tenant, roles, sum(counts), used, _shown_limits(fields))
 
 
-async def _count_keys(redis: TypedCommands, tenant: str) -> int:
-    found: set[str] = set()
+async def _keys(redis: TypedCommands, tenant: str) -> dict[str, str]:
+    """Return the fields of the tenant's keys."""
+    found: dict[str, str] = {}
     cursor = 0
     while True:
         cursor, page = await redis.hscan(tenant_key(tenant), cursor, match="k:*", count=PAGE_FIELDS)
         found.update(page)
         if cursor == 0:
-            return len(found)
+            return found
 
 
 async def is_known(store: Store, tenant: str) -> bool:
@@ -171,23 +195,28 @@ async def is_known(store: Store, tenant: str) -> bool:
 
 async def describe(store: Store, tenant: str) -> dict[str, Any]:
     """
-    Return the tenant's keys, by their hashes, with what they are called and the hour in which they were used last, its
-    limits, and what its conversations take, `bytes_used`, about: one that has just expired still counts. There is no
-    secret in it.
+    Return the tenant's keys, by their hashes, with their roles, what they are called and the hour in which they were
+    used last, its limits, and what its conversations take, `bytes_used`, about: one that has just expired still counts.
+    There is no secret in it.
     """
     fields = await TypedCommands(store).hgetall(tenant_key(tenant))
     names = sorted(name for name in fields if name.startswith("k:"))
-    ends = {name.removeprefix("k:"): int(fields[name]) for name in names}
+    keys = {name.removeprefix("k:"): KeyField.read(fields[name]) for name in names}
     limits = _shown_limits(fields) | {"bytes_used": max(0, int(fields.get("bytes", 0)))}
-    labels = {key: fields[f"label:{key}"] for key in ends if f"label:{key}" in fields}
-    used = {key: int(fields[f"used:{key}"]) for key in ends if f"used:{key}" in fields}
+    labels = {key: fields[f"label:{key}"] for key in keys if f"label:{key}" in fields}
+    used = {key: int(fields[f"used:{key}"]) for key in keys if f"used:{key}" in fields}
     prices = {
         name.removeprefix("price:"): [int(part) / MICRO for part in value.split()]
         for name, value in sorted(fields.items())
         if name.startswith("price:")
     }
-    about = {"ends_at": {key: end for key, end in ends.items() if end}, "labels": labels, "last_used": used}
-    return {"tenant": tenant, "keys": list(ends), **about, **limits, "prices": prices}
+    about = {
+        "roles": {key: each.role for key, each in keys.items()},
+        "ends_at": {key: each.ends_at_unix_s for key, each in keys.items() if each.ends_at_unix_s},
+        "labels": labels,
+        "last_used": used,
+    }
+    return {"tenant": tenant, "keys": list(keys), **about, **limits, "prices": prices}
 
 
 def _shown_limits(fields: Mapping[str, str]) -> dict[str, Any]:
@@ -201,8 +230,8 @@ def _shown_limits(fields: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _shown_spending(fields: Mapping[str, str], of: str = "") -> dict[str, Any]:
-    rate = fields.get(f"{of}rate", "").split() or [None, None]
-    limits: dict[str, Any] = {"rate": rate[0] and int(rate[0]), "burst": rate[1] and int(rate[1])}
+    rate: list[int | None] = [int(each) for each in fields.get(f"{of}rate", "").split()] or [None, None]
+    limits: dict[str, Any] = {"rate": rate[0], "burst": rate[1]}
     for name in BUDGETS:
         amount = fields.get(f"{of}limit:{name}")
         limits[name] = None if amount is None else int(amount) if name.startswith("tokens") else int(amount) / MICRO

@@ -30,6 +30,7 @@ from shared.process.pool import Pool
 from shared.request.after_response import Later
 from shared.request.caller import Caller
 from shared.request.freshness import Freshness
+from shared.request.roles import ROLES
 from shared.store import keys
 from shared.store.failure import Failure, Sign
 from shared.store.indexes import read_layout
@@ -95,7 +96,11 @@ async def caller_of(store: Store, tenant: str) -> Caller:
     if not await is_known(store, tenant):
         raise NothingThere(f"there is no tenant {tenant}")
     known = await describe(store, tenant)
-    valid = [each for each in known["keys"] if known["ends_at"].get(each, time.time() + 1) > time.time()]
+    valid = [
+        each
+        for each in known["keys"]
+        if known["ends_at"].get(each, time.time() + 1) > time.time() and known["roles"][each] in ROLES
+    ]
     if not valid:
         raise NothingThere(f"the tenant {tenant} has no valid key: scripts/keys create {tenant} makes one")
     return Caller(tenant, valid[0])

@@ -16,6 +16,7 @@ from scripts.openapi.operation import operation
 from scripts.openapi.routes import routes
 from scripts.openapi.shapes import ERRORS, Schema
 from shared.config import SETTINGS
+from shared.request.roles import ROLES
 from shared.routes import TENANT
 
 
@@ -55,9 +56,9 @@ PROBLEM = {
 def keys() -> dict[str, str]:
     """Return what each credential is."""
     secrets = sorted({route.key for route in routes()} - {TENANT, ""})
-    return {TENANT: "A tenant's: wt_<tenant>_<secret>"} | {
-        key: f"The deployment's {SETTINGS[f'{key}_secret'].variables[0]}" for key in secrets
-    }
+    said = f"Its role is one of {', '.join(ROLES)}: each may do all that the ones before it may"
+    own = {TENANT: f"A tenant's: wt_<tenant>_<secret>. {said}"}
+    return own | {key: f"The deployment's {SETTINGS[f'{key}_secret'].variables[0]}" for key in secrets}
 
 
 def document() -> Schema:

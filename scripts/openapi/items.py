@@ -33,7 +33,7 @@ STORED: Schema = {
     "created_at": {
         "type": ["integer", "null"],
         "description": "When it was appended, Unix seconds; null where an older release appended it. OpenAI's own "
-        "clients get it by `include[]=created_at` only: what these read is sent on to models"
+        "clients get it by `include[]=created_at` only: what these read is sent on to models",
     },
 }
 TOOL: Schema = {

@@ -8,6 +8,7 @@ from scripts.openapi.fields import body_schema, parameter
 from scripts.openapi.shapes import Schema
 from shared.errors import (
     BodyLate,
+    InsufficientRole,
     InvalidValue,
     KeyReused,
     Malformed,
@@ -40,6 +41,8 @@ def problems(route: Route) -> list[type[ServiceError]]:
     found: list[type[ServiceError]] = [*FOR_ALL, *route.refuses]
     if route.key:
         found += FOR_KEYS
+    if route.role:
+        found.append(InsufficientRole)
     if route.ids:
         found.append(NotFound)
     if route.body is not None:
@@ -61,6 +64,14 @@ def answered_headers(route: Route) -> tuple[str, ...]:
     return (*rate, *source, *written, *route.answered)
 
 
+def _roles(route: Route) -> str:
+    """Return which role a key has to have, as a sentence."""
+    if not route.role:
+        return ""
+    more = "".join(f"; with `{name}`, `{role}`" for name, role in route.role_with)
+    return f". It takes a key of the role `{route.role}`, or of one that may do more{more}"
+
+
 def operation(route: Route) -> Schema:
     """Return one operation."""
     said = headers.headers(*answered_headers(route))
@@ -72,9 +83,10 @@ def operation(route: Route) -> Schema:
     made: Schema = {
         "operationId": route.operation,
         "summary": route.title,
-        "description": route.text,
+        "description": route.text + _roles(route),
         "responses": responses,
-        "security": [{route.key: []}] if route.key else [],
+        # OpenAPI 3.1 has the names of roles here.
+        "security": [{route.key: [route.role] if route.role else []}] if route.key else [],
     }
     parameters = [
         *(parameter(field, "path") for field in route.ids),

@@ -25,6 +25,7 @@ METADATA: Schema = {
 ERRORS = {
     400: "Malformed, or not allowed: `param` names the field",
     401: "No API key, or one that is not valid",
+    403: "The API key's role does not allow it: `required_role` would",
     404: "Unknown, or another tenant's",
     408: "The body did not come in time",
     409: "Settled before, with other numbers, or made before and over; an id that is taken; to be begun anew",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from scripts.smoke.access import KEY
 from scripts.smoke.caller import Answer, explain, shown
 from scripts.smoke.result import Skipped, Unmet, Warned
 from scripts.smoke.site import Site
@@ -28,6 +29,8 @@ COUNTED_TOKENS = 7
 
 FAR_MS = 25.0
 """Upstash promises 5 ms for a write within its region, and 50 within its continent."""
+
+FORBIDDEN = 403
 
 ID = re.compile(r"[a-z]+_[A-Za-z0-9_]{1,80}")
 TOKENS_MAX, USD_MAX = 1_000_000_000, 1_000_000
@@ -69,7 +72,10 @@ async def context(site: Site) -> str:
 async def delete(site: Site) -> str:
     """What was made is gone."""
     path = _path(site)
-    await _call(site, "DELETE", path)
+    try:
+        await _call(site, "DELETE", path)
+    except Skipped as skipped:
+        raise Skipped(f"{skipped}; the conversation that was made expires within the hour") from None
     site.conversation = ""
     await _call(site, "GET", path, wanted=404)
     return "the conversation was deleted"
@@ -136,8 +142,20 @@ async def _call(
     headers: Mapping[str, str] | None = None,
     wanted: int | tuple[int, ...] = 200,
 ) -> Answer:
-    """Call as the tenant. Raises Unmet."""
-    return await site.caller.call(method, path, bearer=site.access.key, body=body, headers=headers, wanted=wanted)
+    """Call as the tenant. Raises Unmet; Skipped: the role of the key does not allow it."""
+    statuses = (wanted,) if isinstance(wanted, int) else wanted
+    answer = await site.caller.call(
+        method, path, bearer=site.access.key, body=body, headers=headers, wanted=(*statuses, FORBIDDEN)
+    )
+    if answer.status != FORBIDDEN:
+        return answer
+    if answer.code != "insufficient_role":
+        raise Unmet(f"{method} {path}: {explain(answer)}")
+    role, needed = shown(answer.member("role")), shown(answer.member("required_role"))
+    raise Skipped(
+        f"the role of {KEY}, {role}, is too little for it: scripts/keys create {site.tenant} --role {needed} makes "
+        "a key that can"
+    )
 
 
 def _path(site: Site, part: str = "") -> str:

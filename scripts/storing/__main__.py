@@ -111,6 +111,7 @@ def _made(documents: Path, stop: Stop) -> tuple[list[bytes], list[dict[str, Any]
     from scripts.storing.lines import dump
     from scripts.storing.making import DOCUMENTS, Making
     from shared.request.caller import make_key, read_key
+    from shared.request.roles import DEFAULT, ROLES
     from shared.store import keys
 
     for path, text in DOCUMENTS.items():
@@ -124,6 +125,9 @@ def _made(documents: Path, stop: Stop) -> tuple[list[bytes], list[dict[str, Any]
         past = Past(upstash.url, upstash.token)
         stack.callback(past.close)
         mint(upstash.url, upstash.token, key, "of the fixture")
+        lesser = {role: make_key(TENANT) for role in ROLES if role != DEFAULT}
+        for role, each in lesser.items():
+            mint(upstash.url, upstash.token, each, role=role)
         replaced = read_key(make_key(TENANT)).key_hash
         past.run("HSET", keys.tenant_key(TENANT), *_limits(replaced))
         environment = _environment(STORE_VARIABLES) | SETTINGS
@@ -148,6 +152,7 @@ def _made(documents: Path, stop: Stop) -> tuple[list[bytes], list[dict[str, Any]
         "commit": _commit(),
         "written_at_unix_s": written_at_unix_s,
         "key": key,
+        "keys": lesser,
         "deployment": DEPLOYMENT,
         "conversations": making.conversations,
         "reservations": making.reservations,

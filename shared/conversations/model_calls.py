@@ -17,7 +17,16 @@ from shared.config import Settings
 from shared.context.wanted import ContextRequest
 from shared.conversations.contexts import Context, Contexts
 from shared.conversations.conversation import Conversation
-from shared.errors import InvalidValue, NotFound, ServiceError, StoreUnavailable, missing_value
+from shared.errors import (
+    InsufficientRole,
+    InvalidValue,
+    NotFound,
+    RateExceeded,
+    ServiceError,
+    StoreUnavailable,
+    Unauthorized,
+    missing_value,
+)
 from shared.request.after_response import Later
 from shared.request.caller import Caller
 from shared.request.freshness import Freshness
@@ -111,6 +120,8 @@ class ModelCalls:
         except ReserveRefused as refused:
             raise_budget_refusal(refused.reply, self._settings)
             raise
+        except (InsufficientRole, RateExceeded, Unauthorized):
+            raise  # Before anything was done.
         except ServiceError:
             # It may not have been made; and where the store is away it ends by itself. A request that was refused
             # leaves no trace, so its key is forgotten with it.

@@ -14,6 +14,7 @@ caller was confirmed before the fence, comes after the receipt.
 
 import secrets
 import time
+from collections.abc import Sequence
 from hashlib import sha1
 from typing import Any, NamedTuple
 
@@ -190,7 +191,7 @@ class UserErasure:
         return keys.tenant_key(self._caller.tenant)
 
     async def _eval(
-        self, script: str, names: list[str] | list[str | Names], arguments: list[str | int] | list[str | int | Spread]
+        self, script: str, names: Sequence[str | Names], arguments: Sequence[str | int | Spread]
     ) -> list[Any]:
         """Run a script that may be sent twice. Raises Unauthorized, BeingErased."""
         reply = await self._store.eval(script, names, [self._caller.key_hash, *arguments], is_idempotent=True)

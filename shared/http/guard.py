@@ -2,9 +2,9 @@
 The guard: what every invocation passes before any work is done for it.
 
 Order: target and headers -> syntax of the key -> callers known to be refused -> the beginning of the body -> a slot ->
-all of the body -> its structure -> its JSON. The script of the operation then confirms the key and takes permits of the
-tenant's rate before it does anything else. A key that was not confirmed lately is confirmed before more than
-CONFIRM_BYTES of its body are read.
+all of the body -> its structure -> its JSON. The script of the operation then confirms the key and its role, and takes
+permits of the tenant's rate, before it does anything else. A key that was not confirmed lately is confirmed before more
+than CONFIRM_BYTES of its body are read.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from shared.config import Settings
 from shared.errors import (
     BodyLate,
+    InsufficientRole,
     InvalidValue,
     Malformed,
     MemoryPressed,
@@ -50,13 +51,15 @@ PRESSED_BODY_BYTES_MAX = 256 * 1_024
 BODY_BYTES_PER_S = 1_000_000
 """How much longer a body may take to come than Settings.body_s, for what has come."""
 
-FREE = (Unauthorized, QuotaExceeded, BodyLate, StoreUnavailable, OutOfTime)
+FREE = (Unauthorized, InsufficientRole, QuotaExceeded, BodyLate, StoreUnavailable, OutOfTime)
 """Refusals that the store gave itself, or would have to be asked for in vain."""
 
 
-def admit(request: Request[Any], weight: int = 1) -> Caller:
+def admit(request: Request[Any], role: str, weight: int = 1) -> Caller:
     """
-    Return who claims to send *request*, which takes *weight* permits. Raises Unauthorized, TooLarge, RateExceeded.
+    Return who claims to send *request*, which takes a key of *role* at least, and *weight* permits.
+
+    Raises:   Unauthorized, InsufficientRole, TooLarge, RateExceeded.
     """
     if len(request.scope["raw_path"] or b"") + len(request.scope["query_string"]) > TARGET_BYTES_MAX:
         raise TooLarge(
@@ -69,7 +72,7 @@ def admit(request: Request[Any], weight: int = 1) -> Caller:
     caller = read_authorization(request.headers.get("authorization"))
     invocation = CURRENT.get()
     if invocation is not None:
-        invocation.begin(caller, weight)
+        invocation.begin(caller, role, weight)
     return caller
 
 
@@ -77,7 +80,8 @@ async def complete(request: Request[Any]) -> None:
     """
     Take a permit for an answer that needed no script of its own: one from memory, or one that calls shared.
 
-    Raises:   RateExceeded. StoreUnavailable: the store cannot be asked, and Settings.rate_outage says closed.
+    Raises:   Unauthorized, InsufficientRole, RateExceeded. StoreUnavailable: the store cannot be asked, and
+              Settings.rate_outage says closed.
     """
     invocation = CURRENT.get()
     if invocation is None or invocation.is_admitted:
@@ -90,7 +94,7 @@ async def complete(request: Request[Any]) -> None:
 
 
 async def confirm(request: Request[Any]) -> None:
-    """Have the store confirm the caller's key, and take a permit. Raises Unauthorized, RateExceeded."""
+    """Have the store confirm the caller's key and its role, and take a permit. Raises as Store.eval."""
     invocation = CURRENT.get()
     if invocation is None or invocation.caller is None:
         return

@@ -21,7 +21,7 @@ from shared.request.after_response import Later
 from shared.request.bearer import check_bearer
 from shared.request.caller import Caller
 from shared.request.freshness import Freshness, read_freshness
-from shared.request.invocation import is_confirmed, was_confirmed
+from shared.request.invocation import CURRENT, is_confirmed, was_confirmed
 from shared.request.parameters import read_members, read_path, read_query
 from shared.request.tracing import NOTHING, OPERATION, Kind, part
 from shared.routes import TENANT, Route
@@ -53,7 +53,7 @@ async def serve(route: Route, request: Request) -> Response:
     """Return the answer of *route*. Raises ServiceError."""
     asked, headers, settings = Asked(request), request.headers, request.state["settings"]
     if route.key == TENANT:
-        asked.caller = admit(request, route.weight(request.query_params))
+        asked.caller = admit(request, route.role, route.weight(request.query_params))
     elif route.key:
         field = f"{route.key}_secret"
         check_bearer(headers.get("authorization"), getattr(settings, field), SETTINGS[field].names(field)[0])
@@ -76,6 +76,8 @@ async def serve(route: Route, request: Request) -> Response:
         asked.attempt = await read_attempt(request.method, request.url.path, headers, raw, pool)
     if route.body is not None:
         values |= {"body": raw} if route.body.is_raw else await _read_json(route.body, raw, settings, pool)
+    if route.role_with and (invocation := CURRENT.get()) is not None:
+        invocation.require(route.role_for(values))
     with part(route.memory, Kind.INTERNAL, {OPERATION: route.memory}) if route.memory else NOTHING:
         response: Response = await route.handler(asked, **values)
     return response

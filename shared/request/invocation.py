@@ -1,30 +1,37 @@
 """
-One invocation: who asks, until when it may run, and whether a permit of its tenant's rate was taken for it.
+One invocation: who asks, which role that takes, until when it may run, and whether a permit of its tenant's rate was
+taken for it.
 
     guard   begins it, and takes a permit that this instance holds
-    Store   has the first script of an invocation without a permit take one in the same step
+    Store   has every script of an invocation see that the key's role will do, and the first one of an invocation
+            without a permit take one in the same step
     guard   before it answers: an invocation that needed no script of its own gets its permit now
 
-A context variable and not an argument: whatever sends a script, however deep, is held to the deadline and the rate of
-its invocation without having to know of them, and cannot forget them. What runs outside of any invocation is ours.
+A context variable and not an argument: whatever sends a script, however deep, is held to the deadline, the rate and the
+role of its invocation without having to know of them, and cannot forget them. What runs outside of any invocation is
+ours.
 """
 
 import math
 from contextvars import ContextVar
 from enum import Enum, auto
 
-from shared.errors import RateExceeded, Unauthorized
+from shared.errors import InsufficientRole, RateExceeded, Unauthorized
 from shared.process.clock import Instant
 from shared.request.caller import Caller
 from shared.request.concurrency import Slot
 from shared.request.deadline import STORE_MARGIN_S
 from shared.request.permits import Permits, Rate
+from shared.request.roles import READ, ROLES, allowed, highest
 
 HOLDS_PERMIT = "+"
-"""What stands behind a key's hash where a permit is held already, or none is needed. A blank and a number ask for as
+"""What is asked of the tenant's rate where a permit is held already, or none is needed. A blank and a number ask for as
 many, or for as many as there are; a second number is how many it takes at least. Nothing says that the tenant is
 believed to have no rate, which the script then checks. Behind it stands '@' and the count of erasures that is known of
 the tenant (shared/request/erasures.py)."""
+
+ANY_ROLE = allowed(READ)
+"""What is said of roles outside of any invocation: it takes a valid key of a role that is known."""
 
 
 class _State(Enum):
@@ -51,17 +58,20 @@ class Invocation:
         """What its tenant has used of its budgets by window, in millionths, where the store said so."""
         self.slowed: tuple[str, Rate] | None = None
         """The rate of its user or agent (`user` or `agent`), where that has refused it."""
+        self._role = READ
         self._weight = 1
         self._permits = permits
         self._state = _State.NONE
         self._rate: Rate | None = None
 
-    def begin(self, caller: Caller, weight: int = 1) -> None:
+    def begin(self, caller: Caller, role: str, weight: int = 1) -> None:
         """
-        Say who asks, and how many permits that takes. Raises RateExceeded: the tenant was refused before, and its time
-        has not come.
+        Say who asks, which *role* of a key that takes at least, and how many permits.
+
+        Raises:   InsufficientRole, RateExceeded: the key or its tenant was refused before, and its time has not come.
         """
         self.caller, self._weight = caller, weight
+        self.require(role)
         wait_s = self._permits.denied_s(caller, weight)
         if wait_s > 0:
             rate = self._permits.rate(caller)
@@ -70,6 +80,17 @@ class Invocation:
             raise refusal(self._rate, weight)
         if self._permits.take(caller, weight):
             self._state = _State.ADMITTED
+
+    def require(self, role: str) -> None:
+        """Let what the request turns out to be take *role* at least. Raises InsufficientRole: that was refused."""
+        self._role = highest(self._role, role)
+        if self.caller is not None and (told := self._permits.lacking(self.caller, self._role)):
+            raise insufficient(told, self._role)
+
+    @property
+    def roles(self) -> str:
+        """The roles of keys that may do it, as scripts are told."""
+        return allowed(self._role)
 
     @property
     def deadline_at_s(self) -> float:
@@ -124,7 +145,11 @@ class Invocation:
             self._permits.forget(self.caller)
 
     def learn(self, asked: str, asked_at: Instant, first: str, rate: Rate | None) -> None:
-        """Take in the reply of a script that *asked* for permits. Raises Unauthorized, RateExceeded."""
+        """
+        Take in the reply of a script that *asked* for permits: its *first* element, and the rate that it told.
+
+        Raises:   Unauthorized, RateExceeded.
+        """
         if self.caller is None:
             return
         if first == "unauthorised":
@@ -143,6 +168,12 @@ class Invocation:
         elif not asked:
             self._permits.learn(self.caller, asked_at, None)
 
+    def learn_role(self, role: str) -> InsufficientRole:
+        """Take in that the key has *role*, which will not do, and return the error for it."""
+        if self.caller is not None:
+            self._permits.learn_role(self.caller, role)
+        return insufficient(role, self._role)
+
     @property
     def rate(self) -> Rate | None:
         """The newest news of the tenant's rate, None when it has none."""
@@ -154,6 +185,11 @@ class Invocation:
 def invalid_key() -> Unauthorized:
     """Return the error for a key that the store does not know."""
     return Unauthorized("The API key is not valid.", code="invalid_api_key")
+
+
+def insufficient(role: str, least: str) -> InsufficientRole:
+    """Return the error for a key of *role* where *least* is needed."""
+    return InsufficientRole(role, least, is_known=role in ROLES)
 
 
 def refusal(rate: Rate, weight: int) -> RateExceeded:

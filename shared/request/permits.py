@@ -1,10 +1,12 @@
 """
-What this instance knows of callers: that their keys are valid, and how many requests their rate lets it answer.
+What this instance knows of callers: that their keys are valid, whether their roles were found too low, and how many
+requests their rate lets it answer.
 
 The store decides (admit.lua): a script takes permits from the tenant's rate in the step in which it does its work.
 It may take a few more than it needs, a lot, for the answers that need no store. A lot is sized by what the last one was
 used for, and lives as long as it takes to earn again, at most LOT_S: what an instance leaves unused is lost to its
-tenant. A caller that was refused is refused from here until its reset.
+tenant. A caller that was refused is refused from here until its reset, and one whose role would not do, for what takes
+more than that role, for KNOWN_S: such a refusal takes no permit, so it must not cost much either.
 
 Everything is kept by key and not by tenant, so that a stranger who knows a tenant's name can use up nothing.
 """
@@ -17,6 +19,7 @@ from cachetools import LRUCache
 from shared.process.clock import Clock, Instant
 from shared.request.caller import Caller
 from shared.request.key_uses import KeyUses
+from shared.request.roles import is_enough
 
 KNOWN_S = 5.0
 """How long a key that the store confirmed needs no other confirmation: a revoked one ends everywhere within this."""
@@ -81,6 +84,7 @@ class Permits:
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or Clock()
         self._standings: LRUCache[Caller, Standing] = LRUCache(CALLERS_MAX)
+        self._roles: LRUCache[Caller, tuple[str, Instant]] = LRUCache(CALLERS_MAX)
         self.uses = KeyUses()
 
     def now(self) -> Instant:
@@ -159,8 +163,21 @@ class Permits:
         self._standings[caller] = Standing(asked_at, rate, rate.granted - weight)
         return True
 
+    def lacking(self, caller: Caller, least: str) -> str:
+        """Return the role of the key, where the store said lately that it is one that *least* is not, "" else."""
+        role, told_at = self._roles.get(caller, ("", None))
+        if told_at is None or self._clock.age_s(told_at) >= KNOWN_S or is_enough(role, least):
+            return ""
+        return role
+
+    def learn_role(self, caller: Caller, role: str) -> None:
+        """Take in that the store refused the key for its *role*, which is all that is told of it."""
+        self.uses.note(caller)
+        self._roles[caller] = role, self._clock.now()
+
     def forget(self, caller: Caller) -> None:
         self._standings.pop(caller, None)
+        self._roles.pop(caller, None)
 
     def _is_confirmed(self, standing: Standing, in_outage: bool) -> bool:
         return self._age_s(standing) < (KNOWN_IN_OUTAGE_S if in_outage else KNOWN_S)

@@ -26,7 +26,8 @@ def tenant_key(tenant: str) -> str:
     """
     Hash of one tenant.
 
-    `k:<SHA-256 of an API key>` when each valid key ends, in Unix seconds, `0` for never; `rate` requests a minute and
+    `k:<SHA-256 of an API key>` when each valid key ends, in Unix seconds, `0` for never, and its role, where that is
+    not `full` (validity.lua); `rate` requests a minute and
     burst, `tat` when the burst is whole again (admit.lua); `limit:<tokens or usd>-<day or month>` budgets,
     `price:<model>` prices of a million tokens of input and output, money in micro-USD; `w:<day or month>` what is used
     and reserved in it, `u:<month>` what each model used, `ws` the windows there are (budget.lua); `r:<id>` each

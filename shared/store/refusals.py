@@ -14,7 +14,8 @@ from shared.errors import (
     TooLarge,
     VersionMoved,
 )
-from shared.request.invocation import invalid_key
+from shared.request.invocation import insufficient, invalid_key
+from shared.request.roles import READ
 from shared.store.attempts import etag
 
 MISSING = {
@@ -57,8 +58,9 @@ def raise_refusal(reply: list[Any], name: str, settings: Settings, *, param: str
     much.
     """
     match reply[0]:
-        case "unauthorised":
-            raise invalid_key()  # Of a script outside of any invocation, which would have raised it.
+        case "unauthorised" | "forbidden":
+            # Of a script outside of any invocation, which would have raised it.
+            raise insufficient(reply[1], READ) if len(reply) > 1 else invalid_key()
         case "unknown":
             raise NotFound(f"There is no conversation {name!r}.", param="conversation_id")
         case ("unknown_item" | "unknown_summary" | "after" | "reservation") as what:

@@ -10,9 +10,9 @@ own, what the file is and needs; nothing else decides it:
     -- @part             it is no script, but what scripts include
 
 A script without `@keyless` is keyed: KEYS[1] is the tenant's hash and ARGV[1] the SHA-256 of the caller's API key,
-behind which stands what it asks of the tenant's rate (shared/request/invocation.py). A check of both comes before its
-own code, so that no operation can forget it. A reply is an array whose first element says what happened: 'ok', or why
-nothing was done.
+behind which stand the roles that will do, and what it asks of the tenant's rate (shared/request/invocation.py). A check
+of all three comes before its own code, so that no operation can forget it. A reply is an array whose first element says
+what happened: 'ok', or why nothing was done.
 
 Scripts travel as source with every EVAL: on Upstash that costs what EVALSHA costs, and never needs a second request
 after the store lost its script cache. A file is read when the first script that needs it is sent, and once.

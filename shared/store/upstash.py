@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 
 from shared.config import Settings
 from shared.errors import StoreFull, TooLarge
+from shared.process.clock import Instant
 from shared.process.pool import Pool
 from shared.request.erasures import Erasures
-from shared.request.invocation import CURRENT, HOLDS_PERMIT
+from shared.request.invocation import ANY_ROLE, CURRENT, HOLDS_PERMIT, Invocation
 from shared.request.observation import store_waits
 from shared.request.owners import Owners
 from shared.request.permits import read_rate
@@ -90,14 +91,14 @@ class Store:
         """
         Run the script *name* and return its reply; the first argument is the SHA-256 of the caller's key, but for
         scripts that are keyless. What *is_idempotent*, as every script is that only reads, may be sent twice. No answer
-        is awaited after *deadline_at_s* on the monotonic clock, nor after that of the current invocation, whose permit
-        the script takes if it has none. *reply_bytes_max*: what the reply may hold, about; what may be large travels
-        alone. Names that depend on a tenant's layout, or on whose something is, are made here, and anew when the
-        script says that they are not right. A script that only reads is not counted against the rate while the store
-        has no room for that.
+        is awaited after *deadline_at_s* on the monotonic clock, nor after that of the current invocation, whose role
+        the key has to have, and whose permit the script takes if it has none. *reply_bytes_max*: what the reply may
+        hold, about; what may be large travels alone. Names that depend on a tenant's layout, or on whose something is,
+        are made here, and anew when the script says that they are not right. A script that only reads is not counted
+        against the rate while the store has no room for that.
 
-        Raises:   Unauthorized, RateExceeded (both only within an invocation, but for the rates of users and agents):
-                  nothing was done.
+        Raises:   Unauthorized, InsufficientRole, RateExceeded (all only within an invocation, but for the rates of
+                  users and agents): nothing was done.
                   StoreUnavailable: `outcome_unknown` says whether it may have run.
                   TooLarge: the request would exceed the store's limit; nothing was sent.
         """
@@ -152,9 +153,11 @@ class Store:
         """Run a script whose names are made, admitted as the current invocation is."""
         invocation = CURRENT.get()
         if not scripts.asks_for_key(name):
-            return await self._run(name, keys, arguments, "", sending)
+            return await self._run(name, keys, arguments, sending)
+        roles = ANY_ROLE
         if invocation is not None:
             invocation.has_written |= not scripts.is_read(name)
+            roles = invocation.roles
         tenant = tenant_of_name(keys[0])
         while True:
             ask, asked_at = HOLDS_PERMIT, None
@@ -162,7 +165,8 @@ class Store:
                 ask, asked_at = invocation.ask(str(arguments[0])), invocation.now()
             takes_permits, erasures = ask.startswith(" "), self.erasures.known(tenant)
             try:
-                reply = await self._run(name, keys, arguments, f"{ask}@{erasures}", sending)
+                asking = _asking(arguments, roles, f"{ask}@{erasures}")
+                reply = await self._run(name, keys, asking, sending, takes_permits=takes_permits)
             except StoreFull:
                 # A script that counts permits may write. Until there is room, what only reads goes uncounted.
                 if invocation is None or not (takes_permits and scripts.is_read(name)):
@@ -179,11 +183,11 @@ class Store:
             if reply[0] == "erased":
                 self.erasures.learn(tenant, reply[1])
                 continue
-            operation, rate = (reply[0], read_rate(reply[1])) if takes_permits else (reply, None)
-            if operation[0] != "unauthorised":
+            operation = reply[0] if takes_permits else reply
+            if operation[0] not in ("unauthorised", "forbidden"):
                 self.erasures.learn(tenant, reply[2] if takes_permits else erasures)
             if invocation is not None and asked_at is not None:
-                invocation.learn(ask, asked_at, operation[0], rate)
+                _learn(invocation, ask, asked_at, reply)
             return operation
 
     async def _run(
@@ -191,13 +195,14 @@ class Store:
         name: str,
         keys: Sequence[str],
         arguments: Sequence[str | int],
-        ask: str,
         sending: _Sending,
+        *,
+        takes_permits: bool = False,
     ) -> list[Any]:
-        """Send a script that asks for permits as *ask* says, and return what it replies, those included."""
+        """Send a script with what its first argument asks for, and return what it replies, permits included."""
         is_read = scripts.is_read(name)
-        source = scripts.source(name, takes_permits=ask.startswith(" "), locks_keys=self._transport.locks_keys)
-        parts = ["EVAL", source, len(keys), *keys, f"{arguments[0]}{ask}", *arguments[1:]]
+        source = scripts.source(name, takes_permits=takes_permits, locks_keys=self._transport.locks_keys)
+        parts = ["EVAL", source, len(keys), *keys, *arguments]
         is_idempotent, deadline_at_s, reply_bytes_max = sending
         end_at_s = self._end_at_s(deadline_at_s, reply_bytes_max)
         owner = keys[0] if keys else ""
@@ -270,6 +275,19 @@ def _open_transport(settings: Settings, pool: Pool | None) -> Transport:
     from shared.store.transport import HttpTransport
 
     return HttpTransport(settings, pool=pool)
+
+
+def _asking(arguments: Sequence[str | int], roles: str, ask: str) -> list[str | int]:
+    """Return *arguments* with what goes behind the hash of a key: *roles* that will do, *ask* of its tenant's rate."""
+    return [f"{arguments[0]}{roles}{ask}", *arguments[1:]]
+
+
+def _learn(invocation: Invocation, ask: str, asked_at: Instant, reply: list[Any]) -> None:
+    """Take in what a script that was told *ask* replied. Raises Unauthorized, InsufficientRole, RateExceeded."""
+    operation, rate = (reply[0], read_rate(reply[1])) if ask.startswith(" ") else (reply, None)
+    if operation[0] == "forbidden":
+        raise invocation.learn_role(operation[1])
+    invocation.learn(ask, asked_at, operation[0], rate)
 
 
 def _within_invocation(deadline_at_s: float | None) -> float | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
-from shared.problem_kinds import refusal_reasons
+from shared.problem_types import refusal_reasons
 from shared.telemetry.series import CRONS, DURATION_BOUNDS_S, LAG_BOUNDS_S, OCTAVE, TIERS
 
 

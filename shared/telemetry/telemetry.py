@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from shared.config import Settings
 from shared.errors import StoreUnavailable
-from shared.problem_kinds import refusal_reasons
+from shared.problem_types import refusal_reasons
 from shared.process.ending import Ending
 from shared.process.lag import LagProbe
 from shared.store import keys

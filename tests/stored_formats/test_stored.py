@@ -17,9 +17,11 @@ from scripts.storing.families import families_of, patterns
 from scripts.storing.making import DOCUMENTS
 from shared.items.kinds import Kind
 from shared.items.types import ITEM_TYPES
+from shared.request.roles import APPEND, FULL, READ, ROLES, is_enough
 from shared.store import keys
 from tests.bearers import CRON, METRICS_SECRET, NOTICE
 from tests.half_way import check_indexes
+from tests.instances import client_of
 from tests.pages import ROOT, read
 from tests.stored import Stored, items_of, post, read_stored, versions
 
@@ -196,6 +198,29 @@ def test_what_its_instances_counted_is_told(stored: Stored, api: httpx.Client) -
     told = api.get("/api/metrics", headers=headers).raise_for_status().text
 
     assert f'deployment="{stored.about["deployment"]}"' in told
+
+
+def test_keys_may_do_what_their_roles_may(stored: Stored, url: str) -> None:
+    """Of a release that knew of roles: what it left says which."""
+    path = f"/v1/conversations/{stored.about['conversations']['talk']}"
+    keys_by_role = {FULL: stored.about["key"], **stored.about.get("keys", {})}
+    for role, key in keys_by_role.items():
+        with client_of(url, key) as client:
+            statuses = [
+                client.get(path).status_code,
+                client.post(f"{path}/fork", json={}).status_code,
+                client.post(path, json={"metadata": {"by": role}}).status_code,
+            ]
+        assert statuses == [200 if is_enough(role, least) else 403 for least in (READ, APPEND, FULL)]
+
+
+def test_the_newest_fixture_holds_a_key_of_every_role() -> None:
+    newest = read_stored(versions()[-1])
+    lesser = {*ROLES} - {FULL}
+    fields = [value for name, value in newest.values[keys.tenant_key("fixture")].items() if name.startswith("k:")]
+
+    assert newest.about["keys"].keys() == lesser
+    assert {role for value in fields for role in value.split()[1:]} == lesser
 
 
 def test_the_page_of_formats_names_every_family() -> None:

@@ -35,6 +35,12 @@ class Service(NamedTuple):
     key: str
     store: LocalUpstash
 
+    def with_role(self, role: str) -> "Service":
+        """Return the same with a key of the same tenant that may do what *role* may."""
+        key = f"{self.key[: self.key.rindex('_')]}_{uuid4().hex}"
+        mint(self.store.url, self.store.token, key, role=role)
+        return self._replace(key=key)
+
 
 @pytest.fixture(scope="session")
 def store() -> Iterator[LocalUpstash]:

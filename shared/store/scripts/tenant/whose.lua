@@ -8,8 +8,8 @@
 -- Its caller names the books behind all other KEYS, the user's before the agent's. Behind all other ARGV stand the
 -- user, the agent, '' for none, and a word: 'known' where the request says whose it is; '' where the caller only
 -- believes it, so that the script may have to reply who it is, 'owner' of a conversation (members.lua), 'spender' of a
--- reservation; 'taken' where it did so, and the permit was taken before that. Of a conversation they are names, and of a
--- reservation the digests by which the names of books end.
+-- reservation; 'taken' where it did so, and the permit was taken before that. Of a conversation they are names, and
+-- of a reservation the digests by which the names of books end.
 local KINDS = {'user', 'agent'}
 local BOOK_S, DAY_S = '6048000', 86400
 
@@ -29,7 +29,7 @@ local function digest_of(whose, kind)
   return whose.books[kind] and string.sub(whose.books[kind], -32) or ''
 end
 
--- Sets *fields* (name, value, …) of a book; *found*: what it said of `day`, and whether it was there, of `tat` and `ws`.
+-- Sets *fields* (name, value, …) of a book; *found*: what it said of `day`, and for whether it was there, `tat` and `ws`.
 -- It is said once a day how long it lasts: before it is written to, of a new one behind that, and then again with
 -- the next write, which finds no `day`.
 local function write_book(name, found, at_s, fields)

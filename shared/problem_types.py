@@ -1,5 +1,5 @@
 """
-Which problems there are: what docs, metrics and alerts say of all of them.
+Which kinds of errors there are, for whoever lists or counts them: all of shared/errors.py, by its classes.
 """
 
 from shared.errors import ServiceError
