@@ -13,7 +13,7 @@ export interface paths {
         };
         /**
          * All of it, to be kept
-         * @description a page of at most 4 MB of all that reads show, as lines of JSON; its last line names the `cursor` of the next, or ends the [export](backups.md). Every page is of the state that the first was of. It renews no expiry
+         * @description a page of at most 4 MB of all that reads show, as lines of JSON; its last line names the `cursor` of the next, or ends the [export](backups.md). Every page is of the state that the first was of. It renews no expiry. It takes a key of the role `read`, or of one that may do more
          */
         get: operations["export"];
         put?: never;
@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * A conversation from its export
-         * @description a page of an export, as it is: when the last one has come, the conversation is there, with its id and its items' ids. A page that comes again changes nothing
+         * @description a page of an export, as it is: when the last one has come, the conversation is there, with its id and its items' ids. A page that comes again changes nothing. It takes a key of the role `full`, or of one that may do more
          */
         post: operations["import_conversation"];
         delete?: never;
@@ -53,13 +53,13 @@ export interface paths {
         };
         /**
          * Conversations, newest activity first
-         * @description the tenant's conversations, newest activity first. With a filter it looks at 10,000 at the most: when there are more, `next_after` goes on, and `last_id` where there is one
+         * @description the tenant's conversations, newest activity first; with `user` or `agent` theirs, newest created first, found without looking at others. With a filter it looks at 10,000 at the most: when there are more, `next_after` goes on, and `last_id` where there is one. It takes a key of the role `read`, or of one that may do more
          */
         get: operations["list"];
         put?: never;
         /**
          * A new conversation
-         * @description a new conversation, with its first items, or messages in their place
+         * @description a new conversation, with its first items, or messages in their place. It takes a key of the role `append`, or of one that may do more
          */
         post: operations["create"];
         delete?: never;
@@ -77,18 +77,18 @@ export interface paths {
         };
         /**
          * The conversation
-         * @description the conversation
+         * @description the conversation. It takes a key of the role `read`, or of one that may do more
          */
         get: operations["retrieve"];
         put?: never;
         /**
-         * New metadata, or another expiry
-         * @description `{metadata?, expires_after_s?}`: replaces the metadata, or changes the expiry, or both in one step
+         * New metadata, or another expiry, user or agent
+         * @description `{metadata?, expires_after_s?, user?, agent?}`: replaces the metadata, changes the expiry, the user, the agent, or several of them in one step. It takes a key of the role `full`, or of one that may do more
          */
         post: operations["update"];
         /**
          * Gone, with its items
-         * @description removes it and its items
+         * @description removes it and its items. It takes a key of the role `full`, or of one that may do more
          */
         delete: operations["delete"];
         options?: never;
@@ -107,38 +107,10 @@ export interface paths {
         put?: never;
         /**
          * A copy up to an item
-         * @description `{after?: item id, metadata?}`: an independent copy up to there, as a new conversation
+         * @description `{after?: item id, metadata?, agent?}`: an independent copy up to there, as a new conversation of the same user. It takes a key of the role `append`, or of one that may do more
          */
         post: operations["fork"];
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/conversations/{conversation_id}/summary": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The summary
-         * @description the summary that contexts show: its text, and `through`; 404 without one
-         */
-        get: operations["summary"];
-        put?: never;
-        /**
-         * A text in the place of the items up to one that ends a unit
-         * @description `{through: item id, text}`: contexts show the text, as a user message that is always kept, in the place of the items up to there; they stay readable. `through` must not tear what belongs together. The text of the summary before it is gone
-         */
-        post: operations["summarise"];
-        /**
-         * Blank the summary
-         * @description blanks its text at once; contexts show the items again; answers the conversation
-         */
-        delete: operations["delete_summary"];
         options?: never;
         head?: never;
         patch?: never;
@@ -155,10 +127,38 @@ export interface paths {
         put?: never;
         /**
          * Take out what was deleted
-         * @description takes out what deletions and replaced metadata left behind; happens by itself, after the response, where that is more than half of a log of 64 entries
+         * @description takes out what deletions and replaced metadata left behind; happens by itself, after the response, where that is more than half of a log of 64 entries. It takes a key of the role `append`, or of one that may do more
          */
         post: operations["compact"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/conversations/{conversation_id}/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The summary
+         * @description the summary that contexts show: its text, and `through`; 404 without one. It takes a key of the role `read`, or of one that may do more
+         */
+        get: operations["summary"];
+        put?: never;
+        /**
+         * A text in the place of the items up to one that ends a unit
+         * @description `{through: item id, text}`: contexts show the text, as a user message that is always kept, in the place of the items up to there; they stay readable. `through` must not tear what belongs together. The text of the summary before it is gone. It takes a key of the role `append`, or of one that may do more
+         */
+        post: operations["summarise"];
+        /**
+         * Blank the summary
+         * @description blanks its text at once; contexts show the items again; answers the conversation. It takes a key of the role `full`, or of one that may do more
+         */
+        delete: operations["delete_summary"];
         options?: never;
         head?: never;
         patch?: never;
@@ -173,13 +173,13 @@ export interface paths {
         };
         /**
          * A page of items
-         * @description a page of items
+         * @description a page of items. It takes a key of the role `read`, or of one that may do more
          */
         get: operations["items"];
         put?: never;
         /**
          * Append a batch
-         * @description `{items: [1..100], context?, reservation?, usage?}`: appends all or nothing; the items as stored. With `context` also the [context](contexts.md#one-call-a-turn) right after it, or `{error}` in its place. `{messages, format?, system?}` in place of items: [messages of other APIs](dialects.md), at most 100 items made of them
+         * @description `{items: [1..100], context?, reservation?, usage?}`: appends all or nothing; the items as stored. With `context` also the [context](contexts.md#one-call-a-turn) right after it, or `{error}` in its place. `{messages, format?, system?}` in place of items: [messages of other APIs](dialects.md), at most 100 items made of them. It takes a key of the role `append`, or of one that may do more
          */
         post: operations["append"];
         delete?: never;
@@ -197,14 +197,14 @@ export interface paths {
         };
         /**
          * One item
-         * @description one item
+         * @description one item. It takes a key of the role `read`, or of one that may do more
          */
         get: operations["item"];
         put?: never;
         post?: never;
         /**
          * Blank an item
-         * @description blanks the content at once; answers the conversation. `Warmthread-Summary-Covers: true`: the summary stands for the item as well, and its text may still tell of it
+         * @description blanks the content at once; answers the conversation. `Warmthread-Summary-Covers: true`: the summary stands for the item as well, and its text may still tell of it. It takes a key of the role `full`, or of one that may do more
          */
         delete: operations["delete_item"];
         options?: never;
@@ -221,16 +221,36 @@ export interface paths {
         };
         /**
          * What matters, in a budget
-         * @description what matters, in at most `budget` tokens
+         * @description what matters, in at most `budget` tokens. It takes a key of the role `read`, or of one that may do more
          */
         get: operations["context"];
         put?: never;
         /**
          * The same; with reserve its tokens are set aside
-         * @description the same with its parameters as JSON; with `reserve: true` it also sets aside what the model call may use
+         * @description the same with its parameters as JSON; with `reserve: true` it also sets aside what the model call may use. It takes a key of the role `read`, or of one that may do more; with `reserve`, `append`
          */
         post: operations["context_for_call"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Erase a user
+         * @description erases all conversations of a user, forks too, and what was made of them: up to 1,000 with each call. Repeat it, after `Retry-After` where there is one, until `done`: then `receipt` says what was erased. From the first call on nothing of the user is shown, and until the last one nothing is written for the user. It takes a key of the role `admin`, or of one that may do more
+         */
+        delete: operations["erase_user"];
         options?: never;
         head?: never;
         patch?: never;
@@ -245,7 +265,7 @@ export interface paths {
         };
         /**
          * Documents by path
-         * @description what the tenant's folder has, by path, as the object store says; `next_after` goes on where there is more
+         * @description what the tenant's folder has, by path, as the object store says; `next_after` goes on where there is more. It takes a key of the role `read`, or of one that may do more
          */
         get: operations["list_documents"];
         put?: never;
@@ -265,18 +285,18 @@ export interface paths {
         };
         /**
          * A document of the tenant's folder, or of shared/
-         * @description a document of the tenant's folder, or of `shared/`, with its tag and its token count; HEAD as well
+         * @description a document of the tenant's folder, or of `shared/`, with its tag and its token count; HEAD as well. It takes a key of the role `read`, or of one that may do more
          */
         get: operations["document"];
         /**
          * Write a document
-         * @description the text of a document of the tenant's folder, which is written anew: once it is answered, no instance shows the old one
+         * @description the text of a document of the tenant's folder, which is written anew: once it is answered, no instance shows the old one. It takes a key of the role `full`, or of one that may do more
          */
         put: operations["put_document"];
         post?: never;
         /**
          * Delete a document
-         * @description deletes a document of the tenant's folder: once it is answered, no instance shows it
+         * @description deletes a document of the tenant's folder: once it is answered, no instance shows it. It takes a key of the role `full`, or of one that may do more
          */
         delete: operations["delete_document"];
         options?: never;
@@ -295,7 +315,7 @@ export interface paths {
         put?: never;
         /**
          * Count tokens
-         * @description `{model or encoding, input: text, items or messages, tools?}`: `{tokens, encoding, exact}`. The body of a Chat Completions or of a Responses request counts as it stands; messages count as a context in their `format` sends them
+         * @description `{model or encoding, input: text, items or messages, tools?}`: `{tokens, encoding, exact}`. The body of a Chat Completions or of a Responses request counts as it stands; messages count as a context in their `format` sends them. It takes a key of the role `read`, or of one that may do more
          */
         post: operations["count"];
         delete?: never;
@@ -313,7 +333,7 @@ export interface paths {
         };
         /**
          * What is used, reserved and stored
-         * @description what the tenant used and reserved in this day and month, and by model; what its conversations take and may take, and how many there are, about
+         * @description what the tenant used and reserved in this day and month, and by model; what its conversations take and may take, and how many there are, about; of one `user` or `agent` by itself. It takes a key of the role `read`, or of one that may do more
          */
         get: operations["usage"];
         put?: never;
@@ -335,7 +355,7 @@ export interface paths {
         put?: never;
         /**
          * Set tokens and money aside
-         * @description `{tokens, usd?}` or `{model, input_tokens, max_output_tokens}`: sets them aside
+         * @description `{tokens, usd?}` or `{model, input_tokens, max_output_tokens}`: sets them aside, for `user` and `agent` where it names them. It takes a key of the role `append`, or of one that may do more
          */
         post: operations["reserve"];
         delete?: never;
@@ -355,7 +375,7 @@ export interface paths {
         put?: never;
         /**
          * Write down what was used
-         * @description `{tokens, usd?}` or `{model?, input_tokens, output_tokens}`: what was used
+         * @description `{tokens, usd?}` or `{model?, input_tokens, output_tokens}`: what was used. It takes a key of the role `append`, or of one that may do more
          */
         post: operations["settle"];
         delete?: never;
@@ -376,7 +396,7 @@ export interface paths {
         post?: never;
         /**
          * Give it back
-         * @description gives it back
+         * @description gives it back. It takes a key of the role `append`, or of one that may do more
          */
         delete: operations["release"];
         options?: never;
@@ -543,6 +563,10 @@ export interface components {
             metadata: {
                 [key: string]: string;
             };
+            /** @description The end user whose it is, as the tenant calls them */
+            user: string | null;
+            /** @description The agent whose it is, as the tenant calls it */
+            agent: string | null;
             /** @description Its newest write, or a read that renewed its expiry; Unix seconds */
             last_active_at: number;
             /** @description When it is gone unless it is used until then, Unix seconds; null: it does not expire */
@@ -568,6 +592,10 @@ export interface components {
             metadata: {
                 [key: string]: string;
             };
+            /** @description The end user whose it is, as the tenant calls them */
+            user: string | null;
+            /** @description The agent whose it is, as the tenant calls it */
+            agent: string | null;
             /** @description Its newest write, or a read that renewed its expiry; Unix seconds */
             last_active_at: number;
             /** @description When it is gone unless it is used until then, Unix seconds; null: it does not expire */
@@ -2194,6 +2222,20 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The API key's role does not allow it: `required_role` would */
+        E403: {
+            headers: {
+                "Server-Timing": components["headers"]["Server-Timing"];
+                "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                RateLimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description Unknown, or another tenant's */
         E404: {
             headers: {
@@ -2418,6 +2460,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             409: components["responses"]["E409"];
             413: components["responses"]["E413"];
@@ -2465,6 +2508,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             408: components["responses"]["E408"];
             409: components["responses"]["E409"];
             413: components["responses"]["E413"];
@@ -2480,6 +2524,10 @@ export interface operations {
                 limit?: number;
                 /** @description the page starts behind the element of this id */
                 after?: string;
+                /** @description those of this user */
+                user?: string;
+                /** @description those of this agent */
+                agent?: string;
                 /** @description those that have all of it: `metadata[key]=value` */
                 metadata?: Record<string, never>;
             };
@@ -2515,6 +2563,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             413: components["responses"]["E413"];
             429: components["responses"]["E429"];
@@ -2544,6 +2593,10 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description the end user whose it is, as you call them */
+                    user?: string | null;
+                    /** @description the agent whose it is, as you call it */
+                    agent?: string | null;
                     /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
                     id?: string | null;
                 } | {
@@ -2557,6 +2610,10 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description the end user whose it is, as you call them */
+                    user?: string | null;
+                    /** @description the agent whose it is, as you call it */
+                    agent?: string | null;
                     /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
                     id?: string | null;
                 } | {
@@ -2579,6 +2636,10 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description the end user whose it is, as you call them */
+                    user?: string | null;
+                    /** @description the agent whose it is, as you call it */
+                    agent?: string | null;
                     /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
                     id?: string | null;
                 } | {
@@ -2602,6 +2663,10 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description the end user whose it is, as you call them */
+                    user?: string | null;
+                    /** @description the agent whose it is, as you call it */
+                    agent?: string | null;
                     /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
                     id?: string | null;
                 } | {
@@ -2622,6 +2687,10 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description the end user whose it is, as you call them */
+                    user?: string | null;
+                    /** @description the agent whose it is, as you call it */
+                    agent?: string | null;
                     /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
                     id?: string | null;
                 } | {
@@ -2642,6 +2711,10 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires, 0: never; else the setting holds */
                     expires_after_s?: number | null;
+                    /** @description the end user whose it is, as you call them */
+                    user?: string | null;
+                    /** @description the agent whose it is, as you call it */
+                    agent?: string | null;
                     /** @description its id, where you choose it: no other conversation of the tenant may have it, or have had it until it was deleted within the last day */
                     id?: string | null;
                 };
@@ -2666,6 +2739,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             408: components["responses"]["E408"];
             409: components["responses"]["E409"];
             413: components["responses"]["E413"];
@@ -2727,6 +2801,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             413: components["responses"]["E413"];
             429: components["responses"]["E429"];
@@ -2760,6 +2835,10 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires from now on; null, or 0: never */
                     expires_after_s?: number | null;
+                    /** @description whose it is from now on; null: nobody's */
+                    user?: string | null;
+                    /** @description the same of its agent */
+                    agent?: string | null;
                 } | {
                     /** @description at most 16 pairs of strings; keys of 64 characters and values of 512 */
                     metadata?: {
@@ -2767,6 +2846,32 @@ export interface operations {
                     } | null;
                     /** @description how long after its last use it expires from now on; null, or 0: never */
                     expires_after_s: number | null;
+                    /** @description whose it is from now on; null: nobody's */
+                    user?: string | null;
+                    /** @description the same of its agent */
+                    agent?: string | null;
+                } | {
+                    /** @description at most 16 pairs of strings; keys of 64 characters and values of 512 */
+                    metadata?: {
+                        [key: string]: string;
+                    } | null;
+                    /** @description how long after its last use it expires from now on; null, or 0: never */
+                    expires_after_s?: number | null;
+                    /** @description whose it is from now on; null: nobody's */
+                    user: string | null;
+                    /** @description the same of its agent */
+                    agent?: string | null;
+                } | {
+                    /** @description at most 16 pairs of strings; keys of 64 characters and values of 512 */
+                    metadata?: {
+                        [key: string]: string;
+                    } | null;
+                    /** @description how long after its last use it expires from now on; null, or 0: never */
+                    expires_after_s?: number | null;
+                    /** @description whose it is from now on; null: nobody's */
+                    user?: string | null;
+                    /** @description the same of its agent */
+                    agent: string | null;
                 };
             };
         };
@@ -2789,6 +2894,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             408: components["responses"]["E408"];
             412: components["responses"]["E412"];
@@ -2841,6 +2947,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             412: components["responses"]["E412"];
             413: components["responses"]["E413"];
@@ -2875,6 +2982,8 @@ export interface operations {
                     metadata?: {
                         [key: string]: string;
                     } | null;
+                    /** @description another agent; null: none. Its user is that of the conversation */
+                    agent?: string | null;
                 };
             };
         };
@@ -2897,11 +3006,53 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             408: components["responses"]["E408"];
             412: components["responses"]["E412"];
             413: components["responses"]["E413"];
             422: components["responses"]["E422"];
+            429: components["responses"]["E429"];
+            503: components["responses"]["E503"];
+        };
+    };
+    compact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the conversation */
+                conversation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description The conversation */
+            200: {
+                headers: {
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["conversation"];
+                };
+            };
+            400: components["responses"]["E400"];
+            401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
+            404: components["responses"]["E404"];
+            408: components["responses"]["E408"];
+            413: components["responses"]["E413"];
             429: components["responses"]["E429"];
             503: components["responses"]["E503"];
         };
@@ -2967,6 +3118,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             413: components["responses"]["E413"];
             429: components["responses"]["E429"];
@@ -3027,6 +3179,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             408: components["responses"]["E408"];
             412: components["responses"]["E412"];
@@ -3073,50 +3226,11 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             412: components["responses"]["E412"];
             413: components["responses"]["E413"];
             422: components["responses"]["E422"];
-            429: components["responses"]["E429"];
-            503: components["responses"]["E503"];
-        };
-    };
-    compact: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description the conversation */
-                conversation_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": Record<string, never>;
-            };
-        };
-        responses: {
-            /** @description The conversation */
-            200: {
-                headers: {
-                    "Server-Timing": components["headers"]["Server-Timing"];
-                    "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
-                    "X-Request-Id": components["headers"]["X-Request-Id"];
-                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                    RateLimit: components["headers"]["RateLimit"];
-                    ETag: components["headers"]["ETag"];
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["conversation"];
-                };
-            };
-            400: components["responses"]["E400"];
-            401: components["responses"]["E401"];
-            404: components["responses"]["E404"];
-            408: components["responses"]["E408"];
-            413: components["responses"]["E413"];
             429: components["responses"]["E429"];
             503: components["responses"]["E503"];
         };
@@ -3191,6 +3305,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             413: components["responses"]["E413"];
             429: components["responses"]["E429"];
@@ -4255,6 +4370,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             408: components["responses"]["E408"];
             409: components["responses"]["E409"];
@@ -4323,6 +4439,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             413: components["responses"]["E413"];
             429: components["responses"]["E429"];
@@ -4370,6 +4487,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             412: components["responses"]["E412"];
             413: components["responses"]["E413"];
@@ -4464,6 +4582,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             413: components["responses"]["E413"];
             422: components["responses"]["E422"];
@@ -4583,6 +4702,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             408: components["responses"]["E408"];
             409: components["responses"]["E409"];
@@ -4591,6 +4711,78 @@ export interface operations {
             429: components["responses"]["E429"];
             503: components["responses"]["E503"];
             504: components["responses"]["E504"];
+        };
+    };
+    erase_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description as conversations name their user, percent-encoded */
+                user: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How far it is; at its end the receipt */
+            200: {
+                headers: {
+                    "Server-Timing": components["headers"]["Server-Timing"];
+                    "Warmthread-Deployment": components["headers"]["Warmthread-Deployment"];
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        object: "user.erasure";
+                        done: boolean;
+                        conversations: number;
+                        items: number;
+                        bytes: number;
+                        /** @description null until it is done */
+                        receipt: {
+                            /** @constant */
+                            object: "erasure.receipt";
+                            id: string;
+                            /** @enum {unknown} */
+                            erased: "user" | "tenant";
+                            tenant: string;
+                            /** @description The SHA-256 of the name of who was erased */
+                            subject_sha256: string;
+                            conversations: number;
+                            items: number;
+                            bytes: number;
+                            keys: number;
+                            /** @description By the store's clock, in Unix seconds */
+                            begun_at: number;
+                            ended_at: number;
+                            deployment: string;
+                            version: string;
+                            signature: {
+                                /** @constant */
+                                algorithm: "HMAC-SHA256";
+                                key_id: string;
+                                value: string;
+                            } | null;
+                            /** @description Only of a receipt without a signature: why it has none */
+                            unsigned?: string;
+                        } | null;
+                    };
+                };
+            };
+            400: components["responses"]["E400"];
+            401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
+            404: components["responses"]["E404"];
+            409: components["responses"]["E409"];
+            413: components["responses"]["E413"];
+            429: components["responses"]["E429"];
+            503: components["responses"]["E503"];
         };
     };
     list_documents: {
@@ -4640,6 +4832,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             413: components["responses"]["E413"];
             429: components["responses"]["E429"];
             503: components["responses"]["E503"];
@@ -4707,6 +4900,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             413: components["responses"]["E413"];
             415: components["responses"]["E415"];
@@ -4766,6 +4960,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             408: components["responses"]["E408"];
             412: components["responses"]["E412"];
@@ -4817,6 +5012,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             412: components["responses"]["E412"];
             413: components["responses"]["E413"];
@@ -5541,6 +5737,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             408: components["responses"]["E408"];
             413: components["responses"]["E413"];
             422: components["responses"]["E422"];
@@ -5550,7 +5747,12 @@ export interface operations {
     };
     usage: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description of this user alone */
+                user?: string;
+                /** @description of this agent alone */
+                agent?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5617,6 +5819,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             413: components["responses"]["E413"];
             429: components["responses"]["E429"];
             503: components["responses"]["E503"];
@@ -5643,6 +5846,10 @@ export interface operations {
                     model?: string | null;
                     input_tokens?: null;
                     max_output_tokens?: null;
+                    /** @description for whom: the limits of each user hold as well, and it counts as theirs */
+                    user?: string | null;
+                    /** @description the same of an agent */
+                    agent?: string | null;
                 } | {
                     tokens?: null;
                     /** @description what they cost, where the tenant's prices do not say it */
@@ -5653,6 +5860,10 @@ export interface operations {
                     input_tokens: number;
                     /** @description tokens that the answer may have */
                     max_output_tokens: number;
+                    /** @description for whom: the limits of each user hold as well, and it counts as theirs */
+                    user?: string | null;
+                    /** @description the same of an agent */
+                    agent?: string | null;
                 };
             };
         };
@@ -5684,6 +5895,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             408: components["responses"]["E408"];
             409: components["responses"]["E409"];
             413: components["responses"]["E413"];
@@ -5755,6 +5967,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             408: components["responses"]["E408"];
             409: components["responses"]["E409"];
@@ -5799,6 +6012,7 @@ export interface operations {
             };
             400: components["responses"]["E400"];
             401: components["responses"]["E401"];
+            403: components["responses"]["E403"];
             404: components["responses"]["E404"];
             413: components["responses"]["E413"];
             429: components["responses"]["E429"];
