@@ -3,7 +3,7 @@
 
 -- Behind the hash of the key stand the roles that may do this, each between slashes (shared/request/roles.py), and
 -- behind those what is asked of the tenant's rate, and behind '@' the count of erasures that the caller knows of.
-local key_hash, roles, rate_asked, known_erasures = string.match(ARGV[1], '^(%x+)(/[%l/]+/)([^@]*)@?(.*)$')
+local key_hash, roles, rate_asked, known_erasures = string.match(ARGV[1], '^([^/]+)(/[%l/]+/)([^@]*)@?(.*)$')
 
 -- What to reply to the holder of a key, nothing where it may go on. The value of its field is when it ends, in Unix
 -- seconds, '0': never; and behind that its role, without which it is `full`. What is not of this form is no key. Only a
