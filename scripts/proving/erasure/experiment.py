@@ -143,6 +143,7 @@ def experiment(conversations: int, plant: str, seed: int) -> Report:
             ("of these refused by the service", made.refused),
             ("bytes of log searched", len(logs)),
             ("calls of the erasure", len(calls)),
+            *((f"  ms of call {number}", round(1e3 * took)) for number, took in enumerate(calls, 1)),
             ("ms of work for 1,000 conversations", round(1e6 * work_s / max(1, receipt["conversations"]))),
             *sorted(_sums(watchers).items()),
         ]
