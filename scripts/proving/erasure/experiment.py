@@ -79,6 +79,9 @@ def running_site(plant: str) -> Iterator[Site]:
             "WARMTHREAD_DOCUMENTS_URL": str(folder / "documents"),
             "WARMTHREAD_RECEIPT_SECRET": SECRET,
             "WARMTHREAD_LOG_LEVEL": "info",
+            # Where a machine has other work, what is slow is not to be taken for a store that is away.
+            "WARMTHREAD_STORE_TIMEOUT_S": "10",
+            "WARMTHREAD_STORE_CONNECT_TIMEOUT_S": "10",
         }
         (folder / "documents" / read_key(key).tenant).mkdir(parents=True)
         clients = []
