@@ -49,7 +49,7 @@ ROUTES = (
         answered=("Retry-After",),
         refuses=(BeingErased,),
         role=roles.ADMIN,
-        billed="5; 13 for each 100 conversations and 6 for each of them, 12 at the end",
+        billed="6 where there is nothing; else 30, 4 for each conversation, and 14 for each 200 after the first",
         permits=20,
         needs=("receipts", "conversations"),
     ),

@@ -244,3 +244,22 @@ def test_a_receipt_is_checked_by_a_script(tmp_path: Any, monkeypatch: pytest.Mon
     monkeypatch.setenv("THE_OLD_ONE", SECRET)
     path.write_bytes(orjson.dumps(right))
     assert check_receipt([str(path), "--variable", "THE_OLD_ONE"]) == 0
+
+
+def test_it_costs_what_its_route_says(
+    api: httpx.Client, billed_commands: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(erasure, "HELD_S", 0.0)
+    erase_once(api, "nobody")
+    before = billed_commands()
+    erase_once(api, "nobody")
+    of_nobody = billed_commands() - before
+    costs = []
+    for count in (1, 3):
+        for _ in range(count):
+            create(api, ANNA)
+        before = billed_commands()
+        assert erase_once(api, ANNA)["done"]
+        costs.append(billed_commands() - before)
+
+    assert (of_nobody, costs) == (6, [30 + 4, 30 + 3 * 4])

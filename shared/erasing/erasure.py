@@ -12,6 +12,7 @@ store. It is over not before every instance has asked the store for the key agai
 caller was confirmed before the fence, comes after the receipt.
 """
 
+import asyncio
 import secrets
 import time
 from collections.abc import Sequence
@@ -37,8 +38,8 @@ CALL_S = 2.0
 CONVERSATIONS_MAX = 1_000
 """Erased by one call."""
 
-TOGETHER = 100
-"""Erased by one script, which holds the store for about 2 ms."""
+TOGETHER = 200
+"""Erased by one script."""
 
 USERS_MAX = 16
 """Erased at once of one tenant: every script of it reads who they are."""
@@ -111,38 +112,63 @@ class UserErasure:
             end_at_s = min(end_at_s, invocation.deadline_at_s - self._settings.store_timeout_s)
         names = [self._tenant, self._members, self._spending, self._receipt]
         begun = await self._eval(
-            "erase_begin", names, [self._mark, self._digest, secrets.token_hex(ID_BYTES), USERS_MAX, TOGETHER]
+            "erase_begin", names, [self._mark, self._digest, secrets.token_hex(ID_BYTES), USERS_MAX, 2 * TOGETHER]
         )
         if begun[1] == "none":
             return _over(self._receipt_of(_nothing(begun[2])))
         if begun[1] == "over":
             return _over(self._receipt_of(begun[2]))
-        sums, ids, done = Sums.read(begun[3]), begun[4], 0
+        sums = Sums.read(begun[3])
         begun_at_s = time.monotonic() - max(0, int(begun[2]) - sums.begun_ms) / 1_000
-        while ids:
-            if done >= CONVERSATIONS_MAX or (done and time.monotonic() >= end_at_s):
-                return _going(sums)
-            done += len(ids)
-            erased = await self._erase(ids)
-            if erased is None:
-                return _going(sums, wait_s=1.0)
-            sums, ids = erased
+        sums, is_all = await self._conversations(sums, begun[4], end_at_s)
+        if not is_all:
+            return _going(sums)
         wait_s = begun_at_s + HELD_S - time.monotonic()
         if wait_s <= 0:
             wait_s = await self._forget_documents(begun_at_s + DOCUMENTS_HELD_S, end_at_s)
         return _going(sums, wait_s) if wait_s > 0 else await self._end(sums)
 
-    async def _erase(self, ids: list[str]) -> tuple[Sums, list[str]] | None:
+    async def _conversations(self, sums: Sums, ids: list[str], end_at_s: float) -> tuple[Sums, bool]:
+        """
+        Erase conversations, of which *ids* are the first; return the sums after it, and whether these were all.
+
+        While some are erased, those that come next are looked at: both travel together.
+        """
+        batch, done = ids[:TOGETHER], 0
+        following = ids[TOGETHER:]
+        agents = await self._look(batch)
+        while batch:
+            if done >= CONVERSATIONS_MAX or (done and time.monotonic() >= end_at_s):
+                return sums, False
+            done += len(batch)
+            erased, agents = await asyncio.gather(self._erase(batch, agents), self._look(following))
+            if erased is None:
+                return sums, False
+            sums, ids = erased
+            batch, following = following, [each for each in ids if each not in following][:TOGETHER]
+            if not batch:
+                # They came behind the last ones.
+                batch, following = following, []
+                agents = await self._look(batch)
+        return sums, True
+
+    async def _look(self, ids: list[str]) -> list[str]:
+        """Return the agent of each conversation, "" for none."""
+        if not ids:
+            return []
+        names = [self._tenant, *(keys.conversation_key(self._caller.tenant, each) for each in ids)]
+        return list((await self._eval("erase_look", names, []))[1])
+
+    async def _erase(self, ids: list[str], agents: list[str]) -> tuple[Sums, list[str]] | None:
         """Erase some conversations; return the sums after it and ids of more, None where another call ended it all."""
         tenant = self._caller.tenant
-        conversations = [keys.conversation_key(tenant, each) for each in ids]
-        _, agents = await self._eval("erase_look", [self._tenant, *conversations], [])
         names: list[str | Names] = [self._tenant, self._members, self._mentioned, keys.built_key(tenant)]
-        for each, conversation, agent in zip(ids, conversations, agents, strict=True):
+        for each, agent in zip(ids, agents, strict=True):
             of_agent = keys.members_key(tenant, AGENT, agent) if agent else self._members
             left = keys.left_key(tenant, keys.mark_of(each))
-            names += [conversation, keys.import_key(tenant, each), left, of_agent, every_place(tenant, each)]
-        reply = await self._eval("erase", names, [Spread(tenant), self._mark, TOGETHER, *ids])
+            own = [keys.conversation_key(tenant, each), keys.import_key(tenant, each), left, of_agent]
+            names += [*own, every_place(tenant, each)]
+        reply = await self._eval("erase", names, [Spread(tenant), self._mark, 2 * TOGETHER, *ids])
         return None if reply[0] == "over" else (Sums.read(reply[1]), reply[2])
 
     async def _forget_documents(self, due_at_s: float, end_at_s: float) -> float:

@@ -26,6 +26,8 @@ WAYS: tuple[dict[str, str], ...] = (
 )
 PATHS = ("", "/items?order=asc&limit=100", "/items?limit=5", "/context?budget=2000", "/summary", "/export")
 SHOWN_MAX = 5
+PAUSE_S = 0.02
+"""Between two requests of one reader: they are to serve, and not to be at their end."""
 
 
 class Watcher(threading.Thread):
@@ -46,7 +48,7 @@ class Watcher(threading.Thread):
 
     def run(self) -> None:
         for step in itertools.count():
-            if self._stopped.is_set():
+            if self._stopped.wait(PAUSE_S):
                 return
             try:
                 self._step(step)
