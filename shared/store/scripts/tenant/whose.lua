@@ -29,9 +29,9 @@ local function digest_of(whose, kind)
   return whose.books[kind] and string.sub(whose.books[kind], -32) or ''
 end
 
--- Sets *fields* (name, value, …) of a book; *found*: what it said of `day`, and whether it was there, of `tat` and `ws`.
--- It is said once a day how long it lasts: before it is written to, of a new one behind that, and then again with the
--- next write, which finds no `day`.
+-- Sets *fields* (name, value, …) of a book; *found*: what it said of `day`, and, for whether it was there, of `tat` and
+-- `ws`. It is said once a day how long it lasts: before it is written to, of a new one behind that, and then again with
+-- the next write, which finds no `day`.
 local function write_book(name, found, at_s, fields)
   local day = text(math.floor(at_s / DAY_S))
   local is_new = not (found.day or found.tat or found.ws)
