@@ -204,10 +204,7 @@ class ContextDoesNotFit(ServiceError):
 
 
 class QuotaExceeded(ServiceError):
-    """
-    A rate or a budget is used up, the tenant's or that of a user or an agent: `violated-policies` names which,
-    `Retry-After` and `retry-after-ms` say for how long.
-    """
+    """A rate or a budget is used up: `violated-policies` names which, `Retry-After`, `retry-after-ms` for how long."""
 
     status, slug, title = 429, "quota-exceeded", "Quota exceeded"
     type_uri = "https://iana.org/assignments/http-problem-types#quota-exceeded"
@@ -218,19 +215,15 @@ class QuotaExceeded(ServiceError):
 
 
 class RateExceeded(QuotaExceeded):
-    """
-    The tenant sends requests faster than its rate allows, or, where *kind* says so, what a user or an agent of it sends
-    comes faster than the rate of each of them does.
-    """
+    """The tenant sends requests faster than its rate allows; or a user, an agent (*kind*) of it than each of them may."""
 
     counted_as = "rate"
     error_type = "requests"
 
     def __init__(self, *, per_minute: int, burst: int, wait_s: float, weight: int = 1, kind: str = "") -> None:
         counts = f"this one counts as {weight}, and " if weight > 1 else ""
-        of = f" of each {kind}" if kind else ""
+        of, policy = (f" of each {kind}", f"{kind}-burst") if kind else ("", "burst")
         detail = f"The rate{of} is {per_minute} requests a minute, at most {burst} at once; {counts}nothing was done."
-        policy = f"{kind}-burst" if kind else "burst"
         super().__init__(detail, [policy], code="rate_limit_exceeded", retry_after_s=wait_s)
 
 

@@ -76,7 +76,8 @@ def test_every_tenant_is_listed_with_what_it_has(service_url: str, run: Any) -> 
     names = sorted(f"t{uuid4().hex[:20]}" for _ in range(130))
     run("HSET", TENANTS_KEY, *[part for name in names for part in (name, "")])
     first = names[0]
-    key = keys("create", first, "--rate", "600", "--burst", "100", "--usd-month", "2.5", "--bytes", "5MB")
+    each = ["--per-user", "rate=60", "--per-user", "burst=10", "--per-user", "usd-month=0.5"]
+    key = keys("create", first, "--rate", "600", "--burst", "100", "--usd-month", "2.5", "--bytes", "5MB", *each)
     keys("create", first)
     with client_of(service_url, key) as api:
         for _ in range(3):
@@ -91,7 +92,7 @@ def test_every_tenant_is_listed_with_what_it_has(service_url: str, run: Any) -> 
     assert len(by_name) == len(found)
     assert set(names) <= by_name.keys()
     assert usage["conversations"] == 3
-    assert 50_000 < usage["bytes"] < 100_000
+    assert 49_152 <= usage["bytes"] < 100_000
     assert by_name[first] == {
         "tenant": first,
         "keys": 2,
@@ -103,12 +104,14 @@ def test_every_tenant_is_listed_with_what_it_has(service_url: str, run: Any) -> 
         **dict.fromkeys(("tokens-day", "tokens-month", "usd-day")),
         "usd-month": 2.5,
         "bytes": 5_000_000,
+        "per_user": {"rate": 60, "burst": 10, "usd-month": 0.5},
+        "per_agent": None,
     }
     [line] = [line for line in keys("tenants").splitlines() if line.startswith(first)]
     assert line.startswith(
         f"{first}  keys 2 (2 full)  conversations 3  bytes {usage['bytes']}  rate 600, burst 100, usd-month 2.5"
     )
-    assert line.endswith("bytes 5000000")
+    assert line.endswith("bytes 5000000, per user rate 60, per user burst 10, per user usd-month 0.5")
     assert f"{names[1]}  keys 0  conversations 0  bytes 0  no limits" in keys("tenants").splitlines()
 
 

@@ -52,6 +52,8 @@ def test_a_key_is_made_with_limits_and_listed_without_its_secret(tenant: str, st
         "usd-day": 5.0,
         "usd-month": 100.0,
         "bytes": None,
+        "per_user": None,
+        "per_agent": None,
         "bytes_used": 0,
         "prices": {"gpt-4o": [2.5, 10.0]},
     }
@@ -63,6 +65,17 @@ def test_a_limit_is_changed_and_taken_away_alone(tenant: str) -> None:
     shown = json.loads(keys("list", tenant, "--json"))
 
     assert (shown["tokens-day"], shown["usd-day"], shown["rate"], shown["usd-month"]) == (5, None, None, 100.0)
+
+
+def test_limits_of_each_user_and_agent_are_set_and_taken_away_alone(tenant: str) -> None:
+    keys("create", tenant, *LIMITS, "--per-user", "rate=60", "--per-user", "tokens-day=500", "--per-agent", "usd-day=2")
+    made = json.loads(keys("list", tenant, "--json"))
+    keys("set", tenant, "--per-user", "tokens-day=none", "--per-user", "usd-month=1.5", "--per-agent", "usd-day=none")
+    shown = json.loads(keys("list", tenant, "--json"))
+
+    assert (made["per_user"], made["per_agent"]) == ({"rate": 60, "burst": 10, "tokens-day": 500}, {"usd-day": 2.0})
+    assert (shown["per_user"], shown["per_agent"]) == ({"rate": 60, "burst": 10, "usd-month": 1.5}, None)
+    assert (shown["tokens-day"], shown["rate"]) == (made["tokens-day"], made["rate"]) == (100_000, 600)
 
 
 def test_a_rotated_key_overlaps_with_its_successor_and_then_ends(
@@ -91,6 +104,12 @@ def test_a_rotated_key_overlaps_with_its_successor_and_then_ends(
         ["--price", "gpt-4o"],
         ["--price", "gpt-4o=1"],
         ["--price", "bad name=1,2"],
+        ["--per-user", "rate"],
+        ["--per-user", "rate=fast"],
+        ["--per-user", "burst=5"],
+        ["--per-user", "bytes=5MB"],
+        ["--per-agent", "usd-day=0.0000001"],
+        ["--per-agent", "=5"],
     ],
 )
 def test_a_wrong_limit_is_refused_and_nothing_is_made(tenant: str, arguments: list[str]) -> None:

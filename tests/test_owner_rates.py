@@ -226,3 +226,62 @@ def test_who_has_no_such_limits_or_names_nobody_pays_nothing(
 
     expected = {"append": (1, 6), "reserve": (1, 10), "settle": (1, 9), "release": (1, 9)}
     assert without_limits == without_names == expected
+
+
+def test_what_users_and_agents_cost(
+    api: httpx.Client,
+    created: Callable[..., str],
+    budget: Any,
+    upstash: LocalUpstash,
+    billed_commands: Callable[[], int],
+) -> None:
+    """As docs/budgets-and-rates.md says; what is said once a day, that a book lasts, apart."""
+    both = {"user": "alice", "agent": "bot"}
+
+    def cost(call: Callable[[], httpx.Response], requests: int = 1) -> int:
+        before = billed_commands()
+        upstash.reset()
+        answer = call()
+        assert (answer.status_code, upstash.requests) == (200, requests), answer.text
+        return billed_commands() - before
+
+    def costs(of: dict[str, str]) -> dict[str, int]:
+        path, reserved = created(**of), [reserve_for(api, 10, **of).json() for _ in range(4)]
+        assert append(api, path).status_code == 200
+        usage = {"input_tokens": 1, "output_tokens": 1}
+        return {
+            "create": cost(lambda: api.post("/v1/conversations", json={**MESSAGE, **of})),
+            "append": cost(lambda: append(api, path)),
+            "reserve": cost(lambda: reserve_for(api, 10, **of)),
+            "settle": cost(lambda: settle(api, reserved[0], 5)),
+            "release": cost(lambda: api.delete(f"/v1/reservations/{reserved[1]['id']}")),
+            # Another function made the reservation: where there is a user, this one is told.
+            "append settling": cost(lambda: append(api, path, reservation=reserved[2]["id"], usage=usage), 1 + bool(of)),
+        }
+
+    def more(of: dict[str, str], than: dict[str, int]) -> dict[str, int]:
+        return {name: value - than[name] for name, value in costs(of).items()}
+
+    nobody = costs({})
+    joining = {"create": 1}  # What it is found by.
+    budgets = {"reserve": 2, "settle": 3, "release": 3}
+    told, rate, known = 6, 4, 3
+    assert more({"user": "alice"}, nobody) == {"append": 0, **joining, **budgets, "append settling": told + 3}
+    twice = {name: 2 * value for name, value in (joining | budgets).items()}
+    assert more(both, nobody) == {"append": 0, **twice, "append settling": told + 2 * 3}
+    budget(per_user=["rate=6000"], per_agent=["rate=6000"])
+    assert more({}, nobody) == {**dict.fromkeys((*joining, *budgets), 0), "append": 1, "append settling": 1}
+    assert more({"user": "alice"}, nobody) == {
+        "create": 1 + known,
+        "append": rate,
+        **budgets,
+        "reserve": 2 + known,
+        "append settling": rate + told + 3 + 1,  # Whose it is, is asked for the second time too.
+    }
+    assert more(both, nobody) == {
+        "create": 2 + known + 2,
+        "append": rate + 2,
+        **{name: 2 * value for name, value in budgets.items()},
+        "reserve": 4 + known + 2,
+        "append settling": rate + 2 + told + 2 * 3 + 1,
+    }

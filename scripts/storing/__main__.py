@@ -143,7 +143,8 @@ def _made(documents: Path, stop: Stop) -> tuple[list[bytes], list[dict[str, Any]
         _wait_for_later(past, making)
         # Not before: permits that are taken are writes, of which some scripts are refused one.
         past.run("HSET", keys.tenant_key(TENANT), "rate", f"{RATE} {BURST}")
-        making.note_read("/v1/usage")
+        for of in ("", "?user=anna", "?agent=guide"):
+            making.note_read(f"/v1/usage{of}")
         _look_up(stop)
         written_at_unix_s = int(past.run("TIME")[0])
         lines = list(dump(past.run))
@@ -173,6 +174,8 @@ def _limits(replaced: str) -> list[str | int]:
         "limit:usd-day": 5_000_000,
         "limit:usd-month": 100_000_000,
         "limit:bytes": 500_000_000,
+        "per-user:limit:tokens-month": 1_000_000,
+        "per-agent:limit:usd-month": 50_000_000,
         "price:gpt-4o": "2500000 10000000",
     }
     return [part for pair in limits.items() for part in pair]

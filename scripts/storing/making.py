@@ -183,10 +183,13 @@ class Making:
             ("settled", {"input_tokens": 300, "max_output_tokens": 100, "model": "gpt-4o"}),
             ("released", {"tokens": 50, "usd": 0.5}),
             ("half settled", {"tokens": 70, "model": "gpt-4o"}),
+            ("of a user", {"tokens": 80, "model": "gpt-4o", "user": "anna", "agent": "guide"}),
+            ("settled for a user", {"tokens": 90, "model": "gpt-4o", "user": "anna"}),
         ):
             self.reservations[name] = self._write("POST", "/v1/reservations", body)["id"]
         used = {"input_tokens": 250, "output_tokens": 150}
         self._write("POST", f"/v1/reservations/{self.reservations['settled']}/settle", used)
+        self._write("POST", f"/v1/reservations/{self.reservations['settled for a user']}/settle", used)
         self._write("DELETE", f"/v1/reservations/{self.reservations['released']}", None)
         path = self._create("spending", {"items": [{"role": "user", "content": "Think."}], "expires_after_s": 0})
         wanted = {"model": "gpt-4o", "budget": 500, "reserve_output": 100, "reserve": True}

@@ -134,10 +134,10 @@ def spending_key(tenant: str, kind: str, name: str) -> str:
     `r:<id>`, and `tat` of its rate; `ends`, by when one of its `r:` may have run out (spender.lua); `day`, when it was
     said last that it expires, 70 days later (whose.lua).
     """
-    return book_key(tenant, kind, digest(name))
+    return book_name(tenant, kind, digest(name))
 
 
-def book_key(tenant: str, kind: str, digest: str) -> str:
+def book_name(tenant: str, kind: str, digest: str) -> str:
     """Return the name of that hash by the digest of the user or agent."""
     return f"{SCHEMA}:{{{tenant}}}:spent:{kind}:{digest}"
 

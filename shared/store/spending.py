@@ -14,7 +14,7 @@ from shared.request.invocation import CURRENT
 from shared.request.owners import Owners
 from shared.request.permits import read_rate
 from shared.store.indexes import Indexes, Names, Spread
-from shared.store.keys import book_key, digest
+from shared.store.keys import book_name, digest
 
 
 class Spender(Spread):
@@ -63,7 +63,7 @@ class _Books(Names):
 
     def made(self, indexes: Indexes) -> list[str]:
         named = self._spender.digests(indexes)._asdict().items()
-        return [book_key(self.tenant, kind, digest) for kind, digest in named if digest]
+        return [book_name(self.tenant, kind, digest) for kind, digest in named if digest]
 
 
 def digests_of(owners: Owners) -> Owners:

@@ -1,10 +1,12 @@
 """
-Many processes spend one tenant's budget at once, crash, repeat and reorder what they say; the books must be right.
+Many processes spend one tenant's budget at once, partly for users and agents of it that have budgets of their own,
+crash, repeat and reorder what they say; the books must be right.
 
 All the while: settled - overrun + reserved <= limit, which holds as long as every grant found settled + reserved +
-asked <= limit. In the end, when what crashed processes were about to say has been said again and all that was
-forgotten has run out: settled is the sum of the settlements, each once, and nothing is reserved. A grant of exactly
-what is left must succeed then, and one token more be refused.
+asked <= limit; of the tenant, of each user and of each agent. In the end, when what crashed processes were about to say
+has been said again and all that was forgotten has run out: settled is the sum of the settlements, each once, and
+nothing is reserved, in every book. A grant of exactly what is left to the tenant must succeed then, and one token more
+be refused.
 
 With --halfway the store refuses one write of about every tenth script, which ends there; the callers say the same
 again.
@@ -26,15 +28,18 @@ from scripts.faults.halfway import drawn
 from scripts.faults.server import FaultyServer
 from scripts.local.tenants import mint, set_limits
 from scripts.local.upstash import LocalUpstash
-from scripts.proving.budgets.worker import CRASHED, NOT_KEYED, amount
+from scripts.proving.budgets.worker import CRASHED, NOT_KEYED, OTHERS, amount
 from shared.budgets.reservations import Budgets
 from shared.environment import read_settings
 from shared.errors import BudgetExceeded, StoreUnavailable
 from shared.request.caller import Caller, make_key, read_key
+from shared.request.owners import Owners
 from shared.store.upstash import Store
 
 ROOT = Path(__file__).parents[3]
 LIMIT_TOKENS = 150_000
+LEAST_OF_EACH = {"user": 6_000, "agent": 8_000}
+"""Limits of each user and agent, and half a token more for each operation: so that they are reached all the time."""
 LIFE_S = 1
 LOOK_S = 0.02
 
@@ -47,19 +52,31 @@ async def verify(
     store = Store(settings)
     budgets, key = Budgets(store, settings), make_key(f"t{uuid4().hex[:20]}")
     caller = read_key(key)
-    await set_limits(store, caller.tenant, {"limit:tokens-month": str(LIMIT_TOKENS)})
+    limits = {kind: least + operations // 2 for kind, least in LEAST_OF_EACH.items()}
+    of_each = {f"per-{kind}:limit:tokens-month": str(limit) for kind, limit in limits.items()}
+    await set_limits(store, caller.tenant, {"limit:tokens-month": str(LIMIT_TOKENS), **of_each})
     await mint(store, key)
     looks: list[int] = []
     problems: list[str] = []
-    watch = asyncio.ensure_future(watch_books(budgets, caller, LIMIT_TOKENS, looks, problems))
+    watches = [asyncio.ensure_future(watch_books(budgets, caller, LIMIT_TOKENS, looks, problems))]
+    looks_at = {each: list[int]() for each in OTHERS}
+    for (kind, name), seen in looks_at.items():
+        watching = watch_books(budgets, caller, limits[kind], seen, problems, kind, name)
+        watches.append(asyncio.ensure_future(watching))
     began_at_s = time.monotonic()
     each = -(-operations // processes)
     environ = {**environ, "UPSTASH_REDIS_REST_URL": callers_store}
     workers = [_work(environ, key, each, seed, folder / f"{seed}.log") for seed in range(processes)]
     crashes = sum(await asyncio.gather(*workers))
     took_s = time.monotonic() - began_at_s
-    watch.cancel()
-    problems += await settle_books(budgets, caller, LIMIT_TOKENS, LIFE_S, _read_said(folder))
+    for watch in watches:
+        watch.cancel()
+    lines = _read_said(folder)
+    said = {name: int(used) for name, used, *_ in lines}
+    problems += await settle_books(budgets, caller, LIMIT_TOKENS, LIFE_S, said)
+    problems += await check_others(budgets, caller, limits, lines)
+    for (kind, name), seen in looks_at.items():
+        print(f"{kind} {name}: up to {max(seen)} of {limits[kind]} tokens reserved at once")
     print(
         f"{each * processes} operations of {processes} processes in {took_s:.1f} s; {crashes} crashes; "
         f"{len(looks)} looks, up to {max(looks)} tokens reserved at once"
@@ -68,17 +85,19 @@ async def verify(
     return problems
 
 
-async def watch_books(budgets: Budgets, caller: Caller, limit_tokens: int, looks: list[int], wrong: list[str]) -> None:
+async def watch_books(
+    budgets: Budgets, caller: Caller, limit_tokens: int, looks: list[int], wrong: list[str], *of: str
+) -> None:
     """
-    Look at the books until this is cancelled: tokens reserved go to *looks*, what is over the limit to *wrong*. Where a
-    busy store does not answer, the next look sees as much.
+    Look at the books, the tenant's or those *of* another (kind, name), until this is cancelled: tokens reserved go to
+    *looks*, what is over the limit to *wrong*. Where a busy store does not answer, the next look sees as much.
     """
     while True:
         with contextlib.suppress(StoreUnavailable):
-            shown = (await budgets.usage(caller))["month"]["tokens"]
+            shown = (await budgets.usage(caller, *of))["month"]["tokens"]
             looks.append(shown["reserved"])
             if shown["settled"] - shown["overrun"] + shown["reserved"] > limit_tokens:
-                wrong.append(f"over the limit: {shown}")
+                wrong.append(f"over the limit{' of ' if of else ''}{' '.join(of)}: {shown}")
         await asyncio.sleep(LOOK_S)
 
 
@@ -105,9 +124,29 @@ async def _work(environ: dict[str, str], key: str, operations: int, seed: int, l
     return crashes
 
 
-def _read_said(folder: Path) -> dict[str, int]:
-    lines = [line for log in folder.glob("*.log") for line in log.read_text().splitlines()]
-    return {name: int(used) for name, _, used in (line.partition(" ") for line in lines)}
+def _read_said(folder: Path) -> list[list[str]]:
+    """Return of each settlement its reservation, tokens, user and agent."""
+    return [line.split() for log in folder.glob("*.log") for line in log.read_text().splitlines()]
+
+
+async def check_others(
+    budgets: Budgets, caller: Caller, limits: Mapping[str, int], said: list[list[str]]
+) -> list[str]:
+    """Return what is wrong in the books of users and agents, when all of *said* is settled and nothing lives."""
+    wrong = []
+    for kind, name in OTHERS:
+        used = {line[0]: int(line[1]) for line in said if line[2 if kind == "user" else 3] == name}
+        shown = (await budgets.usage(caller, kind, name))["month"]["tokens"]
+        print(f"{kind} {name}: {len(used)} settlements of {sum(used.values())} tokens; the book says {shown}")
+        if (shown["settled"], shown["reserved"]) != (sum(used.values()), 0):
+            wrong.append(f"{kind} {name}: {shown} instead of {sum(used.values())} settled and 0 reserved")
+        left = max(0, limits[kind] - sum(used.values()))
+        try:
+            await budgets.reserve(caller, NOT_KEYED, amount(left + 1), Owners(**{kind: name}))
+            wrong.append(f"a grant over the limit of {kind} {name}")
+        except BudgetExceeded:
+            pass
+    return wrong
 
 
 async def settle_books(

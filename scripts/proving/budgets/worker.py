@@ -3,8 +3,8 @@ A process that reserves, settles, releases and forgets, crashes in the middle of
 
     python -m scripts.proving.budgets.worker KEY OPERATIONS SEED LOG
 
-Before it settles it writes down what it is about to say, as a client would that must not lose it: whoever finds the
-log can say it again. What the store refuses half-way it says again until it is done, half of its reservations with an
+Half of what it reserves is for a user, half of that for an agent as well. Before it settles it writes down what it is
+about to say, and for whom, as a client would that must not lose it: whoever finds the log can say it again. What the store refuses half-way it says again until it is done, half of its reservations with an
 Idempotency-Key. Ends with CRASHED when it crashed on purpose, its request on the way.
 """
 
@@ -21,6 +21,7 @@ from shared.environment import read_settings
 from shared.errors import BudgetExceeded, ReservationEnded, StoreUnavailable
 from shared.process.log import limit
 from shared.request.caller import Caller, read_key
+from shared.request.owners import Owners
 from shared.store.attempts import Attempt
 from shared.store.upstash import Store
 
@@ -29,6 +30,7 @@ CRASH_SHARE = 1 / 150
 RESERVED_MAX, SMALL_MAX, USED_MAX = 6_000, 60, 6
 LATE_MAX = 20
 PAUSE_S = 0.001
+OTHERS = (("user", "alice"), ("user", "bob"), ("agent", "bot"))
 NOT_KEYED = Attempt("0" * 48, "0" * 64, "", "", is_client_retry=False)
 
 
@@ -52,6 +54,7 @@ class Worker:
         self._budgets, self._caller, self._log = budgets, caller, log
         self._random = random.Random(seed)  # noqa: S311  # no secret.
         self._late: list[Reservation] = []
+        self._owners: dict[str, Owners] = {}
         self.done = 0
 
     async def run(self, operations: int) -> None:
@@ -71,7 +74,12 @@ class Worker:
         if self._random.random() < 0.5:
             attempt = attempt._replace(key=f"{self._random.getrandbits(128):x}")
         asked = amount(self._random.randint(0, self._random.choice((SMALL_MAX, RESERVED_MAX))))
-        return await done(lambda: self._budgets.reserve(self._caller, attempt, asked))
+        owners = Owners(self._random.choice(("", "", "alice", "bob")))
+        if owners.user:
+            owners = owners._replace(agent=self._random.choice(("", "bot")))
+        reserved = await done(lambda: self._budgets.reserve(self._caller, attempt, asked, owners))
+        self._owners[reserved.id] = owners
+        return reserved
 
     async def _end(self, reserved: Reservation) -> None:
         # What is above a large reservation would use up the budget for the rest of the run.
@@ -88,7 +96,8 @@ class Worker:
         self.done += 1
 
     async def _settle(self, reserved: Reservation, tokens: int) -> None:
-        os.write(self._log, f"{reserved.id} {tokens}\n".encode())
+        user, agent = self._owners[reserved.id]
+        os.write(self._log, f"{reserved.id} {tokens} {user or '-'} {agent or '-'}\n".encode())
 
         def settle() -> Awaitable[object]:
             return self._budgets.settle(self._caller, reserved.id, amount(tokens))
