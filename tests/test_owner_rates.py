@@ -256,7 +256,9 @@ def test_what_users_and_agents_cost(
             "settle": cost(lambda: settle(api, reserved[0], 5)),
             "release": cost(lambda: api.delete(f"/v1/reservations/{reserved[1]['id']}")),
             # Another function made the reservation: where there is a user, this one is told.
-            "append settling": cost(lambda: append(api, path, reservation=reserved[2]["id"], usage=usage), 1 + bool(of)),
+            "append settling": cost(
+                lambda: append(api, path, reservation=reserved[2]["id"], usage=usage), 1 + bool(of)
+            ),
         }
 
     def more(of: dict[str, str], than: dict[str, int]) -> dict[str, int]:

@@ -38,5 +38,5 @@ def families_of(names: Iterable[str]) -> dict[str, set[str]]:
 
 def _pattern(text: str) -> re.Pattern[str]:
     escaped = re.escape(text).replace(_WORD, ".+").replace(str(_NUMBER), r"\d+")
-    escaped = escaped.replace(keys.owner_digest(_WORD), "[0-9a-f]{32}")
+    escaped = escaped.replace(keys.digest(_WORD), "[0-9a-f]{32}")
     return re.compile(escaped, re.DOTALL)
