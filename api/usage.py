@@ -66,7 +66,7 @@ ROUTES = (
         "take, and how many there are, about; of one `user` or `agent` by itself",
         "usage",
         query=OF,
-        billed="6",
+        billed="6; two more for a `user` or `agent` of whom something ran out",
     ),
     Route(
         "POST",
@@ -80,7 +80,7 @@ ROUTES = (
         headers=("Idempotency-Key",),
         answered=("Idempotency-Replayed",),
         refuses=(ReservationEnded,),
-        billed="10",
+        billed="10; two more for each of `user` and `agent`",
         needs=("budgets",),
     ),
     Route(
@@ -93,7 +93,7 @@ ROUTES = (
         ids=(ID,),
         body=Body(SETTLE_FIELDS, _forms("output_tokens"), BODY_BYTES_MAX),
         refuses=(AlreadySettled,),
-        billed="9",
+        billed="9; three more for each of user and agent",
         needs=("budgets",),
     ),
     Route(
@@ -104,7 +104,7 @@ ROUTES = (
         "gives it back",
         "release",
         ids=(ID,),
-        billed="9",
+        billed="9; three more for each of user and agent",
     ),
 )
 app = create_app(ROUTES)

@@ -199,8 +199,8 @@ def _shown_limits(fields: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _shown_spending(fields: Mapping[str, str], of: str = "") -> dict[str, Any]:
-    rate = fields.get(f"{of}rate", "").split() or [None, None]
-    limits: dict[str, Any] = {"rate": rate[0] and int(rate[0]), "burst": rate[1] and int(rate[1])}
+    rate = fields.get(f"{of}rate")
+    limits: dict[str, Any] = dict(zip(("rate", "burst"), map(int, rate.split()) if rate else (None, None), strict=True))
     for name in BUDGETS:
         amount = fields.get(f"{of}limit:{name}")
         limits[name] = None if amount is None else int(amount) if name.startswith("tokens") else int(amount) / MICRO

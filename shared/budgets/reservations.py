@@ -26,6 +26,7 @@ from shared.request.caller import Caller
 from shared.request.owners import NOBODY, Owners
 from shared.store import keys
 from shared.store.attempts import Attempt
+from shared.store.indexes import Names
 from shared.store.spending import ReservationSpender, Spender, digests_of
 from shared.store.upstash import Store
 
@@ -122,7 +123,8 @@ class Budgets:
         """
         settings, reservation_id = self._settings, make_id()
         spender = Spender(caller.tenant, known=owners)
-        names = [*_keys(caller.tenant, reservation_id), *attempt.record_keys(caller.tenant), spender.books]
+        records = attempt.record_keys(caller.tenant)
+        names: list[str | Names] = [*_keys(caller.tenant, reservation_id), *records, spender.books]
         try:
             reply = await self._store.eval(
                 "reserve",

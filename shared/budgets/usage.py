@@ -38,7 +38,7 @@ async def usage_of(store: Store, settings: Settings, caller: Caller, kind: str, 
     """
     tenant = caller.tenant
     spender = Spender(tenant, known=Owners(**{kind: name}))
-    names = [keys.tenant_key(tenant), keys.members_key(tenant, kind, name), spender.books]
+    names: list[str | Names] = [keys.tenant_key(tenant), keys.members_key(tenant, kind, name), spender.books]
     reply = await store.eval("usage_of", names, [caller.key_hash, spender])
     if reply[0] != "ok":
         raise_refusal(reply, "", settings)

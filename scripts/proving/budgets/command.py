@@ -129,9 +129,7 @@ def _read_said(folder: Path) -> list[list[str]]:
     return [line.split() for log in folder.glob("*.log") for line in log.read_text().splitlines()]
 
 
-async def check_others(
-    budgets: Budgets, caller: Caller, limits: Mapping[str, int], said: list[list[str]]
-) -> list[str]:
+async def check_others(budgets: Budgets, caller: Caller, limits: Mapping[str, int], said: list[list[str]]) -> list[str]:
     """Return what is wrong in the books of users and agents, when all of *said* is settled and nothing lives."""
     wrong = []
     for kind, name in OTHERS:
