@@ -68,7 +68,7 @@ ROUTES = (
         "usage",
         query=OF,
         role=roles.READ,
-        billed="6",
+        billed="6; two more for a `user` or `agent` of whom something ran out",
     ),
     Route(
         "POST",
@@ -83,7 +83,7 @@ ROUTES = (
         answered=("Idempotency-Replayed",),
         refuses=(ReservationEnded,),
         role=roles.APPEND,
-        billed="10",
+        billed="10; two more for each of `user` and `agent`",
         needs=("budgets",),
     ),
     Route(
@@ -97,7 +97,7 @@ ROUTES = (
         body=Body(SETTLE_FIELDS, _forms("output_tokens"), BODY_BYTES_MAX),
         refuses=(AlreadySettled,),
         role=roles.APPEND,
-        billed="9",
+        billed="9; three more for each of user and agent",
         needs=("budgets",),
     ),
     Route(
@@ -109,7 +109,7 @@ ROUTES = (
         "release",
         ids=(ID,),
         role=roles.APPEND,
-        billed="9",
+        billed="9; three more for each of user and agent",
     ),
 )
 app = create_app(ROUTES)

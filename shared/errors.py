@@ -215,7 +215,7 @@ class QuotaExceeded(ServiceError):
 
 
 class RateExceeded(QuotaExceeded):
-    """The tenant sends requests faster than its rate allows; or a user, an agent (*kind*) of it than each of them may."""
+    """The tenant sends requests faster than its rate allows; or a user, an agent (*kind*) than each of them may."""
 
     counted_as = "rate"
     error_type = "requests"

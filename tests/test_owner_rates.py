@@ -246,6 +246,8 @@ def test_what_users_and_agents_cost(
         return billed_commands() - before
 
     def costs(of: dict[str, str]) -> dict[str, int]:
+        # Another function makes the reservation: where it is for somebody, the one that appends has to be told.
+        to_settle = 1 + bool(of)
         path, reserved = created(**of), [reserve_for(api, 10, **of).json() for _ in range(4)]
         assert append(api, path).status_code == 200
         usage = {"input_tokens": 1, "output_tokens": 1}
@@ -255,10 +257,7 @@ def test_what_users_and_agents_cost(
             "reserve": cost(lambda: reserve_for(api, 10, **of)),
             "settle": cost(lambda: settle(api, reserved[0], 5)),
             "release": cost(lambda: api.delete(f"/v1/reservations/{reserved[1]['id']}")),
-            # Another function made the reservation: where there is a user, this one is told.
-            "append settling": cost(
-                lambda: append(api, path, reservation=reserved[2]["id"], usage=usage), 1 + bool(of)
-            ),
+            "append settling": cost(lambda: append(api, path, reservation=reserved[2]["id"], usage=usage), to_settle),
         }
 
     def more(of: dict[str, str], than: dict[str, int]) -> dict[str, int]:

@@ -4,7 +4,7 @@ What routes answer, by the names that their declarations use.
 
 from scripts.openapi.contexts import context, context_or_error
 from scripts.openapi.erasures import USER_ERASURE
-from scripts.openapi.shapes import COUNT, ENCODING, ID, USD, Schema, obj
+from scripts.openapi.shapes import COUNT, ENCODING, ID, USD, Schema, obj, optional
 
 
 def _answer(description: str, properties: Schema, *, optional: tuple[str, ...] = ()) -> Schema:
@@ -81,12 +81,13 @@ PATH: Schema = {"type": "string", "description": "In the tenant's folder, or `sh
 WRITTEN: Schema = {"object": {"const": "document"}, "path": PATH, "etag": {"type": "string"}, "bytes": COUNT}
 STORED: Schema = obj(
     {
-        "bytes": {**COUNT, "description": "What the tenant's conversations take, about"},
-        "limit_bytes": {**COUNT, "description": "What they may take"},
+        "bytes": optional({**COUNT, "description": "What the tenant's conversations take, about; null of a user"}),
+        "limit_bytes": optional({**COUNT, "description": "What they may take; null of a user"}),
         "conversations": {**COUNT, "description": "About: one that has just expired still counts"},
     },
     ("bytes", "limit_bytes", "conversations"),
 )
+OF_WHOM: Schema = {"type": "string", "description": "Whose it is, where that was asked for"}
 AMOUNT: Schema = {"tokens": COUNT, "usd": USD}
 RESERVED: Schema = {"id": {"type": "string"}, "object": {"const": "reservation"}, **AMOUNT}
 
@@ -142,7 +143,16 @@ ANSWERS: dict[str, Schema] = {
     "release": _answer("What it is now", RESERVED | {"status": {"enum": ["released", "expired", "settled"]}}),
     "usage": _answer(
         "This day and month, and what is stored",
-        {"object": {"const": "usage"}, "day": WINDOW, "month": WINDOW, "models": {"type": "object"}, "stored": STORED},
+        {
+            "object": {"const": "usage"},
+            "user": OF_WHOM,
+            "agent": OF_WHOM,
+            "day": WINDOW,
+            "month": WINDOW,
+            "models": {"type": "object"},
+            "stored": STORED,
+        },
+        optional=("user", "agent"),
     ),
     "user_erasure": _answer("How far it is; at its end the receipt", USER_ERASURE),
     "document": _text("Its text", "text/*"),

@@ -4,8 +4,9 @@ A process that reserves, settles, releases and forgets, crashes in the middle of
     python -m scripts.proving.budgets.worker KEY OPERATIONS SEED LOG
 
 Half of what it reserves is for a user, half of that for an agent as well. Before it settles it writes down what it is
-about to say, and for whom, as a client would that must not lose it: whoever finds the log can say it again. What the store refuses half-way it says again until it is done, half of its reservations with an
-Idempotency-Key. Ends with CRASHED when it crashed on purpose, its request on the way.
+about to say, and for whom, as a client would that must not lose it: whoever finds the log can say it again. What the
+store refuses half-way it says again until it is done, half of its reservations with an Idempotency-Key. Ends with
+CRASHED when it crashed on purpose, its request on the way.
 """
 
 import asyncio
