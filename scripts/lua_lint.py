@@ -29,6 +29,9 @@ GIVEN = {
 
 Place = tuple[str, int]
 
+NAMES_MAX = 196
+"""Of one function at the same time: Lua compiles 200, and the one around a script that takes permits has some more."""
+
 
 class Finding(NamedTuple):
     """Something wrong at *row* of a source. *is_unused*: it may be right in another source."""
@@ -92,6 +95,9 @@ class Resolver:
         self._scopes.append({})
 
     def _close(self) -> None:
+        if len(self._scopes[-1]) > NAMES_MAX:
+            last = max(variable.row for variable in self._scopes[-1].values())
+            self._find(last, f"{len(self._scopes[-1])} local names at once; {NAMES_MAX} are the limit.")
         for variable in self._scopes.pop().values():
             self._check_read(variable)
 
