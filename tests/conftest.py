@@ -15,12 +15,14 @@ import pytest
 from hypothesis import is_hypothesis_test, settings
 
 from scripts.faults.server import FaultyServer
+from scripts.local.key_fields import KeyField
 from scripts.local.object_store import ObjectStore, running_s3
 from scripts.local.tenants import read_limits
 from scripts.local.upstash import LocalUpstash
 from scripts.local.valkey_cluster import ValkeyCluster, running_cluster
 from shared.process import log
 from shared.request.caller import make_key, read_key
+from shared.request.roles import DEFAULT
 from shared.store import keys
 from tests import on_cluster
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
@@ -218,13 +220,19 @@ def run(upstash: LocalUpstash, cluster_in_use: ValkeyCluster | None) -> Iterator
 
 
 @pytest.fixture
-def mint(run: Callable[..., Any]) -> Callable[[], str]:
+def role() -> str:
+    """What keys may do, where a test's module does not say otherwise."""
+    return DEFAULT
+
+
+@pytest.fixture
+def mint(run: Callable[..., Any], role: str) -> Callable[[], str]:
     """Make a fresh tenant and return a key of it."""
 
     def mint_key() -> str:
         caller = read_key(key := make_key(f"t{uuid4().hex[:20]}"))
         run("HSETNX", keys.TENANTS_KEY, caller.tenant, "")
-        run("HSET", keys.tenant_key(caller.tenant), f"k:{caller.key_hash}", "0")
+        run("HSET", keys.tenant_key(caller.tenant), f"k:{caller.key_hash}", str(KeyField(role=role)))
         return key
 
     return mint_key

@@ -45,7 +45,8 @@ def make_world(api: httpx.Client, tenant: str, documents: Path) -> World:
     reservation = api.post("/v1/reservations", json={"tokens": 5}).raise_for_status().json()["id"]
     (documents / tenant).mkdir(exist_ok=True)
     (documents / tenant / "a.md").write_text("Closed on Mondays.")
-    names = {"conversation_id": conversation, "item_id": "msg_1", "reservation_id": reservation, "path": "a.md"}
+    names = {"conversation_id": conversation, "item_id": "msg_1", "reservation_id": reservation}
+    names |= {"path": "a.md", "user": "anna"}
     return World(names, page, documents / tenant)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-LISTED = ("id", "object", "created_at", "metadata", "last_active_at", "expires_at")
+LISTED = ("id", "object", "created_at", "metadata", "user", "agent", "last_active_at", "expires_at")
 """What lists say of a conversation."""
 
 

@@ -35,7 +35,7 @@ from starlette.responses import JSONResponse
 async def create(request):
     call = urllib.request.Request(os.environ["UPSTASH_REDIS_REST_URL"], b'["HKEYS","wt2:{dev}:tenant"]',
                                   {"Authorization": "Bearer " + os.environ["UPSTASH_REDIS_REST_TOKEN"]})
-    keys = json.load(urllib.request.urlopen(call))["result"]
+    keys = [name for name in json.load(urllib.request.urlopen(call))["result"] if name.startswith("k:")]
     return JSONResponse({"key": request.headers["authorization"], "body": await request.json(), "valid": keys})
 
 app = Starlette()

@@ -11,12 +11,18 @@ import pytest
 from scripts.local.receipt import main as check_receipt
 from shared.erasing import erasure
 from shared.erasing.receipts import Receipt, Verdict, signed, subject_sha256, verify
+from shared.request.roles import ADMIN
 from shared.store import keys
 from tests.erasing import create, erase, erase_once
 
 ANNA, BEN = "anna/é@example.com", "ben"
 SECRET = "receipts-are-signed-with-this"
 ITEMS = {"items": [{"role": "user", "content": "more"}]}
+
+
+@pytest.fixture
+def role() -> str:
+    return ADMIN
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from scripts.local.upstash import LocalUpstash
 from shared.erasing import erasure
 from shared.process.clock import Clock, Instant
 from shared.request.erasures import NONE, TENANTS_MAX, Erasures
+from shared.request.roles import ADMIN
 from shared.store import keys
 from tests.erasing import create, erase, erase_once
 
@@ -21,6 +22,11 @@ MAX_AGE = {"cache-control": "max-age=3600"}
 ONLY_IF_CACHED = {"cache-control": "max-age=3600, only-if-cached"}
 STALE = {"cache-control": "max-age=3600, stale-if-error=3600"}
 PATHS = ("", "/items", "/context?budget=500")
+
+
+@pytest.fixture
+def role() -> str:
+    return ADMIN
 
 
 def warm(api: httpx.Client, conversation: str) -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from shared.erasing import erasure
 from shared.request.caller import read_key
+from shared.request.roles import ADMIN
 from tests.erasing import create, erase
 from tests.half_way import check_indexes
 from tests.instances import client_of, running_instance
@@ -89,6 +90,11 @@ class Model:
             for user in USERS:
                 listed = api.get("/v1/conversations", params={"user": user, "limit": 100}).json()["data"]
                 assert {each["id"] for each in listed} == {each for each, owner in self.users.items() if owner == user}
+
+
+@pytest.fixture
+def role() -> str:
+    return ADMIN
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from shared.documents.sweep import NAME as SWEEP
 from shared.environment import read_settings
 from shared.erasing import erasure
 from shared.errors import StoreUnavailable
+from shared.request.roles import ADMIN
 from shared.store import keys
 from shared.store.upstash import Store
 from tests.erasing import create, erase
@@ -27,6 +28,11 @@ pytestmark = pytest.mark.usefixtures("fresh_crons")
 
 ANNA, BEN = "anna", "ben"
 MENTION = {"type": "input_file", "file_url": "document:a.txt"}
+
+
+@pytest.fixture
+def role() -> str:
+    return ADMIN
 
 
 @pytest.fixture(autouse=True)

@@ -187,7 +187,7 @@ async def test_what_is_not_held_is_not_brought(
 def test_an_item_holds_about_what_it_is_charged() -> None:
     """The charge beside its JSON is measured here: neither half nor twice of what the interpreter allocates."""
     count = 2_000
-    header = read_header(["g", count, "c", count, 0, 0, 0, "{}", 0, 0, 0, "", "", "", "", "", 0, ""])
+    header = read_header(["g", count, "c", count, 0, 0, 0, "{}", 0, 0, 0, "", "", "", "", "", 0, "", "", ""])
     raw = [
         f'{seq:016x} {seq} u [4,12,0,"msg_{seq:048x}","","",true]\n' + f'{{"id":"msg_{seq:048x}"}}' + "x" * 200
         for seq in range(1, count + 1)

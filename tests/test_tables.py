@@ -29,7 +29,7 @@ Between.
 
 BILLED = {
     "create": ["create", "create_as"],
-    "list": ["list", "list_after"],
+    "list": ["list", "list_after", "list_user", "list_user_and_agent"],
     "retrieve": ["retrieve", "retrieve_again"],
     "update": ["update", "update_shorter"],
     "export": ["export"],

@@ -11,7 +11,7 @@ PREFIX = "/v1"
 PATH_CHARS_MAX = 200
 """As much of a path stands in the answer."""
 
-NAMES = ("changes", "conversations", "documents", "openapi.json", "reservations", "tokens", "usage")
+NAMES = ("changes", "conversations", "documents", "openapi.json", "reservations", "tokens", "usage", "users")
 """What may follow the prefix."""
 
 

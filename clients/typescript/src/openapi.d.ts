@@ -5773,6 +5773,10 @@ export interface operations {
                     "application/json": {
                         /** @constant */
                         object: "usage";
+                        /** @description Whose it is, where that was asked for */
+                        user?: string;
+                        /** @description Whose it is, where that was asked for */
+                        agent?: string;
                         day: {
                             window: string;
                             resets_at: number;
@@ -5807,10 +5811,8 @@ export interface operations {
                         };
                         models: Record<string, never>;
                         stored: {
-                            /** @description What the tenant's conversations take, about */
-                            bytes: number;
-                            /** @description What they may take */
-                            limit_bytes: number;
+                            bytes: number | null;
+                            limit_bytes: number | null;
                             /** @description About: one that has just expired still counts */
                             conversations: number;
                         };

@@ -25,6 +25,7 @@ from scripts.proving.past import Past
 from scripts.proving.progress import Lines
 from shared.erasing.receipts import Verdict, subject_sha256, verify
 from shared.request.caller import make_key, read_key
+from shared.request.roles import ADMIN
 from shared.store import keys
 
 INSTANCES = 4
@@ -71,7 +72,7 @@ def running_site(plant: str) -> Iterator[Site]:
         upstash = stack.enter_context(LocalUpstash())
         front = stack.enter_context(FaultyServer(upstash.url))
         key = make_key(f"t{secrets.token_hex(8)}")
-        mint(upstash.url, upstash.token, key)
+        mint(upstash.url, upstash.token, key, role=ADMIN)
         environment = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
         environment |= {
             "UPSTASH_REDIS_REST_URL": front.url,
