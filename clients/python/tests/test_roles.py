@@ -158,7 +158,9 @@ def test_a_trimmer_and_a_hook_of_langchain_take_append(memory: Memory, appending
     trimmed = trimmer(memory).invoke([HumanMessage("one")])
     other = Memory.create(appending.url, appending.key, http=http, **WANTED)
     model = FakeMessagesListChatModel(responses=[AIMessage("two")])
-    state = create_react_agent(model, [], pre_model_hook=pre_model_hook(other)).invoke({"messages": [("user", "one")]})
+    with pytest.warns(DeprecationWarning, match="create_react_agent"):
+        agent = create_react_agent(model, [], pre_model_hook=pre_model_hook(other))
+    state = agent.invoke({"messages": [("user", "one")]})
 
     assert [message.content for message in trimmed] == ["Hello", "one"]
     assert state["messages"][-1].content == "two"
