@@ -1,5 +1,6 @@
 """Budgets of each user and of each agent: granted under all limits, counted for all, shown by each."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ import httpx
 import pytest
 
 from scripts.local.upstash import LocalUpstash
+from shared.store.keys import reservation_records_key, reservations_key, tenant_key
 from tests.budget_calls import reserve_for, settle, tokens, tokens_of
 
 LIFE_S = 600
@@ -153,3 +155,32 @@ def test_any_name_of_characters_will_do(api: httpx.Client) -> None:
 
     assert [tokens_of(api, user=name) for name in names] == [(7, 0, 0)] * len(names)
     assert [tokens_of(api, agent=name) for name in names] == [(7, 0, 0)] * len(names)
+
+
+def test_what_an_older_release_wrote_down_of_a_reservation_is_made_up_for_or_runs_out(
+    api: httpx.Client, run: Any, tenant: str, budget: Any, clock: LocalUpstash
+) -> None:
+    """It leaves out whose a reservation is where it changes it, and knows of no books but the tenant's."""
+    budget(per_user=["tokens-month=1000"])
+    name = tenant_key(tenant)
+    lowered, settled, live = (reserve_for(api, 300, user="alice", agent="bot").json()["id"] for _ in range(3))
+    for each in (lowered, settled):
+        value = run("HGET", name, f"r:{each}")
+        assert re.search(r" - u=[0-9a-f]{32} a=[0-9a-f]{32}$", value)
+        run("HSET", name, f"r:{each}", value.partition(" u=")[0])
+    # Of one it gave back a part, and this release settles it; another it settled, and took its field out.
+    assert settle(api, {"id": lowered}, 120).status_code == 200
+    old = run("HGET", name, f"r:{settled}").replace("live", "settled", 1) + " 150 0 0 0 0"
+    run("HSET", reservation_records_key(tenant, settled.split("_")[1]), settled, old)
+    run("HDEL", name, f"r:{settled}")
+    run("ZREM", reservations_key(tenant), settled)
+
+    assert tokens_of(api, "month", user="alice") == tokens_of(api, "month", agent="bot") == (120, 600, 0)
+    assert settle(api, {"id": settled}, 150).status_code == 200
+    assert reserve_for(api, 281, user="alice").status_code == 429
+    assert reserve_for(api, 280, user="alice").status_code == 200
+    clock.clock_shift_s = LIFE_S + 1
+    assert tokens_of(api, "month", user="alice") == tokens_of(api, "month", agent="bot") == (120, 0, 0)
+    assert reserve_for(api, 880, user="alice").status_code == 200
+    assert api.delete(f"/v1/reservations/{live}").json()["status"] == "expired"
+    assert tokens_of(api, "month", user="alice") == (120, 880, 0)
