@@ -28,22 +28,14 @@ from tests import on_cluster
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
 from tests.instances import client_of, running_instance
 from tests.log_lines import LogLines
+from tests.longest import LONGEST
 from tests.roots import CONTEXT, trust_one_root
 
 NOT_BILLED = {"info", "ping", "hello", "select", "client", "config", "hincrby"}
-"""What this look, and the local server's own connections, cost; and what counts a tenant's bytes: one for every 16 KiB
-(charge.lua)."""
+"""What this look, and the local server's own connections, cost; and counting a tenant's bytes, once in 16 KiB."""
 
 LOG_LEVEL = "warning"
 """A line for each of all requests would be much; tests of the log ask for them (`logged`)."""
-
-LONGEST = (
-    *("test_docs_commands", "test_half_way", "test_bench", "test_coherence", "test_document_coherence"),
-    *("test_openai_sdist", "test_tokens_count", "test_openapi_typescript", "test_valid_out", "test_install"),
-    *("test_openapi", "test_sweep_conversations", "test_compaction", "test_dev_server", "test_dashboard"),
-    *("test_budget_state", "test_chaos_run", "test_load_run", "test_prove_memory"),
-)
-"""Files that take 20 s or more. They go first: one process would else have a long one left at the end."""
 
 SETTINGS_TO_CLEAR = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL")
 

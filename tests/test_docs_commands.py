@@ -26,7 +26,7 @@ KEY = "wt_dev_local"
 """What `scripts/dev` mints."""
 
 SEPARATOR = "\x1e"
-TIMES = frozenset({"created_at", "expires_at", "resets_at", "window"})
+TIMES = frozenset({"created_at", "expires_at", "last_active_at", "resets_at", "window"})
 OF_OTHERS = frozenset({"stored"})
 """What depends on the pages that were run before."""
 

@@ -50,7 +50,7 @@ NO_SCHEMA_SAYS = {
 """Codes of refusals of what is well-formed: they depend on other requests."""
 
 RELATED = re.compile(
-    r"(context\.)?(model|encoding|budget|overhead_tokens|reserve_output|cache_control)|through|changes\[\d+\]\.path|If-Match"
+    r"(context\.)?(model|encoding|budget|overhead_tokens|reserve_output|cache_control)|agent|through|changes\[\d+\]\.path|If-Match"
 )
 """
 Fields whose values depend on each other in ways that JSON Schema cannot say, or on a table or names that grow; and

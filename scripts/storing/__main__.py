@@ -111,7 +111,7 @@ def _made(documents: Path, stop: Stop) -> tuple[list[bytes], list[dict[str, Any]
     from scripts.storing.lines import dump
     from scripts.storing.making import DOCUMENTS, Making
     from shared.request.caller import make_key, read_key
-    from shared.request.roles import DEFAULT, ROLES
+    from shared.request.roles import ADMIN, DEFAULT, ROLES
     from shared.store import keys
 
     for path, text in DOCUMENTS.items():
@@ -124,7 +124,7 @@ def _made(documents: Path, stop: Stop) -> tuple[list[bytes], list[dict[str, Any]
         front = stack.enter_context(FaultyServer(upstash.url))
         past = Past(upstash.url, upstash.token)
         stack.callback(past.close)
-        mint(upstash.url, upstash.token, key, "of the fixture")
+        mint(upstash.url, upstash.token, key, "of the fixture", ADMIN)
         lesser = {role: make_key(TENANT) for role in ROLES if role != DEFAULT}
         for role, each in lesser.items():
             mint(upstash.url, upstash.token, each, role=role)

@@ -5,6 +5,7 @@ Every write is sent with an Idempotency-Key and noted, so that a later release c
 into the store but by the service, limits and keys apart, which only scripts set.
 """
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,7 @@ class Making:
         self._documents()
         self._budgets()
         self._imports()
+        self._erasures()
         for name in ("sweep", "warm"):
             self._answer("GET", f"/api/cron/{name}", headers=self._cron)
         self._read_in_second_encoding()
@@ -157,6 +159,18 @@ class Making:
         path = f"/v1/conversations/{self.conversations['imported']}"
         self._write("POST", path, {"expires_after_s": EXPIRY_S})
         self._write("POST", path, {"expires_after_s": None, "metadata": {"of": "an export"}})
+
+    def _erasures(self) -> None:
+        """A user who was erased; and one of whom only what was mentioned is left to be forgotten."""
+        for user, items in (
+            ("emil", [{"role": "user", "content": "Hello."}]),
+            ("frida", [with_document("manual.txt")]),
+        ):
+            self._write("POST", "/v1/conversations", {"items": items, "user": user}, is_noted=False)
+        while not self._answer("DELETE", "/v1/users/emil").json()["done"]:
+            time.sleep(0.2)
+        if self._answer("DELETE", "/v1/users/frida").json()["done"]:
+            raise RuntimeError("an erasure did not wait for documents")
 
     def _import(self, lines: list[dict[str, Any]]) -> None:
         """Import a page of *lines*, with the hash that they have."""

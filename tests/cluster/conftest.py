@@ -11,6 +11,7 @@ import pytest
 from scripts.local.mint import mint_in
 from scripts.local.valkey_cluster import Server, ValkeyCluster, running_cluster
 from shared.request.caller import make_key
+from shared.request.roles import ADMIN
 from shared.store.keys import tenant_key
 from shared.store.resp.slots import slot_of
 from tests.bearers import CHANGES_SECRET, CRON_SECRET, METRICS_SECRET
@@ -61,7 +62,7 @@ def key_at(cluster: ValkeyCluster) -> Callable[[Server], str]:
             tenant = f"t{uuid4().hex[:20]}"
             if cluster.primary_of(slot_of(tenant_key(tenant))) is server:
                 key = make_key(tenant)
-                mint_in({"WARMTHREAD_STORE_URL": cluster.url}, key)
+                mint_in({"WARMTHREAD_STORE_URL": cluster.url}, key, role=ADMIN)
                 return key
 
     return make

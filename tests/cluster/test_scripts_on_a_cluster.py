@@ -36,6 +36,8 @@ class OnCluster(Making):
         talk = f"/v1/conversations/{self.conversations['talk']}"
         self._answer("GET", "/v1/conversations?limit=5&metadata[topic]=capitals")
         self._answer("GET", "/v1/usage")
+        self._answer("GET", "/v1/usage?user=anna")
+        self._answer("GET", "/v1/conversations?user=anna")
         self._answer("GET", f"{talk}/items/mine")
         self._answer("GET", f"{talk}/context?budget=500&model=gpt-4")
         wanted = {"model": "gpt-4o", "budget": 500, "reserve_output": 10, "reserve": True}
