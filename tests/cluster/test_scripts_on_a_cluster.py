@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from scripts.local.keys import main as keys_script
 from scripts.local.valkey_cluster import Server, ValkeyCluster
 from scripts.storing.making import DOCUMENTS, Making
 from shared.request.caller import read_key
@@ -14,6 +15,7 @@ from shared.store import keys
 from shared.store.keys import tenant_key
 from shared.store.script import scripts
 from tests.bearers import CRON, METRICS_SECRET, NOTICE
+from tests.erasing import erase
 from tests.sparse import PAD, PADDING
 
 LIMITS = ("limit:tokens-day", 10_000_000, "limit:usd-month", 10**12, "price:gpt-4o", "2500000 10000000")
@@ -66,7 +68,7 @@ def ran(cluster: ValkeyCluster) -> set[str]:
 
 
 @pytest.fixture
-def full(cluster: ValkeyCluster) -> Iterator[Callable[[], None]]:
+def full(cluster: ValkeyCluster) -> Iterator[Callable[..., None]]:
     """Let no server have memory left, until the test's end."""
     servers = cluster.primaries()
 
@@ -82,8 +84,9 @@ def test_every_script_runs_on_a_cluster(
     cluster: ValkeyCluster,
     key_at: Callable[[Server], str],
     call: Callable[..., httpx.Client],
-    full: Callable[[], None],
+    full: Callable[..., None],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     key = key_at(cluster.primaries()[0])
     tenant = read_key(key).tenant
@@ -107,11 +110,15 @@ def test_every_script_runs_on_a_cluster(
     sweep(api)
     cluster.run("DEL", keys.conversation_key(tenant, making.conversations["fork"]))
     age(cluster, tenant)
+    erase(api, "frida")
     full()
     sweep(api, 200, 503)
     gone = api.delete(f"/v1/conversations/{making.conversations['talk']}")
 
     assert gone.status_code == 200, gone.text
+    full(0)
+    monkeypatch.setenv("WARMTHREAD_STORE_URL", cluster.url)
+    assert keys_script(["delete", tenant, "--yes"]) == 0
     assert set(scripts.names()) - ran(cluster) == set()
 
 
