@@ -210,9 +210,7 @@ def test_a_list_says_what_its_rows_hold(api: httpx.Client, run: Any, key_of: Any
     whole = [api.get(f"/v1/conversations/{each['id']}").json() for each in listed]
 
     assert [each["id"] for each in listed] == [lasting["id"], brief["id"]]
-    assert [*listed[0]] == [
-        *("id", "object", "created_at", "metadata", "user", "agent", "last_active_at", "expires_at")
-    ]
+    assert [*listed[0]] == ["id", "object", "created_at", "metadata", "user", "agent", "last_active_at", "expires_at"]
     assert listed == [{name: each[name] for name in listed[0]} for each in whole]
     assert listed[0]["last_active_at"] > listed[0]["created_at"]
     assert (listed[0]["expires_at"], listed[1]["expires_at"]) == (None, listed[1]["last_active_at"] + 500)

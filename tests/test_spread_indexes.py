@@ -52,8 +52,8 @@ class Model:
         age(self._run, self._tenant, range(8), AGE_US)
         # A conversation that was deleted keeps its place as well.
         for name in self._run("KEYS", keys.left_key(self._tenant, "*")):
-            *before, at = self._run("GET", name).split()
-            self._run("SET", name, " ".join([*before, str(int(at) - AGE_US)]))
+            seed, made, at = self._run("GET", name).split()
+            self._run("SET", name, f"{seed} {made} {int(at) - AGE_US}")
 
 
 def _act(model: Model, api: httpx.Client, action: str, number: int) -> None:
