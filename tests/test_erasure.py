@@ -220,7 +220,7 @@ def test_a_receipt_is_checked_by_a_script(tmp_path: Any, monkeypatch: pytest.Mon
     receipt = Receipt("erasure_1", "user", "acme", subject_sha256(ANNA), 2, 9, 700, 4, 1, 2, "dpl_1", "1.0.0")
     right, path = signed(receipt, SECRET), tmp_path / "receipt.json"
     monkeypatch.setenv("WARMTHREAD_RECEIPT_SECRET", SECRET)
-    documents = {
+    documents: dict[Verdict, list[Any]] = {
         Verdict.GENUINE: [right, {"object": "user.erasure", "receipt": right}],
         Verdict.CHANGED: [
             *({**right, name: value} for name, value in (("conversations", 3), ("note", ""), ("items", 9.5))),

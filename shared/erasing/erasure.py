@@ -15,6 +15,7 @@ caller was confirmed before the fence, comes after the receipt.
 import asyncio
 import secrets
 import time
+from collections.abc import Sequence
 from hashlib import sha1
 from typing import Any, NamedTuple
 
@@ -167,7 +168,8 @@ class UserErasure:
             left = keys.left_key(tenant, keys.mark_of(each))
             own = [keys.conversation_key(tenant, each), keys.import_key(tenant, each), left, of_agent]
             names += [*own, every_place(tenant, each)]
-        reply = await self._eval("erase", names, [Spread(tenant), self._mark, 2 * TOGETHER, *ids])
+        arguments: list[str | int | Spread] = [Spread(tenant), self._mark, 2 * TOGETHER, *ids]
+        reply = await self._eval("erase", names, arguments)
         return None if reply[0] == "over" else (Sums.read(reply[1]), reply[2])
 
     async def _forget_documents(self, due_at_s: float, end_at_s: float) -> float:
@@ -216,7 +218,7 @@ class UserErasure:
         return keys.tenant_key(self._caller.tenant)
 
     async def _eval(
-        self, script: str, names: list[str] | list[str | Names], arguments: list[str | int] | list[str | int | Spread]
+        self, script: str, names: Sequence[str | Names], arguments: Sequence[str | int | Spread]
     ) -> list[Any]:
         """Run a script that may be sent twice. Raises Unauthorized, BeingErased."""
         reply = await self._store.eval(script, names, [self._caller.key_hash, *arguments], is_idempotent=True)

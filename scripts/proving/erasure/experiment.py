@@ -233,7 +233,7 @@ def _of_kept(api: httpx.Client, kept: str, appended: list[str]) -> list[str]:
     found: list[str] = []
     after = ""
     while True:
-        query = {"order": "asc", "limit": 100, **({"after": after} if after else {})}
+        query: dict[str, str | int] = {"order": "asc", "limit": 100, **({"after": after} if after else {})}
         page = api.get(f"/v1/conversations/{kept}/items", params=query).raise_for_status().json()
         found += [part["text"] for each in page["data"] for part in each["content"]]
         if not page["has_more"]:

@@ -64,7 +64,7 @@ def _every_text(api: httpx.Client, canaries: Canaries, user: str, made: Made) ->
                     made.rich.append(path)
                 body = replaced(sample, place, canaries())
                 if format_ != "items":
-                    body["format"] = format_
+                    body = {**body, "format": format_}
                 answer = api.post(f"/v1/conversations/{path}/items", json=body)
                 made.accepted += answer.is_success
                 made.refused += not answer.is_success
@@ -76,7 +76,7 @@ def _messages() -> dict[str, list[dict[str, Any]]]:
 
 def _whatever_else(api: httpx.Client, canaries: Canaries, user: str, document: str, made: Made) -> None:
     """Ids, metadata, summaries, forks, keys, documents, agents, exports, and a conversation that is deleted again."""
-    items = [{"role": "user", "content": canaries(), "id": canaries()} for _ in range(4)]
+    items: list[dict[str, Any]] = [{"role": "user", "content": canaries(), "id": canaries()} for _ in range(4)]
     for path in [document, f"{canaries()}/none.txt"] if document else []:
         part = {"type": "input_file", "file_url": f"document:{path}"}
         text = {"type": "input_text", "text": canaries()}
