@@ -221,12 +221,11 @@ class TenantErasure:
         self, command: str, key: str, pattern: str, *, pairs: bool = False, store: Store | None = None
     ) -> AsyncIterator[list[Any]]:
         """Yield what fits *pattern*, page by page; of *pairs* the first of each."""
-        cursor, name = "0", (key,) if key else ()
+        cursor = "0"
         while True:
+            parts: list[str | int] = [command, *([key] if key else []), cursor, "MATCH", pattern, "COUNT", PAGE]
             page = await (store or self._store).command(
-                *(command, *name, cursor, "MATCH", pattern, "COUNT", PAGE),
-                is_idempotent=True,
-                reply_bytes_max=PAGE * NAME_BYTES_MAX,
+                *parts, is_idempotent=True, reply_bytes_max=PAGE * NAME_BYTES_MAX
             )
             cursor, found = str(page[0]), list(page[1])
             yield found[::2] if pairs else found

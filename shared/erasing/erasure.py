@@ -168,7 +168,8 @@ class UserErasure:
             left = keys.left_key(tenant, keys.mark_of(each))
             own = [keys.conversation_key(tenant, each), keys.import_key(tenant, each), left, of_agent]
             names += [*own, every_place(tenant, each)]
-        reply = await self._eval("erase", names, [Spread(tenant), self._mark, 2 * TOGETHER, *ids])
+        arguments: list[str | int | Spread] = [Spread(tenant), self._mark, 2 * TOGETHER, *ids]
+        reply = await self._eval("erase", names, arguments)
         return None if reply[0] == "over" else (Sums.read(reply[1]), reply[2])
 
     async def _forget_documents(self, due_at_s: float, end_at_s: float) -> float:

@@ -64,7 +64,7 @@ def _every_text(api: httpx.Client, canaries: Canaries, user: str, made: Made) ->
                     made.rich.append(path)
                 body = replaced(sample, place, canaries())
                 if format_ != "items":
-                    body["format"] = format_
+                    body = {**body, "format": format_}
                 answer = api.post(f"/v1/conversations/{path}/items", json=body)
                 made.accepted += answer.is_success
                 made.refused += not answer.is_success
