@@ -8,8 +8,8 @@
 -- Its caller names the books behind all other KEYS, the user's before the agent's. Behind all other ARGV stand the
 -- user, the agent, '' for none, and a word: 'known' where the request says whose it is; '' where the caller only
 -- believes it, so that the script may have to reply who it is, 'owner' of a conversation (members.lua), 'spender' of a
--- reservation; 'taken' where it did so, and the permit was taken before that. Of a conversation they are names, and
--- of a reservation the digests by which the names of books end.
+-- reservation; 'taken' where it did so, and the permit was taken before that. Of a conversation they are names, and of
+-- a reservation the digests by which the names of books end.
 local KINDS = {'user', 'agent'}
 local BOOK_S, DAY_S = '6048000', 86400
 
