@@ -117,7 +117,7 @@ def appending_with_a_context(books: Books) -> Call:
 
 OPERATIONS = {
     "reserve": Operation(reserving, (0, 600, 0)),
-    "context": Operation(reserving_with_a_context, (0, 109, 0)),
+    "context": Operation(reserving_with_a_context, (0, 115, 0)),
     "settle": Operation(settling, (80, 0, 0)),
     "settle above": Operation(settling_above, (310, 0, 10)),
     "settle late": Operation(settling_late, (80, 0, 80)),

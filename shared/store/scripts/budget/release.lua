@@ -16,9 +16,11 @@ local book = open_tenant(names.tenant, now_seconds(), {field, 'w:' .. record.day
 local reservation = in_book(book, id, record)
 local state = (reservation or record).state
 if reservation then reservation.is_present = true end
-local wrong = reservation and mistaken_of(names, reservation)
+-- What the tenant has no more to say of, or never had, may still be live in the books of user and agent.
+local is_open = reservation or state == 'live'
+local wrong = is_open and mistaken_of(names, reservation or record)
 if wrong then return wrong end
-local others = reservation and open_others(book, names.whose, {id}, record) or {}
+local others = is_open and open_others(book, names.whose, {id}, record) or {}
 
 -- What is left to do when the tenant's hash says *value* of it: the books of user and agent say so too, then it goes.
 local function follow_and_tidy(value)
@@ -36,7 +38,11 @@ if state == 'released' then
   if reservation then follow_and_tidy(book.fields[field]) end
   return {'ok', 'released', '0', '0'}
 end
-if not reservation then return {'ok', 'expired', '0', '0'} end
+if not reservation then
+  all_follow(others, id, '')
+  all_drop(others, id)
+  return {'ok', 'expired', '0', '0'}
+end
 
 if reservation.ends <= book.now_s then
   give_back(book, reservation)
