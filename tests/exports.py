@@ -57,6 +57,13 @@ def renamed(page: bytes, conversation_id: str) -> bytes:
     return edited(page, 0, id=conversation_id)
 
 
+def begun(page: bytes, conversation_id: str) -> bytes:
+    """Return the only page of an export as the first of more, of a conversation of another id."""
+    lines = lines_of(renamed(page, conversation_id))
+    raw = [orjson.dumps(line) + b"\n" for line in lines[:-1]]
+    return b"".join([*raw, orjson.dumps({"type": "more", "sha256": hash_of("", raw)}) + b"\n"])
+
+
 def edited(page: bytes, at: int, **members: Any) -> bytes:
     """Return *page* with other *members* in a line, and the hash that belongs to it."""
     lines = lines_of(page)

@@ -14,6 +14,7 @@ from shared.erasing.receipts import Receipt, Verdict, signed, subject_sha256, ve
 from shared.request.roles import ADMIN
 from shared.store import keys
 from tests.erasing import create, erase, erase_once
+from tests.exports import begun, pages_of, renamed, restore, send
 
 ANNA, BEN = "anna/é@example.com", "ben"
 SECRET = "receipts-are-signed-with-this"
@@ -55,6 +56,29 @@ def test_a_user_is_erased_and_another_stays(api: httpx.Client, names: Callable[[
     assert (api.get(f"/v1/conversations/{kept}").json(), api.get(f"/v1/conversations/{kept}/items").json()) == before
     assert names() - left == {keys.erased_key(tenant, keys.digest(ANNA))}
     assert left - names() == set()
+
+
+@pytest.mark.parametrize("is_taken", [False, True])
+def test_imports_that_are_not_finished_are_erased(
+    api: httpx.Client, names: Callable[[], set[str]], tenant: str, is_taken: bool
+) -> None:
+    [page] = pages_of(api, create(api, ANNA, "a word nobody else says"))
+    erase(api, ANNA)
+    left = names()
+    assert send(api, begun(page, "conv_begun")).json()["status"] == "partial"
+    assert names() - left == {keys.import_key(tenant, "conv_begun"), keys.importing_key(tenant, ANNA)}
+    if is_taken:
+        create(api, BEN, id="conv_begun")
+        left = names()
+    told = erase(api, ANNA)
+
+    assert (told["conversations"], told["receipt"]["keys"]) == (0, 1)
+    assert names() - left == set()
+    assert api.get("/v1/conversations/conv_begun").status_code == (200 if is_taken else 404)
+    assert send(api, begun(page, "conv_begun")).status_code == (409 if is_taken else 200)
+    if not is_taken:
+        restore(api, [renamed(page, "conv_begun")])
+        assert keys.importing_key(tenant, ANNA) not in names()
 
 
 def test_the_receipt_says_what_when_and_by_whom(
@@ -268,4 +292,4 @@ def test_it_costs_what_its_route_says(
         assert erase_once(api, ANNA)["done"]
         costs.append(billed_commands() - before)
 
-    assert (of_nobody, costs) == (6, [30 + 4, 30 + 3 * 4])
+    assert (of_nobody, costs) == (8, [34 + 4, 34 + 3 * 4])

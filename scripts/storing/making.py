@@ -149,12 +149,12 @@ class Making:
                 self._write("DELETE", f"{path}/summary", None)
 
     def _imports(self) -> None:
-        """A conversation that was imported, and one of which a part was; another expiry."""
+        """A conversation that was imported, and one of which a part was, of a user; another expiry."""
         exported = self._answer("GET", f"/v1/conversations/{self.conversations['summarised']}/export").content
         lines = [orjson.loads(line) for line in exported.splitlines()]
         lines[0]["id"] = self.conversations["imported"] = "conv_imported"
         self._import(lines)
-        begun = [{**lines[0], "id": "conv_begun"}, lines[1], {"type": "more", "cursor": ""}]
+        begun = [{**lines[0], "id": "conv_begun", "user": "gina"}, lines[1], {"type": "more", "cursor": ""}]
         self._import(begun)
         path = f"/v1/conversations/{self.conversations['imported']}"
         self._write("POST", path, {"expires_after_s": EXPIRY_S})

@@ -27,7 +27,7 @@ from shared.request.caller import Caller
 from shared.store import keys
 from shared.store.attempts import Attempt, etag
 from shared.store.indexes import Names, Spread
-from shared.store.members import own_sets, set_names
+from shared.store.members import import_names, own_import_names
 from shared.store.refusals import id_taken, raise_refusal
 from shared.store.upstash import Store
 from shared.tokens.counter import Counter
@@ -90,10 +90,10 @@ class Importing:
         attempt = Attempt(part.digest[:48], part.digest, "", "", is_client_retry=False)
         # Whose it is only the first part says.
         begun = part.begun or NOT_FIRST
-        sets: Sequence[str | Names] = [own_sets(*conversation.place)]
+        sets: Sequence[str | Names] = [own_import_names(*conversation.place)]
         whose: Sequence[str | Spread] = [conversation.whose]
         if part.begun is not None:
-            sets, whose = set_names(conversation.caller.tenant, begun.owners), begun.owners
+            sets, whose = import_names(conversation.caller.tenant, begun.owners), begun.owners
             self._store.learn_owners(*conversation.place, begun.owners)
         reply: list[Any] = await self._store.eval(
             "import_part",

@@ -3,7 +3,8 @@ Erasing a user: all conversations of theirs and whatever follows from these, wit
 
     begin     the user is fenced: from now on nobody sees or changes anything of theirs; instances learn of it with
               their next request (shared/request/erasures.py)
-    erase     conversations, some at a time: logs, rows, places in indexes, what is left of deleted ones
+    erase     conversations, some at a time: logs, rows, places in indexes, what is left of deleted ones; then imports
+              that are not finished
     documents what the tiers keep of those that they mentioned
     end       the fence goes, and the receipt is kept for a day
 
@@ -96,7 +97,9 @@ class UserErasure:
         self._digest = name
         self._mark = sha1(user.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
         self._members = keys.members_key(tenant, USER, user)
+        self._importing = keys.importing_key(tenant, user)
         self._spending = keys.spending_key(tenant, USER, user)
+        self._built = keys.built_key(tenant)
         self._mentioned = keys.mentioned_key(tenant, name)
         self._receipt = keys.erased_key(tenant, name)
 
@@ -110,7 +113,7 @@ class UserErasure:
         invocation = CURRENT.get()
         if invocation is not None:
             end_at_s = min(end_at_s, invocation.deadline_at_s - self._settings.store_timeout_s)
-        names = [self._tenant, self._members, self._spending, self._receipt]
+        names = [self._tenant, self._members, self._importing, self._spending, self._receipt, self._built]
         begun = await self._eval(
             "erase_begin", names, [self._mark, self._digest, secrets.token_hex(ID_BYTES), USERS_MAX, 2 * TOGETHER]
         )
@@ -162,7 +165,7 @@ class UserErasure:
     async def _erase(self, ids: list[str], agents: list[str]) -> tuple[Sums, list[str]] | None:
         """Erase some conversations; return the sums after it and ids of more, None where another call ended it all."""
         tenant = self._caller.tenant
-        names: list[str | Names] = [self._tenant, self._members, self._mentioned, keys.built_key(tenant)]
+        names: list[str | Names] = [self._tenant, self._members, self._importing, self._mentioned, self._built]
         for each, agent in zip(ids, agents, strict=True):
             of_agent = keys.members_key(tenant, AGENT, agent) if agent else self._members
             left = keys.left_key(tenant, keys.mark_of(each))
@@ -188,7 +191,7 @@ class UserErasure:
                 return 0.1
 
     async def _end(self, sums: Sums) -> Erased:
-        names = [self._tenant, self._members, self._spending, self._mentioned, self._receipt]
+        names = [self._tenant, self._members, self._importing, self._spending, self._mentioned, self._receipt]
         reply = await self._eval("erase_end", names, [self._mark, RECEIPT_KEPT_S, VERSION, self._settings.deployment])
         if reply[0] == "ok":
             return _over(self._receipt_of(reply[1]))

@@ -74,6 +74,11 @@ def import_key(tenant: str, conversation_id: str) -> str:
     return f"{SCHEMA}:{{{tenant}}}:import:{conversation_id}"
 
 
+def importing_key(tenant: str, user: str) -> str:
+    """Sorted set: the conversations of one user of which parts were imported, by the second of the newest part."""
+    return f"{SCHEMA}:{{{tenant}}}:importing:{digest(user)}"
+
+
 def left_key(tenant: str, mark: str) -> str:
     """
     Text: what is left of a deleted conversation for a day: `<seed> <time of its creation> <time of its last write>`,

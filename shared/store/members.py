@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from shared.request.owners import Owners
 from shared.store.indexes import Indexes, Names, Spread
-from shared.store.keys import members_key
+from shared.store.keys import importing_key, members_key
 
 KINDS = {"us": "user", "ag": "agent"}
 """The fields of a conversation that say it, and what the sets of each are called."""
@@ -42,6 +42,16 @@ class Whose(Spread):
 def set_names(tenant: str, owners: Owners) -> list[str]:
     """Return the names of the sets of a user and of an agent, where there are such."""
     return [members_key(tenant, kind, name) for kind, name in zip(KINDS.values(), owners, strict=True) if name]
+
+
+def import_names(tenant: str, owners: Owners) -> list[str]:
+    """Return those sets, and behind them the one of the user's unfinished imports, where there is a user."""
+    return [*set_names(tenant, owners), *([importing_key(tenant, owners.user)] if owners.user else [])]
+
+
+def own_import_names(tenant: str, conversation_id: str) -> MemberNames:
+    """Return these of a conversation that is imported."""
+    return MemberNames(tenant, conversation_id, lambda owners: import_names(tenant, owners))
 
 
 def own_sets(tenant: str, conversation_id: str) -> MemberNames:

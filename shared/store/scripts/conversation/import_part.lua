@@ -1,7 +1,7 @@
 -- Add a part of an export to the conversation that is built of it; the last part gives it its name.
 -- @include appending, sparse, summarised
 -- KEYS: tenant, conversation, activity index, rows, what is left of the conversation if it was deleted,
---       where it is built, the sets of its user and its agent if it has them
+--       where it is built, the sets of its user and its agent if it has them, then what is imported of its user
 -- ARGV: key hash, seed, fingerprint, record_s, expected versions, now_us, conversation id, shards,
 --       hash of the part, hash of the part before it ('' for the first), 'more' or 'end',
 --       entries_max, bytes_max,
@@ -58,10 +58,15 @@ if not is_known then
   if behind == '' and first_part == part then return {'ok', 'more', newest_part, header.n} end
   if behind ~= '' and behind ~= newest_part then return {'order', newest_part or ''} end
 end
-if is_end and behind ~= '' then
+if behind ~= '' then
   local wrong = refusal_of_owners(header, ARGV[24], ARGV[25])
   if wrong then return wrong end
 end
+
+local user, agent = header.us or '', header.ag or ''
+if behind == '' then user, agent = ARGV[24], ARGV[25] end
+local sets, importing_at = sets_of(KEYS, 7, user, agent)
+local importing = user ~= '' and KEYS[importing_at]
 
 -- What *tq* says of a *message* that asked when there was what the export says.
 local function as_then(message)
@@ -164,8 +169,8 @@ local function added(before)
     for i, name in ipairs({'g', 'c', 'e', 'm', 'f'}) do
       if name ~= 'f' or ARGV[22] ~= '' then set(name, ARGV[17 + i]) end
     end
-    if ARGV[24] ~= '' then set('us', ARGV[24]) end
-    if ARGV[25] ~= '' then set('ag', ARGV[25]) end
+    if user ~= '' then set('us', user) end
+    if agent ~= '' then set('ag', agent) end
   end
   return fields, nil, bytes
 end
@@ -178,6 +183,12 @@ if not is_known then
   if full then return full end
   -- What was begun of another export is left behind.
   if behind == '' and newest_part then redis.call('UNLINK', side) end
+  -- Where a user's erasure finds what has no name yet. What is there no more it finds in vain.
+  if importing then
+    redis.call('ZADD', importing, now_s, conversation_id)
+    redis.call('ZREMRANGEBYSCORE', importing, '-inf', text(tonumber(now_s) - 2 * tonumber(ARGV[17])))
+    redis.call('EXPIRE', importing, text(2 * tonumber(ARGV[17])))
+  end
   redis.call('HSET', side, unpack(fields))
   redis.call('EXPIRE', side, ARGV[17])
   charge(conversation_id, tonumber(header.b or 0), bytes)
@@ -199,7 +210,8 @@ if built.e == '0' then redis.call('PERSIST', side) else redis.call('EXPIRE', sid
 redis.call('ZADD', KEYS[3], now_us, conversation_id)
 local line = row(built.c, built.e, now_s, built.b, built.m, built)
 redis.call('HSET', KEYS[4], conversation_id, PENDING .. line)
-join(sets_of(KEYS, 7, built.us or '', built.ag or ''), conversation_id, built)
+join(sets, conversation_id, built)
 redis.call('RENAME', side, conversation)
+if importing then redis.pcall('ZREM', importing, conversation_id) end
 redis.pcall('HSET', KEYS[4], conversation_id, line)
 return with_owners({'ok', 'done', built.g, built.v, built.h, built.c, built.m, told_of(built)}, built)

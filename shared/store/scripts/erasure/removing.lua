@@ -16,6 +16,12 @@ local function read_erasure(line)
     bytes = tonumber(bytes), names = tonumber(names), counted = counted}
 end
 
+-- Some ids of conversations of the user, or, when there are none, of imports that are not finished.
+local function ids_in(members, importing, count)
+  local ids = redis.call('ZRANGE', members, 0, count - 1)
+  return #ids > 0 and ids or redis.call('ZRANGE', importing, 0, count - 1)
+end
+
 -- What the caller is told of it.
 local function sums_of(erasure)
   return {erasure.id, text(erasure.begun), text(erasure.conversations), text(erasure.items), text(erasure.bytes),
