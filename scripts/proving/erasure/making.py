@@ -75,7 +75,7 @@ def _messages() -> dict[str, list[dict[str, Any]]]:
 
 
 def _whatever_else(api: httpx.Client, canaries: Canaries, user: str, document: str, made: Made) -> None:
-    """Ids, metadata, summaries, forks, keys, documents, agents, exports, and a conversation that is deleted again."""
+    """Ids, metadata, summaries, forks, keys, documents, agents, imports, and a conversation that is deleted again."""
     items: list[dict[str, Any]] = [{"role": "user", "content": canaries(), "id": canaries()} for _ in range(4)]
     for path in [document, f"{canaries()}/none.txt"] if document else []:
         part = {"type": "input_file", "file_url": f"document:{path}"}
@@ -93,7 +93,8 @@ def _whatever_else(api: httpx.Client, canaries: Canaries, user: str, document: s
         query = {"budget": budget, "recall_budget": 25, "model": "gpt-4o", "query": canaries()}
         _send(api, "GET", f"{path}/context", None, params=query)
         _send(api, "GET", f"{path}/context", None, params={**query, "model": "gpt-4"})
-    imported = _import(api, first, f"conv_{canaries()}")
+    imported = _import(api, first, f"conv_{canaries()}", "end")
+    _import(api, first, f"conv_{canaries()}", "more")
     gone = _create(api, {"id": f"conv_{canaries()}", "items": items[:1], "user": user, "agent": canaries()})
     _send(api, "DELETE", f"/v1/conversations/{gone}", None, {"idempotency-key": canaries()})
     found = [first, fork["id"], of_part["id"], imported]
@@ -101,13 +102,13 @@ def _whatever_else(api: httpx.Client, canaries: Canaries, user: str, document: s
     made.rich += found
 
 
-def _import(api: httpx.Client, conversation: str, as_id: str) -> str:
-    """Import what is exported of *conversation* as another one."""
+def _import(api: httpx.Client, conversation: str, as_id: str, end: str) -> str:
+    """Import what is exported of *conversation* as another one; where the *end* is "more" it is never finished."""
     answer = api.get(f"/v1/conversations/{conversation}/export")
     lines = [orjson.loads(line) for line in answer.raise_for_status().content.splitlines()]
     lines[0]["id"] = as_id
     raw = [orjson.dumps(line) + b"\n" for line in lines[:-1]]
-    last = orjson.dumps({**lines[-1], "sha256": hash_of("", raw)})
+    last = orjson.dumps({**lines[-1], "type": end, "sha256": hash_of("", raw)})
     api.post("/v1/conversations/import", content=b"".join([*raw, last])).raise_for_status()
     return as_id
 
