@@ -169,7 +169,7 @@ do
       end
     end
     -- What is far down gives its neighbours next to nothing.
-    local scores, least = {}, least_of(own, 4 * most, bound)
+    local scores, least = {}, least_of(own, 2 * most, bound)
     for place, score in pairs(own) do
       if score >= least then
         scores[place] = (scores[place] or 0) + floor(score)
