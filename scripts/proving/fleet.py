@@ -11,7 +11,7 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ import httpx
 
 from scripts.faults.halfway import drawn
 from scripts.faults.server import FaultyServer
-from scripts.local.mint import mint
+from scripts.local.mint import mint, mint_in
 from scripts.local.upstash import LocalUpstash
+from scripts.local.valkey_cluster import running_cluster
+from scripts.proving.changes import Changes, settings_of
 from scripts.proving.past import Past
-from shared.request.caller import make_key
+from shared.request.caller import make_key, read_key
 
 ROOT = Path(__file__).parents[2]
 START_TIMEOUT_S = 30.0
@@ -126,17 +128,23 @@ class Instance:
 
 class Fleet:
     """
-    Instances, the store behind them and a key that is valid there; *front*: what they have for the store, where it may
-    refuse a write.
+    Instances, the store behind them and a key that is valid there. *front*: what they have for the store, where it may
+    refuse a write; *changes*: what can change in the store, where that is a cluster.
     """
 
     def __init__(
-        self, upstash: LocalUpstash, instances: list[Instance], key: str, front: FaultyServer | None = None
+        self,
+        run: Callable[..., Any],
+        instances: list[Instance],
+        key: str,
+        front: FaultyServer | None = None,
+        changes: Changes | None = None,
     ) -> None:
         self.instances = instances
         self.key = key
+        self.changes = changes
         self._front = front
-        self._store = Past(upstash.url, upstash.token)
+        self._run = run
 
     @property
     def available(self) -> list[Instance]:
@@ -162,15 +170,12 @@ class Fleet:
 
     def run(self, *command: str | int) -> Any:
         """Run one command on the store, past the service."""
-        return self._store.run(*command)
+        return self._run(*command)
 
     def client(self, timeout_s: float = 30) -> httpx.Client:
         """Return a client of the first instance, which calls with the fleet's key."""
         headers = {"authorization": f"Bearer {self.key}"}
         return httpx.Client(base_url=self.instances[0].url, headers=headers, timeout=timeout_s)
-
-    def close(self) -> None:
-        self._store.close()
 
 
 @contextlib.contextmanager
@@ -200,6 +205,17 @@ def running_fleet(count: int, settings: Mapping[str, str] | None = None, *, half
         environment = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
         environment |= {"UPSTASH_REDIS_REST_URL": (front or upstash).url, "UPSTASH_REDIS_REST_TOKEN": upstash.token}
         instances = stack.enter_context(running_instances(count, environment | dict(settings or {}), is_quiet=halfway))
-        fleet = Fleet(upstash, instances, key, front)
-        stack.callback(fleet.close)
-        yield fleet
+        past = Past(upstash.url, upstash.token)
+        stack.callback(past.close)
+        yield Fleet(past.run, instances, key, front)
+
+
+@contextlib.contextmanager
+def running_fleet_on_a_cluster(count: int, settings: Mapping[str, str] | None = None) -> Iterator[Fleet]:
+    """Run a cluster of Valkey and *count* instances with *settings* on it, which have answered their first request."""
+    with running_cluster() as cluster:
+        key = make_key(f"t{secrets.token_hex(10)}")
+        mint_in(settings_of(cluster), key)
+        environment = dict(os.environ) | settings_of(cluster) | dict(settings or {})
+        with running_instances(count, environment, is_quiet=True) as instances:
+            yield Fleet(cluster.run, instances, key, changes=Changes(cluster, read_key(key).tenant))

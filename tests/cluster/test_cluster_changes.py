@@ -92,9 +92,15 @@ def test_a_write_that_too_few_replicas_have_is_not_acknowledged_until_they_do(
     assert (third.status_code, third.headers["idempotency-replayed"]) == (200, "true")
 
 
-@pytest.mark.parametrize("by_keys", [True, False], ids=["key by key", "as a whole"])
-def test_slots_are_moved_under_load(in_order: ValkeyCluster, site: Callable[[int], Site], by_keys: bool) -> None:
-    at, cluster = site(0), in_order
+@pytest.mark.parametrize(
+    ("by_keys", "acknowledge"),
+    [(True, 0), (True, 1), (False, 1)],
+    ids=["key by key", "key by key, acknowledged by replicas", "as a whole"],
+)
+def test_slots_are_moved_under_load(
+    in_order: ValkeyCluster, site: Callable[[int], Site], by_keys: bool, acknowledge: int
+) -> None:
+    at, cluster = site(acknowledge), in_order
     moved = 0
     with working(at.all):
         for slot in at.slots():
@@ -109,3 +115,4 @@ def test_slots_are_moved_under_load(in_order: ValkeyCluster, site: Callable[[int
 
     assert came[1:4] == (0, 0, 0), came
     assert moved > 0 or not by_keys
+    assert not cluster.run("KEYS", "*acknowledged*")

@@ -9,7 +9,7 @@ nothing is reserved, in every book. A grant of exactly what is left to the tenan
 be refused.
 
 With --halfway the store refuses one write of about every tenth script, which ends there; the callers say the same
-again.
+again. With --store cluster the tenant's primary is killed and its slot moved, again and again until they are done.
 """
 
 import argparse
@@ -19,8 +19,9 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,7 +29,9 @@ from scripts.faults.halfway import drawn
 from scripts.faults.server import FaultyServer
 from scripts.local.tenants import mint, set_limits
 from scripts.local.upstash import LocalUpstash
+from scripts.local.valkey_cluster import ValkeyCluster, running_cluster
 from scripts.proving.budgets.worker import CRASHED, NOT_KEYED, OTHERS, amount
+from scripts.proving.changes import CLUSTER, HELP, HTTP, STORES, Changes, settings_of
 from shared.budgets.reservations import Budgets
 from shared.environment import read_settings
 from shared.errors import BudgetExceeded, StoreUnavailable
@@ -42,12 +45,22 @@ LEAST_OF_EACH = {"user": 6_000, "agent": 8_000}
 """Limits of each user and agent, and half a token more for each operation: so that they are reached all the time."""
 LIFE_S = 1
 LOOK_S = 0.02
+PAUSE_S = 0.5
+"""Between two changes of a cluster."""
 
 
 async def verify(
-    environ: dict[str, str], operations: int, processes: int, folder: Path, callers_store: str
+    environ: dict[str, str],
+    operations: int,
+    processes: int,
+    folder: Path,
+    of_callers: Mapping[str, str] | None = None,
+    cluster: ValkeyCluster | None = None,
 ) -> list[str]:
-    """Run the experiment, whose callers have the store at another address; return what was wrong."""
+    """
+    Run the experiment; return what was wrong. Variables *of_callers* are others than those of *environ*; *cluster*:
+    the store, which changes meanwhile.
+    """
     settings = read_settings(environ)
     store = Store(settings)
     budgets, key = Budgets(store, settings), make_key(f"t{uuid4().hex[:20]}")
@@ -65,9 +78,10 @@ async def verify(
         watches.append(asyncio.ensure_future(watching))
     began_at_s = time.monotonic()
     each = -(-operations // processes)
-    environ = {**environ, "UPSTASH_REDIS_REST_URL": callers_store}
+    environ = {**environ, **(of_callers or {})}
     workers = [_work(environ, key, each, seed, folder / f"{seed}.log") for seed in range(processes)]
-    crashes = sum(await asyncio.gather(*workers))
+    async with _changing(cluster, caller.tenant):
+        crashes = sum(await asyncio.gather(*workers))
     took_s = time.monotonic() - began_at_s
     for watch in watches:
         watch.cancel()
@@ -83,6 +97,29 @@ async def verify(
     )
     await store.close()
     return problems
+
+
+@contextlib.asynccontextmanager
+async def _changing(cluster: ValkeyCluster | None, tenant: str) -> AsyncIterator[None]:
+    """Have *cluster* change until the block is over: each change once at least."""
+    if cluster is None:
+        yield
+        return
+    changes, is_over = Changes(cluster, tenant), threading.Event()
+
+    def change() -> None:
+        while not changes.happened or not is_over.is_set():
+            for each in (changes.kill_primary, changes.move_by_keys, changes.move_as_a_whole):
+                each()
+                is_over.wait(PAUSE_S)
+
+    changing = asyncio.create_task(asyncio.to_thread(change))
+    try:
+        yield
+    finally:
+        is_over.set()
+        await changing
+    print(", ".join(f"{what}: {count}" for what, count in changes.happened.items()))
 
 
 async def watch_books(
@@ -180,28 +217,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--operations", type=int, default=50_000)
     parser.add_argument("--processes", type=int, default=16)
     parser.add_argument("--halfway", action="store_true", help="refuse a write in the middle of some scripts")
+    parser.add_argument("--store", choices=STORES, default=HTTP, help=HELP)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    with (
-        LocalUpstash() as upstash,
-        FaultyServer(upstash.url) as server,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        if arguments.halfway:
-            server.nth_write = drawn(time.time_ns())
-        environ = {
-            **os.environ,
-            "UPSTASH_REDIS_REST_URL": upstash.url,
-            "UPSTASH_REDIS_REST_TOKEN": upstash.token,
-            "WARMTHREAD_RESERVATION_S": str(LIFE_S),
-            "WARMTHREAD_STORE_TIMEOUT_S": "20",
-        }
-        callers_store = server.url if arguments.halfway else upstash.url
-        wrong = asyncio.run(verify(environ, arguments.operations, arguments.processes, Path(folder), callers_store))
-        if arguments.halfway:
-            print(f"{server.ended_half_way} scripts ended half-way")
+    if arguments.halfway and arguments.store == CLUSTER:
+        print("--halfway is of a store that speaks HTTP", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        on = _on_a_cluster if arguments.store == CLUSTER else _over_http
+        wrong = on(arguments, Path(folder))
     for each in wrong[:20]:
         print(f"WRONG: {each}")
     print("wrong" if wrong else "The books are right.")
     return bool(wrong)
+
+
+def _over_http(arguments: argparse.Namespace, folder: Path) -> list[str]:
+    with LocalUpstash() as upstash, FaultyServer(upstash.url) as server:
+        of_callers = {}
+        if arguments.halfway:
+            server.nth_write = drawn(time.time_ns())
+            of_callers["UPSTASH_REDIS_REST_URL"] = server.url
+        environ = _environ(UPSTASH_REDIS_REST_URL=upstash.url, UPSTASH_REDIS_REST_TOKEN=upstash.token)
+        wrong = asyncio.run(verify(environ, arguments.operations, arguments.processes, folder, of_callers))
+        if arguments.halfway:
+            print(f"{server.ended_half_way} scripts ended half-way")
+    return wrong
+
+
+def _on_a_cluster(arguments: argparse.Namespace, folder: Path) -> list[str]:
+    with running_cluster() as cluster:
+        environ = _environ(**settings_of(cluster))
+        return asyncio.run(verify(environ, arguments.operations, arguments.processes, folder, cluster=cluster))
+
+
+def _environ(**store: str) -> dict[str, str]:
+    return {**os.environ, **store, "WARMTHREAD_RESERVATION_S": str(LIFE_S), "WARMTHREAD_STORE_TIMEOUT_S": "20"}

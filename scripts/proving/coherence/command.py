@@ -4,8 +4,10 @@ its own, every operation recorded and the history checked. Exits with 1 when a p
 """
 
 import argparse
+import sys
 from functools import partial
 
+from scripts.proving.changes import CLUSTER, HELP, HTTP, STORES
 from scripts.proving.coherence.experiment import Report, experiment
 from scripts.proving.coherence.run import Options
 from scripts.proving.history.checker import kinds
@@ -15,6 +17,9 @@ from scripts.proving.progress import Pulse, verify
 def run(arguments: argparse.Namespace) -> int:
     own = {name: value for name, value in vars(arguments).items() if name in Options._fields}
     options = Options(**own)
+    if options.store == CLUSTER and (options.rollback or options.halfway):
+        print("--rollback and --halfway are of a store that speaks HTTP", file=sys.stderr)
+        return 2
     return verify(partial(experiment, options), Pulse("operation", options.operations), read_report)
 
 
@@ -26,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--retries", action="store_true", help="lose answers; send again as OpenAI's clients do")
     parser.add_argument("--rollback", action="store_true", help="set the store back to a snapshot, twice")
     parser.add_argument("--halfway", action="store_true", help="refuse a write in the middle of some scripts")
+    parser.add_argument("--store", choices=STORES, default=HTTP, help=HELP)
     parser.add_argument("--suspend-s", type=float, default=0, metavar="S", help="stop a reader's instance for so long")
 
 

@@ -10,18 +10,21 @@ Faults come at fixed shares of the operations, so that a long run and a short on
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import NamedTuple
 
+from scripts.proving.changes import CLUSTER
 from scripts.proving.coherence.caller import WHOLE_BUDGET_TOKENS
 from scripts.proving.coherence.run import INSTANCES, POLL_S, WRITERS, Options, Run
-from scripts.proving.fleet import running_fleet
+from scripts.proving.fleet import Fleet, running_fleet, running_fleet_on_a_cluster
 from scripts.proving.history.checker import check, rolled_back
 from scripts.proving.history.recorded import History, Log, Operation
 
 KILLS_AT = (0.15, 0.33, 0.55, 0.75)
 SNAPSHOTS_AT, ROLLBACKS_AT = (0.35, 0.7), (0.5, 0.85)
 SUSPEND_AT = 0.4
+PRIMARY_KILLS_AT, MOVES_BY_KEYS_AT, MOVES_AS_A_WHOLE_AT = (0.1, 0.6), (0.25, 0.75), (0.4, 0.85)
 END_AT = 0.95
 """While a fault lasts, callers go on until shortly before the next one, or shortly before the end."""
 MAX_AGE_S = 5
@@ -39,7 +42,7 @@ class Report(NamedTuple):
 
 def experiment(options: Options, pulse: Callable[[int], None] = lambda begun: None) -> Report:
     """Carry out one experiment. Raises what *pulse* raises, with everything ended."""
-    with running_fleet(INSTANCES, halfway=options.halfway) as fleet:
+    with _fleet(options) as fleet:
         run = Run(fleet, options, pulse)
         try:
             started_s = time.monotonic()
@@ -48,6 +51,8 @@ def experiment(options: Options, pulse: Callable[[int], None] = lambda begun: No
             seconds = time.monotonic() - started_s
             if options.halfway:
                 run.facts["scripts ended half-way"] = fleet.ended_half_way
+            if fleet.changes is not None:
+                run.facts |= fleet.changes.happened
             finals = read_finals(run)
             log = run.stored.log()
         finally:
@@ -57,6 +62,12 @@ def experiment(options: Options, pulse: Callable[[int], None] = lambda begun: No
     outcomes = sum((caller.outcomes for caller in run.callers), Counter[str]())
     facts = run.facts | read_facts(options, history)
     return Report(seconds, run.begun, outcomes, facts, run.unanswered + check(history))
+
+
+def _fleet(options: Options) -> AbstractContextManager[Fleet]:
+    if options.store == CLUSTER:
+        return running_fleet_on_a_cluster(INSTANCES)
+    return running_fleet(INSTANCES, halfway=options.halfway)
 
 
 def cause_faults(run: Run) -> list[Operation]:
@@ -70,6 +81,10 @@ def cause_faults(run: Run) -> list[Operation]:
         schedule += [(share, lambda: rollbacks.append(run.stored.roll_back())) for share in ROLLBACKS_AT]
     if options.suspend_s:
         schedule.append((SUSPEND_AT, partial(suspend, run)))
+    if (changes := run.fleet.changes) is not None:
+        schedule += [(share, changes.kill_primary) for share in PRIMARY_KILLS_AT]
+        schedule += [(share, changes.move_by_keys) for share in MOVES_BY_KEYS_AT]
+        schedule += [(share, changes.move_as_a_whole) for share in MOVES_AS_A_WHOLE_AT]
     schedule.sort(key=lambda each: each[0])
     limits = [*(share for share, _ in schedule[1:]), END_AT]
     for (share, fault), limit in zip(schedule, limits, strict=False):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+from scripts.proving.changes import HTTP
 from scripts.proving.coherence.actor import Actor
 from scripts.proving.coherence.caller import Caller, Resending, Shared
 from scripts.proving.coherence.stored import Stored
@@ -32,6 +33,7 @@ class Options(NamedTuple):
     rollback: bool = False
     suspend_s: float = 0.0
     halfway: bool = False
+    store: str = HTTP
 
 
 class Run:

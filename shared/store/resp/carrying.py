@@ -7,9 +7,10 @@ or not now (TRYAGAIN, CLUSTERDOWN, LOADING, READONLY): it is sent again, as ofte
 What may have been carried out is never sent again.
 
 With WARMTHREAD_REPLICAS_ACKNOWLEDGE a WAIT goes behind what may write, on the same connection. WAIT asks about the last
-write of its own connection; who only finds what an earlier attempt wrote has none there. So a write of ours, that
-expires by itself, goes directly before it: the replicas that have this one have all that the server wrote until then.
-Where they are too few, nobody knows whether the write outlives its server: its outcome is unknown.
+write of its own connection; who only finds what an earlier attempt wrote has none there. So a write of ours, which
+leaves nothing, goes directly before it: the replicas that heard of this one have all that the server wrote until then.
+It has a slot of its own: one that is on its way is no place for it. Where they are too few, nobody knows whether the
+write outlives its server: its outcome is unknown.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from shared.store.failure import Failure, Sign
 from shared.store.replies import WITHIN, refused
 from shared.store.resp.connection import LATE, Refusal
 from shared.store.resp.server import Address, NotConnected, Server, packed
-from shared.store.resp.slots import OneServer, Slots, key_of, tag_of
+from shared.store.resp.slots import OneServer, Slots, key_of
 
 PAUSE_S = (0.01, 0.03)
 """Before a command is sent again to a store that is changing."""
@@ -52,7 +53,7 @@ REPLY_SHARE, REPLY_S_MAX = 0.5, 0.2
 """WAIT gives up before time is up, by this share of it and at most so long: an idle server looks every 100 ms, and its
 reply has to get here, for too few replicas are no sign that the server is away."""
 
-MARK = "#!lua flags=allow-oom\nreturn redis.call('SET', KEYS[1], '', 'EX', 1)"
+MARK = "#!lua flags=allow-oom\nlocal told = redis.call('SET', KEYS[1], '')\nredis.call('DEL', KEYS[1])\nreturn told"
 """A write that every replica hears of. What only makes room is acknowledged in a full store as well."""
 
 MISSING = object()
@@ -129,7 +130,7 @@ class Carrying:
         if writes:
             left_s = self._end_at_s - self._loop.time()
             left_ms = int((left_s - min(REPLY_S_MAX, left_s * REPLY_SHARE)) * 1_000)
-            mark = packed(["EVAL", MARK, 1, _mark_key(writes[0])])
+            mark = packed(["EVAL", MARK, 1, self._slots.mark_name(route.server, key_of(writes[0].parts) or "")])
             pieces += [*([ASKING] if route.is_asking else []), mark, packed(["WAIT", self._replicas, max(1, left_ms)])]
         try:
             replies, lost, size_bytes = await route.server.exchange(b"".join(pieces), len(pieces), self._end_at_s)
@@ -143,6 +144,8 @@ class Carrying:
         commands[0].reply_bytes = size_bytes
         replies += [MISSING] * (len(pieces) - len(replies))
         acknowledged = _acknowledged(*replies[-2:]) if writes else None
+        if writes and isinstance(replies[-2], Refusal) and isinstance(self._slots, Slots):
+            self._slots.doubt()
         for command, reply in zip(commands, replies[1::2] if route.is_asking else replies, strict=False):
             if reply is MISSING:
                 self._results[command] = self._lost(command, lost)
@@ -208,12 +211,6 @@ class Carrying:
             said = self._said.get(command, "no time left")
             sign = Sign.AWAY if said.partition(" ")[0] in AWAY else Sign.THERE
             self._results[command] = Failure(said, outcome_unknown=False, sign=sign)
-
-
-def _mark_key(command: Command) -> str:
-    """Return a name in the slot of a command's key."""
-    key = key_of(command.parts) or ""
-    return f"{{{tag_of(key)}}}:acknowledged"
 
 
 def _acknowledged(marked: Any, waited: Any) -> int | None:

@@ -30,6 +30,9 @@ LEARN_PAUSE_S = 0.25
 ASKED_MAX = 3
 """Servers that one reading asks, one after the other, beside that of the setting."""
 
+MARKS, MARKS_TRIED = 4_096, 128
+"""Names that are tried for one in a slot of a server; the more servers there are, the fewer slots each has."""
+
 TOLD_S = 0.5
 """For so long one of them is waited for."""
 
@@ -54,6 +57,11 @@ def key_of(parts: Parts) -> str | None:
     return None if name in NAMELESS or len(parts) < 2 else str(parts[1])
 
 
+def own_mark(key: str) -> str:
+    """Return a name in the slot of *key*, for a write that leaves nothing."""
+    return f"{{{tag_of(key)}}}:acknowledged"
+
+
 class OneServer:
     """The map of a store that is one server, in one event loop."""
 
@@ -62,6 +70,10 @@ class OneServer:
 
     def owner(self, key: str | None) -> Server:
         return self._server
+
+    def mark_name(self, server: Server, beside: str) -> str:
+        """As Slots.mark_name."""
+        return own_mark(beside)
 
     def reconnect(self) -> None:
         """Its name may lead to another machine by now."""
@@ -100,12 +112,24 @@ class Slots:
         if key is None:
             found = next((each for each in self._owners if each is not None), None)
         else:
-            slot = slot_of(key)
-            found = self._moved.get(slot) or self._owners[bisect_right(self._starts, slot) - 1]
+            found = self._owner_of(slot_of(key))
         # For as long as a server is away, another may be taking its place.
         if self._is_doubted or found is None or found.is_away:
             self._learn_soon()
         return found
+
+    def mark_name(self, server: Server, beside: str) -> str:
+        """
+        Return a name in a slot that *server* has, for a write that leaves nothing: another slot than that of *beside*,
+        which may be on its way to or from that server; and mostly another than the last time.
+        """
+        avoided, first = slot_of(beside), random.randrange(MARKS)  # noqa: S311  # it is no secret.
+        for number in range(first, first + MARKS_TRIED):
+            name = f"{{acknowledged-{number % MARKS}}}"
+            slot = slot_of(name)
+            if slot != avoided and self._owner_of(slot) is server:
+                return name
+        return own_mark(beside)
 
     def doubt(self) -> None:
         """The map may be old: it is read again, when somebody wants to know."""
@@ -135,6 +159,9 @@ class Slots:
             self._learning.cancel()
         for server in self._servers.values():
             server.abort()
+
+    def _owner_of(self, slot: int) -> Server | None:
+        return self._moved.get(slot) or self._owners[bisect_right(self._starts, slot) - 1]
 
     def _learn_soon(self) -> None:
         loop = asyncio.get_running_loop()
