@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from shared.store import keys
+from tests.examples import examples
 from tests.exports import pages_of, renamed, restore
 from tests.half_way import check_indexes
 from tests.swept import sweep
 
 pytestmark = pytest.mark.usefixtures("fresh_crons")
 
-EXAMPLES, STEPS = 20, 25
+EXAMPLES, STEPS = examples(75), 25
 USERS, AGENTS = st.sampled_from([None, "anna", "berta"]), st.sampled_from([None, "x", "y"])
 WHICH = st.integers(0, 1_000)
 INSTANCES = st.integers(0, 1)
