@@ -10,7 +10,7 @@ from scripts.proving.erasure.making import places_of, replaced
 
 pytestmark = pytest.mark.unmeasured
 
-CONVERSATIONS = 60
+CONVERSATIONS = 120
 FOUND = {
     "l1": r"instance 1 shows conv_.+ after",
     "member": r"left: .+:of:user:",

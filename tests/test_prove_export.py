@@ -11,10 +11,9 @@ from scripts.proving.contexts.dialogues import read_dialogues
 from scripts.proving.exports import copying
 from scripts.proving.exports.command import of_recorded, outcome, survey
 from scripts.proving.exports.copying import differences, make, pages, restore
-from tests.examples import examples
 
 DATA = Path(__file__).parent / "data"
-LOGS = examples(112)
+LOGS = 42
 
 pytestmark = pytest.mark.unmeasured
 
