@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
+from tests.examples import examples
 from tests.logs import calls, hosted, messages, outputs, reasoning, rounds
 
-EXAMPLES, STEPS, INSTANCES = 15, 15, 3
+EXAMPLES, STEPS, INSTANCES = examples(75), 15, 3
 WHO = st.integers(0, INSTANCES - 1)
 WHICH = st.integers(0, 1_000)
 LOOSE = st.one_of(messages, messages, calls, outputs, reasoning, hosted).map(lambda raw: [raw])

@@ -34,6 +34,7 @@ from shared.errors import AlreadySettled, BudgetExceeded
 from shared.request.caller import make_key, read_key
 from shared.store.attempts import Attempt
 from shared.store.upstash import Store
+from tests.examples import examples
 
 ROOT = Path(__file__).parents[1]
 DAY_LIMIT, MONTH_LIMIT = 1_000, 2_500
@@ -172,7 +173,7 @@ def test_budgets_are_those_of_a_model(upstash: LocalUpstash) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=25,
+            max_examples=examples(90),
             stateful_step_count=30,
             deadline=None,
             database=None,

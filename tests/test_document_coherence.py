@@ -20,7 +20,7 @@ def test_after_a_notice_no_process_shows_the_old_text() -> None:
 
 def test_nor_while_scripts_end_half_way(monkeypatch: pytest.MonkeyPatch) -> None:
     # What a script leaves that ends half-way is waited for until its lease runs out.
-    monkeypatch.setenv("WARMTHREAD_DOCUMENT_LEASE_S", "1")
+    monkeypatch.setenv("WARMTHREAD_DOCUMENT_LEASE_S", "0.5")
     report = experiment(Options(reads=250, halfway=True))
 
     assert report.violations == []

@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.lives import Append, Delete, Life, Told, Update, begin, delete, live, lives, ok, seen, unsummarise
+from tests.lives import SETTINGS, Append, Delete, Life, Told, Update, begin, delete, live, lives, ok, seen, unsummarise
 
 
 def fork(api: httpx.Client, told: Told, **body: Any) -> Told:
@@ -32,7 +32,7 @@ def until(life: Life, number: int) -> Life:
     return events
 
 
-@settings(max_examples=25, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@SETTINGS
 @given(lives, st.integers(0, 60))
 def test_a_fork_is_the_conversation_as_it_was_at_an_item(api: httpx.Client, life: Life, which: int) -> None:
     told = begin(api)

@@ -14,37 +14,36 @@ from scripts.faults.server import FaultyServer
 from tests.half_way import check_indexes, failures, tenant_seen
 from tests.half_way_operations import OPERATIONS, begin
 
+KEY = {"idempotency-key": "attempt"}
 RETRY = {"x-stainless-retry-count": "1"}
+HEADERS: tuple[tuple[dict[str, str], dict[str, str]], ...] = ((KEY, KEY), ({}, RETRY))
+"""Of the first call and of the same again: by a key, and as a client's retry without one."""
 
 
-@pytest.mark.parametrize("keyed", [True, False], ids=["key", "no key"])
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_each_write_of_a_change_can_be_refused(
-    name: str, keyed: bool, tenant_behind: Callable[[], Any], server: FaultyServer, run: Callable[..., Any]
+    name: str, tenant_behind: Callable[[], Any], server: FaultyServer, run: Callable[..., Any]
 ) -> None:
     operation = OPERATIONS[name]
-
-    def headers(nth: int) -> dict[str, str]:
-        return {"idempotency-key": f"attempt-{nth}"} if keyed else {}
-
     with tenant_behind() as (_, api, _):
         conversation = begin(api, operation.deleted)
         before = tenant_seen(api)
         operation.call(api, conversation, {})
         expected = tenant_seen(api)
-    for nth in failures(server, operation.script, asks_first=True):
-        with tenant_behind() as (tenant, api, faulty):
-            conversation = begin(api, operation.deleted)
-            # The instance holds what was there before: of every tenant the same.
-            assert api.get(f"/v1/conversations/{conversation}/items").status_code == 200
-            first = operation.call(faulty, conversation, headers(nth))
-            between = tenant_seen(api)
-            again = operation.call(faulty, conversation, headers(nth) if keyed else RETRY)
-            after = tenant_seen(api)
-        assert first.status_code in (200, 503), first.text
-        if first.status_code == 503:
-            assert first.json()["outcome_unknown"] is True
-            assert again.status_code in operation.again, again.text
-            assert between in (before, expected)
-            assert after == expected
-            check_indexes(run, tenant)
+    for first_headers, again_headers in HEADERS:
+        for _ in failures(server, operation.script, asks_first=True):
+            with tenant_behind() as (tenant, api, faulty):
+                conversation = begin(api, operation.deleted)
+                # The instance holds what was there before: of every tenant the same.
+                assert api.get(f"/v1/conversations/{conversation}/items").status_code == 200
+                first = operation.call(faulty, conversation, first_headers)
+                between = tenant_seen(api)
+                again = operation.call(faulty, conversation, again_headers)
+                after = tenant_seen(api)
+            assert first.status_code in (200, 503), first.text
+            if first.status_code == 503:
+                assert first.json()["outcome_unknown"] is True
+                assert again.status_code in operation.again, again.text
+                assert between in (before, expected)
+                assert after == expected
+                check_indexes(run, tenant)

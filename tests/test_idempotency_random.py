@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-EXAMPLES, STEPS = 15, 25
+from tests.examples import examples
+
+EXAMPLES, STEPS = examples(75), 25
 COPIES = st.integers(1, 4)
 WHICH = st.integers(0, 1_000)
 

@@ -34,6 +34,7 @@ from shared.request.caller import make_key, read_key
 from shared.request.owners import Owners
 from shared.store.attempts import Attempt
 from shared.store.upstash import Store
+from tests.examples import examples
 
 LIFE_S, DAY_S = 600, 86_400
 NOT_KEYED = Attempt("0" * 48, "0" * 64, "", "", is_client_retry=False)
@@ -210,7 +211,7 @@ def test_the_books_of_users_and_agents_are_those_of_a_model(upstash: LocalUpstas
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=25,
+            max_examples=examples(90),
             stateful_step_count=30,
             deadline=None,
             database=None,

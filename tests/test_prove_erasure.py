@@ -1,5 +1,7 @@
 """`scripts/prove erasure` in short: nothing of a user is left; and what is left is found, wherever it is."""
 
+import re
+
 import pytest
 
 from scripts.proving.erasure.dump import found_in
@@ -10,26 +12,30 @@ pytestmark = pytest.mark.unmeasured
 
 CONVERSATIONS = 120
 FOUND = {
-    "l1": "instance 1 shows",
-    "member": "left: ",
-    "row": "left: ",
-    "attempt": "the store's file holds",
-    "log": "a log holds",
+    "l1": r"instance 1 shows conv_.+ after",
+    "member": r"left: .+:of:user:",
+    "row": r"left: .+:rows[^>]* > conv_",
+    "attempt": r"the store's file holds zq",
+    "log": r"a log holds zq",
 }
+"""What names each plant, and no other: all of them are left after one run."""
+
+
+@pytest.fixture(scope="module")
+def of_what_is_left() -> Report:
+    return experiment(20, PLANTS, seed=2)
 
 
 def test_nothing_of_a_user_is_left() -> None:
-    report = experiment(CONVERSATIONS, "none", seed=1)
+    report = experiment(CONVERSATIONS, [], seed=1)
 
     assert report.violations == []
     _did_something(report)
 
 
-@pytest.mark.parametrize("plant", sorted(set(PLANTS) - {"none"}))
-def test_what_is_left_is_found(plant: str) -> None:
-    report = experiment(20, plant, seed=2)
-
-    assert any(FOUND[plant] in line for line in report.violations), report.violations
+@pytest.mark.parametrize("plant", PLANTS)
+def test_what_is_left_is_found(plant: str, of_what_is_left: Report) -> None:
+    assert any(re.match(FOUND[plant], line) for line in of_what_is_left.violations), of_what_is_left.violations
 
 
 def _did_something(report: Report) -> None:

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from shared.store import keys
+from tests.examples import examples
 from tests.exports import pages_of, renamed, restore
 from tests.half_way import check_indexes
 from tests.swept import sweep
 
 pytestmark = pytest.mark.usefixtures("fresh_crons")
 
-EXAMPLES, STEPS = 20, 25
+EXAMPLES, STEPS = examples(75), 25
 USERS, AGENTS = st.sampled_from([None, "anna", "berta"]), st.sampled_from([None, "x", "y"])
 WHICH = st.integers(0, 1_000)
 INSTANCES = st.integers(0, 1)
@@ -44,6 +45,7 @@ class Owned(RuleBasedStateMachine):
         for each in self.apis[0].get("/v1/conversations", params={"limit": 100}).json()["data"]:
             assert self.apis[0].delete(f"/v1/conversations/{each['id']}").status_code == 200
         self.there: list[Made] = []
+        self.made_at_us: dict[str, int] = {}
 
     def answer(self, instance: int, method: str, path: str, body: Any = None) -> Any:
         answer = self.apis[instance].request(method, f"/v1/conversations{path}", json=body)
@@ -53,6 +55,8 @@ class Owned(RuleBasedStateMachine):
     def take(self, told: dict[str, Any], user: str | None, agent: str | None) -> None:
         assert (told["user"], told["agent"]) == (user, agent)
         self.there.append(Made(told["id"], user, agent))
+        created, micros = self.run("HMGET", keys.conversation_key(self.tenant, told["id"]), "c", "cu")
+        self.made_at_us[told["id"]] = int(created) * 1_000_000 + int(micros or 0)
 
     @rule(instance=INSTANCES, user=USERS, agent=AGENTS)
     def make(self, instance: int, user: str | None, agent: str | None) -> None:
@@ -125,13 +129,9 @@ class Owned(RuleBasedStateMachine):
                 return found
             after = {"after": page["next_after"]}
 
-    def made_at_us(self, each: Made) -> tuple[int, str]:
-        created, micros = self.run("HMGET", keys.conversation_key(self.tenant, each.id), "c", "cu")
-        return int(created) * 1_000_000 + int(micros or 0), each.id
-
     @invariant()
     def lists_are_as_the_model(self) -> None:
-        newest = sorted(self.there, key=self.made_at_us, reverse=True)
+        newest = sorted(self.there, key=lambda each: (self.made_at_us[each.id], each.id), reverse=True)
         for user in ("anna", "berta"):
             for limit in (2, 100):
                 assert self.listed(0, limit, user=user) == [each for each in newest if each.user == user]

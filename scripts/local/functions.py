@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import importlib.util
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +44,8 @@ class Function:
         self._app = app
         self._state: dict[str, Any] = {}
 
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Raises FunctionError when the app's startup fails. An app without lifespan is fine."""
+    async def start(self) -> Callable[[], Awaitable[None]]:
+        """Return what ends it. Raises FunctionError when the app's startup fails. An app without lifespan is fine."""
         inbox: asyncio.Queue[Message] = asyncio.Queue()
         outbox: asyncio.Queue[Message] = asyncio.Queue()
         scope: Scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": self._state}
@@ -56,14 +55,15 @@ class Function:
         if started is not None and started["type"] == "lifespan.startup.failed":
             await asyncio.gather(lifespan, return_exceptions=True)
             raise FunctionError(f"could not start {self.route}: {started.get('message', '').strip()}")
-        try:
-            yield
-        finally:
+
+        async def end() -> None:
             if started is not None:
                 inbox.put_nowait({"type": "lifespan.shutdown"})
                 await _next_message(outbox, lifespan)
             lifespan.cancel()
             await asyncio.gather(lifespan, return_exceptions=True)
+
+        return end
 
     def tell_end(self) -> None:
         """Have the app do now what it puts off, if it is one of ours."""
@@ -107,10 +107,15 @@ class Project:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run the lifespan of every function. Raises FunctionError for the first that does not start."""
-        async with contextlib.AsyncExitStack() as stack:
+        ends: list[Callable[[], Awaitable[None]]] = []
+        try:
             for function in self.functions.values():
-                await stack.enter_async_context(function.running())
+                end = await function.start()
+                ends.append(end)
             yield
+        finally:
+            # All at once: each waits a moment behind its last answer.
+            await asyncio.gather(*(end() for end in ends))
 
     def tell_end(self) -> None:
         """Have every function do now what it puts off: its server is about to end."""

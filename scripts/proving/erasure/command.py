@@ -16,12 +16,13 @@ WORK_S_MAX = 2.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--conversations", type=int, default=1_000, metavar="N", help="of the user (1,000)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="what readers draw from (0)")
-    parser.add_argument("--plant", choices=PLANTS, default="none", help="leave something, which has to be found")
+    parser.add_argument("--plant", choices=PLANTS, default="", help="leave something, which has to be found")
 
 
 def run(arguments: argparse.Namespace) -> int:
     try:
-        report = experiment(arguments.conversations, arguments.plant, arguments.seed)
+        plants = [arguments.plant] if arguments.plant else []
+        report = experiment(arguments.conversations, plants, arguments.seed)
     except RuntimeError as error:
         print(f"could not prove anything: {error}", file=sys.stderr)
         return 2

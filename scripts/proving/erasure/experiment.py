@@ -7,7 +7,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -38,7 +38,7 @@ BEFORE_S, AFTER_S = 1.5, 2.0
 CALLS_MAX = 100
 DEAF = "scripts.proving.erasure.deaf"
 DOCUMENT = "{stem}-document.txt"
-PLANTS = ("none", "l1", "member", "row", "attempt", "log")
+PLANTS = ("l1", "member", "row", "attempt", "log")
 
 
 class Report(NamedTuple):
@@ -66,7 +66,7 @@ class Site(NamedTuple):
 
 
 @contextlib.contextmanager
-def running_site(plant: str) -> Iterator[Site]:
+def running_site(plants: Collection[str]) -> Iterator[Site]:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="wt-erasure-")))
         upstash = stack.enter_context(LocalUpstash())
@@ -87,7 +87,7 @@ def running_site(plant: str) -> Iterator[Site]:
         (folder / "documents" / read_key(key).tenant).mkdir(parents=True)
         clients = []
         for number in range(INSTANCES):
-            module = DEAF if plant == "l1" and number == 1 else "scripts.local.instance"
+            module = DEAF if "l1" in plants and number == 1 else "scripts.local.instance"
             instance = Instance(number, environment, log=folder / f"{number}.log", module=module)
             stack.callback(instance.end)
             instance.start()
@@ -99,14 +99,17 @@ def running_site(plant: str) -> Iterator[Site]:
         yield Site(past, upstash.redis_url, front, clients, key, folder)
 
 
-def experiment(conversations: int, plant: str, seed: int) -> Report:
-    """Make, warm, erase under load, search. Raises RuntimeError: what is to be proved could not be set up."""
+def experiment(conversations: int, plants: Collection[str], seed: int) -> Report:
+    """
+    Make, warm, erase under load, leave what is to be found of *plants*, search. Raises RuntimeError: what is to be
+    proved could not be set up.
+    """
     tell = Lines("steps")
     canaries = Canaries(f"zq{secrets.token_hex(6)}")
     user = f"{canaries()}/ü@example.com"
     # Documents make an erasure wait; what is planted is found without them.
-    document = DOCUMENT.format(stem=canaries.stem) if plant == "none" else ""
-    with running_site(plant) as site:
+    document = DOCUMENT.format(stem=canaries.stem) if not plants else ""
+    with running_site(plants) as site:
         run, [api, *_] = site.past.run, site.clients
         if document:
             (site.folder / "documents" / site.tenant / document).write_text(f"{canaries()} is in here")
@@ -124,7 +127,7 @@ def experiment(conversations: int, plant: str, seed: int) -> Report:
             for number, each in enumerate(site.clients)
         ]
         calls, receipt = _erase_under_load(site, watchers, user)
-        if plant != "none":
+        for plant in plants:
             _plant_after(plant, site, user, made, canaries.stem)
         tell("searching", 4, 5)
         violations = [line for each in watchers for line in each.violations]
