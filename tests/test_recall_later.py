@@ -191,7 +191,8 @@ def test_what_was_deleted_meanwhile_is_not_added(
 
     def index_older(bytes_max: int, *page: Any) -> list[Any]:
         limits = [created["id"], "1", bytes_max, PAGE_ITEMS, 100_000]
-        reply: list[Any] = run("EVAL", scripts.source("index_older"), len(names), *names, *limits, *page)
+        source = scripts.source("index_older", locks_keys=False)
+        reply: list[Any] = run("EVAL", source, len(names), *names, *limits, *page)
         return reply
 
     _, _, generation, lowest, deleted, older = index_older(bytes_max, "", "", "", "")

@@ -205,11 +205,15 @@ do
     local message, index = question_of(header.tq), index_of(header, header.g)
     local mark = (message and text(message.place) or '') .. ' ' .. (header.d or '0')
     if ask.known == mark then return '' end
-    local limit, oldest = message and message.place or log.newest + 1, index and index.from or ''
+    local limit = message and message.place or log.newest + 1
+    local oldest = index and index.items > 0 and index.from or ''
     local places, scores = {}, {}
     if message and index then
       -- What was added before it since then is left to the next message: tools that answer this one move nothing.
-      if message.first >= index.first then index.first, oldest = message.first, message.from end
+      if message.first >= index.first then
+        index.first = message.first
+        if oldest ~= '' then oldest = message.from end
+      end
       local codes, seen, wanted = {}, {}, ask.query ~= '' and ask.query or message.codes
       for from = 1, #wanted, TERM - 1 do
         local code = string.sub(wanted, from, from + TERM - 2)
