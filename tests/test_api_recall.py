@@ -241,6 +241,19 @@ def test_compaction_keeps_what_is_recalled(api: httpx.Client, make_api: Callable
     assert "KX-4471" in str(get(make_api(), path)["messages"])
 
 
+def test_of_nothing_recall_begins_nowhere(api: httpx.Client, make_api: Callable[[], httpx.Client]) -> None:
+    made = api.post("/v1/conversations", json={"items": [{"role": "user", "content": "Where was it?"}]}).json()
+    path = f"/v1/conversations/{made['id']}"
+    [item] = api.get(f"{path}/items").json()["data"]
+    assert api.delete(f"{path}/items/{item['id']}").status_code == 200
+    query = f"{path}/context?budget=500&recall_budget=50"
+    before = api.get(query).json()
+    assert api.post(f"{path}/compact").status_code == 200
+
+    assert (before["recalled"], before["recalled_from"]) == ([], None)
+    assert [each.get(query).json()["recalled_from"] for each in (api, make_api())] == [None, None]
+
+
 def test_each_day_has_a_line(
     api: httpx.Client, path: str, run: Callable[..., Any], key_of: Callable[[str], str]
 ) -> None:

@@ -12,8 +12,9 @@ from scripts.faults.server import RESP_FAULTS, Fault, FaultyServer
 from scripts.local.upstash import LocalUpstash
 from scripts.proving.chaos import plants
 from scripts.proving.chaos.answers import Answer, Recorder, RunIsOver, broken_answers
-from scripts.proving.chaos.site import BURST, LIMIT_TOKENS, STORE_FAULTS, WRONG
+from scripts.proving.chaos.site import BURST, LIMIT_TOKENS
 from scripts.proving.chaos.spending import Asked, Books, broken_rate
+from scripts.proving.chaos.stores import FAULTS, WRONG
 from scripts.proving.coherence.stored import Stored
 from scripts.proving.documents.experiment import Options, Seen, Write, check
 from scripts.proving.history.checker import check as check_history
@@ -88,8 +89,9 @@ def test_an_overrun_is_found_though_some_looks_have_no_answer(
     def looked() -> list[str]:
         recorder = Recorder()
         server.faults.append(Fault.REFUSE_400)
-        fleet = SimpleNamespace(store_url=server.url, store_token=upstash.token)
-        books = Books(cast("Any", SimpleNamespace(spender=key, recorder=recorder, fleet=fleet)))
+        environ = {"UPSTASH_REDIS_REST_URL": server.url, "UPSTASH_REDIS_REST_TOKEN": upstash.token}
+        store = SimpleNamespace(environ=environ)
+        books = Books(cast("Any", SimpleNamespace(spender=key, recorder=recorder, store=store)))
         with ThreadPoolExecutor(1) as pool:
             looking = pool.submit(books.work)
             wait_until(lambda: len(books.looks) > 1)
@@ -151,6 +153,6 @@ def test_an_old_document_is_found_and_one_whose_change_nobody_acknowledged_is_no
 
 
 def test_every_fault_of_the_store_has_a_name_in_the_schedule() -> None:
-    left = set(Fault) - set(STORE_FAULTS.values()) - set(WRONG) - {Fault.NONE, Fault.DRIP} - RESP_FAULTS
+    left = set(Fault) - set(FAULTS.values()) - set(WRONG) - {Fault.NONE, Fault.DRIP} - RESP_FAULTS
 
     assert left == set()

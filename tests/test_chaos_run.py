@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import pytest
 
-from scripts.proving.chaos.schedule import Kind
+from scripts.proving.changes import CLUSTER, STORES
+from scripts.proving.chaos.schedule import LANES, ON_A_CLUSTER
 from tests.processes import left, start
 
 pytestmark = pytest.mark.unmeasured
@@ -26,13 +27,15 @@ def result(folder: Path) -> dict[str, Any]:
     return document
 
 
-def test_a_short_run_has_every_fault_and_breaks_nothing(tmp_path: Path) -> None:
-    said, errors = chaos(tmp_path, "--seconds", "14", "--seed", "3").communicate()
+@pytest.mark.parametrize("store", STORES)
+def test_a_short_run_has_every_fault_and_breaks_nothing(tmp_path: Path, store: str) -> None:
+    said, errors = chaos(tmp_path, "--seconds", "14", "--seed", "3", "--store", store).communicate()
     found = result(tmp_path)
+    lanes = ON_A_CLUSTER if store == CLUSTER else LANES
 
     assert found["broken"] == [], said + errors[-2_000:]
-    assert (found["what"], found["partial"], found["seed"]) == ("chaos", False, 3)
-    assert {each["kind"] for each in found["windows"]} == {str(kind) for kind in Kind}
+    assert (found["what"], found["partial"], found["seed"], found["store"]) == ("chaos", False, 3, store)
+    assert {each["kind"] for each in found["windows"]} == {str(kind) for lane in lanes for kind in lane}
     assert found["checked"]["appends"]["ok"] > 0
     assert found["checked"]["requests"] > 50
 

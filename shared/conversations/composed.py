@@ -102,7 +102,7 @@ def is_large(held: Held, wanted: ContextRequest) -> bool:
     if kept is not None and news is not None and not wanted.explain:
         start = first_that_fits(kept.folded, wanted.available_tokens)
     if kept is None or news is None or start == 0:  # All that is held may have to be folded.
-        return len(snapshot.items) > LARGE_ITEMS or snapshot.size_bytes > LARGE_BYTES
+        return is_whole_large(held)
     items = kept.folded.items
     if len(items) - start + len(news) > LARGE_ITEMS or (news and len(items) > COPIED_ITEMS):
         return True
@@ -111,24 +111,35 @@ def is_large(held: Held, wanted: ContextRequest) -> bool:
     return sum(len(item.body) for each in (items[start:], news) for item in each) > LARGE_BYTES
 
 
-def compose(conversation_id: str, held: Held, wanted: ContextRequest) -> Composed | None:
+class Shallow(Exception):
+    """What was folded decides the context, and not what that held when its newest user message had come."""
+
+
+def is_whole_large(held: Held) -> bool:
+    """Tell whether folding all that is held is work for a thread."""
+    return len(held.snapshot.items) > LARGE_ITEMS or held.snapshot.size_bytes > LARGE_BYTES
+
+
+def compose(conversation_id: str, held: Held, wanted: ContextRequest, *, is_whole: bool = False) -> Composed | None:
     """
     Return the context that is *wanted* of what is *held*, None where more of the conversation has to be read.
+    *is_whole*: all of it is to be folded.
 
-    Raises:   ContextDoesNotFit; Uncounted, Unrecalled: that is to be counted first.
+    Raises:   ContextDoesNotFit; Uncounted, Unrecalled: that is to be counted first. Shallow: not when *is_whole*.
     """
     encoding = second_encoding(wanted)
     counts = held.counts.get(encoding, {}) if encoding else {}
     rules = RULES[wanted.format]
     shortening = shortening_in(held.snapshot, wanted)
-    kept = newest_fold(held.snapshot, held.fold, encoding, counts, folded_tokens(wanted), rules, shortening)
+    tokens = TOKENS_MAX if is_whole else folded_tokens(wanted)
+    kept = newest_fold(held.snapshot, held.fold, encoding, counts, tokens, rules, shortening)
     if kept is None:
         return None
     selection, is_all, recollection = choose(kept.folded, wanted), _is_all(held.snapshot, kept), NOTHING
     if wanted.recall_tokens:
         found = recollected(held, wanted, kept.folded, selection, is_all=is_all)
         if found is None:
-            return None
+            raise Shallow
         recollection = found
     stored = stored_items(kept, held.snapshot)
     if kept.is_recounted:

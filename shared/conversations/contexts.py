@@ -17,9 +17,11 @@ from shared.conversations.composed import (
     LARGE_ITEMS,
     Chosen,
     Composed,
+    Shallow,
     choose_embedded,
     compose,
     is_large,
+    is_whole_large,
     second_encoding,
     that_matter,
     write,
@@ -118,11 +120,14 @@ class Contexts:
         self, conversation: Conversation, reading: Reading, wanted: ContextRequest, later: Later
     ) -> Composed | None:
         """Return what `compose` does, once all is counted that it needs."""
-        large = is_large(reading.held, wanted)
+        large, is_whole = is_large(reading.held, wanted), False
         while True:
             try:
                 with part("choose context"):
-                    return await self._pool.run_when(large, compose, conversation.id, reading.held, wanted)
+                    do = partial(compose, conversation.id, reading.held, wanted, is_whole=is_whole)
+                    return await self._pool.run_when(large, do)
+            except Shallow:
+                large, is_whole = is_whole_large(reading.held), True
             except Uncounted as lack:
                 await self._count(conversation, reading, wanted.encoding, lack, later)
             except Unrecalled as lack:

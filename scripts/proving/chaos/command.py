@@ -4,8 +4,9 @@ Every fault that we know how to cause, over a fleet under load: its histories ar
 Stores that are away, slow, torn, wrong, full, that evict or end scripts half-way; instances that are killed or stopped,
 clocks that are off, two releases at once, an object store that is away, requests that are delivered twice. Nothing that
 was acknowledged may be lost or doubled, no default read stale, no budget overspent, no answer a 500. Exits with 1 when
-a promise is broken. With --plant something is damaged on purpose, and has to be found. Ctrl-C ends it; what can be
-checked then is.
+a promise is broken. With --store cluster, servers of a Valkey cluster die, fall silent and hand over slots instead of
+what an HTTP store has of faults. With --plant something is damaged on purpose, and has to be found. Ctrl-C ends it;
+what can be checked then is.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from typing import Any
 import orjson
 
 from scripts.local.signals import INTERRUPTED
+from scripts.proving.changes import HELP, HTTP, STORES
 from scripts.proving.chaos import schedule
 from scripts.proving.load.facts import facts
 from scripts.proving.progress import Interrupted, Pulse, listed
@@ -31,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="faults and callers are drawn from it (1)")
     parser.add_argument("--print-schedule", action="store_true", help="only say which faults come when")
     parser.add_argument("--plant", choices=PLANTS, default="", help="damage this, which has to be found")
+    parser.add_argument("--store", choices=STORES, default=HTTP, help=HELP)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
 
 
@@ -39,14 +42,14 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"--seconds is {arguments.seconds:g}; it is at least {SECONDS_MIN:g}", file=sys.stderr)
         return WRONG_ARGUMENTS
     if arguments.print_schedule:
-        print("\n".join(schedule.lines(arguments.seed, arguments.seconds)))
+        print("\n".join(schedule.lines(arguments.seed, arguments.seconds, schedule.lanes_of(arguments.store))))
         return 0
     pulse, began = Pulse("second", round(arguments.seconds)), facts()
     # Importing all of it takes a while, in which a signal is noted already.
     from scripts.proving.chaos.experiment import Options, Report, experiment
 
     try:
-        report = experiment(Options(arguments.seed, arguments.seconds, arguments.plant), pulse)
+        report = experiment(Options(arguments.seed, arguments.seconds, arguments.plant, arguments.store), pulse)
     except Interrupted:  # Before there was anything to check.
         report = Report(is_whole=False, windows=[], checked={}, broken=[])
     print(file=sys.stderr)
@@ -57,6 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         **began,
         "partial": not report.is_whole,
         "plant": arguments.plant or None,
+        "store": arguments.store,
         "windows": report.windows,
         "checked": report.checked,
         "broken": report.broken,

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
+from scripts.proving.changes import CLUSTER, HTTP
 from scripts.proving.chaos import plants
 from scripts.proving.chaos.answers import Answer, RunIsOver, broken_answers
 from scripts.proving.chaos.client import Client
 from scripts.proving.chaos.editor import Editor, broken_forks
 from scripts.proving.chaos.papers import Papers
 from scripts.proving.chaos.probe import RECOVERY_MAX_S, Probe, recovery_s
-from scripts.proving.chaos.schedule import Kind, Window, schedule
+from scripts.proving.chaos.schedule import Kind, Window, lanes_of, schedule
 from scripts.proving.chaos.site import Site, running_site
 from scripts.proving.chaos.spending import Books, Hasty, Spender, broken_rate
 from scripts.proving.chaos.tables import Sitting, Table
@@ -46,6 +47,7 @@ class Options(NamedTuple):
     seed: int = 1
     seconds: float = 300.0
     plant: str = ""
+    store: str = HTTP
 
 
 class Happened(NamedTuple):
@@ -69,7 +71,7 @@ def experiment(options: Options, pulse: Callable[[int], None]) -> Report:
 
     Raises Interrupted: the end was wished before it began; and what a caller raised that was none of the service's.
     """
-    with running_site(options.seed, lambda: pulse(0)) as site:
+    with running_site(options.seed, lambda: pulse(0), on_a_cluster=options.store == CLUSTER) as site:
         run = _Run(site, options)
         try:
             run.carry_out(pulse)
@@ -84,7 +86,7 @@ class _Run:
     def __init__(self, site: Site, options: Options) -> None:
         self._site = site
         self._options = options
-        self._windows = schedule(options.seed, options.seconds)
+        self._windows = schedule(options.seed, options.seconds, lanes_of(options.store))
         self._happened: list[Happened] = []
         self._finals = 0
         self._began_s = time.monotonic()

@@ -6,9 +6,11 @@ overlap. A round takes 60 to 120 s, and each run has one at least. The first and
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
+
+from scripts.proving.changes import CLUSTER
 
 QUIET_S = 5.0
 """Before the first window and after the last."""
@@ -19,7 +21,7 @@ GAP_SHARE = 0.5
 
 
 class Kind(StrEnum):
-    """What is wrong while a window lasts."""
+    """What is wrong while a window lasts; of the last ones, in a store that is a cluster."""
 
     STORE_REFUSES = "store refuses connections"
     STORE_SILENT = "store says nothing"
@@ -39,6 +41,11 @@ class Kind(StrEnum):
     SOURCE_SILENT = "object store says nothing"
     EVICTION = "eviction"
     DUPLICATES = "requests delivered twice"
+    PRIMARY_DEAD = "a primary killed until its replica has taken over"
+    PRIMARY_SILENT = "a primary that says nothing"
+    REPLICA_SILENT = "a replica that says nothing"
+    BY_KEYS = "a slot moved key by key"
+    AS_A_WHOLE = "a slot moved as a whole"
 
 
 LANES: tuple[dict[Kind, float], ...] = (
@@ -69,7 +76,23 @@ LANES: tuple[dict[Kind, float], ...] = (
 )
 """The store, the instances, all else: how long a window of each kind lasts, in seconds."""
 
-REFUSING = frozenset(LANES[0]) | {Kind.KILLS, Kind.SUSPENDS, Kind.SOURCE_REFUSES, Kind.SOURCE_SILENT}
+ON_A_CLUSTER: tuple[dict[Kind, float], ...] = (
+    {
+        Kind.PRIMARY_DEAD: 4.0,
+        Kind.PRIMARY_SILENT: 0.7,
+        Kind.REPLICA_SILENT: 0.7,
+        Kind.BY_KEYS: 2.0,
+        Kind.AS_A_WHOLE: 1.0,
+    },
+    *LANES[1:],
+)
+"""The same where the store is a cluster, whose servers take each other for dead after 1.5 s."""
+
+REFUSING = (
+    frozenset(LANES[0])
+    | frozenset(ON_A_CLUSTER[0])
+    | {Kind.KILLS, Kind.SUSPENDS, Kind.SOURCE_REFUSES, Kind.SOURCE_SILENT}
+)
 """Kinds under which requests may be refused; under the others everything is answered as ever."""
 
 
@@ -82,14 +105,19 @@ class Window(NamedTuple):
     value: int
 
 
-def schedule(seed: object, seconds: float) -> list[Window]:
+def lanes_of(store: str) -> Sequence[dict[Kind, float]]:
+    """Return the lanes of a run on a *store*: changes.STORES."""
+    return ON_A_CLUSTER if store == CLUSTER else LANES
+
+
+def schedule(seed: object, seconds: float, lanes: Sequence[dict[Kind, float]] = LANES) -> list[Window]:
     """Return the windows of a run of *seconds*, in order; below a minute they are shorter, and none is missing."""
-    windows = [each for number in range(len(LANES)) for each in _lane(seed, seconds, number)]
+    windows = [each for number, lane in enumerate(lanes) for each in _lane(seed, seconds, number, lane)]
     return sorted(windows, key=lambda each: (each.begin_s, each.kind))
 
 
-def _lane(seed: object, seconds: float, number: int) -> Iterator[Window]:
-    lane, dice = LANES[number], random.Random(f"{seed} lane {number}")  # noqa: S311  # no secret.
+def _lane(seed: object, seconds: float, number: int, lane: dict[Kind, float]) -> Iterator[Window]:
+    dice = random.Random(f"{seed} lane {number}")  # noqa: S311  # no secret.
     rounds = max(1, int(seconds // ROUND_S) + 1) if seconds >= ROUND_S else 1
     quiet_s = min(QUIET_S, seconds / 10)
     slot_s = (seconds - 2 * quiet_s) / (rounds * len(lane))
@@ -102,9 +130,9 @@ def _lane(seed: object, seconds: float, number: int) -> Iterator[Window]:
             yield Window(kind, round(begin_s, 3), round(begin_s + lasts_s, 3), dice.randrange(1 << 30))
 
 
-def lines(seed: object, seconds: float) -> list[str]:
+def lines(seed: object, seconds: float, lanes: Sequence[dict[Kind, float]] = LANES) -> list[str]:
     """Return the schedule for people to read; `--print-schedule`."""
-    windows = schedule(seed, seconds)
+    windows = schedule(seed, seconds, lanes)
     return [f"seed {seed}, {seconds:g} s, {len(windows)} windows"] + [
         f"{each.begin_s:9.3f} s to {each.end_s:9.3f} s  {each.kind}" for each in windows
     ]

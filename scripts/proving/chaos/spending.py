@@ -121,8 +121,8 @@ class Books:
         self.wrong: list[str] = []
         self._caller = read_key(site.spender)
         self._recorder = site.recorder
-        variables = {"UPSTASH_REDIS_REST_URL": site.fleet.store_url, "UPSTASH_REDIS_REST_TOKEN": site.fleet.store_token}
-        self._settings = read_settings(variables | {"WARMTHREAD_RESERVATION_S": str(RESERVATION_S)})
+        variables = site.store.environ | {"WARMTHREAD_RESERVATION_S": str(RESERVATION_S)}
+        self._settings = read_settings(variables)
 
     def work(self) -> None:
         """Raises RunIsOver."""

@@ -17,7 +17,8 @@ from scripts.platform.settings import Deployment, FleetSettings
 from scripts.proving.chaos import plants
 from scripts.proving.chaos.answers import DEPLOYMENT_HEADER
 from scripts.proving.chaos.client import Client
-from scripts.proving.chaos.site import DELAY_S, Site, running_site
+from scripts.proving.chaos.site import Site, running_site
+from scripts.proving.chaos.stores import DELAY_S
 from scripts.proving.chaos.tables import Sitting
 from scripts.proving.progress import Interrupted
 from scripts.proving.releases.handover import Handover

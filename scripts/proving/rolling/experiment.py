@@ -21,7 +21,8 @@ import httpx
 from scripts.platform.client import InstanceState
 from scripts.platform.settings import Deployment, FleetSettings
 from scripts.proving.chaos.client import Client
-from scripts.proving.chaos.site import DELAY_S, Site, running_site
+from scripts.proving.chaos.site import Site, running_site
+from scripts.proving.chaos.stores import DELAY_S
 from scripts.proving.progress import Interrupted
 from scripts.proving.releases.traffic import PATIENT, QUEUE_S, Traffic
 from scripts.proving.rolling.answered import Logged, broken_once

@@ -210,10 +210,8 @@ do
     local places, scores = {}, {}
     if message and index then
       -- What was added before it since then is left to the next message: tools that answer this one move nothing.
-      if message.first >= index.first then
-        index.first = message.first
-        if oldest ~= '' then oldest = message.from end
-      end
+      if message.first >= index.first then index.first, oldest = message.first, message.from end
+      if math.min(message.items, index.items) == 0 then oldest = '' end
       local codes, seen, wanted = {}, {}, ask.query ~= '' and ask.query or message.codes
       for from = 1, #wanted, TERM - 1 do
         local code = string.sub(wanted, from, from + TERM - 2)
