@@ -49,7 +49,7 @@ ROUTES = (
         answered=("Retry-After",),
         refuses=(BeingErased,),
         role=roles.ADMIN,
-        billed="6 where there is nothing; else 30, 4 for each conversation, and 14 for each 200 after the first",
+        billed="8 where there is nothing; else 34, 4 for each conversation, and 15 for each 200 after the first",
         permits=20,
         needs=("receipts", "conversations"),
     ),
