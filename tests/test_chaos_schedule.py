@@ -10,19 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.proving.chaos.probe import Cycle, recovery_s
-from scripts.proving.chaos.schedule import LANES, Kind, Window, lines, schedule
+from scripts.proving.changes import STORES
+from scripts.proving.chaos.schedule import Kind, Window, lanes_of, lines, schedule
 
 ROOT = Path(__file__).parents[1]
 
 
-@given(seed=st.integers(), seconds=st.floats(10, 2_000))
-def test_every_kind_comes_within_the_run_and_one_of_a_lane_at_a_time(seed: int, seconds: float) -> None:
-    windows = schedule(seed, seconds)
+@given(store=st.sampled_from(STORES), seed=st.integers(), seconds=st.floats(10, 2_000))
+def test_every_kind_comes_within_the_run_and_one_of_a_lane_at_a_time(store: str, seed: int, seconds: float) -> None:
+    lanes = lanes_of(store)
+    windows = schedule(seed, seconds, lanes)
 
-    assert windows == schedule(seed, seconds)
-    assert {each.kind for each in windows} == set(Kind)
+    assert windows == schedule(seed, seconds, lanes)
+    assert {each.kind for each in windows} == {kind for lane in lanes for kind in lane}
     assert all(0 < each.begin_s < each.end_s < seconds for each in windows)
-    for lane in LANES:
+    for lane in lanes:
         own = [each for each in windows if each.kind in lane]
         assert all(a.end_s <= b.begin_s for a, b in pairwise(own))
 

@@ -40,7 +40,7 @@ def test_after_a_write_through_the_api_no_process_shows_the_old_text(
     assert report.refused < 25
     assert {read.instance for read in report.reads} == set(range(INSTANCES))
     assert len({read.number for read in report.reads}) > 5
-    assert not halfway or report.ended_half_way > 4
+    assert not halfway or report.ended_half_way > 0
 
 
 def test_without_a_notice_no_process_shows_it_for_longer_than_a_copy_is_fresh() -> None:

@@ -45,8 +45,10 @@ def _did_something(report: Report) -> None:
     assert isinstance(canaries, int)
     assert isinstance(refused, int)
     assert canaries - refused > 150
-    for name in ("read 200", "read 404", "append to what stays 200", "append to what is erased 409"):
+    for name in ("read 200", "read 404", "append to what stays 200"):
         assert rows[name], rows
+    # Refused while it went, or when it was gone: how long it takes to go is the machine's to say.
+    assert any(f"append to what is erased {status}" in rows for status in (404, 409)), rows
 
 
 def test_a_canary_takes_the_place_of_every_text() -> None:

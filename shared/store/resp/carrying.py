@@ -32,6 +32,9 @@ PAUSE_S = (0.01, 0.03)
 HOPS_AT_ONCE = 2
 """Redirections that are followed without a pause: one is usual; a cluster that changes may send back and forth."""
 
+REPLY_S_MIN = 0.02
+"""With less left nothing is sent again: what has no reply in time has an unknown outcome, and so far it has none."""
+
 ASKING = packed(["ASKING"])
 AWAY = frozenset({"CLUSTERDOWN", "LOADING", "MASTERDOWN"})
 LATER = AWAY | {"READONLY", "TRYAGAIN"}
@@ -88,7 +91,7 @@ class Carrying:
                 self._needs_pause = False
                 await asyncio.sleep(random.uniform(*PAUSE_S))  # noqa: S311  # jitter is no secret.
             hops += 1
-            if hops > 1 and self._loop.time() >= self._end_at_s:
+            if hops > 1 and self._loop.time() >= self._end_at_s - REPLY_S_MIN:
                 self._give_up(waiting)
                 break
             groups = await self._grouped(waiting)
