@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.proving.chaos.probe import Cycle, recovery_s
 from scripts.proving.changes import STORES
+from scripts.proving.chaos.probe import Cycle, recovery_s
 from scripts.proving.chaos.schedule import Kind, Window, lanes_of, lines, schedule
 
 ROOT = Path(__file__).parents[1]
