@@ -172,6 +172,15 @@ def test_items_are_paged_and_deleted_and_a_conversation_starts_again(memory: Mem
         Memory(memory.url, memory.key, before, http=memory.http).items()
 
 
+def test_who_starts_again_is_who_it_was(memory: Memory) -> None:
+    mine = Memory.create(memory.url, memory.key, user="anna", agent="bot", http=memory.http)
+    mine.restart()
+    headers = {"authorization": f"Bearer {memory.key}"}
+    told = memory.http.get(f"{memory.url}/v1/conversations/{mine.conversation_id}", headers=headers).json()
+
+    assert (told["user"], told["agent"]) == ("anna", "bot")
+
+
 def test_the_key_is_not_shown(memory: Memory) -> None:
     assert memory.key not in repr(memory)
 

@@ -143,6 +143,11 @@ def summarise(conversation_id: str, text: str, through: str) -> Call:
     return Call("POST", f"/v1/conversations/{conversation_id}/summary", body, _once(None))
 
 
+def look(conversation_id: str) -> Call:
+    """Return the call that reads what there is of a conversation besides its items."""
+    return Call("GET", f"/v1/conversations/{conversation_id}")
+
+
 def delete(conversation_id: str) -> Call:
     """Return the call that removes a conversation and its items."""
     return Call("DELETE", f"/v1/conversations/{conversation_id}", headers=_once(None))

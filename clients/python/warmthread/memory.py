@@ -138,9 +138,13 @@ class Memory(Conversation):
         self._send(calls.delete_item(self.conversation_id, item_id))
 
     def restart(self) -> None:
-        """Remove the conversation and its items, and go on with a new one: `conversation_id` is another."""
+        """
+        Remove the conversation and its items, and go on with a new one of the same user and agent: `conversation_id` is
+        another.
+        """
+        now = self._send(calls.look(self.conversation_id))
         self._send(calls.delete(self.conversation_id))
-        self.conversation_id = self._send(calls.create(self.wanted, (), None, None))["id"]
+        self.conversation_id = self._send(calls.create(self.wanted, (), None, None, now["user"], now["agent"]))["id"]
 
     def close(self) -> None:
         """Close the connections."""
@@ -232,8 +236,10 @@ class AsyncMemory(Conversation):
 
     async def restart(self) -> None:
         """As Memory.restart."""
+        now = await self._send(calls.look(self.conversation_id))
         await self._send(calls.delete(self.conversation_id))
-        self.conversation_id = (await self._send(calls.create(self.wanted, (), None, None)))["id"]
+        again = calls.create(self.wanted, (), None, None, now["user"], now["agent"])
+        self.conversation_id = (await self._send(again))["id"]
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from scripts.platform.settings import ROOT, Deployment
 from shared.store.keys import SCHEMA
 
-OLDEST = "bcfa3f1"
+OLDEST = "0970586"
 """What this release is held against while none is tagged: the oldest commit whose entries it can share a store with."""
 
 NEEDED = ("api", "shared", "public", "vercel.json", "requirements.txt", "requirements-dev.txt")
