@@ -14,7 +14,6 @@ is counted at a proxy, the second by the store's own statistics.
 import argparse
 import asyncio
 import json
-import os
 import secrets
 import sys
 import time
@@ -137,9 +136,9 @@ class Bench:
 
     @contextmanager
     def _instance(self, **settings: str) -> Iterator["Instance"]:
-        from scripts.proving.fleet import STORE_VARIABLES, running_instances
+        from scripts.proving.fleet import environment_without_store, running_instances
 
-        environment = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
+        environment = environment_without_store()
         environment |= self._s3.settings(self._front.url) | settings
         environment |= {
             "UPSTASH_REDIS_REST_URL": self._upstash.url,

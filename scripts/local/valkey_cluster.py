@@ -151,7 +151,7 @@ class ValkeyCluster:
         while names := source.call("CLUSTER", "GETKEYSINSLOT", slot, KEYS_AT_ONCE):
             source.call("MIGRATE", "127.0.0.1", to.port, "", 0, 5_000, "KEYS", *names)
             moved += len(names)
-            time.sleep(pause_s)
+            time.sleep(pause_s)  # It is time in which some keys are here and some there.
         for server in (to, source, *self.primaries()):
             server.call("CLUSTER", "SETSLOT", slot, "NODE", to.id)
         _until(lambda: self.primary_of(slot) is to)
@@ -165,6 +165,11 @@ class ValkeyCluster:
 
     def primaries(self) -> list[Server]:
         return [each for each in self.living if each.info("replication")["role"] == "master"]
+
+    def other_primary(self, slot: int) -> Server:
+        """Return a primary that has not *slot*."""
+        owner = self.primary_of(slot)
+        return next(server for server in self.primaries() if server is not owner)
 
     def wait_until_in_order(self) -> None:
         """Wait until every slot has a primary, and every replica has all that its primary has."""

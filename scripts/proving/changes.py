@@ -10,7 +10,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterator
 
-from scripts.local.valkey_cluster import Server, ValkeyCluster
+from scripts.local.valkey_cluster import ValkeyCluster
 from shared.store.keys import tenant_key
 from shared.store.resp.slots import slot_of
 
@@ -53,12 +53,22 @@ class Changes:
 
     def move_by_keys(self, pause_s: float = 0.02) -> None:
         """Move the slot key by key, with pauses in which some of its keys are here and some there."""
-        self.happened[BY_KEYS] += self._cluster.move_by_keys(self._slot, self._other(), pause_s=pause_s)
+        self.happened[BY_KEYS] += self._cluster.move_by_keys(
+            self._slot, self._cluster.other_primary(self._slot), pause_s=pause_s
+        )
 
     def move_as_a_whole(self) -> None:
-        self._cluster.move_slots(self._slot, self._other())
+        self._cluster.move_slots(self._slot, self._cluster.other_primary(self._slot))
         self.happened[AS_A_WHOLE] += 1
 
-    def _other(self) -> Server:
-        owner = self._cluster.primary_of(self._slot)
-        return next(server for server in self._cluster.primaries() if server is not owner)
+    @contextlib.contextmanager
+    def primary_silent(self) -> Iterator[None]:
+        """Let the primary say nothing in the block, which is over before others take it for dead."""
+        with self._cluster.stopped(self._cluster.primary_of(self._slot)):
+            yield
+
+    @contextlib.contextmanager
+    def replica_silent(self) -> Iterator[None]:
+        """The same of its replica, so that nothing is acknowledged."""
+        with self._cluster.stopped(self._cluster.replicas_of(self._cluster.primary_of(self._slot))[0]):
+            yield

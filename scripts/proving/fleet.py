@@ -32,6 +32,11 @@ STOP_TIMEOUT_S = 5.0
 STORE_VARIABLES = ("KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL", "WARMTHREAD_STORE_URL")
 
 
+def environment_without_store() -> dict[str, str]:
+    """Return the environment of this process, but for what names a store: who starts an instance has one for it."""
+    return {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
+
+
 class Instance:
     """One instance; `url` changes with each start."""
 
@@ -202,7 +207,7 @@ def running_fleet(count: int, settings: Mapping[str, str] | None = None, *, half
         key = make_key(f"t{secrets.token_hex(10)}")
         mint(upstash.url, upstash.token, key)
         front = stack.enter_context(FaultyServer(upstash.url)) if halfway else None
-        environment = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
+        environment = environment_without_store()
         environment |= {"UPSTASH_REDIS_REST_URL": (front or upstash).url, "UPSTASH_REDIS_REST_TOKEN": upstash.token}
         instances = stack.enter_context(running_instances(count, environment | dict(settings or {}), is_quiet=halfway))
         past = Past(upstash.url, upstash.token)
@@ -216,6 +221,6 @@ def running_fleet_on_a_cluster(count: int, settings: Mapping[str, str] | None = 
     with running_cluster() as cluster:
         key = make_key(f"t{secrets.token_hex(10)}")
         mint_in(settings_of(cluster), key)
-        environment = dict(os.environ) | settings_of(cluster) | dict(settings or {})
+        environment = environment_without_store() | settings_of(cluster) | dict(settings or {})
         with running_instances(count, environment, is_quiet=True) as instances:
             yield Fleet(cluster.run, instances, key, changes=Changes(cluster, read_key(key).tenant))

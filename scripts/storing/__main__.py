@@ -11,7 +11,6 @@ that was tagged stays as it is: --again is for one that is not.
 
 import argparse
 import contextlib
-import os
 import re
 import shutil
 import subprocess
@@ -106,7 +105,7 @@ def _made(documents: Path, stop: Stop) -> tuple[list[bytes], list[dict[str, Any]
     from scripts.faults.server import FaultyServer
     from scripts.local.mint import mint
     from scripts.local.upstash import LocalUpstash
-    from scripts.proving.fleet import STORE_VARIABLES, running_instances
+    from scripts.proving.fleet import environment_without_store, running_instances
     from scripts.proving.past import Past
     from scripts.storing.lines import dump
     from scripts.storing.making import DOCUMENTS, Making
@@ -130,7 +129,7 @@ def _made(documents: Path, stop: Stop) -> tuple[list[bytes], list[dict[str, Any]
             mint(upstash.url, upstash.token, each, role=role)
         replaced = read_key(make_key(TENANT)).key_hash
         past.run("HSET", keys.tenant_key(TENANT), *_limits(replaced))
-        environment = _environment(STORE_VARIABLES) | SETTINGS
+        environment = environment_without_store() | SETTINGS
         environment |= {"UPSTASH_REDIS_REST_URL": front.url, "UPSTASH_REDIS_REST_TOKEN": upstash.token}
         environment["WARMTHREAD_DOCUMENTS_URL"] = str(documents)
         _look_up(stop)
@@ -179,10 +178,6 @@ def _limits(replaced: str) -> list[str | int]:
         "price:gpt-4o": "2500000 10000000",
     }
     return [part for pair in limits.items() for part in pair]
-
-
-def _environment(without: tuple[str, ...]) -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in without}
 
 
 def _wait_for_later(past: Any, making: "Making") -> None:

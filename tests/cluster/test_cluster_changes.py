@@ -104,8 +104,7 @@ def test_slots_are_moved_under_load(
     moved = 0
     with working(at.all):
         for slot in at.slots():
-            owner = cluster.primary_of(slot)
-            to = next(server for server in cluster.primaries() if server is not owner)
+            to = cluster.other_primary(slot)
             if by_keys:
                 moved += cluster.move_by_keys(slot, to, pause_s=0.05)
             else:

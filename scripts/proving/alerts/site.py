@@ -3,7 +3,6 @@ What a rehearsal of alerts happens to: a store, and deployments of one instance 
 """
 
 import contextlib
-import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,7 @@ from scripts.faults.server import FaultyServer
 from scripts.local.mint import mint
 from scripts.local.tenants import read_limits
 from scripts.local.upstash import LocalUpstash
-from scripts.proving.fleet import STORE_VARIABLES, Instance, running_instances
+from scripts.proving.fleet import Instance, environment_without_store, running_instances
 from scripts.proving.past import Past
 from shared.request.caller import make_key, read_key
 from shared.store import keys
@@ -77,7 +76,7 @@ class Site:
         documents.mkdir()
         with contextlib.ExitStack() as stack:
             front = stack.enter_context(FaultyServer(self._upstash.url))
-            environment = {each: value for each, value in os.environ.items() if each not in STORE_VARIABLES}
+            environment = environment_without_store()
             environment |= SECRETS | {
                 "UPSTASH_REDIS_REST_URL": front.url,
                 "UPSTASH_REDIS_REST_TOKEN": self._upstash.token,

@@ -15,7 +15,6 @@ again. With --store cluster the tenant's primary is killed and its slot moved, a
 import argparse
 import asyncio
 import contextlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -32,6 +31,7 @@ from scripts.local.upstash import LocalUpstash
 from scripts.local.valkey_cluster import ValkeyCluster, running_cluster
 from scripts.proving.budgets.worker import CRASHED, NOT_KEYED, OTHERS, amount
 from scripts.proving.changes import CLUSTER, HELP, HTTP, STORES, Changes, settings_of
+from scripts.proving.fleet import environment_without_store
 from shared.budgets.reservations import Budgets
 from shared.environment import read_settings
 from shared.errors import BudgetExceeded, StoreUnavailable
@@ -253,4 +253,5 @@ def _on_a_cluster(arguments: argparse.Namespace, folder: Path) -> list[str]:
 
 
 def _environ(**store: str) -> dict[str, str]:
-    return {**os.environ, **store, "WARMTHREAD_RESERVATION_S": str(LIFE_S), "WARMTHREAD_STORE_TIMEOUT_S": "20"}
+    environment = environment_without_store()
+    return {**environment, **store, "WARMTHREAD_RESERVATION_S": str(LIFE_S), "WARMTHREAD_STORE_TIMEOUT_S": "20"}

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
 from valkey.exceptions import ValkeyError as ServerError
@@ -18,8 +19,6 @@ from scripts.platform.fleet import Fleet
 from scripts.proving.changes import Changes, settings_of
 from scripts.proving.chaos.schedule import Kind, Window
 from scripts.proving.past import Past
-from shared.store.keys import tenant_key
-from shared.store.resp.slots import slot_of
 
 DELAY_S, SPIKE_S, SPIKE_JITTER_S = 0.003, 0.25, 0.2
 FULL_IN_WORDS = "ERR DB capacity quota exceeded"
@@ -117,9 +116,9 @@ class OnACluster:
 
     def causes(self) -> dict[Kind, Cause]:
         works = {
-            Kind.PRIMARY_DEAD: self._let_primary_die,
-            Kind.PRIMARY_SILENT: self._silence_primary,
-            Kind.REPLICA_SILENT: self._silence_replica,
+            Kind.PRIMARY_DEAD: lambda window: _lasting(self._changes(window).primary_dead(), window),
+            Kind.PRIMARY_SILENT: lambda window: _lasting(self._changes(window).primary_silent(), window),
+            Kind.REPLICA_SILENT: lambda window: _lasting(self._changes(window).replica_silent(), window),
             Kind.BY_KEYS: lambda window: self._changes(window).move_by_keys(),
             Kind.AS_A_WHOLE: lambda window: self._changes(window).move_as_a_whole(),
         }
@@ -141,23 +140,13 @@ class OnACluster:
         return Cause(begin, end)
 
     def _changes(self, window: Window) -> Changes:
-        return Changes(self._cluster, self._tenant(window))
+        return Changes(self._cluster, self.tenants[window.value % len(self.tenants)])
 
-    def _tenant(self, window: Window) -> str:
-        return self.tenants[window.value % len(self.tenants)]
 
-    def _let_primary_die(self, window: Window) -> None:
-        with self._changes(window).primary_dead():
-            time.sleep(window.end_s - window.begin_s)
-
-    def _silence_primary(self, window: Window) -> None:
-        with self._cluster.stopped(self._cluster.primary_of(slot_of(tenant_key(self._tenant(window))))):
-            time.sleep(window.end_s - window.begin_s)
-
-    def _silence_replica(self, window: Window) -> None:
-        primary = self._cluster.primary_of(slot_of(tenant_key(self._tenant(window))))
-        with self._cluster.stopped(self._cluster.replicas_of(primary)[0]):
-            time.sleep(window.end_s - window.begin_s)
+def _lasting(fault: AbstractContextManager[None], window: Window) -> None:
+    """Have *fault* for as long as *window* was to last."""
+    with fault:
+        time.sleep(window.end_s - window.begin_s)  # It is time that faults take.
 
 
 def _drawn(window: Window) -> list[Fault]:

@@ -3,7 +3,6 @@ One run: a user whose canaries are everywhere, four instances that hold them, an
 """
 
 import contextlib
-import os
 import secrets
 import tempfile
 import time
@@ -20,7 +19,7 @@ from scripts.local.upstash import LocalUpstash
 from scripts.proving.erasure.dump import dump_of, found_in, structure_of
 from scripts.proving.erasure.making import Canaries, Made, make
 from scripts.proving.erasure.watching import PATHS, Watcher
-from scripts.proving.fleet import STORE_VARIABLES, Instance
+from scripts.proving.fleet import Instance, environment_without_store
 from scripts.proving.past import Past
 from scripts.proving.progress import Lines
 from shared.erasing.receipts import Verdict, subject_sha256, verify
@@ -73,7 +72,7 @@ def running_site(plants: Collection[str]) -> Iterator[Site]:
         front = stack.enter_context(FaultyServer(upstash.url))
         key = make_key(f"t{secrets.token_hex(8)}")
         mint(upstash.url, upstash.token, key, role=ADMIN)
-        environment = {name: value for name, value in os.environ.items() if name not in STORE_VARIABLES}
+        environment = environment_without_store()
         environment |= {
             "UPSTASH_REDIS_REST_URL": front.url,
             "UPSTASH_REDIS_REST_TOKEN": upstash.token,

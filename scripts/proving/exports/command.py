@@ -5,11 +5,10 @@ messages, and of drawn logs with every kind of entry. Exits with 1 when one diff
 
 import argparse
 import contextlib
-import os
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,12 +111,12 @@ def clients() -> Iterator[tuple[httpx.Client, httpx.Client]]:
     """Clients of two tenants of an instance of its own, on a store of its own."""
     from scripts.local.mint import mint
     from scripts.local.upstash import LocalUpstash
-    from scripts.proving.fleet import STORE_VARIABLES, running_instances
+    from scripts.proving.fleet import environment_without_store, running_instances
     from shared.request.caller import make_key
 
     with contextlib.ExitStack() as stack:
         upstash = stack.enter_context(LocalUpstash())
-        environment = _without(os.environ, STORE_VARIABLES)
+        environment = environment_without_store()
         environment |= {"UPSTASH_REDIS_REST_URL": upstash.url, "UPSTASH_REDIS_REST_TOKEN": upstash.token}
         [instance] = stack.enter_context(running_instances(1, environment))
         found = []
@@ -127,7 +126,3 @@ def clients() -> Iterator[tuple[httpx.Client, httpx.Client]]:
             headers = {"authorization": f"Bearer {key}"}
             found.append(stack.enter_context(httpx.Client(base_url=instance.url, headers=headers, timeout=60)))
         yield found[0], found[1]
-
-
-def _without(environ: Mapping[str, str], names: Iterable[str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if name not in set(names)}
