@@ -161,11 +161,10 @@ async def test_nobody_waits_for_the_retry_of_a_cancelled_call(wire: Wire, store:
 
 
 async def test_a_reply_that_no_script_gives_is_an_error(wire: Wire, store: Store, unavailable: Unavailable) -> None:
+    names = [keys.tenant_key("nobody"), keys.conversation_key("nobody", "conv_1")]
     wire.faults.append(Fault.NULL)
 
-    assert await unavailable(store.eval("delete", ["a", "b", "c", "d"], ["hash", "conv_1"])) == {
-        "outcome_unknown": True
-    }
+    assert await unavailable(store.eval("delete", names, ["hash", "conv_1"])) == {"outcome_unknown": True}
     assert wire.requests == 1
 
 
