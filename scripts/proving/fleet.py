@@ -177,10 +177,10 @@ class Fleet:
         """Run one command on the store, past the service."""
         return self._run(*command)
 
-    def client(self, timeout_s: float = 30) -> httpx.Client:
-        """Return a client of the first instance, which calls with the fleet's key."""
+    def client(self, timeout_s: float = 30, number: int = 0) -> httpx.Client:
+        """Return a client of instance *number*, which calls with the fleet's key."""
         headers = {"authorization": f"Bearer {self.key}"}
-        return httpx.Client(base_url=self.instances[0].url, headers=headers, timeout=timeout_s)
+        return httpx.Client(base_url=self.instances[number].url, headers=headers, timeout=timeout_s)
 
 
 @contextlib.contextmanager

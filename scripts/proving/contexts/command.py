@@ -1,13 +1,15 @@
 """
 Hold contexts of recorded dialogues against the promises of docs/contexts.md: every prefix that ends before a model
-call, every budget, every format. Exits with 1 when one is broken.
+call, every budget, every format. With `--recall-budget`, against those of docs/recall.md, as two instances answer.
+Exits with 1 when one is broken.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.proving.contexts.dialogues import DialogueError, read_dialogues
+from scripts.proving.contexts.dialogues import Dialogue, DialogueError, read_dialogues
 from scripts.proving.contexts.real_tokens import real_count
 from scripts.proving.contexts.survey import Survey, survey
 
@@ -33,6 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     except (DialogueError, OSError) as exc:
         print(f"could not read the conversations: {exc}", file=sys.stderr)
         return 2
+    if arguments.recall_budget:
+        return _run_recalling(dialogues, arguments.budgets, arguments.recall_budget)
     surveys = [Survey(budget) for budget in arguments.budgets]
     for number, dialogue in enumerate(dialogues, start=1):
         print(f"\rdialogue {number} of {len(dialogues)}", end="", file=sys.stderr, flush=True)
@@ -42,6 +46,19 @@ def run(arguments: argparse.Namespace) -> int:
     print(file=sys.stderr)
     print_table(surveys)
     return int(any(each.broken.total() or each.refused_wrongly or each.short for each in surveys))
+
+
+def _run_recalling(dialogues: Sequence[Dialogue], budgets: Sequence[int], percent: int) -> int:
+    from scripts.proving.contexts import recalling
+    from scripts.proving.fleet import running_fleet
+
+    surveys: list[list[recalling.Recalls]] = []
+    with running_fleet(2) as fleet, fleet.client() as appending, fleet.client(number=1) as other:
+        for found in recalling.survey([appending, other], dialogues, budgets, percent):
+            surveys.append(found)
+            print(f"\rdialogue {len(surveys)} of {len(dialogues)}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    return int(recalling.print_table(budgets, surveys))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +75,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--tool-results", choices=["whole", "short"], default="whole", help="how results are shown (whole)"
+    )
+    parser.add_argument(
+        "--recall-budget",
+        type=int,
+        default=0,
+        choices=range(76),
+        metavar="PERCENT",
+        help="what may be recalled, of the budget (0); results are whole then",
     )
 
 
