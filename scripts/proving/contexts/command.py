@@ -73,16 +73,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budgets", nargs="+", type=int, default=[1500, 3000, 8000], metavar="TOKENS", help="1500 3000 8000"
     )
-    parser.add_argument(
+    shown = parser.add_mutually_exclusive_group()
+    shown.add_argument(
         "--tool-results", choices=["whole", "short"], default="whole", help="how results are shown (whole)"
     )
-    parser.add_argument(
+    shown.add_argument(
         "--recall-budget",
         type=int,
         default=0,
         choices=range(76),
         metavar="PERCENT",
-        help="what may be recalled, of the budget (0); results are whole then",
+        help="what may be recalled, of the budget (0)",
     )
 
 

@@ -78,53 +78,56 @@ class Recalls:
             first, again = ask(2, **wanted, recall_budget=self.percent)
             if first.status_code != again.status_code or _told(first) != _told(again):
                 self.broken["otherwise on another instance"] += 1
-            [plain] = ask(1, **wanted | {"budget": self.budget - self.share})
+            share, [plain] = self.share, ask(1, **wanted | {"budget": self.budget - self.share})
             if plain.status_code == httpx.codes.UNPROCESSABLE_ENTITY:  # Then the window has all of it.
-                [plain] = ask(1, **wanted)
+                share, [plain] = 0, ask(1, **wanted)
             if first.status_code == httpx.codes.UNPROCESSABLE_ENTITY:
                 self.refused += 1
                 self.broken["422 although it would fit"] += plain.status_code != first.status_code
                 continue
-            context = first.raise_for_status().json()
-            self.broken.update(self._broken(name, context, plain.raise_for_status().json(), log, question))
+            context, without = (each.raise_for_status().json() for each in (first, plain))
+            note = _note_of(name, context)
+            tokens = FRAME_TOKENS + real_count(note) if note else 0
+            self.broken["over budget"] += context["tokens"] > self.budget
+            self.broken["more than its share"] += tokens > share
+            self.broken["miscounted"] += context["tokens"] != without["tokens"] + tokens
+            members = {member: orjson.dumps(context[member]) for member in MEMBERS[name] if member in context}
+            self.broken["refused by its provider"] += bool(faults_of(name, members))
+            self.broken.update(_misplaced(name, note, context, without, log[question]))
+            self.broken.update(_misquoted(note, context["recalled"], log, question))
+            if name == "items":
+                shown = {each.get("id") for each in context["input"]}
+                self.broken["recalled although shown"] += any(each["item_id"] in shown for each in context["recalled"])
+            if name == "chat" and note:
+                self.recalling += 1
+                self.used.append(tokens / self.share)
+                # Where the window has to take the share there is none meanwhile.
+                self.broken["moved while tools answered"] += self._notes.setdefault(log[question]["id"], note) != note
 
-    def _broken(self, name: str, context: Json, plain: Json, log: Sequence[Json], question: int) -> Iterator[str]:
-        recalled, note = context["recalled"], _note_of(name, context)
-        note_tokens = FRAME_TOKENS + real_count(note) if note else 0
-        if context["tokens"] > self.budget:
-            yield "over budget"
-        if note_tokens > self.share:
-            yield "more than its share"
-        if context["tokens"] != plain["tokens"] + note_tokens or bool(note) != bool(recalled):
-            yield "miscounted"
-        members = {member: orjson.dumps(context[member]) for member in MEMBERS[name] if member in context}
-        if faults_of(name, members):
-            yield "refused by its provider"
-        events, without = list(_events(name, context)), list(_events(name, plain))
-        at = next((at for at, each in enumerate(events) if note and each[1] == note), None)
-        if [each for number, each in enumerate(events) if number != at] != without:
-            yield "another window"
-        [asked] = _texts(log[question])
-        if (
-            at is not None
-            and name != "text"
-            and (events[at][0] != "user" or events[at + 1 : at + 2] != [("user", asked)])
-        ):
-            yield "note elsewhere"
-        places = {each["id"]: number for number, each in enumerate(log)}
-        numbers = [places[each["item_id"]] for each in recalled]
-        if not _quotes(note, [_texts(log[number]) for number in numbers]) or numbers != sorted(numbers):
-            yield "quoted otherwise than said"
-        if name == "items" and {each.get("id") for each in plain["input"]} & {each["item_id"] for each in recalled}:
-            yield "recalled although shown"
-        if any(number >= question for number in numbers):
-            yield "recalled although shown"
-        if name == "chat":
-            self.recalling += bool(note)
-            self.used += [note_tokens / self.share] if note else []
-            # Where the window has to take the share there is none meanwhile.
-            if note and self._notes.setdefault(log[question]["id"], note) != note:
-                yield "moved while tools answered"
+
+def _misplaced(name: str, note: str, context: Json, without: Json, question: Json) -> Iterator[str]:
+    """Yield what is wrong where a context is anything but that *without* recall, and the *note* where it has to be."""
+    events = list(_events(name, context))
+    at = next((at for at, each in enumerate(events) if note and each == ("user", note)), None)
+    if [each for number, each in enumerate(events) if number != at] != list(_events(name, without)):
+        yield "another window"
+    [asked] = _texts(question)
+    if name == "text":
+        stands = f"user: {note}\n\nuser: {asked}" in context["text"]
+    else:
+        stands = at is not None and events[at + 1 : at + 2] == [("user", asked)]
+    if note and not stands:
+        yield "note elsewhere"
+
+
+def _misquoted(note: str, recalled: Sequence[Json], log: Sequence[Json], question: int) -> Iterator[str]:
+    """Yield what is wrong where *note* is anything but lines of items before the *question*, in their order."""
+    places = {each["id"]: number for number, each in enumerate(log)}
+    numbers = [places[each["item_id"]] for each in recalled]
+    if bool(note) != bool(recalled) or not _quotes(note, [_texts(log[number]) for number in numbers]):
+        yield "quoted otherwise than said"
+    if numbers != sorted(set(numbers)) or any(number >= question for number in numbers):
+        yield "recalled although shown"
 
 
 def survey(
