@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scripts.platform.client import as_json, deployment_of
@@ -61,6 +61,8 @@ def test_lives_are_exponential_with_the_mean_that_is_set_and_each_has_its_own() 
 
 @settings(max_examples=examples(200), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from((OLD, NEW, NEWEST)), st.floats(0, 1)), max_size=8))
+@example([(NEW, 1 - 2**-53), (OLD, 5e-324), (NEWEST, 0.5)])
+@example([(NEW, 0.5), (OLD, 5e-324), (NEW, 0.5)])
 def test_shares_always_sum_to_one_and_who_has_none_is_told_of_once(rolls: list[tuple[Deployment, float]]) -> None:
     rollout = Rollout(OLD, "request", 1)
     for deployment, share in rolls:

@@ -59,7 +59,8 @@ class Rollout:
         if not 0 <= share <= 1 or (share < 1 and not rest):
             raise ValueError(f"a share of {share:g} of the requests leaves nobody to answer the others")
         before = set(self.shares)
-        scaled = {name: old * (1 - share) / rest for name, old in self.shares.items() if name != deployment.name}
+        # Divided first: the smallest of numbers, times a half, would be nothing.
+        scaled = {name: old / rest * (1 - share) for name, old in self.shares.items() if name != deployment.name}
         self.deployments[deployment.name] = deployment
         self.shares = {name: each for name, each in (scaled | {deployment.name: share}).items() if each > 0}
         if deployment.name != self._stable:
