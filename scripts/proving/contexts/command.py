@@ -58,7 +58,9 @@ def _run_recalling(dialogues: Sequence[Dialogue], budgets: Sequence[int], percen
             surveys.append(found)
             print(f"\rdialogue {len(surveys)} of {len(dialogues)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
-    return int(recalling.print_table(budgets, surveys))
+    _print_rows(budgets, recalling.rows_of(surveys))
+    print("0 is wanted in each row of broken promises.")
+    return int(recalling.is_broken(surveys))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -102,10 +104,14 @@ def print_table(surveys: list[Survey]) -> None:
         ),
         ("lowest fill of those over the budget", [f"{min(each.fills, default=1):.1%}" for each in surveys]),
     ]
-    print(f"{'budget':<38}" + "".join(f"{each.budget:>10,}" for each in surveys))
+    _print_rows([each.budget for each in surveys], rows)
+    print("Renderings are counted in every format; 0 is wanted in each row of broken promises.")
+
+
+def _print_rows(budgets: Sequence[int], rows: Sequence[tuple[str, list[object]]]) -> None:
+    print(f"{'budget':<38}" + "".join(f"{budget:>10,}" for budget in budgets))
     for title, cells in rows:
         print(f"{title:<38}" + "".join(f"{cell:>10}" for cell in cells))
-    print("Renderings are counted in every format; 0 is wanted in each row of broken promises.")
 
 
 def _broken_rows(surveys: list[Survey]) -> list[tuple[str, list[object]]]:

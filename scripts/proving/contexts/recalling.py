@@ -15,7 +15,9 @@ from typing import Any
 import httpx
 import orjson
 
+from scripts.proving.contexts.counting import FRAME_TOKENS
 from scripts.proving.contexts.dialogues import Dialogue, model_calls, to_items, to_log
+from scripts.proving.contexts.promises import recount
 from scripts.proving.contexts.real_tokens import real_count
 from scripts.proving.providers.by_format import faults_of
 from shared.context.recalled import FIRST_LINE
@@ -23,7 +25,6 @@ from shared.context.render import FORMATS
 
 type Json = dict[str, Any]
 
-FRAME_TOKENS = 4
 BATCH = 100
 MEMBERS: Mapping[str, Sequence[str]] = {
     "items": ["input"],
@@ -98,6 +99,8 @@ class Recalls:
             if name == "items":
                 shown = {each.get("id") for each in context["input"]}
                 self.broken["recalled although shown"] += any(each["item_id"] in shown for each in context["recalled"])
+            if name == "chat":
+                self.broken["miscounted"] += recount(context["messages"], real_count) != context["tokens"]
             if name == "chat" and note:
                 self.recalling += 1
                 self.used.append(tokens / self.share)
@@ -157,23 +160,24 @@ def survey(
         yield found
 
 
-def print_table(budgets: Sequence[int], surveys: Sequence[Sequence[Recalls]]) -> bool:
-    """Print what was found, and return whether a promise was broken, or nothing was asked."""
+def rows_of(surveys: Sequence[Sequence[Recalls]]) -> list[tuple[str, list[object]]]:
+    """Return what was found in the surveys of all dialogues, a cell for each budget."""
     columns = list(zip(*surveys, strict=True))
-    print(f"{'budget':<38}" + "".join(f"{budget:>10,}" for budget in budgets))
     used = [[each for recalls in column for each in recalls.used] for column in columns]
-    rows: list[tuple[str, list[object]]] = [
+    broken = [sum((each.broken for each in column), Counter[str]()) for column in columns]
+    return [
         ("contexts, of each format", [sum(each.contexts for each in column) for column in columns]),
         ("of them too large (422)", [sum(each.refused for each in column) for column in columns]),
         ("prefixes with something recalled", [sum(each.recalling for each in column) for column in columns]),
         ("share that their notes take", [f"{sum(each) / max(1, len(each)):.1%}" for each in used]),
+        *((f"broken: {name}", [each[name] for each in broken]) for name in PROMISES),
     ]
-    broken = [sum((each.broken for each in column), Counter[str]()) for column in columns]
-    rows += [(f"broken: {name}", [each[name] for each in broken]) for name in PROMISES]
-    for title, cells in rows:
-        print(f"{title:<38}" + "".join(f"{cell:>10}" for cell in cells))
-    print("0 is wanted in each row of broken promises.")
-    return any(each.total() for each in broken) or not any(each.recalling for column in columns for each in column)
+
+
+def is_broken(surveys: Sequence[Sequence[Recalls]]) -> bool:
+    """Tell whether a promise was broken, or nothing was recalled anywhere, which proves nothing."""
+    every = [each for survey in surveys for each in survey]
+    return any(each.broken.total() for each in every) or not any(each.recalling for each in every)
 
 
 def _note_of(name: str, context: Json) -> str:
