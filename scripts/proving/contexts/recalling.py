@@ -8,13 +8,14 @@ and asked again of an instance that did not append.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import orjson
 
+from scripts.openapi.contexts import MEMBERS
 from scripts.proving.contexts.counting import FRAME_TOKENS
 from scripts.proving.contexts.dialogues import Dialogue, model_calls, to_items, to_log
 from scripts.proving.contexts.promises import recount
@@ -26,15 +27,6 @@ from shared.context.render import FORMATS
 type Json = dict[str, Any]
 
 BATCH = 100
-MEMBERS: Mapping[str, Sequence[str]] = {
-    "items": ["input"],
-    "chat": ["messages"],
-    "anthropic": ["system", "messages"],
-    "gemini": ["system_instruction", "contents"],
-    "text": ["text"],
-}
-"""What is sent of a format's context, where it is there."""
-
 PROMISES = (
     "over budget",
     "more than its share",
